@@ -1,0 +1,58 @@
+"""The table that every later part works on: plain arrays, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of experiments as arrays.
+
+    Attributes:
+        features: column name -> values, each of shape (n,).
+        targets: values to predict, shape (n, T).
+        target_names: names of the T targets.
+        group: code of each row's group, shape (n,), 0 <= code < len(group_names).
+        group_names: names of the groups; ("all",) where the table has none.
+        weights: weight of each row in the fit, shape (n,), or None for equal weights.
+        errors: standard error of each target value, shape (n, T), or None.
+    """
+
+    features: Mapping[str, Floats]
+    targets: Floats
+    target_names: tuple[str, ...]
+    group: Ints
+    group_names: tuple[str, ...]
+    weights: Floats | None = None
+    errors: Floats | None = None
+
+    def __len__(self) -> int:
+        return int(self.targets.shape[0])
+
+    @property
+    def n_groups(self) -> int:
+        return len(self.group_names)
+
+    @property
+    def n_targets(self) -> int:
+        return len(self.target_names)
+
+    def take(self, rows: Ints | NDArray[np.bool_]) -> Table:
+        """The table of these rows (indices or a mask), all groups kept."""
+        return Table(
+            features={name: values[rows] for name, values in self.features.items()},
+            targets=self.targets[rows],
+            target_names=self.target_names,
+            group=self.group[rows],
+            group_names=self.group_names,
+            weights=None if self.weights is None else self.weights[rows],
+            errors=None if self.errors is None else self.errors[rows],
+        )

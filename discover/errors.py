@@ -1,0 +1,32 @@
+"""Errors that are part of the interface.
+
+    DiscoverError            anything a user caused and can mend; shown without a traceback
+    ├── InputError           a file, row, column, key or option is wrong
+    ├── FormulaError         the text of a formula is wrong (knows the position)
+    └── UnavailableError     something optional is not installed or not reachable
+
+A message says what is wrong, where, and what was expected, in one or two sentences.
+A fit that does not succeed is not an error but a value: see `discover.fitting.FitFailure`.
+"""
+
+from __future__ import annotations
+
+
+class DiscoverError(Exception):
+    """Base of every error that a user can mend."""
+
+
+class InputError(DiscoverError):
+    """A file, row, column, key or option is not what was expected."""
+
+
+class FormulaError(DiscoverError):
+    """The text of a formula cannot be read; `position` counts characters from 0."""
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class UnavailableError(DiscoverError):
+    """An optional part is not installed, or an external service cannot be reached."""

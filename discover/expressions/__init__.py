@@ -1,0 +1,33 @@
+"""The formula language: trees, their operators, reading, printing and canonical form."""
+
+from discover.expressions.calculus import differentiate, evaluate
+from discover.expressions.canonical import complexity, reduce_constants, simplify, skeleton
+from discover.expressions.operators import OPERATORS, Operator
+from discover.expressions.parsing import FUNCTIONS, parse
+from discover.expressions.printing import Dialect, to_latex, to_text
+from discover.expressions.sympy_bridge import from_sympy, to_sympy
+from discover.expressions.tree import (
+    Call,
+    Constant,
+    Expr,
+    Feature,
+    Number,
+    add,
+    call,
+    constant_names,
+    div,
+    feature_names,
+    mul,
+    neg,
+    power,
+    sub,
+    substitute,
+    walk,
+)
+
+__all__ = [
+    "FUNCTIONS", "OPERATORS", "Call", "Constant", "Dialect", "Expr", "Feature", "Number", "Operator",
+    "add", "call", "complexity", "constant_names", "differentiate", "div", "evaluate", "feature_names",
+    "from_sympy", "mul", "neg", "parse", "power", "reduce_constants", "simplify", "skeleton", "sub",
+    "substitute", "to_latex", "to_sympy", "to_text", "walk",
+]

@@ -1,0 +1,63 @@
+"""Value and derivative of a tree, both read from the operator table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from discover.expressions.operators import OPERATORS
+from discover.expressions.tree import ONE, ZERO, Call, Constant, Expr, Feature, Number, add, mul
+
+
+def evaluate(expr: Expr, values: Mapping[str, Any]) -> Any:
+    """Value of the tree in 64 bit.
+
+    Args:
+        values: features and constants by name, numbers or arrays that broadcast together.
+
+    Returns:
+        An array of the broadcast shape (a number if all values are numbers). Outside an operator's
+        domain the value is NaN or infinite, as in numpy, without a warning.
+
+    Raises:
+        KeyError: a feature or constant has no value.
+    """
+    done: dict[Expr, Any] = {}
+
+    def value(node: Expr) -> Any:
+        if isinstance(node, Number):
+            return node.value
+        if isinstance(node, Feature | Constant):
+            return np.asarray(values[node.name], dtype=np.float64)
+        if node not in done:
+            done[node] = OPERATORS[node.op].value(*(value(arg) for arg in node.args))
+        return done[node]
+
+    with np.errstate(all="ignore"):
+        return value(expr)
+
+
+def differentiate(expr: Expr, name: str) -> Expr:
+    """Derivative with respect to the feature or constant of this name, as a tree."""
+    done: dict[Expr, Expr] = {}
+
+    def slope(node: Expr) -> Expr:
+        if isinstance(node, Number):
+            return ZERO
+        if isinstance(node, Feature | Constant):
+            return ONE if node.name == name else ZERO
+        if node not in done:
+            done[node] = _chain(node, slope)
+        return done[node]
+
+    return slope(expr)
+
+
+def _chain(node: Call, slope: Any) -> Expr:
+    slopes = [slope(arg) for arg in node.args]
+    if all(s == ZERO for s in slopes):
+        return ZERO
+    partials = OPERATORS[node.op].partials(node.args)
+    return add(*(mul(p, s) for p, s in zip(partials, slopes, strict=True) if s != ZERO))

@@ -1,0 +1,285 @@
+"""Simplification, and the canonical form by which duplicates are found.
+
+`simplify` keeps the value: like terms and powers are collected, `exp(log(x))` collapses, arguments are sorted.
+`reduce_constants` keeps the *set of functions* that a formula can express: constants that only ever act
+together (`c1*c2`, `A*(x/x0)**a`, `2*c`) are merged into one, so that a formula pays for what it can identify.
+`skeleton` is the text of that, with constants renamed by place: equal skeletons are the same law.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from discover.expressions.operators import OPERATORS
+from discover.expressions.printing import to_text
+from discover.expressions.tree import (
+    ONE,
+    ZERO,
+    Call,
+    Constant,
+    Expr,
+    Feature,
+    Number,
+    add,
+    call,
+    constant_names,
+    mul,
+    power,
+    substitute,
+    walk,
+)
+
+_BLANK = Constant("_")
+
+
+def complexity(expr: Expr) -> int:
+    """Weighted count of leaves and operators; signs and fraction bars of the normal form are free."""
+    if not isinstance(expr, Call):
+        return 1
+    total = sum(complexity(arg) for arg in expr.args)
+    if expr.op in ("add", "mul"):
+        signs = sum(1 for arg in expr.args if arg == Number(-1.0))
+        return total - signs + (len(expr.args) - 1 - signs) * OPERATORS[expr.op].complexity
+    if expr.op == "pow" and expr.args[1] == Number(-1.0):
+        return total - 1
+    return total + OPERATORS[expr.op].complexity
+
+
+def simplify(expr: Expr) -> Expr:
+    """An equal formula, simpler where the rules see it, arguments in canonical order."""
+    for _ in range(8):
+        done: dict[Expr, Expr] = {}
+        simpler = _simplify(expr, done)
+        if simpler == expr:
+            break
+        expr = simpler
+    return expr
+
+
+def _simplify(node: Expr, done: dict[Expr, Expr]) -> Expr:
+    if not isinstance(node, Call):
+        return node
+    if node not in done:
+        args = tuple(_simplify(arg, done) for arg in node.args)
+        done[node] = _RULES.get(node.op, _other)(node.op, args)
+    return done[node]
+
+
+def _other(op: str, args: tuple[Expr, ...]) -> Expr:
+    if op in ("min", "max"):
+        if args[0] == args[1]:
+            return args[0]
+        args = tuple(sorted(args, key=order))
+    if op == "log":
+        return _log(args[0])
+    if op == "exp" and isinstance(args[0], Call) and args[0].op == "log":
+        return args[0].args[0]
+    if all(isinstance(arg, Number) for arg in args):
+        value = float(OPERATORS[op].value(*(arg.value for arg in args)))  # type: ignore[union-attr]
+        if value == value and abs(value) != float("inf"):
+            return Number(value)
+    return call(op, *args)
+
+
+def _log(arg: Expr) -> Expr:
+    if isinstance(arg, Call) and arg.op == "exp":
+        return arg.args[0]
+    if isinstance(arg, Call) and arg.op == "pow" and not _even(arg.args[1]):
+        return mul(arg.args[1], call("log", arg.args[0]))
+    if isinstance(arg, Number) and arg.value > 0:
+        return Number(float(OPERATORS["log"].value(arg.value)))
+    return call("log", arg)
+
+
+def _even(exponent: Expr) -> bool:
+    return isinstance(exponent, Number) and exponent.value % 2 == 0
+
+
+def _sum(_op: str, args: tuple[Expr, ...]) -> Expr:
+    flat = add(*args)
+    if not (isinstance(flat, Call) and flat.op == "add"):
+        return flat
+    scales: dict[Expr, float] = {}
+    for term in flat.args:
+        scale, rest = _split(term)
+        scales[rest] = scales.get(rest, 0.0) + scale
+    terms = [mul(Number(scale), rest) for rest, scale in scales.items() if scale != 0.0]
+    return add(*sorted(terms, key=order)) if terms else ZERO
+
+
+def _split(term: Expr) -> tuple[float, Expr]:
+    if isinstance(term, Number):
+        return term.value, ONE
+    if isinstance(term, Call) and term.op == "mul" and isinstance(term.args[0], Number):
+        return term.args[0].value, mul(*term.args[1:])
+    return 1.0, term
+
+
+def _product(_op: str, args: tuple[Expr, ...]) -> Expr:
+    flat = mul(*args)
+    if not (isinstance(flat, Call) and flat.op == "mul"):
+        return flat
+    scale, exponents, inside_exp = 1.0, dict[Expr, list[Expr]](), list[Expr]()
+    for factor in flat.args:
+        if isinstance(factor, Number):
+            scale *= factor.value
+        elif isinstance(factor, Call) and factor.op == "exp":
+            inside_exp.append(factor.args[0])
+        else:
+            base, exponent = factor.args if isinstance(factor, Call) and factor.op == "pow" else (factor, ONE)
+            exponents.setdefault(base, []).append(exponent)
+    factors = [power(base, add(*parts)) for base, parts in exponents.items()]
+    if inside_exp:
+        factors.append(call("exp", add(*inside_exp)))
+    return mul(Number(scale), *sorted(factors, key=order))
+
+
+def _power(_op: str, args: tuple[Expr, ...]) -> Expr:
+    base, exponent = args
+    if isinstance(base, Call) and base.op == "exp":
+        return call("exp", mul(base.args[0], exponent))
+    if isinstance(base, Call) and base.op == "pow" and not _even(base.args[1]):
+        return power(base.args[0], mul(base.args[1], exponent))
+    if isinstance(base, Call) and base.op == "mul" and isinstance(exponent, Number) and exponent.value == -1.0:
+        return mul(*(power(factor, exponent) for factor in base.args))
+    return power(base, exponent)
+
+
+_RULES = {"add": _sum, "mul": _product, "pow": _power}
+
+
+def order(node: Expr) -> tuple[object, ...]:
+    """Sorting key of canonical form: literals, constants, features, then calls by size and text."""
+    if isinstance(node, Number):
+        return (0, 0, node.value, "")
+    if isinstance(node, Constant):
+        return (1, 0, 0.0, node.name)
+    if isinstance(node, Feature):
+        return (2, 0, 0.0, node.name)
+    return (3, complexity(node), 0.0, to_text(node))
+
+
+def reduce_constants(expr: Expr) -> Expr:
+    """A formula with fewer constants that expresses the same functions, apart from limits on signs.
+
+    Constants that appear once and only act together with literals or each other become one, which keeps
+    the name of the first. Constants that appear in several places are left alone.
+    """
+    for _ in range(12):
+        counts = Counter(node.name for node in walk(expr) if isinstance(node, Constant))
+        once = frozenset(name for name, count in counts.items() if count == 1)
+        reduced = simplify(_Reducer(once).reduce(simplify(expr)))
+        if reduced == expr:
+            break
+        expr = reduced
+    return expr
+
+
+class _Reducer:
+    """One pass of merging; `once` are the constants that appear in one place only."""
+
+    def __init__(self, once: frozenset[str]) -> None:
+        self.once = once
+
+    def free(self, node: Expr) -> bool:
+        """No feature inside, at least one constant, and every constant appears nowhere else."""
+        if isinstance(node, Constant):
+            return node.name in self.once
+        if not isinstance(node, Call):
+            return False
+        leaves = [n for n in walk(node) if not isinstance(n, Call)]
+        names = [n.name for n in leaves if isinstance(n, Constant)]
+        return (
+            bool(names)
+            and all(name in self.once for name in names)
+            and not any(isinstance(n, Feature) for n in leaves)
+        )
+
+    def reduce(self, node: Expr) -> Expr:
+        if not isinstance(node, Call):
+            return node
+        if self.free(node):
+            return first_constant(node)
+        args = tuple(self.reduce(arg) for arg in node.args)
+        if node.op == "add":
+            return add(*self.merged(args, absorbs=(Number,)))
+        if node.op == "mul":
+            return self.product(args)
+        if node.op == "pow" and self.free(args[1]) and isinstance(args[0], Call) and args[0].op == "exp":
+            return call("exp", mul(args[0].args[0], args[1]))
+        if node.op == "log" and isinstance(args[0], Call) and args[0].op == "mul":
+            return self.log_of_product(args[0])
+        return call(node.op, *args)
+
+    def merged(self, args: Iterable[Expr], absorbs: tuple[type, ...]) -> list[Expr]:
+        free, rest = [], []
+        for arg in args:
+            (free if self.free(arg) else rest).append(arg)
+        if free:
+            rest = [arg for arg in rest if not isinstance(arg, absorbs)]
+            rest.insert(0, first_constant(free[0]))
+        return rest
+
+    def product(self, args: tuple[Expr, ...]) -> Expr:
+        factors = self.merged(args, absorbs=(Number,))
+        if factors and self.free(factors[0]):
+            factors = [factors[0], *(self.without_scale(arg) for arg in factors[1:])]
+        return mul(*factors)
+
+    def without_scale(self, node: Expr) -> Expr:
+        """A factor whose own free scale can move into the constant in front of the product."""
+        if not isinstance(node, Call):
+            return node
+        if node.op == "pow" and not _has_feature(node.args[1]):
+            return power(self.bare(node.args[0]), node.args[1])
+        if node.op == "exp" and isinstance(node.args[0], Call) and node.args[0].op == "add":
+            terms = [arg for arg in node.args[0].args if not (self.free(arg) or isinstance(arg, Number))]
+            return call("exp", add(*terms))
+        return node
+
+    def bare(self, base: Expr) -> Expr:
+        if isinstance(base, Call) and base.op == "mul":
+            return mul(*(arg for arg in base.args if not (self.free(arg) or isinstance(arg, Number))))
+        return base
+
+    def log_of_product(self, product: Call) -> Expr:
+        """log(c*x) is log(x) + c' where c is free."""
+        free = [arg for arg in product.args if self.free(arg)]
+        if not free:
+            return call("log", product)
+        rest = mul(*(arg for arg in product.args if not (self.free(arg) or isinstance(arg, Number))))
+        return add(first_constant(free[0]), call("log", rest))
+
+
+def first_constant(node: Expr) -> Constant:
+    return next(n for n in walk(node) if isinstance(n, Constant))
+
+
+def _has_feature(node: Expr) -> bool:
+    return any(isinstance(n, Feature) for n in walk(node))
+
+
+def skeleton(expr: Expr) -> str:
+    """The key under which two formulas count as the same law.
+
+    Equal for formulas that differ in the order of commutative arguments, in the names of constants, in
+    folded literals, or in constants that are merged by `reduce_constants`.
+    """
+    ordered = _sorted_blank(reduce_constants(expr))
+    return to_text(substitute(ordered, {name: Constant(f"c{i}") for i, name in enumerate(constant_names(ordered))}))
+
+
+def _sorted_blank(node: Expr) -> Expr:
+    """The arguments of commutative operators sorted by their text with constants blanked out."""
+    if not isinstance(node, Call):
+        return node
+    args = tuple(_sorted_blank(arg) for arg in node.args)
+    if node.op in ("add", "mul", "min", "max"):
+        args = tuple(sorted(args, key=_blank_text))
+    return Call(node.op, args)
+
+
+def _blank_text(node: Expr) -> str:
+    blank: Mapping[str, Expr] = dict.fromkeys(constant_names(node), _BLANK)
+    return to_text(substitute(node, blank))

@@ -1,0 +1,188 @@
+"""Formulas as text: one printer for every language written with infix operators.
+
+A `Dialect` says how a language writes powers, literals and names; function names come from the operator
+table. LaTeX has a printer of its own, because fractions and exponents are laid out there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from discover.expressions.operators import OPERATORS
+from discover.expressions.tree import Call, Expr, Number, mul, neg, power
+
+SUM, PRODUCT, SIGN, POWER, ATOM = range(5)  # binding strength, loosest first
+
+
+def number_text(value: float) -> str:
+    """The shortest decimal text that reads back to the same 64-bit number."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a language writes formulas.
+
+    Attributes:
+        language: key into the spellings of the operator table.
+        power: the infix power, such as "**" or "^", or a function name followed by "(".
+        number: text of a literal.
+        name: text of a feature or constant.
+        sign_binds_tighter: -a**b means (-a)**b there, as in spreadsheets.
+    """
+
+    language: str
+    power: str = "**"
+    number: Callable[[float], str] = number_text
+    name: Callable[[str], str] = str
+    sign_binds_tighter: bool = False
+
+
+TEXT = Dialect("text")
+
+
+def to_text(expr: Expr, dialect: Dialect = TEXT) -> str:
+    """The formula as text; in the default dialect `parse` reads it back to an equal tree."""
+    return _Printer(dialect).show(expr)[0]
+
+
+class _Printer:
+    """Prints a node to (text, binding strength)."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+
+    def show(self, node: Expr) -> tuple[str, int]:
+        if isinstance(node, Number):
+            text = self.dialect.number(node.value)
+            return text, SIGN if node.value < 0 else ATOM
+        if not isinstance(node, Call):
+            return self.dialect.name(node.name), ATOM
+        if node.op == "add":
+            return self._sum(node), SUM
+        if node.op == "mul":
+            return self._product(node)
+        if node.op == "pow":
+            return self._power(node)
+        name = OPERATORS[node.op].spellings[self.dialect.language]
+        return f"{name}({', '.join(self.show(arg)[0] for arg in node.args)})", ATOM
+
+    def wrap(self, node: Expr, least: int) -> str:
+        text, strength = self.show(node)
+        return text if strength >= least else f"({text})"
+
+    def _sum(self, node: Call) -> str:
+        text = self.wrap(node.args[0], PRODUCT)
+        for arg in node.args[1:]:
+            if _negative(arg):
+                text += " - " + self.wrap(neg(arg), PRODUCT)
+            else:
+                text += " + " + self.wrap(arg, PRODUCT)
+        return text
+
+    def _product(self, node: Call) -> tuple[str, int]:
+        first = node.args[0]
+        if isinstance(first, Number) and first.value < 0:
+            rest = mul(neg(first), *node.args[1:])
+            return "-" + self.wrap(rest, PRODUCT), SIGN if not _is_product(rest) else PRODUCT
+        text = ""
+        for arg in node.args:  # in the order given, so that the text reads back to the same tree
+            if _reciprocal(arg):
+                text = (text or "1") + "/" + self.wrap(power(arg, Number(-1.0)), POWER)
+            else:
+                text = f"{text}*{self.wrap(arg, POWER)}" if text else self.wrap(arg, SIGN)
+        return text, PRODUCT
+
+    def _power(self, node: Call) -> tuple[str, int]:
+        base, exponent = node.args
+        if _reciprocal(node):
+            return "1/" + self.wrap(power(node, Number(-1.0)), POWER), PRODUCT
+        if self.dialect.power.endswith("("):
+            return f"{self.dialect.power}{self.show(base)[0]}, {self.show(exponent)[0]})", ATOM
+        return f"{self.wrap(base, ATOM)}{self.dialect.power}{self.wrap(exponent, ATOM)}", POWER
+
+
+def _is_product(node: Expr) -> bool:
+    return isinstance(node, Call) and node.op == "mul"
+
+
+def _negative(node: Expr) -> bool:
+    if isinstance(node, Number):
+        return node.value < 0
+    return _is_product(node) and isinstance(first := node.args[0], Number) and first.value < 0  # type: ignore[union-attr]
+
+
+def _reciprocal(node: Expr) -> bool:
+    """A power with a literal negative whole exponent, which is printed under a fraction bar."""
+    if not (isinstance(node, Call) and node.op == "pow" and isinstance(node.args[1], Number)):
+        return False
+    exponent = node.args[1].value
+    return exponent < 0 and exponent.is_integer()
+
+
+def to_latex(expr: Expr, name: Callable[[str], str] | None = None, digits: int = 6) -> str:
+    """The formula in LaTeX mathematics (without dollar signs)."""
+    return _Latex(name or latex_name, digits).show(expr)[0]
+
+
+_GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+)
+
+
+def latex_name(name: str) -> str:
+    """A constant or column name in LaTeX: Greek letters, subscripts after the first underscore or digit."""
+    head, _, tail = name.partition("_")
+    if not tail and len(head) > 1 and head[-1].isdigit():
+        stem = head.rstrip("0123456789")
+        if len(stem) == 1 or stem in _GREEK:
+            head, tail = stem, head[len(stem) :]
+    head = "lambda" if head == "lam" else head
+    if head in _GREEK:
+        head = "\\" + head
+    elif len(head) > 1:
+        return r"\mathrm{" + name.replace("_", r"\_") + "}"
+    return head + (r"_{\mathrm{" + tail.replace("_", r"\_") + "}}" if tail else "")
+
+
+class _Latex(_Printer):
+    def __init__(self, name: Callable[[str], str], digits: int) -> None:
+        super().__init__(Dialect("latex", name=name, number=lambda v: _latex_number(v, digits)))
+
+    def show(self, node: Expr) -> tuple[str, int]:
+        if isinstance(node, Call) and node.op not in ("add", "mul", "pow"):
+            inside = r",\, ".join(self.show(arg)[0] for arg in node.args)
+            if node.op == "abs":
+                return rf"\left|{inside}\right|", ATOM
+            return rf"{OPERATORS[node.op].spellings['latex']}\left({inside}\right)", ATOM
+        return super().show(node)
+
+    def wrap(self, node: Expr, least: int) -> str:
+        text, strength = self.show(node)
+        return text if strength >= least else rf"\left({text}\right)"
+
+    def _product(self, node: Call) -> tuple[str, int]:
+        first = node.args[0]
+        if isinstance(first, Number) and first.value < 0:
+            return "-" + self.wrap(mul(neg(first), *node.args[1:]), PRODUCT), PRODUCT
+        above = [arg for arg in node.args if not _reciprocal(arg)]
+        below = [power(arg, Number(-1.0)) for arg in node.args if _reciprocal(arg)]
+        numerator = mul(*above)
+        if not below:
+            return r" \, ".join(self.wrap(arg, PRODUCT) for arg in node.args), PRODUCT
+        return rf"\frac{{{self.show(numerator)[0]}}}{{{self.show(mul(*below))[0]}}}", PRODUCT
+
+    def _power(self, node: Call) -> tuple[str, int]:
+        base, exponent = node.args
+        if _reciprocal(node):
+            return rf"\frac{{1}}{{{self.show(power(node, Number(-1.0)))[0]}}}", PRODUCT
+        return f"{self.wrap(base, ATOM)}^{{{self.show(exponent)[0]}}}", POWER
+
+
+def _latex_number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}g}"
+    mantissa, e, exponent = text.partition("e")
+    if not e:
+        return text
+    return rf"{mantissa} \times 10^{{{int(exponent)}}}"

@@ -1,0 +1,121 @@
+"""What an endpoint accepts, found by trying, from the richest request to the plainest.
+
+Servers differ in how they constrain an answer, in the name of the token limit, and in the parameters and
+roles that they take. A refusal that names the cause takes one step down; the way that worked is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from discover.llm.provider import Request
+from discover.llm.schema import without_patterns
+
+MODES = ("json_schema", "json_object", "text")
+TOKEN_LIMITS = ("max_completion_tokens", "max_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How to put a question.
+
+    Attributes:
+        mode: how the answer is constrained, one of `MODES`.
+        patterns: the schema may hold regular expressions.
+        token_limit: name of the token limit, one of `TOKEN_LIMITS`.
+        swapped: the other name was tried before.
+        temperature: a temperature may be sent.
+        system: a system message may be sent.
+    """
+
+    mode: str = "json_schema"
+    patterns: bool = True
+    token_limit: str = "max_tokens"
+    swapped: bool = False
+    temperature: bool = True
+    system: bool = True
+
+    def body(self, model: str, request: Request) -> dict[str, Any]:
+        """Arguments of the chat completion."""
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": self._messages(request),
+            self.token_limit: request.max_tokens,
+        }
+        if self.temperature and request.temperature is not None:
+            body["temperature"] = request.temperature
+        if request.schema is not None and self.mode != "text":
+            body["response_format"] = self._format(request.schema)
+        return body
+
+    def _format(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        if self.mode == "json_object":
+            return {"type": "json_object"}
+        sent = schema if self.patterns else without_patterns(schema)
+        return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": sent}}
+
+    def _messages(self, request: Request) -> list[dict[str, str]]:
+        rows = [{"role": m.role, "content": m.content} for m in request.messages]
+        if self.system or not rows or rows[0]["role"] != "system":
+            return rows
+        system, *rest = rows
+        if not rest:
+            return [{"role": "user", "content": system["content"]}]
+        first = {"role": rest[0]["role"], "content": f"{system['content']}\n\n{rest[0]['content']}"}
+        return [first, *rest[1:]]
+
+
+_FORMAT_WORDS = ("response_format", "schema", "json_object", "literal_error", "grammar", "structured")
+_REFUSALS = (400, 422)
+_FAILURES = (500, 501)
+
+
+def is_too_long(text: str) -> bool:
+    """The server's message says that prompt and answer do not fit the context."""
+    words = (
+        "context length", "context_length", "exceed_context_size", "context size", "context window",
+        "prompt is too long", "too many tokens", "maximum context",
+    )  # fmt: skip
+    return any(word in text.lower() for word in words)
+
+
+def step_down(dialect: Dialect, request: Request, status: int, text: str) -> Dialect | None:
+    """The next plainer dialect after a refusal, or None when the refusal has another cause.
+
+    Args:
+        status: HTTP status of the refusal.
+        text: its body.
+    """
+    text = text.lower()
+    named = any(word in text for word in _FORMAT_WORDS)
+    if status not in _REFUSALS and not (status in _FAILURES and (named or "system" in text)):
+        return None
+    if is_too_long(text):
+        return None
+    if dialect.token_limit in text and not dialect.swapped:
+        other = next(name for name in TOKEN_LIMITS if name != dialect.token_limit)
+        return replace(dialect, token_limit=other, swapped=True)
+    if "temperature" in text and dialect.temperature and request.temperature is not None:
+        return replace(dialect, temperature=False)
+    if _refuses_system(text) and dialect.system and request.messages[0].role == "system":
+        return replace(dialect, system=False)
+    return _plainer_answer(dialect, request, text) if status in _REFUSALS or named else None
+
+
+def _refuses_system(text: str) -> bool:
+    return any(words in text for words in ("system role", "system message", "role 'system'", 'role "system"'))
+
+
+def _plainer_answer(dialect: Dialect, request: Request, text: str) -> Dialect | None:
+    if request.schema is None or dialect.mode == "text":
+        return None
+    has_patterns = without_patterns(request.schema) != request.schema
+    if dialect.mode == "json_schema" and dialect.patterns and has_patterns and _names_pattern(text):
+        return replace(dialect, patterns=False)
+    return replace(dialect, mode=MODES[MODES.index(dialect.mode) + 1])
+
+
+def _names_pattern(text: str) -> bool:
+    return any(word in text for word in ("pattern", "regex", "regular expression"))

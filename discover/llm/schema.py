@@ -1,0 +1,269 @@
+"""What an answer must look like, and what can be read from one.
+
+The schema is sent to the server, but no server is trusted to obey it: what comes back is read leniently,
+proposal by proposal, so that one bad proposal does not void its siblings, and validated strictly.
+
+The schema keeps to what every known server understands: all properties required, no others allowed, no
+open-ended objects, no recursion. Patterns are optional, anchored, bounded and free of backslashes, because
+some servers refuse, ignore or crash on more.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+MAX_FORMULA = 1_000
+MAX_RATIONALE = 500
+MAX_SHARED = 12
+MAX_TEXT = 100_000
+_MAX_STARTS = 200
+
+Name = Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
+
+
+class Proposal(BaseModel):
+    """One formula in the formula language, and why it might extrapolate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    formula: Annotated[str, Field(min_length=1, max_length=MAX_FORMULA)]
+    shared: tuple[Name, ...] = ()
+    rationale: str = ""
+
+
+class Proposals(BaseModel):
+    """A whole answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    proposals: tuple[Proposal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A proposal that is not one: its text (clipped) and the reason."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an answer holds."""
+
+    proposals: tuple[Proposal, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+# --- the schema that is sent ---------------------------------------------------------------------------
+
+
+def answer_schema(count: int, patterns: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """JSON schema of an answer with one to `count` proposals.
+
+    Args:
+        count: most proposals in one answer.
+        patterns: regular expression by property ("formula", "rationale", "shared"), see `formula_pattern`.
+    """
+    patterns = patterns or {}
+
+    def text(name: str, description: str) -> dict[str, Any]:
+        row = {"type": "string", "description": description}
+        return row | ({"pattern": patterns[name]} if name in patterns else {})
+
+    properties = {
+        "rationale": text("rationale", "one sentence: why this form should extrapolate"),
+        "formula": text("formula", "the right-hand side in the formula language"),
+        "shared": {
+            "type": "array",
+            "description": "constants with one value for all groups; usually empty",
+            "items": text("shared", "name of a constant"),
+        },
+    }
+    proposal = _closed(properties)
+    return _closed({"proposals": {"type": "array", "items": proposal, "minItems": 1, "maxItems": count}})
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def without_patterns(schema: Any) -> Any:
+    """The schema without its regular expressions, for servers that do not take them."""
+    if isinstance(schema, Mapping):
+        return {
+            k: without_patterns(v) for k, v in schema.items() if not (k == "pattern" and isinstance(v, str))
+        }
+    return [without_patterns(v) for v in schema] if isinstance(schema, list) else schema
+
+
+def answer_patterns(features: Sequence[str], constants: Sequence[str]) -> dict[str, str]:
+    """Patterns that confine a decoder to formulas of a task's columns and of the named constants."""
+    return {
+        "formula": formula_pattern(features, constants),
+        "rationale": "^[a-zA-Z0-9 ,.]{1,80}$",
+        "shared": "^(" + "|".join(constants) + ")$",
+    }
+
+
+def formula_pattern(features: Sequence[str], constants: Sequence[str]) -> str:
+    """An anchored, bounded regular expression, without backslashes, whose every match is a formula.
+
+    It covers sums of up to four terms of up to three factors each, not the whole language.
+    """
+    atom = f"({'|'.join([*features, *constants])}|[1-9]([.][0-9])?)"
+    power = f"{atom}([*][*]([(][-]{atom}[)]|{atom}))?"
+    factor = f"({power}|(exp|log|sqrt|tanh)[(]{power}([+]{atom})?[)])"
+    term = f"{factor}([*/]{factor}){{0,2}}"
+    return f"^{term}([ ]?[+-][ ]?{term}){{0,3}}$"
+
+
+# --- reading what comes back ---------------------------------------------------------------------------
+
+
+def read_answer(text: str, limit: int = 16) -> Reading:
+    """The proposals in an answer, however it is wrapped; never raises, and takes bounded time.
+
+    Think-blocks, fences and prose around the JSON are skipped, proposals that are complete in a cut
+    answer are kept. At most `limit` proposals are read.
+    """
+    proposals: list[Proposal] = []
+    refused: list[Refused] = []
+    items = list(islice(_items(strip_wrapping(text[:MAX_TEXT])), limit))
+    for item in items:
+        outcome = _proposal(item)
+        if isinstance(outcome, Proposal):
+            proposals.append(outcome)
+        else:
+            refused.append(outcome)
+    if not items:
+        refused.append(Refused(clip(text, 200), "no proposals found in the answer"))
+    return Reading(tuple(proposals), tuple(refused))
+
+
+_TAGS = "think|thinking|thought|reasoning"
+_THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_THOUGHT_END = re.compile(rf"</(?:{_TAGS})>", re.IGNORECASE)
+_THOUGHT_START = re.compile(rf"<(?:{_TAGS})>", re.IGNORECASE)
+
+
+def strip_wrapping(text: str) -> str:
+    """The text without think-blocks; of an unfinished thought nothing is kept."""
+    text = _THOUGHT.sub("", text)
+    if ends := list(_THOUGHT_END.finditer(text)):
+        text = text[ends[-1].end() :]
+    if start := _THOUGHT_START.search(text):
+        text = text[: start.start()]
+    return text.rpartition("<|message|>")[2].strip()
+
+
+def _items(text: str) -> Iterator[Any]:
+    """Candidates for a proposal: from JSON anywhere in the text, else what follows a 'formula:'."""
+    found = False
+    for value in _json_values(text):
+        for row in _rows(value):
+            found = True
+            yield row
+    if not found:
+        yield from (match[1] or match[2] or match[3] for match in _LABELLED.finditer(text))
+
+
+def _rows(value: Any, depth: int = 0) -> Iterator[Any]:
+    if isinstance(value, dict) and "proposals" in value and depth < 3:
+        yield from _rows(value["proposals"], depth + 1)
+    elif isinstance(value, list) and depth < 3:
+        for item in value:
+            yield from _rows(item, depth + 1)
+    else:
+        yield value
+
+
+_FORMULA_KEYS = ("formula", "expression", "equation", "law")
+_LABELLED = re.compile(
+    r"[\"'`*]{0,3}\b(?:formula|expression|equation)[\"'`*]{0,3}[ \t]{0,5}[:=][ \t*]{0,5}"
+    r"(?:\"([^\"\n]{1,1000})\"|[`']([^`'\n]{1,1000})[`']|([^\"'`\n]{1,1000}))",
+    re.IGNORECASE,
+)
+_START = re.compile(r"[\[{]")
+
+
+def _json_values(text: str) -> Iterator[Any]:
+    """Complete JSON objects and arrays in the text, outermost first; the number of tries is bounded."""
+    decoder = json.JSONDecoder()
+    position = 0
+    for _ in range(_MAX_STARTS):
+        start = _START.search(text, position)
+        if start is None:
+            return
+        try:
+            value, position = decoder.raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            position = start.end()
+            continue
+        if _holds_formula(value):
+            yield value
+
+
+def _holds_formula(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "proposals" in value or any(key in value for key in _FORMULA_KEYS)
+    return isinstance(value, list) and any(isinstance(v, dict) and _holds_formula(v) for v in value[:100])
+
+
+def _proposal(item: Any) -> Proposal | Refused:
+    shown = clip(item if isinstance(item, str) else json.dumps(item, default=str), 200)
+    if isinstance(item, str):
+        item = {"formula": item}
+    if not isinstance(item, dict):
+        return Refused(shown, "a proposal is an object with a formula")
+    formula = next((item[key] for key in _FORMULA_KEYS if key in item), None)
+    if not isinstance(formula, str):
+        return Refused(shown, "the formula is missing or is not text")
+    try:
+        return Proposal(
+            formula=tidy_formula(formula),
+            shared=_names(item.get("shared")),
+            rationale=clip(item.get("rationale"), MAX_RATIONALE),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return Refused(shown, f"{where}: {first['msg']}")
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = re.split(r"[,\s]+", value.strip()) if value.strip() else []
+    if not isinstance(value, list | tuple):
+        return ()
+    return tuple(dict.fromkeys(str(name).strip() for name in value[:MAX_SHARED] if str(name).strip()))
+
+
+_SYMBOLS = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/"})
+_LEFT_SIDE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,40}(?:\([A-Za-z0-9_, ]{0,100}\))?\s{0,5}=(?!=)")
+
+
+def tidy_formula(text: str) -> str:
+    """The formula without fences, a left-hand side, or typographic signs."""
+    text = text.strip().strip("`$").strip().translate(_SYMBOLS)
+    return _LEFT_SIDE.sub("", text, count=1).strip()
+
+
+def clip(value: Any, length: int) -> str:
+    """Text on one line, without control characters, at most `length` characters."""
+    if not isinstance(value, str):
+        return ""
+    line = " ".join("".join(c if c.isprintable() else " " for c in value[: 4 * length]).split())
+    return line if len(line) <= length else line[: length - 1] + "…"

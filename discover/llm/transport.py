@@ -1,0 +1,104 @@
+"""One HTTP exchange: the connection, its bounds, and the server's advice on when to come back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from discover.llm.provider import Problem, Reason
+from discover.llm.schema import clip
+
+if TYPE_CHECKING:
+    import openai
+
+MAX_BODY_BYTES = 4_000_000
+_CONNECT_S = 10.0
+
+
+@asynccontextmanager
+async def open_client(url: str, key: str, *, direct: bool, read_s: float) -> AsyncIterator[openai.AsyncOpenAI]:
+    """A client for one call, closed with it, so that nothing outlives a cancelled call.
+
+    Args:
+        url: base address.
+        key: sent as the bearer token.
+        direct: ignore the proxies of the environment.
+        read_s: longest silence of the server in seconds.
+    """
+    import openai
+
+    transport = openai.DefaultAsyncHttpxClient(
+        trust_env=not direct,
+        follow_redirects=False,  # the key goes nowhere but to the address that the user gave
+        event_hooks={"response": [_bound_body]},
+        timeout=openai.Timeout(read_s, connect=_CONNECT_S),
+    )
+    async with openai.AsyncOpenAI(
+        api_key=key, base_url=url, max_retries=0, http_client=transport
+    ) as client:
+        yield client
+
+
+class BodyTooLargeError(Exception):
+    """The body of a reply passed the limit."""
+
+
+async def _bound_body(response: Any) -> None:
+    """Makes the body of a reply fail once it is larger than any answer can be."""
+    import httpx2
+
+    stream = response.stream
+
+    class Bounded(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for chunk in stream:
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    raise BodyTooLargeError(f"more than {MAX_BODY_BYTES:,} bytes")
+                yield chunk
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    response.stream = Bounded()
+
+
+def connection_problem(error: openai.APIConnectionError) -> Problem:
+    """What went wrong between here and the server."""
+    import httpx2
+
+    cause = error.__cause__
+    if isinstance(cause, BodyTooLargeError):
+        return Problem(Reason.TOO_LARGE, str(cause))
+    detail = clip(f"{type(cause).__name__}: {cause}" if cause else str(error), 300)
+    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
+        return Problem(Reason.UNREACHABLE, detail)
+    return Problem(Reason.DROPPED, detail)
+
+
+def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the server asks to wait, from its header fields; None when it does not say.
+
+    Args:
+        headers: names in lower case.
+        now: seconds since 1970, for headers that give a date.
+    """
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name, "").strip()
+        try:
+            seconds = float(text) * unit
+        except ValueError:
+            seconds = _seconds_until(text, now)
+        if 0.0 < seconds < 1e6:
+            return seconds
+    return None
+
+
+def _seconds_until(date: str, now: float) -> float:
+    try:
+        return parsedate_to_datetime(date).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

@@ -1,0 +1,51 @@
+"""Names: near matches for messages, and headings as identifiers of the formula language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable
+from difflib import get_close_matches
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+FUNCTIONS = frozenset(
+    (
+        "exp",
+        "log",
+        "log2",
+        "log10",
+        "sqrt",
+        "abs",
+        "Abs",
+        "Min",
+        "Max",
+        "tanh",
+        "sigmoid",
+        "sin",
+        "cos",
+        "atan",
+    )
+)
+"""Names that a formula cannot use for a column."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'x'?"`, or nothing when no known name is close."""
+    matches = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
+
+
+def is_usable(name: str) -> bool:
+    """Whether a formula can use this name for a column."""
+    return IDENTIFIER.fullmatch(name) is not None and name not in FUNCTIONS
+
+
+def to_identifier(heading: str, taken: Container[str] = ()) -> str:
+    """A heading as a name that a formula can use and that is not taken: `"Params (M)"` becomes `Params_M`."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", heading).strip("_") if not is_usable(heading) else heading
+    if not name or name[0].isdigit() or name in FUNCTIONS:
+        name = f"x_{name}".rstrip("_")
+    unique, count = name, 2
+    while unique in taken:
+        unique, count = f"{name}_{count}", count + 1
+    return unique

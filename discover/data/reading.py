@@ -1,0 +1,262 @@
+"""Files into cells and cells into checked numbers. Nothing here knows tasks or test rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from discover.data.names import near
+from discover.data.table import Floats
+from discover.errors import InputError, UnavailableError
+
+EMPTY = ("", "na", "n/a", "null", "none", "-")
+
+Range = tuple[str, Callable[[float], bool]]
+"""What a number must be, in words and as a check."""
+
+RANGES: dict[str, Range] = {
+    "positive": ("a number above 0", lambda value: value > 0),
+    "fraction": ("a number from 0 to 1", lambda value: 0 <= value <= 1),
+    "real": ("a number", lambda value: True),
+}
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Cells as read, not yet converted: a row's targets may be anything until somebody asks for them.
+
+    Attributes:
+        path: the file.
+        columns: heading -> cells, all of the same length.
+        lines: place of each row in the file, counted from 1 (a CSV header is line 1).
+        unit: what `lines` counts: "line", or "row" for files without lines.
+    """
+
+    path: Path
+    columns: dict[str, list[object]]
+    lines: list[int]
+    unit: str = "line"
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def where(self, row: int, column: str | None = None) -> str:
+        """File, line and column, as they stand at the head of a message."""
+        tail = "" if column is None else f", column {column!r}"
+        return f"{self.path}, {self.unit} {self.lines[row]}{tail}"
+
+    def cells(self, column: str) -> list[object]:
+        """The cells of a column.
+
+        Raises:
+            InputError: the file has no such column.
+        """
+        if column not in self.columns:
+            listed = ", ".join(self.columns)
+            hint = near(column, self.columns)
+            raise InputError(f"{self.path} has no column {column!r}{hint}. Its columns: {listed}")
+        return self.columns[column]
+
+    def texts(self, column: str, rows: Iterable[int]) -> list[str]:
+        """Cells of these rows as text without outer blanks.
+
+        Raises:
+            InputError: no such column, or an empty cell.
+        """
+        cells = self.cells(column)
+        result = []
+        for row in rows:
+            text = _text(cells[row])
+            if not text:
+                raise InputError(f"{self.where(row, column)}: the cell is empty; expected a name")
+            result.append(text)
+        return result
+
+    def numbers(self, column: str, rows: Sequence[int], domain: str = "real") -> Floats:
+        """Cells of these rows as finite numbers of this domain, shape (len(rows),).
+
+        Raises:
+            InputError: no such column, or a cell that is empty, text, NaN, infinite or outside the domain.
+        """
+        expected, allowed = RANGES[domain]
+        cells = self.cells(column)
+        values = np.empty(len(rows), dtype=np.float64)
+        for place, row in enumerate(rows):
+            value = number(cells[row])
+            problem = _problem(cells[row], value)
+            if problem is None and not allowed(value):  # type: ignore[arg-type]
+                problem = f"{_text(cells[row])} is out of range"
+            if problem is not None:
+                raise InputError(f"{self.where(row, column)}: {problem}; expected {expected}")
+            values[place] = value
+        return values
+
+
+def number(cell: object) -> float | None:
+    """The cell as a number (NaN and infinities included), or None when it is not one."""
+    if isinstance(cell, bool) or cell is None:
+        return None
+    if isinstance(cell, (int, float, np.integer, np.floating)):
+        try:
+            return float(cell)
+        except OverflowError:
+            return math.inf
+    text = _text(cell)
+    # float() also takes "1_000" and digits of other scripts, which in a table are slips of the pen.
+    if "_" in text or not text.isascii():
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _problem(cell: object, value: float | None) -> str | None:
+    text = _text(cell)
+    if value is None:
+        return "the cell is empty" if text.lower() in EMPTY else f"{text!r} is not a number"
+    if math.isnan(value):
+        return "the value is NaN"
+    return "the value is infinite" if math.isinf(value) else None
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None else str(cell).strip()
+
+
+def read_table(path: Path) -> RawTable:
+    """The cells of a CSV, TSV, JSON-lines or Parquet file.
+
+    Raises:
+        InputError: no such file, unknown suffix, not readable, empty, without rows, duplicate column names,
+            or a row whose cells do not match the header.
+        UnavailableError: a Parquet file without a Parquet reader installed.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected a file with a table")
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
+    if reader is None:
+        known = ", ".join(READERS)
+        raise InputError(
+            f"{path}: tables with the suffix {path.suffix!r} are not read; expected one of {known}"
+        )
+    try:
+        table = reader(path)
+    except UnicodeDecodeError as problem:
+        raise InputError(f"{path} is not UTF-8 text (byte {problem.start}); save it as UTF-8") from None
+    except OSError as problem:
+        raise InputError(f"{path} cannot be read: {problem.strerror or problem}") from None
+    if not len(table):
+        raise InputError(f"{path} has no rows; expected at least two rows of experiments")
+    return table
+
+
+def _read_csv(path: Path) -> RawTable:
+    return _read_separated(path, ",")
+
+
+def _read_tsv(path: Path) -> RawTable:
+    return _read_separated(path, "\t")
+
+
+def _read_separated(path: Path, delimiter: str) -> RawTable:
+    records: list[tuple[int, list[str]]] = []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        first_line = 1
+        try:
+            for record in reader:
+                if any(cell.strip() for cell in record):
+                    records.append((first_line, record))
+                first_line = reader.line_num + 1
+        except csv.Error as problem:
+            raise InputError(
+                f"{path}, line {first_line}: {problem}; expected plain or quoted cells"
+            ) from None
+    if not records:
+        raise InputError(f"{path} is empty; expected a header line and rows of experiments")
+    return _from_records(path, [cell.strip() for cell in records[0][1]], records[1:])
+
+
+def _from_records(path: Path, header: list[str], records: list[tuple[int, list[str]]]) -> RawTable:
+    _check_header(path, header)
+    for line, record in records:
+        if len(record) != len(header):
+            raise InputError(
+                f"{path}, line {line} has {len(record)} cells; expected {len(header)} as in the header"
+            )
+    # A column without a heading is the row index that some tools write; it is not data.
+    columns: dict[str, list[object]] = {
+        name: [record[place] for _, record in records] for place, name in enumerate(header) if name
+    }
+    return RawTable(path, columns, [line for line, _ in records])
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    twice = [name for name, count in Counter(header).items() if count > 1 and name]
+    if twice:
+        raise InputError(f"{path} has the column {twice[0]!r} more than once; expected distinct column names")
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        raise InputError(
+            f"{path}, line 1 has one column, {header[0]!r}; expected commas (.csv) or tabs (.tsv)"
+        )
+
+
+def _read_json_lines(path: Path) -> RawTable:
+    records: list[tuple[int, dict[str, object]]] = []
+    with path.open(encoding="utf-8-sig") as file:
+        for line, text in enumerate(file, start=1):
+            if text.strip():
+                records.append((line, _json_object(path, line, text)))
+    if not records:
+        raise InputError(f"{path} is empty; expected one JSON object per line")
+    names = list(dict.fromkeys(name for _, record in records for name in record))
+    columns = {name: [record.get(name) for _, record in records] for name in names}
+    return RawTable(path, columns, [line for line, _ in records])
+
+
+def _json_object(path: Path, line: int, text: str) -> dict[str, object]:
+    try:
+        record = json.loads(text)
+    except json.JSONDecodeError as problem:
+        raise InputError(
+            f"{path}, line {line} is not JSON: {problem.msg} at column {problem.colno}"
+        ) from None
+    if not isinstance(record, dict):
+        raise InputError(f'{path}, line {line} is not a JSON object; expected {{"column": value, ...}}')
+    return record
+
+
+def _read_parquet(path: Path) -> RawTable:
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path)
+    except ImportError:
+        raise UnavailableError(
+            f"{path}: reading Parquet needs the package pyarrow; install it, or save the table as CSV"
+        ) from None
+    except (ValueError, OSError) as problem:
+        raise InputError(f"{path} is not a readable Parquet file: {problem}") from None
+    header = [str(name) for name in frame.columns]
+    _check_header(path, header)
+    columns = {name: list(frame.iloc[:, place]) for place, name in enumerate(header)}
+    return RawTable(path, columns, list(range(1, len(frame) + 1)), unit="row")
+
+
+READERS: dict[str, Callable[[Path], RawTable]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".parquet": _read_parquet,
+}

@@ -1,0 +1,400 @@
+"""Tasks: what to predict from what, how far, with how many constants, and which rows are sealed.
+
+A task is one TOML file. Its table is opened in two ways only: `Task.train` never converts or checks the
+target of a test row, and `Task.sealed` is the one way to the test rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from discover.data.cards import Card, Column, Domain, Role, load_card
+from discover.data.names import near
+from discover.data.reading import RawTable, read_table
+from discover.data.resources import datasets_folder, tasks_folder
+from discover.data.splits import MIN_TRAIN_ROWS, hold_out
+from discover.data.table import Floats, Ints, Table
+from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
+from discover.data.tomls import build_model, load_model
+from discover.errors import InputError
+
+ALL = ("all",)
+"""Group names of a table without groups."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What can be said about a table without looking at a test row's target.
+
+    Attributes:
+        n_train: rows open to fitting.
+        n_test: sealed rows.
+        group_rows: group -> number of its train rows; empty for a table without groups.
+        feature_ranges: feature -> smallest and largest value on train rows.
+        target_ranges: target -> smallest and largest value on train rows.
+    """
+
+    n_train: int
+    n_test: int
+    group_rows: dict[str, int]
+    feature_ranges: dict[str, tuple[float, float]]
+    target_ranges: dict[str, tuple[float, float]]
+
+
+class Task(TaskFile):
+    """A task with its table found and its columns described.
+
+    Attributes:
+        table: the table's file.
+        test_table: the second file of `split.test_rows`, or None.
+        card: card of the dataset, or None for a table without one.
+        columns: one entry for every feature, target and the group, in this order.
+        guesses: what was guessed because the user did not say it, one sentence each.
+    """
+
+    table: Path
+    test_table: Path | None = None
+    card: Card | None = None
+    guesses: tuple[str, ...] = ()
+
+    def column(self, name: str) -> Column:
+        """Meaning, unit, domain and scale of a feature, a target or the group.
+
+        Raises:
+            InputError: the task does not use a column of this name.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        known = [column.name for column in self.columns]
+        raise InputError(
+            f"task {self.name!r} does not use a column {name!r}{near(name, known)} "
+            f"(its columns: {', '.join(known)})"
+        )
+
+    @property
+    def logged(self) -> frozenset[str]:
+        """Features whose values are logarithms already."""
+        return frozenset(name for name in self.features if self.column(name).scale == "log10")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Guesses, and where the table differs from its card; reads the file, but no target."""
+        return (*self.guesses, *_differences(self))
+
+    def train(self) -> Table:
+        """The rows open to fitting. No test row's target is converted or checked.
+
+        Raises:
+            InputError: file, column or cell not as expected; fewer than two train rows, in all or in a group;
+                another number of train rows than the card's.
+        """
+        raw = read_table(self.table)
+        rows, _ = _split_rows(self, raw)
+        _check_count(self, raw, rows)
+        group, names = _groups(self, raw, rows)
+        _check_groups(self, raw, rows, group, names)
+        return Table(
+            features=self._features(raw, rows),
+            targets=self._targets(raw, rows),
+            target_names=self.target,
+            group=group,
+            group_names=names,
+            weights=raw.numbers(self.weights, rows, "positive") if self.weights else None,
+            errors=_stack([raw.numbers(name, rows, "positive") for name in self.errors])
+            if self.errors
+            else None,
+        )
+
+    def sealed(self) -> Table:
+        """The test rows, with the group codes of `train()`; without weights and errors.
+
+        Raises:
+            InputError: there are none, a cell is not as expected, or a group has no train rows.
+        """
+        raw = read_table(self.table)
+        train_rows, rows = _split_rows(self, raw)
+        _, names = _groups(self, raw, train_rows)
+        if self.test_table is not None:
+            raw = read_table(self.test_table)
+            rows = list(range(len(raw)))
+        if not rows:
+            raise InputError(f"{raw.path} has no test rows: {_no_test_rows(self.split)}")
+        return Table(
+            features=self._features(raw, rows),
+            targets=self._targets(raw, rows),
+            target_names=self.target,
+            group=_codes(self, raw, rows, names),
+            group_names=names,
+        )
+
+    def facts(self) -> Facts:
+        """Row counts, groups and ranges. Of the test rows only their number is read.
+
+        Raises:
+            InputError: see `train`.
+        """
+        train = self.train()
+        counts = np.bincount(train.group, minlength=train.n_groups)
+        names = train.group_names if self.group else ()
+        return Facts(
+            n_train=len(train),
+            n_test=_count_test_rows(self),
+            group_rows={name: int(count) for name, count in zip(names, counts, strict=False)},
+            feature_ranges={name: _range(values) for name, values in train.features.items()},
+            target_ranges={
+                name: _range(values) for name, values in zip(self.target, train.targets.T, strict=True)
+            },
+        )
+
+    def _features(self, raw: RawTable, rows: Sequence[int]) -> dict[str, Floats]:
+        return {name: self._numbers(raw, name, rows) for name in self.features}
+
+    def _targets(self, raw: RawTable, rows: Sequence[int]) -> Floats:
+        return _stack([self._numbers(raw, name, rows) for name in self.target])
+
+    def _numbers(self, raw: RawTable, name: str, rows: Sequence[int]) -> Floats:
+        column = self.column(name)
+        return raw.numbers(column.heading, rows, column.domain)
+
+
+# --- finding and building tasks
+
+
+def list_tasks() -> tuple[str, ...]:
+    """Names of the shipped tasks, sorted."""
+    return tuple(sorted(path.stem for path in tasks_folder().glob("*.toml")))
+
+
+def load_task(name: str | Path) -> Task:
+    """The shipped task of this name, or the task in this TOML file.
+
+    Raises:
+        InputError: no such task or file, or a key that is unknown, missing or wrong.
+    """
+    path = _task_path(name)
+    file = load_model(TaskFile, path)
+    table, card = _find_table(file.dataset, path)
+    return resolve(file, table=table, card=card, name=path.stem, folder=path.parent, where=str(path))
+
+
+def resolve(
+    file: TaskFile,
+    *,
+    table: Path,
+    card: Card | None,
+    name: str,
+    folder: Path,
+    where: str,
+    guesses: Sequence[str] = (),
+) -> Task:
+    """The task of these keys on this table.
+
+    Args:
+        file: the keys.
+        table: the table's file.
+        card: card of the dataset, if it has one.
+        name: name of a task that does not say its own.
+        folder: where the relative path in `split.test_rows` begins.
+        where: head of error messages.
+        guesses: see `Task`.
+
+    Raises:
+        InputError: the keys do not agree with the card.
+    """
+    test_rows = file.split.test_rows
+    values = file.model_dump() | {
+        "name": file.name or name,
+        "title": file.title or (card.title if card else file.name or name),
+        "columns": [column.model_dump() for column in _columns(file, card, where)],
+        "table": table,
+        "test_table": None if test_rows is None else folder / test_rows,
+        "card": None if card is None else card.model_dump(),
+        "guesses": tuple(guesses),
+    }
+    return build_model(Task, values, where)
+
+
+def _task_path(name: str | Path) -> Path:
+    path = Path(name)
+    if path.suffix == ".toml":
+        return path
+    if isinstance(name, Path) or "/" in name or "\\" in name or path.suffix:
+        raise InputError(
+            f"{name} is not a task file; expected a .toml file or one of {', '.join(list_tasks())}"
+        )
+    if name not in list_tasks():
+        raise InputError(
+            f"unknown task {name!r}{near(name, list_tasks())} (tasks:  {', '.join(list_tasks())}"
+        )
+    return tasks_folder() / f"{name}.toml"
+
+
+def _find_table(dataset: str, task_path: Path) -> tuple[Path, Card | None]:
+    """Table and card; a path beside the task file goes before a shipped dataset of the same name."""
+    for place in (task_path.parent / dataset, datasets_folder() / dataset):
+        if place.is_file():
+            return place, None
+        if (place / "data.csv").is_file():
+            card = place / "card.toml"
+            return place / "data.csv", load_card(card) if card.is_file() else None
+    known = sorted(folder.name for folder in datasets_folder().iterdir() if folder.is_dir())
+    raise InputError(
+        f"{task_path}: dataset {dataset!r} is neither a table beside the task file nor a shipped dataset"
+        f"{near(dataset, known)} (shipped: {', '.join(known)})"
+    )
+
+
+def _columns(file: TaskFile, card: Card | None, where: str) -> list[Column]:
+    """One description for each column in use: the task's own, else the card's, else none."""
+    described = {column.name: column for column in (*(card.columns if card else ()), *file.columns)}
+    used: list[tuple[str, Role, Domain]] = [(name, "feature", "real") for name in file.features]
+    used += [(name, "target", "real") for name in file.target]
+    if file.group is not None:
+        used.append((file.group, "group", "text"))
+    result = []
+    for name, role, domain in used:
+        column = described.get(name) or Column(name=name, role=role, domain=domain)
+        if (column.domain == "text") != (role == "group"):
+            raise InputError(
+                f"{where}: the column {name!r} holds {column.domain} values and cannot be a {role}"
+            )
+        result.append(column if column.role == role else column.model_copy(update={"role": role}))
+    return result
+
+
+# --- rows, groups and counts
+
+
+def _split_rows(task: Task, raw: RawTable) -> tuple[list[int], list[int]]:
+    """Train rows and sealed rows of the table, by row number from 0."""
+    split, everything = task.split, list(range(len(raw)))
+    if split.column is not None:
+        return _rows_by_label(raw, split.column, split)
+    if split.holdout is None:
+        return everything, []
+    axes = _stack([task._numbers(raw, name, everything) for name in task.extrapolate])
+    group, _ = _groups(task, raw, everything)
+    held = hold_out(axes, group, split.holdout)
+    return [row for row in everything if not held[row]], [row for row in everything if held[row]]
+
+
+def _rows_by_label(raw: RawTable, column: str, split: Split) -> tuple[list[int], list[int]]:
+    rows: dict[str, list[int]] = {split.train: [], split.test: []}
+    for row, label in enumerate(raw.texts(column, range(len(raw)))):
+        # Any other word would silently open a mistyped test row to the fit.
+        if label not in rows:
+            raise InputError(
+                f"{raw.where(row, column)}: {label!r}; expected {split.train!r} or {split.test!r}"
+            )
+        rows[label].append(row)
+    return rows[split.train], rows[split.test]
+
+
+def _count_test_rows(task: Task) -> int:
+    if task.test_table is not None:
+        return len(read_table(task.test_table))
+    return len(_split_rows(task, read_table(task.table))[1])
+
+
+def _no_test_rows(split: Split) -> str:
+    if split.column is not None:
+        return f"no row has {split.test!r} in the column {split.column!r}"
+    if split.holdout is not None:
+        return f"holdout {split.holdout} is less than the rows of one largest scale"
+    return "the task has no split; give a split column, a holdout or a table of test rows"
+
+
+def _groups(task: Task, raw: RawTable, rows: Sequence[int]) -> tuple[Ints, tuple[str, ...]]:
+    """Group codes of these rows and the groups' names, in order of appearance among them."""
+    if task.group is None:
+        return np.zeros(len(rows), dtype=np.int64), ALL
+    texts = raw.texts(task.column(task.group).heading, rows)
+    names = tuple(dict.fromkeys(texts))
+    code = {name: place for place, name in enumerate(names)}
+    return np.array([code[text] for text in texts], dtype=np.int64), names
+
+
+def _codes(task: Task, raw: RawTable, rows: Sequence[int], names: tuple[str, ...]) -> Ints:
+    if task.group is None:
+        return np.zeros(len(rows), dtype=np.int64)
+    heading = task.column(task.group).heading
+    code = {name: place for place, name in enumerate(names)}
+    texts = raw.texts(heading, rows)
+    for row, text in zip(rows, texts, strict=True):
+        if text not in code:
+            raise InputError(
+                f"{raw.where(row, heading)}: the group {text!r} has no train rows to fit constants on"
+            )
+    return np.array([code[text] for text in texts], dtype=np.int64)
+
+
+def _check_groups(
+    task: Task, raw: RawTable, rows: Sequence[int], group: Ints, names: tuple[str, ...]
+) -> None:
+    if len(rows) < MIN_TRAIN_ROWS:
+        raise InputError(f"{raw.path} has {len(rows)} train row(s); expected at least {MIN_TRAIN_ROWS}")
+    for code, count in enumerate(np.bincount(group, minlength=len(names))):
+        if count < MIN_TRAIN_ROWS:
+            row = rows[int(np.flatnonzero(group == code)[0])]
+            raise InputError(
+                f"{raw.where(row, task.group)}: the group {names[code]!r} has a single train row; "
+                f"expected at least {MIN_TRAIN_ROWS}"
+            )
+
+
+def _carded(task: Task) -> bool:
+    """Whether the card's row counts apply, that is whether the task splits by the card's own split column."""
+    split = [column.name for column in task.card.columns if column.role == "split"] if task.card else []
+    return task.split.column is not None and task.split.column in split
+
+
+def _check_count(task: Task, raw: RawTable, rows: Sequence[int]) -> None:
+    if task.card is not None and _carded(task) and len(rows) != task.card.table.train_rows:
+        raise InputError(
+            f"{raw.path} has {len(rows)} train rows; expected {task.card.table.train_rows} as in its "
+            f"card.toml, key table.train_rows"
+        )
+
+
+def _differences(task: Task) -> tuple[str, ...]:
+    if task.card is None:
+        return ()
+    found, notes = hashlib.sha256(task.table.read_bytes()).hexdigest(), []
+    if found != task.card.table.sha256:
+        notes.append(
+            f"{task.table} was changed since its card was written: its SHA-256 begins with {found[:12]}, "
+            f"the card's with {task.card.table.sha256[:12]}"
+        )
+    if _carded(task):
+        n_test = _count_test_rows(task)
+        if n_test != task.card.table.test_rows:
+            notes.append(f"{task.table} has {n_test} test rows, its card says {task.card.table.test_rows}")
+    return tuple(notes)
+
+
+def _stack(columns: Sequence[Floats]) -> Floats:
+    return np.stack(columns, axis=1)
+
+
+def _range(values: Floats) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+__all__ = [
+    "Bounds",
+    "Facts",
+    "Knowledge",
+    "Monotone",
+    "Split",
+    "Task",
+    "TaskFile",
+    "list_tasks",
+    "load_task",
+    "resolve",
+]

@@ -23,7 +23,7 @@ from discover.llm.provider import Completion, Problem, Reason, Request
 from discover.llm.replies import RETRIED, Reply, largest_usage, read_reply
 from discover.llm.schema import clip
 from discover.llm.secrets import Masker, shown_url
-from discover.llm.transport import connection_problem, open_client, retry_after_s
+from discover.llm.transport import BodyTooLargeError, connection_problem, open_client, retry_after_s
 
 if TYPE_CHECKING:
     import openai
@@ -32,6 +32,7 @@ HOSTED_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
 PLACEHOLDER_KEY = "unused"
 _ANSWERED = (Reason.EMPTY, Reason.TRUNCATED, Reason.REFUSAL, Reason.FILTERED)
+_MAY_BE_DIALECT = (Reason.REQUEST, Reason.SERVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,14 @@ def find_endpoint(
     url = url or environ.get("OPENAI_BASE_URL") or HOSTED_URL
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"a model's address starts with http:// or https://, got {clip(shown_url(url), 80)!r}")
+        raise InputError(f"a model's address starts with http:// or https://, not {shown_url(url)[:60]!r}")
     key = environ.get(key_variable or KEY_VARIABLE, "").strip()
     if key_variable and not key:
         raise InputError(f"the environment variable {key_variable}, named as the key's place, is not set")
+    if not all("!" <= character <= "~" for character in key):
+        raise InputError(
+            f"the key in {key_variable or KEY_VARIABLE} holds blanks or characters that no key has"
+        )
     if not key_variable and _is_private(parts.hostname):
         key = PLACEHOLDER_KEY
     if not key and parts.hostname.endswith("openai.com"):
@@ -195,7 +200,8 @@ class _Call:
                 await asyncio.sleep(wait)
 
     def _step_down(self, reply: Reply | Problem, completion: Completion) -> bool:
-        if isinstance(reply, Problem):
+        problem = completion.problem
+        if isinstance(reply, Problem) or problem is None or problem.reason not in _MAY_BE_DIALECT:
             return False
         plainer = step_down(self.dialect, self.request, reply.status, reply.text)
         if plainer is None:
@@ -206,13 +212,14 @@ class _Call:
 
     def _failed(self, completion: Completion, problem: Problem, reply: Reply | Problem) -> Completion:
         """The failure to report: the first refusal tells more than that of the plainest question."""
-        if self.first_refusal and problem.reason in (Reason.REQUEST, Reason.SERVER):
+        if self.first_refusal and problem.reason in _MAY_BE_DIALECT:
             return self.first_refusal
         headers = reply.headers if isinstance(reply, Reply) else {}
         pause = retry_after_s(headers, time.time())
         return replace(completion, problem=replace(problem, retry_after_s=pause))
 
     async def _send(self, client: openai.AsyncOpenAI) -> Reply | Problem:
+        import httpx2
         import openai
 
         self.sent += 1
@@ -223,6 +230,8 @@ class _Call:
         except openai.APIStatusError as error:
             response = error.response
         except openai.APIConnectionError as error:
+            return connection_problem(error.__cause__ or error)
+        except (httpx2.HTTPError, BodyTooLargeError) as error:
             return connection_problem(error)
         except (openai.OpenAIError, ValueError, TypeError) as error:
             return Problem(Reason.MALFORMED, clip(f"{type(error).__name__}: {error}", 300))

@@ -72,15 +72,6 @@ _REFUSALS = (400, 422)
 _FAILURES = (500, 501)
 
 
-def is_too_long(text: str) -> bool:
-    """The server's message says that prompt and answer do not fit the context."""
-    words = (
-        "context length", "context_length", "exceed_context_size", "context size", "context window",
-        "prompt is too long", "too many tokens", "maximum context",
-    )  # fmt: skip
-    return any(word in text.lower() for word in words)
-
-
 def step_down(dialect: Dialect, request: Request, status: int, text: str) -> Dialect | None:
     """The next plainer dialect after a refusal, or None when the refusal has another cause.
 
@@ -91,8 +82,6 @@ def step_down(dialect: Dialect, request: Request, status: int, text: str) -> Dia
     text = text.lower()
     named = any(word in text for word in _FORMAT_WORDS)
     if status not in _REFUSALS and not (status in _FAILURES and (named or "system" in text)):
-        return None
-    if is_too_long(text):
         return None
     if dialect.token_limit in text and not dialect.swapped:
         other = next(name for name in TOKEN_LIMITS if name != dialect.token_limit)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from discover.llm.dialects import is_too_long
 from discover.llm.provider import Completion, Problem, Reason, Request, Usage
 from discover.llm.schema import clip, strip_wrapping
 
@@ -139,9 +138,7 @@ _BY_STATUS = {
     413: Reason.TOO_LONG,
     429: Reason.RATE_LIMIT,
 }
-RETRIED = frozenset(
-    {Reason.UNREACHABLE, Reason.DROPPED, Reason.RATE_LIMIT, Reason.SERVER, Reason.MALFORMED}
-)
+RETRIED = frozenset({Reason.UNREACHABLE, Reason.DROPPED, Reason.RATE_LIMIT, Reason.SERVER, Reason.MALFORMED})
 """Reasons that may pass by themselves."""
 
 
@@ -152,7 +149,7 @@ def problem_of(reply: Reply) -> Problem:
     words = f"{code} {message}".lower()
     if reason is Reason.RATE_LIMIT and any(w in words for w in ("insufficient_quota", "billing", "credit")):
         reason = Reason.QUOTA
-    elif reply.status in (400, 422, 500) and is_too_long(words):
+    elif reply.status in (400, 422, 500) and _is_too_long(words):
         reason = Reason.TOO_LONG
     elif reply.status == 400 and _unknown_model(words):
         reason = Reason.NOT_FOUND
@@ -164,6 +161,14 @@ def problem_of(reply: Reply) -> Problem:
 def _unknown_model(words: str) -> bool:
     denials = ("not found", "does not exist", "model_not_found", "unknown model")
     return "model" in words and any(denial in words for denial in denials)
+
+
+def _is_too_long(text: str) -> bool:
+    words = (
+        "context length", "context_length", "exceed_context_size", "context size", "context window",
+        "prompt is too long", "too many tokens", "maximum context",
+    )  # fmt: skip
+    return any(word in text.lower() for word in words)
 
 
 def _error_words(reply: Reply) -> tuple[str, str]:

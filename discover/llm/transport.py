@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     import openai
 
 MAX_BODY_BYTES = 4_000_000
+_PACKED = 100  # a compressed body may be this much smaller, so that it cannot unpack into gigabytes
 _CONNECT_S = 10.0
 
 
 @asynccontextmanager
-async def open_client(url: str, key: str, *, direct: bool, read_s: float) -> AsyncIterator[openai.AsyncOpenAI]:
+async def open_client(
+    url: str, key: str, *, direct: bool, read_s: float
+) -> AsyncIterator[openai.AsyncOpenAI]:
     """A client for one call, closed with it, so that nothing outlives a cancelled call.
 
     Args:
@@ -35,9 +38,7 @@ async def open_client(url: str, key: str, *, direct: bool, read_s: float) -> Asy
         event_hooks={"response": [_bound_body]},
         timeout=openai.Timeout(read_s, connect=_CONNECT_S),
     )
-    async with openai.AsyncOpenAI(
-        api_key=key, base_url=url, max_retries=0, http_client=transport
-    ) as client:
+    async with openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=transport) as client:
         yield client
 
 
@@ -50,14 +51,16 @@ async def _bound_body(response: Any) -> None:
     import httpx2
 
     stream = response.stream
+    packed = response.headers.get("content-encoding", "identity") != "identity"
+    limit = MAX_BODY_BYTES // _PACKED if packed else MAX_BODY_BYTES
 
     class Bounded(httpx2.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
             size = 0
             async for chunk in stream:
                 size += len(chunk)
-                if size > MAX_BODY_BYTES:
-                    raise BodyTooLargeError(f"more than {MAX_BODY_BYTES:,} bytes")
+                if size > limit:
+                    raise BodyTooLargeError(f"more than {limit:,} bytes")
                 yield chunk
 
         async def aclose(self) -> None:
@@ -66,15 +69,14 @@ async def _bound_body(response: Any) -> None:
     response.stream = Bounded()
 
 
-def connection_problem(error: openai.APIConnectionError) -> Problem:
+def connection_problem(error: BaseException) -> Problem:
     """What went wrong between here and the server."""
     import httpx2
 
-    cause = error.__cause__
-    if isinstance(cause, BodyTooLargeError):
-        return Problem(Reason.TOO_LARGE, str(cause))
-    detail = clip(f"{type(cause).__name__}: {cause}" if cause else str(error), 300)
-    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
+    if isinstance(error, BodyTooLargeError):
+        return Problem(Reason.TOO_LARGE, str(error))
+    detail = clip(f"{type(error).__name__}: {error}", 300)
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
         return Problem(Reason.UNREACHABLE, detail)
     return Problem(Reason.DROPPED, detail)
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from discover.expressions.operators import OPERATORS
+from discover.expressions.operators import OPERATORS, Value
 from discover.expressions.tree import ONE, ZERO, Call, Constant, Expr, Feature, Number, add, mul
 
 
-def evaluate(expr: Expr, values: Mapping[str, Any]) -> Any:
+def evaluate(expr: Expr, values: Mapping[str, Any], overrides: Mapping[str, Value] | None = None) -> Any:
     """Value of the tree in 64 bit.
 
     Args:
         values: features and constants by name, numbers or arrays that broadcast together.
+        overrides: operators whose value is to be computed otherwise.
 
     Returns:
         An array of the broadcast shape (a number if all values are numbers). Outside an operator's
@@ -25,6 +26,7 @@ def evaluate(expr: Expr, values: Mapping[str, Any]) -> Any:
         KeyError: a feature or constant has no value.
     """
     done: dict[Expr, Any] = {}
+    special = overrides or {}
 
     def value(node: Expr) -> Any:
         if isinstance(node, Number):
@@ -32,7 +34,8 @@ def evaluate(expr: Expr, values: Mapping[str, Any]) -> Any:
         if isinstance(node, Feature | Constant):
             return np.asarray(values[node.name], dtype=np.float64)
         if node not in done:
-            done[node] = OPERATORS[node.op].value(*(value(arg) for arg in node.args))
+            operator = special.get(node.op) or OPERATORS[node.op].value
+            done[node] = operator(*(value(arg) for arg in node.args))
         return done[node]
 
     with np.errstate(all="ignore"):

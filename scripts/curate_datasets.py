@@ -2,9 +2,10 @@
 
     python scripts/curate_datasets.py --source FOLDER [--cards]
 
-FOLDER holds one CSV per task (`<task>.csv` with the columns group, features, targets, split). Every file is compared
-with a known checksum first, columns are renamed, and every number is written with the shortest text that reads back
-to the same float. The text of the cards is written by hand; this script writes only their last section, `[table]`.
+FOLDER holds one CSV per task (`<task>.csv` with the columns group, features, targets, split). Every file
+is compared with a known checksum first, columns are renamed, and every number is written with the
+shortest text that reads back to the same float. The text of the cards is written by hand; this script
+writes only their last section, `[table]`.
 """
 
 from __future__ import annotations

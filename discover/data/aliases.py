@@ -1,0 +1,219 @@
+"""Names that the field gives to columns of a table of training experiments; used for guesses only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["size", "data", "compute", "inference", "setting"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity of the field and the headings it goes by.
+
+    Attributes:
+        name: this project's name of it.
+        kind: what grows with it; a "setting" is tuned, not scaled.
+        unit: unit of its values.
+        meaning: what it is.
+        rank: 1 for a main scale axis, 2 for one that serves when there is no main one, 0 for none.
+        headings: usual headings parted by blanks, in lower case without separators; single capitals stay.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+    rank: int
+    headings: str
+
+
+QUANTITIES: tuple[Quantity, ...] = (
+    Quantity(
+        "params",
+        "size",
+        "parameters",
+        "model parameters",
+        1,
+        "N params param nparams numparams parameters nparameters numparameters paramcount "
+        "parametercount modelsize modelparams nonembeddingparams nonembeddingparameters "
+        "nonembeddingparamsize nonvocabparameters nonvocabparams activeparams nactive denseparams "
+        "denseparametercount totalparams",
+    ),
+    Quantity(
+        "tokens",
+        "data",
+        "tokens",
+        "training tokens",
+        1,
+        "D tokens ntokens numtokens traintokens trainingtokens tokencount datasize datasetsize ndata",
+    ),
+    Quantity(
+        "examples",
+        "data",
+        "examples",
+        "training examples",
+        1,
+        "examples nexamples numexamples samples nsamples numsamples sftdatasize trainsize "
+        "trainingsize ntrain images nimages samplesseen",
+    ),
+    Quantity(
+        "characters",
+        "data",
+        "characters",
+        "training characters",
+        1,
+        "characters ncharacters numcharacters chars nchars bytes nbytes",
+    ),
+    Quantity(
+        "flops",
+        "compute",
+        "FLOP",
+        "training compute",
+        1,
+        "C flops flop nflops compute trainflops trainingflops trainingcompute traincompute "
+        "petaflopdays gpuhours",
+    ),
+    Quantity(
+        "unique_tokens",
+        "data",
+        "tokens",
+        "distinct training tokens",
+        1,
+        "U uniquetokens nunique uniquedata distincttokens",
+    ),
+    Quantity(
+        "streams",
+        "inference",
+        "streams",
+        "parallel streams",
+        1,
+        "P streams nstreams parallelsize parallelstreams",
+    ),
+    Quantity(
+        "vocab_size",
+        "setting",
+        "token types",
+        "entries of the vocabulary",
+        2,
+        "V vocab vocabsize vocabulary vocabularysize",
+    ),
+    Quantity(
+        "experts",
+        "size",
+        "experts",
+        "experts per routed layer",
+        2,
+        "experts nexperts numexperts expertcount",
+    ),
+    Quantity(
+        "width",
+        "size",
+        "units",
+        "width of the model",
+        2,
+        "width dmodel hiddensize hiddendim embeddim modelwidth modeldim",
+    ),
+    Quantity(
+        "depth",
+        "size",
+        "layers",
+        "layers of the model",
+        2,
+        "depth layers nlayers numlayers nlayer",
+    ),
+    Quantity(
+        "lr",
+        "setting",
+        "1",
+        "peak learning rate",
+        0,
+        "lr learningrate peaklr maxlr eta",
+    ),
+    Quantity(
+        "batch_size",
+        "setting",
+        "sequences",
+        "batch size",
+        0,
+        "B bs bsz batch batchsize globalbatchsize batchtokens",
+    ),
+    Quantity(
+        "weight_decay",
+        "setting",
+        "1",
+        "weight decay",
+        0,
+        "wd weightdecay",
+    ),
+)
+
+STEP_NAMES = frozenset(("step", "steps", "iteration", "iterations", "iter", "iters", "epoch"))
+"""Headings of progress within a run: kept only when nothing else is left to predict from."""
+
+BOOKKEEPING_NAMES = frozenset(
+    (
+        "seed",
+        "id",
+        "index",
+        "idx",
+        "run",
+        "runid",
+        "runname",
+        "row",
+        "trial",
+        "trialid",
+        "unnamed0",
+        "rank",
+        "job",
+    )
+)
+"""Headings that number runs instead of describing them."""
+
+OUTCOME_WORDS = frozenset(
+    (
+        "loss",
+        "losses",
+        "error",
+        "err",
+        "perplexity",
+        "ppl",
+        "accuracy",
+        "acc",
+        "score",
+        "bpb",
+        "nll",
+        "stderr",
+        "std",
+    )
+)
+"""Words of results and their errors: never a feature by guess."""
+
+FALLING_WORDS = frozenset(("loss", "losses", "error", "perplexity", "ppl", "bpb", "nll"))
+"""Words of results that are better when smaller."""
+
+_BY_HEADING = {heading: quantity for quantity in QUANTITIES for heading in quantity.headings.split()}
+_LOG_PREFIX = re.compile(r"^(log10|lg|log)[ _-]+(?=\w)", re.IGNORECASE)
+
+
+def squash(heading: str) -> str:
+    """The heading in lower case without separators and without a unit in brackets; capitals alone stay."""
+    bare = re.sub(r"[(\[].*?[)\]]", "", heading).strip()
+    return bare if len(bare) == 1 else re.sub(r"[^a-z0-9]", "", bare.lower())
+
+
+def words(heading: str) -> set[str]:
+    """The words of a heading in lower case, parted at separators and inner capitals."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", heading)}
+
+
+def is_logged(heading: str) -> bool:
+    """Whether the heading says that its values are decimal logarithms (`log_flops`, `log10 N`)."""
+    return _LOG_PREFIX.match(heading.strip()) is not None
+
+
+def recognise(heading: str) -> Quantity | None:
+    """The quantity that a heading names, or None. A prefix `log` or `log10` is looked through."""
+    return _BY_HEADING.get(squash(_LOG_PREFIX.sub("", heading.strip())))

@@ -1,0 +1,314 @@
+"""A task from a bare table: what the user does not say is guessed from headings and values, with a note.
+
+No guess looks at the target of a sealed row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from discover.data.aliases import (
+    BOOKKEEPING_NAMES,
+    FALLING_WORDS,
+    OUTCOME_WORDS,
+    STEP_NAMES,
+    is_logged,
+    recognise,
+    squash,
+    words,
+)
+from discover.data.names import is_usable, to_identifier
+from discover.data.reading import RawTable, number, read_table
+from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
+from discover.data.tasks import Task, resolve
+from discover.data.tomls import build_model
+from discover.errors import InputError
+
+DECADE = 10.0
+NO_GROUP = ""
+"""Value of `group` that means: one set of constants, whatever text columns there are."""
+
+
+def task_from_table(
+    path: str | Path,
+    target: str | Sequence[str],
+    features: Sequence[str] | None = None,
+    group: str | None = None,
+    extrapolate: Sequence[str] | None = None,
+    target_scale: Mapping[str, float] | None = None,
+    constants: int | None = None,
+    holdout: float | None = None,
+    test_rows: str | Path | None = None,
+    weights: str | None = None,
+    errors: str | Sequence[str] | None = None,
+) -> Task:
+    """A task on the user's own table.
+
+    All columns are given by their headings. A heading that a formula cannot use gets another name, with a
+    note in `Task.guesses`. A column `split` that holds only `train` and `test` is used when neither `holdout` nor
+    `test_rows` is given; without any of the three all rows are train rows.
+
+    Args:
+        path: CSV, TSV, JSON-lines or Parquet file.
+        target: heading or headings to predict.
+        features: headings to predict from; guessed: the numeric columns that vary.
+        group: heading whose values each get their own constants; guessed: the only text column; "" for none.
+        extrapolate: features along which the law must reach further; guessed: those that name a scale, or
+            else those that span a decade.
+        target_scale: feature -> value at which the law will be used.
+        constants: most constants per group; None for no limit.
+        holdout: share of the rows with the largest scale to seal, above 0 and below 1.
+        test_rows: a second table with the same columns, all of whose rows are sealed.
+        weights: heading of the rows' weights in the fit.
+        errors: heading or headings of the targets' standard errors.
+
+    Raises:
+        InputError: file, heading, cell or option not as expected.
+    """
+    path = Path(path)
+    raw = read_table(path)
+    draft = _Draft(raw, _tuple(target), weights, _tuple(errors))
+    draft.choose_split(holdout, test_rows)
+    draft.choose_group(group)
+    draft.choose_features(features)
+    draft.choose_axes(extrapolate)
+    for heading, _ in (target_scale or {}).items():
+        draft.check(heading)
+    scale = {draft.name(heading): value for heading, value in (target_scale or {}).items()}
+    where = f"{path} (task_from_table)"
+    file = build_model(TaskFile, draft.keys() | {"constants": constants, "target_scale": scale}, where)
+
+    def resolved(file: TaskFile) -> Task:
+        return resolve(
+            file, table=path, card=None, name=path.stem, folder=Path(), where=where, guesses=draft.notes
+        )
+
+    # The bound on the target needs the train rows, which the first task reads.
+    first = resolved(file)
+    knowledge = _knowledge(first, draft.notes)
+    return resolved(file.model_copy(update={"knowledge": knowledge}))
+
+
+def _tuple(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names or ())
+
+
+@dataclass
+class _Draft:
+    """The choices made so far, by heading; each `choose_` takes what the user said or guesses it."""
+
+    raw: RawTable
+    targets: tuple[str, ...]
+    weights: str | None
+    errors: tuple[str, ...]
+    split: Split = field(default_factory=Split)
+    group: str | None = None
+    features: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            raise InputError(
+                f"{self.raw.path}: no target given; expected one of {', '.join(self.raw.columns)}"
+            )
+        for heading in (*self.targets, *self.errors, *([self.weights] if self.weights else [])):
+            self.check(heading)
+
+    def check(self, heading: str) -> None:
+        self.raw.cells(heading)
+
+    def name(self, heading: str) -> str:
+        """The name in formulas."""
+        if heading not in self.names:
+            name = to_identifier(heading, self.names.values())
+            if name != heading:
+                self.notes.append(f"the column {heading!r} is called {name} in formulas")
+            self.names[heading] = name
+        return self.names[heading]
+
+    def choose_split(self, holdout: float | None, test_rows: str | Path | None) -> None:
+        keys: dict[str, Any] = {
+            "holdout": holdout,
+            "test_rows": None if test_rows is None else str(test_rows),
+        }
+        if holdout is None and test_rows is None and self._has_split_column():
+            keys["column"] = "split"
+            self.notes.append("rows with 'test' in the column 'split' are sealed")
+        self.split = build_model(Split, keys, f"{self.raw.path} (task_from_table)")
+
+    def _has_split_column(self) -> bool:
+        labels = {str(cell).strip() for cell in self.raw.columns.get("split", ())}
+        return bool(labels) and labels <= {"train", "test"} and "train" in labels
+
+    def open_rows(self) -> list[int]:
+        """Rows that guesses may look at: all but the labelled test rows."""
+        if self.split.column is None:
+            return list(range(len(self.raw)))
+        labels = self.raw.cells(self.split.column)
+        return [row for row, label in enumerate(labels) if str(label).strip() == self.split.train]
+
+    def unused(self) -> list[str]:
+        taken = {*self.targets, *self.errors, self.weights, self.split.column, self.group}
+        return [heading for heading in self.raw.columns if heading not in taken]
+
+    def is_numeric(self, heading: str) -> bool:
+        """Whether at least half of the open cells are numbers: one slip does not make a column text."""
+        cells = [self.raw.columns[heading][row] for row in self.open_rows()]
+        return 2 * sum(number(cell) is not None for cell in cells) >= len(cells)
+
+    def choose_group(self, group: str | None) -> None:
+        if group is not None:
+            if group != NO_GROUP:
+                self.check(group)
+                self.group = group
+            return
+        found = []
+        for heading in self.unused():
+            if self.is_numeric(heading):
+                continue
+            cells = [str(self.raw.columns[heading][row]) for row in self.open_rows()]
+            if squash(heading) in BOOKKEEPING_NAMES or 2 * len(set(cells)) > len(cells):
+                self.notes.append(f"the text column {heading!r} is left out: its values hardly repeat")
+            elif len(set(cells)) > 1:
+                found.append(heading)
+        if len(found) > 1:
+            raise InputError(
+                f"{self.raw.path} has several text columns ({', '.join(found)}); say with group which one "
+                f"separates the sets of constants, or give an empty group for none"
+            )
+        if found:
+            self.group = found[0]
+            self.notes.append(f"each value of {self.group!r} gets its own constants")
+
+    def choose_features(self, features: Sequence[str] | None) -> None:
+        if features is not None:
+            for heading in features:
+                self.check(heading)
+            self.features = tuple(features)
+            return
+        found, steps = [], []
+        for heading in self.unused():
+            reason = self._reason_against(heading)
+            if reason == "":
+                found.append(heading)
+            elif reason == "step":
+                steps.append(heading)
+            elif reason:
+                self.notes.append(f"the column {heading!r} is left out: {reason}")
+        chosen = found or steps
+        self.notes += [
+            f"the column {heading!r} is left out: it counts steps of a run" for heading in steps if found
+        ]
+        if not chosen:
+            raise InputError(
+                f"{self.raw.path} has no numeric column that varies beside the target; name the features"
+            )
+        self.features = tuple(chosen)
+        self.notes.append(f"predicting from {', '.join(chosen)}")
+
+    def _reason_against(self, heading: str) -> str | None:
+        """Why a column is no feature: "" if it is one, "step" for counted steps, None for text."""
+        if not self.is_numeric(heading):
+            return None
+        if squash(heading) in BOOKKEEPING_NAMES:
+            return "it numbers runs"
+        if words(heading) & OUTCOME_WORDS:
+            return "it is a result, not a cause"
+        if len({number(self.raw.columns[heading][row]) for row in self.open_rows()}) < 2:
+            return "its value never changes"
+        return "step" if squash(heading) in STEP_NAMES else ""
+
+    def choose_axes(self, axes: Sequence[str] | None) -> None:
+        if axes is not None:
+            for heading in axes:
+                self.check(heading)
+            self.axes = tuple(axes)
+            return
+        by_rank: dict[int, list[str]] = {1: [], 2: [], 3: []}
+        for heading in self.features:
+            quantity = recognise(heading)
+            if quantity is not None and quantity.rank:
+                by_rank[quantity.rank].append(heading)
+            elif quantity is None and self.span(heading) >= DECADE:
+                by_rank[3].append(heading)
+        self.axes = tuple(by_rank[1] or by_rank[2] or by_rank[3])
+        self.notes.append(
+            f"extrapolating along {', '.join(self.axes)}"
+            if self.axes
+            else "no column was recognised as a scale"
+        )
+
+    def span(self, heading: str) -> float:
+        """Largest over smallest value of an all-positive column; 0 for others."""
+        values = np.array([number(self.raw.columns[heading][row]) or 0.0 for row in self.open_rows()])
+        return float(values.max() / values.min()) if np.isfinite(values).all() and values.min() > 0 else 0.0
+
+    def keys(self) -> dict[str, Any]:
+        """The choices as the keys of a task file."""
+        columns = [self._column(heading, "feature") for heading in self.features]
+        columns += [self._column(heading, "target") for heading in self.targets]
+        return {
+            "dataset": str(self.raw.path),
+            "features": tuple(self.name(heading) for heading in self.features),
+            "target": tuple(self.name(heading) for heading in self.targets),
+            "group": self.group,
+            "extrapolate": tuple(self.name(heading) for heading in self.axes),
+            "weights": self.weights,
+            "errors": self.errors,
+            "split": self.split,
+            "columns": columns,
+        }
+
+    def _column(self, heading: str, role: str) -> dict[str, str]:
+        quantity = recognise(heading) if role == "feature" else None
+        logged = quantity is not None and is_logged(heading)
+        # Settings and unknown columns may hold zeros; a size, an amount of data or compute may not.
+        scaled = quantity is not None and quantity.kind != "setting" and not logged
+        positive = scaled or (role == "feature" and not logged and self.span(heading) >= DECADE)
+        return {
+            "name": self.name(heading),
+            "source": "" if is_usable(heading) else heading,
+            "role": role,
+            "meaning": "" if quantity is None else ("log10 of " if logged else "") + quantity.meaning,
+            "unit": "" if quantity is None else ("log10 of " if logged else "") + quantity.unit,
+            "domain": "positive" if scaled else "real",
+            "scale": "log10" if logged else "log" if positive else "linear",
+        }
+
+
+def _knowledge(task: Task, notes: list[str]) -> tuple[Knowledge, ...]:
+    """What can be said of a loss without further knowledge of the experiment."""
+    items: list[Knowledge] = []
+    if all(words(task.column(name).heading) & FALLING_WORDS for name in task.target):
+        items += [Monotone(feature=name, direction="decreasing") for name in _falling(task)]
+    if (task.train().targets > 0).all():
+        items.append(Bounds(lower=0))
+    if any(isinstance(item, Monotone) for item in items):
+        listed = ", ".join(item.feature for item in items if isinstance(item, Monotone))
+        notes.append(f"assuming that {', '.join(task.target)} does not rise with {listed}")
+    if isinstance(items[-1] if items else None, Bounds):
+        notes.append(f"assuming that {', '.join(task.target)} stays above 0, as on every train row")
+    return tuple(items)
+
+
+def _falling(task: Task) -> list[str]:
+    """Features with which a loss does not rise while all others stay fixed."""
+    known = {name: recognise(task.column(name).heading) for name in task.features}
+    found = {name: quantity for name, quantity in known.items() if quantity is not None}
+    names = {quantity.name for quantity in found.values()}
+    if names & {"lr", "batch_size", "weight_decay"}:
+        return []  # the best setting moves with scale, so at a fixed setting more scale may do worse
+    if "unique_tokens" in names:
+        # repeating a fixed set longer, or with a larger model, may over-fit
+        return [name for name, quantity in found.items() if quantity.name == "unique_tokens"]
+    compute = [name for name, quantity in found.items() if quantity.kind == "compute"]
+    if compute:
+        return compute  # at fixed compute a larger model sees less data, and the loss has a minimum
+    return [name for name, quantity in found.items() if quantity.kind in ("size", "data")]

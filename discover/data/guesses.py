@@ -50,8 +50,8 @@ def task_from_table(
     """A task on the user's own table.
 
     All columns are given by their headings. A heading that a formula cannot use gets another name, with a
-    note in `Task.guesses`. A column `split` that holds only `train` and `test` is used when neither `holdout` nor
-    `test_rows` is given; without any of the three all rows are train rows.
+    note in `Task.guesses`. A column `split` that holds only `train` and `test` is used when
+    neither `holdout` nor `test_rows` is given; without any of the three all rows are train rows.
 
     Args:
         path: CSV, TSV, JSON-lines or Parquet file.

@@ -31,7 +31,7 @@ FUNCTIONS = frozenset(
 
 def near(name: str, known: Iterable[str]) -> str:
     """`"; did you mean 'x'?"`, or nothing when no known name is close."""
-    matches = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    matches = get_close_matches(name, list(known), n=3)
     return f"; did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
 
 

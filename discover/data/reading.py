@@ -61,7 +61,7 @@ class RawTable:
         if column not in self.columns:
             listed = ", ".join(self.columns)
             hint = near(column, self.columns)
-            raise InputError(f"{self.path} has no column {column!r}{hint}. Its columns: {listed}")
+            raise InputError(f"{self.path} has no column {column!r}{hint} (its columns: {listed})")
         return self.columns[column]
 
     def texts(self, column: str, rows: Iterable[int]) -> list[str]:

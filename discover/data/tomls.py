@@ -70,7 +70,7 @@ def _describe(model: type[Strict], detail: ErrorDetails) -> str:
     key = _key(detail["loc"])
     if detail["type"] == "extra_forbidden":
         known = list(model.model_fields) if len(detail["loc"]) == 1 else []
-        listed = f". Known keys: {', '.join(known)}" if known else ""
+        listed = f" (known keys: {', '.join(known)})" if known else ""
         return f"unknown key {key!r}{near(key, known)}{listed}"
     if detail["type"] == "missing":
         return f"key {key!r} is missing"

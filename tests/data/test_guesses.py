@@ -1,0 +1,187 @@
+"""A task from a bare table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from discover.data.aliases import QUANTITIES, recognise
+from discover.data.guesses import task_from_table
+from discover.data.tasks import Bounds, Monotone, load_task
+from discover.errors import InputError
+
+ROWS = [
+    (family, size, tokens, 1.7 + size**-0.3 + tokens**-0.3)
+    for family in ("gpt", "llama")
+    for size in (1e6, 1e7, 1e8)
+    for tokens in (1e8, 1e9, 1e10)
+]
+
+
+def write(folder: Path, header: str, rows: list[str]) -> Path:
+    path = folder / "my runs.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = [f"{f},{n},{d},{i},{i * 100 + 1},{y},{y + 1}" for i, (f, n, d, y) in enumerate(ROWS)]
+    return write(tmp_path, "family,n_params,Tokens (total),seed,step,val_loss,train_loss", rows)
+
+
+def test_columns_are_guessed_by_name_and_kind(table: Path) -> None:
+    task = task_from_table(table, "val_loss")
+    assert task.features == ("n_params", "Tokens_total")
+    assert task.group == "family"
+    assert task.extrapolate == task.features
+    assert task.column("n_params").scale == "log"
+    assert task.column("Tokens_total").meaning == "training tokens"
+    assert task.train().group_names == ("gpt", "llama")
+    directions = {item.feature: item.direction for item in task.knowledge if isinstance(item, Monotone)}
+    assert directions == dict.fromkeys(task.features, "decreasing")
+    assert Bounds(lower=0) in task.knowledge
+    notes = " | ".join(task.notes)
+    for part in (
+        "'seed' is left out",
+        "'step' is left out",
+        "'train_loss' is left out",
+        "called Tokens_total",
+    ):
+        assert part in notes
+
+
+def test_what_the_user_says_is_taken(table: Path) -> None:
+    task = task_from_table(
+        table,
+        target=["val_loss", "train_loss"],
+        features=["n_params", "Tokens (total)"],
+        group="",
+        extrapolate=["Tokens (total)"],
+        target_scale={"Tokens (total)": 1e13},
+        constants=5,
+        holdout=0.3,
+    )
+    assert task.group is None
+    assert task.target == ("val_loss", "train_loss")
+    assert task.extrapolate == ("Tokens_total",)
+    assert task.target_scale == {"Tokens_total": 1e13}
+    assert task.constants == 5
+    assert task.sealed().features["Tokens_total"].min() == 1e10
+    assert task.train().features["Tokens_total"].max() == 1e9
+
+
+def test_hold_out_does_not_read_sealed_targets(tmp_path: Path) -> None:
+    path = write(tmp_path, "N,loss", [f"{10**i},{3 - 0.1 * i}" for i in range(9)] + ["1e10,secret"])
+    task = task_from_table(path, "loss", holdout=0.1)
+    assert len(task.train()) == 9
+    with pytest.raises(InputError, match=r"line 11, column 'loss': 'secret' is not a number"):
+        task.sealed()
+
+
+def test_split_column_is_used(tmp_path: Path) -> None:
+    path = write(tmp_path, "N,loss,split", ["1,3,train", "10,2,train", "100,x,test"])
+    task = task_from_table(path, "loss")
+    assert len(task.train()) == 2
+    assert task.facts().n_test == 1
+
+
+def test_second_table_holds_the_test_rows(tmp_path: Path) -> None:
+    path = write(tmp_path, "N,loss", ["1,3", "10,2", "100,1.5"])
+    (tmp_path / "test.csv").write_text("N,loss\n1000,1.2\n")
+    task = task_from_table(path, "loss", test_rows=tmp_path / "test.csv")
+    assert task.sealed().targets.tolist() == [[1.2]]
+
+
+def test_several_text_columns_need_a_word_from_the_user(tmp_path: Path) -> None:
+    path = write(tmp_path, "a,b,N,loss", ["p,q,1,3", "p,r,2,3", "s,q,3,2", "s,r,4,2"])
+    with pytest.raises(InputError, match=r"several text columns \(a, b\)"):
+        task_from_table(path, "loss")
+    assert task_from_table(path, "loss", group="a").train().n_groups == 2
+
+
+def test_names_of_runs_are_no_group(tmp_path: Path) -> None:
+    path = write(tmp_path, "run,label,N,loss", [f"r{i},l{i},{2**i},{3 - i / 9}" for i in range(6)])
+    assert task_from_table(path, "loss").group is None
+
+
+def test_steps_serve_when_nothing_else_is_left(tmp_path: Path) -> None:
+    path = write(tmp_path, "seed,step,loss", ["1,10,3", "2,100,2", "3,1000,1"])
+    assert task_from_table(path, "loss").features == ("step",)
+
+
+def test_unnamed_scale_is_recognised_by_its_span(tmp_path: Path) -> None:
+    path = write(tmp_path, "scale,share,accuracy", ["1,.1,.3", "30,.2,.5", "900,.4,.7"])
+    task = task_from_table(path, "accuracy")
+    assert task.extrapolate == ("scale",)
+    assert not [item for item in task.knowledge if isinstance(item, Monotone)]
+
+
+@pytest.mark.parametrize(
+    ("header", "falling"),
+    [
+        ("N,C,loss", ["C"]),
+        ("N,lr,loss", []),
+        ("N,U,loss", ["U"]),
+        ("log10 flops,lr2,loss", ["log10_flops"]),
+    ],
+)
+def test_monotone_guess_heeds_the_other_columns(tmp_path: Path, header: str, falling: list[str]) -> None:
+    task = task_from_table(write(tmp_path, header, ["1,1,3", "2,3,2", "3,2,2"]), "loss")
+    assert [item.feature for item in task.knowledge if isinstance(item, Monotone)] == falling
+
+
+def test_logged_column_is_marked(tmp_path: Path) -> None:
+    task = task_from_table(write(tmp_path, "log_flops,loss", ["-1,3", "2,2", "3,2"]), "loss")
+    assert task.logged == {"log_flops"}
+    assert task.extrapolate == ("log_flops",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target": "los"}, "no column 'los'; did you mean 'loss'"),
+        ({"target": ()}, "no target given"),
+        ({"target": "loss", "features": ["M"]}, "no column 'M'"),
+        ({"target": "loss", "group": "M"}, "no column 'M'"),
+        ({"target": "loss", "holdout": 2.0}, "holdout"),
+        ({"target": "loss", "holdout": 0.2, "extrapolate": ()}, "extrapolate must name"),
+        ({"target": "loss", "holdout": 0.2, "test_rows": "x.csv"}, "one of column, holdout and test_rows"),
+        ({"target": "loss", "target_scale": {"loss": 1.0}}, "target_scale names 'loss'"),
+        ({"target": "loss", "features": ["loss"]}, "used more than once"),
+    ],
+)
+def test_wrong_options_are_named(tmp_path: Path, arguments: dict[str, object], message: str) -> None:
+    path = write(tmp_path, "N,loss", ["1,3", "10,2", "100,1.5"])
+    with pytest.raises(InputError) as caught:
+        task_from_table(path, **arguments)  # type: ignore[arg-type]
+    assert message in str(caught.value)
+
+
+def test_slip_in_a_numeric_column_does_not_make_it_a_group(tmp_path: Path) -> None:
+    path = write(tmp_path, "N,D,loss", ["1,5,3", "10,six,2", "100,7,1.5"])
+    with pytest.raises(InputError, match=r"line 3, column 'D': 'six' is not a number"):
+        task_from_table(path, "loss")
+
+
+def test_headings_of_the_table_of_names_are_distinct() -> None:
+    headings = [heading for quantity in QUANTITIES for heading in quantity.headings.split()]
+    assert len(headings) == len(set(headings))
+
+
+@pytest.mark.parametrize(
+    "name", ["params", "tokens", "examples", "streams", "unique_tokens", "experts", "vocab_size"]
+)
+def test_shipped_names_are_recognised(name: str) -> None:
+    quantity = recognise(name)
+    assert quantity is not None
+    assert quantity.name == name
+
+
+def test_shipped_table_gives_nearly_the_shipped_task() -> None:
+    shipped = load_task("parallel")
+    guessed = task_from_table(shipped.table, "loss")
+    assert set(guessed.features) == set(shipped.features)
+    assert guessed.group == shipped.group
+    assert len(guessed.sealed()) == len(shipped.sealed())

@@ -1,0 +1,153 @@
+"""Files into cells and cells into numbers: what is read, and how every slip is reported."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discover.data.reading import number, read_table
+from discover.errors import InputError, UnavailableError
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def test_same_table_in_every_text_format(tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / "a.csv", "x,name\r\n1,p\r\n2.5,q\r\n"),
+        write(tmp_path / "b.tsv", "x\tname\n1\tp\n2.5\tq\n"),
+        write(tmp_path / "c.jsonl", '{"x": 1, "name": "p"}\n{"x": 2.5, "name": "q"}\n'),
+    ]
+    for file in files:
+        table = read_table(file)
+        assert table.numbers("x", [0, 1]).tolist() == [1.0, 2.5]
+        assert table.texts("name", [0, 1]) == ["p", "q"]
+
+
+def test_lines_count_header_blank_lines_and_quoted_line_breaks(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "a.csv", '\ufeffx,name\n1,"two\nlines"\n\n2,"a,b"\n'))
+    assert table.lines == [2, 5]
+    assert table.texts("name", [1]) == ["a,b"]
+
+
+def test_column_without_heading_is_left_out(tmp_path: Path) -> None:
+    assert list(read_table(write(tmp_path / "a.csv", ",x\n0,1\n1,2\n")).columns) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "domain", "message"),
+    [
+        ("", "real", "line 3, column 'x': the cell is empty; expected a number"),
+        ("NA", "real", "the cell is empty"),
+        ("nan", "real", "the value is NaN"),
+        ("inf", "real", "the value is infinite"),
+        ("1e999", "real", "the value is infinite"),
+        ("2.1 nats", "real", "'2.1 nats' is not a number; expected a number"),
+        ("1_000", "real", "'1_000' is not a number"),
+        ("٣", "real", "is not a number"),
+        ("0", "positive", "0 is out of range; expected a number above 0"),
+        ("-1", "positive", "-1 is out of range; expected a number above 0"),
+        ("1.2", "fraction", "1.2 is out of range; expected a number from 0 to 1"),
+    ],
+)
+def test_wrong_cell_is_named_with_line_and_column(
+    tmp_path: Path, cell: str, domain: str, message: str
+) -> None:
+    table = read_table(write(tmp_path / "a.csv", f"y,x\n1,1\n2,{cell}\n"))
+    with pytest.raises(InputError) as caught:
+        table.numbers("x", [0, 1], domain)
+    assert message in str(caught.value)
+    assert "a.csv, line 3" in str(caught.value)
+
+
+def test_wrong_json_values_are_refused(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "a.jsonl", '{"x": 1}\n{"x": true}\n{"y": 2}\n{"x": NaN}\n'))
+    for row, message in ((1, "'True' is not a number"), (2, "empty"), (3, "NaN")):
+        with pytest.raises(InputError, match=message):
+            table.numbers("x", [row])
+
+
+def test_missing_column_gives_near_matches(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "a.csv", "params,loss\n1,2\n2,3\n"))
+    with pytest.raises(
+        InputError, match=r"no column 'parms'; did you mean 'params'\? \(its columns: params, loss"
+    ):
+        table.numbers("parms", [0])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "", "is empty"),
+        ("a.csv", "\n\n", "is empty"),
+        ("a.csv", "x,y\n", "has no rows"),
+        ("a.csv", "x,y,x\n1,2,3\n", "has the column 'x' more than once"),
+        ("a.csv", "x,y\n1,2\n3\n", "line 3 has 1 cells; expected 2"),
+        ("a.csv", 'x,y\n1,"2\n', "line 2: unexpected end of data"),
+        ("a.csv", "x;y\n1;2\n", "line 1 has one column, 'x;y'"),
+        ("a.jsonl", "", "is empty"),
+        ("a.jsonl", '{"x": 1}\n{"x": \n', "line 2 is not JSON"),
+        ("a.jsonl", "[1, 2]\n", "line 1 is not a JSON object"),
+        ("a.xlsx", "", "tables with the suffix '.xlsx' are not read; expected one of .csv"),
+    ],
+)
+def test_unreadable_file_says_what_was_expected(tmp_path: Path, name: str, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_table(write(tmp_path / name, text))
+
+
+def test_missing_file_folder_and_other_encodings(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_table(tmp_path / "none.csv")
+    with pytest.raises(InputError, match="is a folder"):
+        read_table(tmp_path)
+    (tmp_path / "latin.csv").write_bytes("größe\n1\n".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_table(tmp_path / "latin.csv")
+
+
+def test_parquet_without_a_reader_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
+    def missing(path: Path) -> None:
+        raise ImportError("no engine")
+
+    monkeypatch.setattr(pd, "read_parquet", missing)
+    with pytest.raises(UnavailableError, match="pyarrow"):
+        read_table(write(tmp_path / "a.parquet", "x"))
+
+
+def test_parquet_rows_are_counted_without_a_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"x": [1.0, math.nan], "name": ["p", "q"]})
+    monkeypatch.setattr(pd, "read_parquet", lambda path: frame)
+    table = read_table(write(tmp_path / "a.parquet", "x"))
+    with pytest.raises(InputError, match="row 2, column 'x': the value is NaN"):
+        table.numbers("x", [0, 1])
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_every_float_survives_its_text(values: list[float]) -> None:
+    assert [number(repr(value)) for value in values] == values
+    assert [number(json.loads(json.dumps(value))) for value in values] == values
+
+
+def test_the_table_module_needs_numpy_only() -> None:
+    import subprocess
+
+    code = (
+        "import sys, discover.data.table as t; print([m for m in ('pandas','pydantic') if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+    assert np.float64(number("1.5") or 0) == 1.5

@@ -131,17 +131,25 @@ class OpenAIProvider:
         own = [] if endpoint.key == PLACEHOLDER_KEY else [endpoint.key]
         self.mask = Masker([*own, *filter(None, (parts.password, parts.query))])
         self._rng = rng or random.Random()
+        self._not_before = 0.0
 
     async def complete(self, request: Request) -> Completion:
         """The answer of the endpoint; failures are `Completion.problem`, never exceptions."""
         started = time.monotonic()
+        if self._not_before > started + self.endpoint.deadline_s:
+            pause = self._not_before - started
+            problem = Problem(Reason.RATE_LIMIT, f"the server asked for a pause of {pause:.0f} s", pause)
+            return Completion(problem=problem, attempts=0)
         call = _Call(self, request, started + self.endpoint.deadline_s)
         try:
             async with asyncio.timeout(self.endpoint.deadline_s):
+                await asyncio.sleep(max(0.0, self._not_before - started))
                 completion = await call.run()
         except TimeoutError:
             detail = call.last or f"{self.endpoint.deadline_s:g} s"
             completion = Completion(problem=Problem(Reason.DEADLINE, detail), usage=largest_usage(request))
+        if completion.problem and completion.problem.retry_after_s:
+            self._not_before = time.monotonic() + completion.problem.retry_after_s
         seconds = time.monotonic() - started
         return self._masked(replace(completion, seconds=seconds, attempts=call.sent, mode=call.dialect.mode))
 
@@ -165,7 +173,8 @@ class OpenAIProvider:
         problem = completion.problem
         if problem is not None:
             problem = replace(problem, detail=clip(self.mask(problem.detail), 500))
-        return replace(completion, text=self.mask(completion.text), problem=problem)
+        text = completion.text.encode("utf-8", "replace").decode()  # half characters cannot be stored
+        return replace(completion, text=self.mask(text), problem=problem)
 
 
 class _Call:

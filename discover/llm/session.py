@@ -1,0 +1,208 @@
+"""What a proposer holds of a model: ask a question, collect answers, know when to stop.
+
+Everything here depends on what was asked and handed over, never on the clock, so a replayed run takes the
+same decisions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from discover.errors import InputError
+from discover.llm.budget import Budget, Caps, Price, Spent
+from discover.llm.provider import Completion, Message, Provider, Reason, Request
+from discover.llm.replay import Journal, Record, ReplayProvider, load_record
+from discover.llm.replies import largest_usage
+from discover.llm.worker import Arrival, Worker
+
+_SMALLEST_CONTEXT = 2048
+_FAILURES_IN_A_ROW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model is asked.
+
+    Attributes:
+        context: tokens that prompt and answer may have together.
+        max_tokens: tokens that an answer may have; thoughts of the model count.
+        slots: calls in flight at a time.
+        proposals: formulas asked for in one call.
+        patterns: confine the model's decoder to the formula language; for servers that can.
+        temperature: sampling temperature; None leaves it to the server.
+    """
+
+    context: int = 8192
+    max_tokens: int = 2048
+    slots: int = 2
+    proposals: int = 4
+    patterns: bool = False
+    temperature: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.context < _SMALLEST_CONTEXT:
+            raise InputError(f"--llm-context must be at least {_SMALLEST_CONTEXT}, got {self.context}")
+        if not 64 <= self.max_tokens <= self.context // 2:
+            raise InputError(
+                f"an answer may have from 64 tokens to half of the context ({self.context // 2}), "
+                f"got {self.max_tokens}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """For the live display and the summary.
+
+    Attributes:
+        spent: calls, tokens and money.
+        in_flight: calls without an answer so far.
+        failures: number of failed calls by reason.
+        stopped: why no further question is asked; None while they are.
+    """
+
+    spent: Spent
+    in_flight: int
+    failures: Mapping[Reason, int]
+    stopped: str | None
+
+
+class Session:
+    """Asks within a budget. A reached cap or a lasting failure stops the asking, not the run."""
+
+    def __init__(
+        self, worker: Worker, budget: Budget, settings: Settings, journal: Journal | None = None
+    ) -> None:
+        self.settings = settings
+        self.context = settings.context
+        self._worker = worker
+        self._budget = budget
+        self._journal = journal
+        self._next = 0
+        self._failures: dict[Reason, int] = {}
+        self._in_a_row = 0
+        self._stopped: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        """A question may be asked."""
+        return self._stopped is None and self._worker.has_slot
+
+    @property
+    def status(self) -> Status:
+        outstanding = len(self._worker.outstanding)
+        return Status(self._budget.spent, outstanding, dict(self._failures), self._stopped)
+
+    def ask(self, messages: tuple[Message, ...], schema: Mapping[str, Any], step: int) -> int | None:
+        """Asks a question at a step of the search; returns its number, or None when it is not asked."""
+        if not self.ready:
+            return None
+        request = Request(messages, schema, self.settings.max_tokens, self.settings.temperature, self._next)
+        self._stopped = self._budget.refusal(request)
+        if self._stopped is not None:
+            return None
+        self._budget.reserve(request)
+        self._worker.submit(request, step)
+        self._next += 1
+        return request.number
+
+    def collect(self, step: int) -> list[Arrival]:
+        """The answers for a step, failures included, in the order in which they were asked."""
+        arrivals = self._worker.poll(step)
+        for arrival in arrivals:
+            self._account(arrival.request, arrival.completion)
+        return arrivals
+
+    def close(self) -> None:
+        """Ends all calls; those in flight are counted at what they may have cost."""
+        outstanding = self._worker.outstanding
+        arrived = {a.request.number: a.completion.usage for a in self._worker.close()}
+        for request in outstanding:
+            self._budget.settle(request.number, arrived.get(request.number, largest_usage(request)))
+        if self._journal is not None:
+            self._journal.close()
+        self._stopped = self._stopped or "the run has ended"
+
+    def _account(self, request: Request, completion: Completion) -> None:
+        self._budget.settle(request.number, completion.usage)
+        problem = completion.problem
+        if problem is None or completion.text:
+            self._in_a_row = 0
+            return
+        self._failures[problem.reason] = self._failures.get(problem.reason, 0) + 1
+        self._in_a_row += 1
+        if problem.reason is Reason.TOO_LONG:
+            self.context = max(_SMALLEST_CONTEXT, self.context // 2)
+        if problem.final:
+            self._stopped = self._stopped or str(problem)
+        elif self._in_a_row >= _FAILURES_IN_A_ROW:
+            self._stopped = self._stopped or f"{self._in_a_row} calls in a row failed; the last: {problem}"
+
+
+# --- opening -------------------------------------------------------------------------------------------
+
+
+def open_session(
+    provider: Provider,
+    folder: Path,
+    *,
+    settings: Settings,
+    caps: Caps,
+    price: Price | None,
+    mask: Callable[[str], str],
+    head: Mapping[str, Any],
+    steps_done: int = 0,
+) -> Session:
+    """A session that asks a live provider and keeps its record in the run folder.
+
+    A folder with a record is resumed: recorded answers are not asked again, and steps that were done are
+    handed the answers that they had.
+
+    Args:
+        provider: the live provider.
+        folder: the run folder.
+        mask: removes secrets from what is written.
+        head: facts for the head of the record, such as the model and the version of the prompt.
+        steps_done: steps of the search that the run folder holds already.
+    """
+    record = load_record(folder)
+    until = max([steps_done, *(step + 1 for step in record.used.values())])
+    answers = ReplayProvider(record, provider)
+    return _open(answers, folder, record, until, settings, caps, price, mask, dict(head))
+
+
+def open_replay(recorded: Path, folder: Path) -> Session:
+    """A session that answers from the record of another run, with that run's settings and caps.
+
+    Raises:
+        InputError: there is no record, or its head is not complete.
+    """
+    record = load_record(recorded)
+    try:
+        settings = Settings(**record.head["settings"])
+        caps = Caps(**record.head["caps"])
+        price = Price(**record.head["price"]) if record.head["price"] else None
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{recorded}: no record of a model's answers that can be replayed") from error
+    head = {k: v for k, v in record.head.items() if k not in ("kind", "format")}
+    return _open(ReplayProvider(record), folder, record, math.inf, settings, caps, price, str, head)
+
+
+def _open(
+    provider: Provider,
+    folder: Path,
+    record: Record,
+    until: float,
+    settings: Settings,
+    caps: Caps,
+    price: Price | None,
+    mask: Callable[[str], str],
+    head: dict[str, Any],
+) -> Session:
+    head |= {"settings": asdict(settings), "caps": asdict(caps), "price": asdict(price) if price else None}
+    journal = Journal(folder, mask, head)
+    worker = Worker(provider, slots=settings.slots, journal=journal, record=record, until=until)
+    return Session(worker, Budget(caps, price), settings, journal)

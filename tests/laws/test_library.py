@@ -1,0 +1,247 @@
+"""Every law of the library is whole, readable and gives plausible values; the loader refuses what is not."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from discover.errors import InputError
+from discover.expressions import constant_names, evaluate, feature_names, parse, to_text
+from discover.laws import Law, check_law, get_law, laws_for, load_laws, load_library
+from discover.laws.library import glossary
+from discover.laws.synthetic import synthetic_table
+
+LAWS = load_library()
+EACH_LAW = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
+SIGNED_TARGETS = {
+    "sld_vocab", "tao_vocab", "tao_vocab_tied", "sld_easy_question", "bnsl_log", "log_quadratic",
+    "observational_compute",
+}  # fmt: skip
+UNIT_INTERVAL = {"accuracy", "error", "reward"}
+SLDBENCH = {
+    "sld_parallel": {"params", "streams"},
+    "sld_vocab": {"params", "vocab_size", "characters"},
+    "sld_sft": {"examples"},
+    "sld_domain_mixture": {"p1", "p2", "p3", "p4", "p5"},
+    "sld_moe": {"experts", "params"},
+    "sld_data_constrained": {"unique_tokens", "params", "tokens"},
+    "sld_lr_bsz": {"lr", "batch_size", "tokens", "params"},
+    "sld_easy_question": {"log_flops"},
+}
+SLDBENCH_CONSTANTS = dict(zip(SLDBENCH, (4, 7, 4, 7, 6, 7, 12, 6), strict=True))
+
+MINIMAL = """
+[[law]]
+id = "mine"
+title = "My law"
+source = "A paper"
+year = 2024
+confidence = "text"
+target = "loss"
+formula = "E + A*params**(-alpha)"
+recipe = { loss = "squared", space = "value" }
+identifiable = true
+notes = ""
+[law.variables]
+params = { range = [1e6, 1e9] }
+[law.constants]
+E = { domain = "nonnegative", guess = 1.0, meaning = "floor" }
+A = { domain = "positive", guess = 100.0, meaning = "coefficient" }
+alpha = { domain = "positive", guess = 0.3, meaning = "exponent" }
+"""
+
+
+def test_library_holds_the_field() -> None:
+    assert len(LAWS) >= 120
+    assert sum(law.confidence != "variant" for law in LAWS.values()) >= 100
+
+
+@EACH_LAW
+def test_law_is_consistent(law: Law) -> None:
+    check_law(law)
+    assert set(feature_names(law.expr)) == set(law.variables)
+    assert set(constant_names(law.expr)) == set(law.constants)
+
+
+@EACH_LAW
+def test_formula_survives_printing(law: Law) -> None:
+    assert parse(to_text(law.expr), tuple(law.variables)) == law.expr
+
+
+@EACH_LAW
+def test_law_names_its_source_and_meanings(law: Law) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", law.id)
+    assert law.title
+    assert law.source
+    assert 1990 <= law.year <= 2026
+    assert law.arxiv is None or re.fullmatch(r"\d{4}\.\d{5}|\d{4}\.\d{4}", law.arxiv)
+    assert law.notes
+    assert law.identifiable is True or isinstance(law.identifiable, str)
+    assert all(v.meaning and v.unit for v in law.variables.values())
+    assert all(c.meaning for c in law.constants.values())
+
+
+@EACH_LAW
+def test_recipe_states_a_scale_where_the_loss_has_one(law: Law) -> None:
+    assert (law.recipe.scale is None) == (law.recipe.loss == "squared")
+
+
+@EACH_LAW
+def test_constants_give_plausible_values_over_the_range(law: Law) -> None:
+    sets = {"guess": law.guess} | {fit.label: fit.constants for fit in law.published}
+    for label, constants in sets.items():
+        for design in ("grid", "random"):
+            values = synthetic_table(law, constants, 200, np.random.default_rng(1), design=design).targets
+            assert np.all(np.isfinite(values)), label
+            assert np.ptp(values) > 0, label
+            assert law.id in SIGNED_TARGETS or np.all(values >= 0), label
+            if law.target == "loss":
+                assert np.max(np.abs(values)) < 100, label
+            if law.target in UNIT_INTERVAL:
+                assert np.max(values) <= 1, label
+
+
+@EACH_LAW
+def test_every_constant_moves_the_values(law: Law) -> None:
+    table = synthetic_table(law, law.guess, 300, np.random.default_rng(2))
+    for name, value in law.guess.items():
+        shifted = evaluate(law.expr, {**table.features, **law.guess, name: 1.01 * value})
+        change = np.max(np.abs(shifted - table.targets[:, 0]))
+        assert change > 1e-4 * np.std(table.targets), name
+
+
+@pytest.mark.parametrize("law_id", SLDBENCH)
+def test_benchmark_law_uses_the_columns_and_budget_of_its_task(law_id: str) -> None:
+    law = get_law(law_id)
+    assert set(law.variables) == SLDBENCH[law_id]
+    assert len(law.constants) == SLDBENCH_CONSTANTS[law_id]
+
+
+def test_glossary_knows_the_columns_of_the_benchmark() -> None:
+    assert set().union(*SLDBENCH.values()) <= set(glossary())
+
+
+def test_library_loads_fast_in_a_fresh_process() -> None:
+    code = (
+        "import sys, time; import pydantic; t = time.perf_counter(); from discover.laws import load_library;"
+        "load_library(); print(time.perf_counter() - t)"
+        "; assert not {'pandas', 'sympy', 'numba', 'scipy'} & set(sys.modules), 'heavy import'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.0
+
+
+def test_unknown_law_names_near_matches() -> None:
+    with pytest.raises(InputError, match="did you mean chinchilla"):
+        get_law("chinchila")
+
+
+def test_generic_law_is_found_over_a_column() -> None:
+    law = get_law("power_law_floor(params)")
+    assert law.id == "power_law_floor(params)"
+    assert law.formula == "E + b*params**(-c)"
+    assert law.variables["params"].role == "params"
+    assert feature_names(law.expr) == ("params",)
+    with pytest.raises(InputError, match="not generic"):
+        get_law("chinchilla(params)")
+
+
+def test_bound_law_renames_a_constant_that_the_column_hides() -> None:
+    law = get_law("power_law_floor").bind({"x": "b"})
+    assert law.formula == "E + b_*b**(-c)"
+    assert set(law.constants) == {"E", "b_", "c"}
+    check_law(law)
+
+
+def test_binding_carries_published_and_shared_names_over() -> None:
+    law = get_law("superposition_width").bind({"width": "A"})
+    assert law.shared == ("A_", "alpha")
+    moe = get_law("sld_moe").bind({"experts": "a"})
+    assert set(moe.published[0].constants) == set(moe.constants)
+    check_law(moe)
+
+
+def test_binding_refuses_unknown_and_colliding_names() -> None:
+    with pytest.raises(InputError, match="no variable 'y'"):
+        get_law("power_law").bind({"y": "params"})
+    with pytest.raises(InputError, match="share a name"):
+        get_law("chinchilla").bind({"params": "tokens"})
+
+
+def test_laws_for_prefers_laws_that_use_all_columns() -> None:
+    found = laws_for(["params", "tokens", "unique_tokens"], "loss")
+    ids = [law.id for law in found]
+    assert ids.index("sld_data_constrained") < ids.index("chinchilla") < ids.index("power_law(params)")
+    assert "power_law(tokens)" in ids
+    assert "steplaw_lr" not in ids
+    assert "sld_moe" not in ids
+    assert len(ids) == len(set(ids))
+
+
+def test_laws_for_binds_by_kind_of_column() -> None:
+    ids = {law.id for law in laws_for(["log_flops", "lr", "my_scale", "p1"])}
+    assert {"bnsl_log(log_flops)", "power_law(my_scale)", "sld_easy_question"} <= ids
+    assert not {"power_law(log_flops)", "power_law(lr)", "power_law(p1)", "bnsl_log(my_scale)"} & ids
+
+
+@pytest.mark.parametrize("law", laws_for(["A", "E", "log_b"]), ids=lambda law: law.id)
+def test_laws_bound_to_awkward_columns_stay_consistent(law: Law) -> None:
+    check_law(law)
+
+
+def test_a_file_of_laws_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL)
+    law = load_laws(path)["mine"]
+    check_law(law)
+    assert law.variables["params"].unit == "count"
+    assert hash(law) == hash(load_laws(path)["mine"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('year = 2024', 'year = 2024\ncolour = "red"', "mine: colour"),
+        ('year = 2024', 'year = "soon"', "mine: year"),
+        ('domain = "positive"', 'domain = "odd"', "domain"),
+        ('title = "My law"', "", "title"),
+        ("[law.variables]", "[law.variables", "not a readable TOML file"),
+        ("[[law]]", "[[laws]]", r"expected \[\[law\]\] entries"),
+        ("params = { range = [1e6, 1e9] }", "mass = { range = [1, 2] }", "mass"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL.replace(old, new).replace("[laws.", "[law."))
+    with pytest.raises(InputError, match=message):
+        load_laws(path)
+
+
+def test_a_law_twice_in_a_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL + MINIMAL)
+    with pytest.raises(InputError, match="'mine' is already"):
+        load_laws(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("alpha)", "gamma)", "constants: alpha, gamma"),
+        ("[1e6, 1e9]", "[1e9, 1e6]", "range of params must rise"),
+        ("guess = 0.3", "guess = -0.3", "alpha = -0.3, it must be positive"),
+        ("A*params", "A*params*tokens", "tokens"),
+    ],
+)
+def test_a_law_whose_parts_disagree_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL.replace(old, new))
+    law = load_laws(path)["mine"]
+    with pytest.raises(InputError, match=message):
+        check_law(law)

@@ -1,0 +1,104 @@
+"""The application: global options, and how errors reach the user."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from discover._version import __version__
+from discover.cli import law_commands, run_commands, task_commands
+from discover.errors import DiscoverError
+
+USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+
+app = typer.Typer(
+    name="discover",
+    add_completion=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+task_commands.register(app)
+law_commands.register(app)
+run_commands.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"discover {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Example: [bold]discover run data_constrained --budget 60s[/bold] finds a law for a shipped table, "
+    "[bold]discover run runs.csv --target loss[/bold] for yours."
+)
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with every error.")] = False,
+) -> None:
+    """Discover scaling laws that extrapolate, from a table of training experiments."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line and returns its exit status.
+
+    Errors that a user can mend are one line on stderr. `--debug`, anywhere on the line, shows tracebacks.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    try:
+        status: Any = app([word for word in given if word != "--debug"], standalone_mode=False)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _report("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        return _closed_pipe()
+    except Exception as problem:
+        if debug:
+            raise
+        return _failed(problem)
+    return status if isinstance(status, int) else 0
+
+
+def _failed(problem: Exception) -> int:
+    if isinstance(problem, DiscoverError):
+        return _report(str(problem), FAILURE)
+    if isinstance(problem, typer.Abort):
+        return _report("interrupted", INTERRUPTED)
+    # Typer ships its own copy of click in some versions, so usage errors are known by what they can do.
+    describe = getattr(problem, "format_message", None)
+    if describe is not None:
+        context = getattr(problem, "ctx", None)
+        path = context.command_path if context is not None else "discover"
+        return _report(f"{describe().rstrip('.')}. See: {path} --help", USAGE)
+    if isinstance(problem, OSError) and problem.strerror:
+        place = f"{problem.filename}: " if problem.filename else ""
+        return _report(f"{place}{problem.strerror}", FAILURE)
+    if isinstance(problem, MemoryError):
+        return _report("out of memory", FAILURE)
+    return _report(
+        f"internal error: {type(problem).__name__}: {problem}. "
+        "This is a mistake in discover; run again with --debug and report the traceback.",
+        FAILURE,
+    )
+
+
+def _report(message: str, status: int) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return status
+
+
+def _closed_pipe() -> int:
+    """Somebody like `head` stopped reading: not an error, but nothing more may be written."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,65 @@
+"""Texts of options into values: durations, lists, `name=value` pairs."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from discover.errors import InputError
+
+_DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)\s*(?P<unit>s|sec|m|min|h)?")
+_SECONDS = {None: 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def duration_s(text: str) -> float:
+    """Seconds of a text such as `60s`, `5m`, `1.5h` or `90`.
+
+    Raises:
+        InputError: not such a text, or not above zero.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    seconds = float(match["number"]) * _SECONDS[match["unit"]] if match else math.nan
+    if not seconds > 0:
+        raise InputError(f"--budget is {text!r}; expected a duration above zero such as 60s, 5m or 1h")
+    return seconds
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """The parts of a comma-separated list; None stays None, an empty text is an empty list."""
+    if text is None:
+        return None
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def pairs(text: str | None, option: str) -> dict[str, str]:
+    """`a=x,b=y` as a mapping.
+
+    Raises:
+        InputError: a part without `=`, or a name given twice.
+    """
+    result: dict[str, str] = {}
+    for part in names(text) or ():
+        name, sign, value = (piece.strip() for piece in part.partition("="))
+        if not (name and sign and value):
+            raise InputError(f"{option} has the part {part!r}; expected name=value")
+        if name in result:
+            raise InputError(f"{option} names {name!r} twice")
+        result[name] = value
+    return result
+
+
+def numbers(text: str | None, option: str) -> dict[str, float]:
+    """`a=1e9,b=2` as a mapping of finite numbers.
+
+    Raises:
+        InputError: a part that is not `name=number`.
+    """
+    result = {}
+    for name, value in pairs(text, option).items():
+        try:
+            result[name] = float(value)
+        except ValueError:
+            result[name] = math.nan
+        if not math.isfinite(result[name]):
+            raise InputError(f"{option} gives {name!r} the value {value!r}; expected a finite number")
+    return result

@@ -1,0 +1,82 @@
+"""Where the command line writes: results to stdout, progress and notes to stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+PIPED_WIDTH = 140
+"""Columns assumed where there is no terminal, so that tables in files and pipes are not folded early."""
+
+
+def stdout() -> Console:
+    """The console for results."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def stderr() -> Console:
+    """The console for progress and notes."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+
+
+def note(text: str) -> None:
+    """One note to stderr."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One JSON object on stdout; numbers that JSON does not have become null."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """The value with NaN and infinities as None, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number for people: few digits, an exponent where it is very large or small, a dash for none."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.{digits}g}"
+
+
+def with_error(value: float, error: float | None) -> str:
+    """A constant with its standard error, as many digits as the error supports (3 to 7)."""
+    if error is None or not math.isfinite(error) or error <= 0 or value == 0:
+        return f"{value:.6g}"
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
+    return f"{value:.{min(max(digits, 3), 7)}g} ± {error:.2g}"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Table:
+    """A plain table; `right` are the places of columns to align at the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
+    aligned = set(right)
+    for place, heading in enumerate(columns):
+        result.add_column(heading, justify="right" if place in aligned else "left")
+    for row in rows:
+        result.add_row(*(Text(cell) for cell in row))
+    return result

@@ -1,0 +1,142 @@
+"""`discover tasks`: what there is to discover."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discover.cli.output import number, print_json, stdout, table
+
+if TYPE_CHECKING:
+    from discover.data.cards import Column
+    from discover.data.tasks import Facts, Task
+
+Name = Annotated[str | None, typer.Argument(help="Name of a shipped task, or a task file (.toml).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command("tasks", rich_help_panel="Look around")(tasks)
+
+
+def tasks(name: Name = None, json: Json = False) -> None:
+    """List the shipped tasks, or show one with its ranges and its split."""
+    from discover.data.tasks import list_tasks, load_task
+
+    if name is not None:
+        _show(load_task(name), json)
+        return
+    known = [(task, task.facts()) for task in map(load_task, list_tasks())]
+    if json:
+        print_json({"tasks": [_summary(task, facts) for task, facts in known]})
+        return
+    rows = [_row(task, facts) for task, facts in known]
+    headings = ("task", "asks", "from", "for", "groups", "constants", "train", "sealed")
+    stdout().print(table(headings, rows, right=range(4, 8)))
+    stdout().print("`discover tasks NAME` shows one, `discover run NAME` finds its law.", markup=False)
+
+
+def _row(task: Task, facts: Facts) -> tuple[str, ...]:
+    return (
+        task.name,
+        task.title,
+        ", ".join(task.features),
+        ", ".join(task.target),
+        str(len(facts.group_rows)) if task.group else "-",
+        "any" if task.constants is None else str(task.constants),
+        str(facts.n_train),
+        str(facts.n_test),
+    )
+
+
+def _summary(task: Task, facts: Facts) -> dict[str, Any]:
+    return {
+        "task": task.name,
+        "title": task.title,
+        "target": task.target,
+        "features": task.features,
+        "group": task.group,
+        "groups": list(facts.group_rows),
+        "constants": task.constants,
+        "extrapolate": task.extrapolate,
+        "train_rows": facts.n_train,
+        "test_rows": facts.n_test,
+        "baselines": task.baselines,
+    }
+
+
+def _show(task: Task, json: bool) -> None:
+    facts = task.facts()
+    if json:
+        print_json(_details(task, facts))
+        return
+    out = stdout()
+    out.print(f"{task.name}: {task.title}", style="bold", markup=False)
+    if task.summary:
+        out.print(task.summary, markup=False)
+    if task.card is not None:
+        out.print(f"Study: {task.card.study} (arXiv {task.card.arxiv}), licence: {task.card.licence}", markup=False)
+    out.print()
+    ranges = facts.feature_ranges | facts.target_ranges
+    rows = [_column_row(task.column(name), role, ranges[name]) for role, name in _columns(task)]
+    out.print(table(("column", "role", "unit", "from", "to", "meaning"), rows, right=(3, 4)))
+    for line in _facts_lines(task, facts):
+        out.print(line, markup=False)
+
+
+def _columns(task: Task) -> list[tuple[str, str]]:
+    return [("feature", name) for name in task.features] + [("target", name) for name in task.target]
+
+
+def _column_row(column: Column, role: str, values: tuple[float, float]) -> tuple[str, ...]:
+    low, high = values
+    return (column.name, role, column.unit, number(low), number(high), column.meaning)
+
+
+def _facts_lines(task: Task, facts: Facts) -> list[str]:
+    lines = [f"Rows: {facts.n_train} to train on, {facts.n_test} sealed (ranges above are of train rows)"]
+    if task.split.rule:
+        lines.append(f"Sealed: {task.split.rule}")
+    if task.group:
+        counts = sorted(facts.group_rows.values())
+        span = str(counts[0]) if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+        lines.append(f"Groups: {len(facts.group_rows)} of {task.group}, {span} train rows each")
+    budget = "no limit" if task.constants is None else str(task.constants)
+    lines.append(f"Constants per group: {budget}")
+    lines.append(f"Extrapolates along: {', '.join(task.extrapolate) or 'no scale; sealed rows lie within'}")
+    lines += [f"Known: {_knowledge(item)}" for item in task.knowledge]
+    if task.baselines:
+        lines.append(f"Human laws: {', '.join(task.baselines)} (`discover laws ID` explains one)")
+    lines += [f"Note: {text}" for text in (*(task.card.oddities if task.card else ()), *task.notes)]
+    return lines
+
+
+def _knowledge(item: Any) -> str:
+    if item.kind == "monotone":
+        text = f"{item.direction} in {item.feature}"
+    else:
+        ends = [f"at least {item.lower:g}" if item.lower is not None else ""]
+        ends += [f"at most {item.upper:g}" if item.upper is not None else ""]
+        text = f"the target is {' and '.join(filter(None, ends))}"
+    return f"{text} ({item.reason})" if item.reason else text
+
+
+def _details(task: Task, facts: Facts) -> dict[str, Any]:
+    return _summary(task, facts) | {
+        "columns": [
+            {
+                "name": name,
+                "role": role,
+                "unit": task.column(name).unit,
+                "meaning": task.column(name).meaning,
+                "range": (facts.feature_ranges | facts.target_ranges)[name],
+            }
+            for role, name in _columns(task)
+        ],
+        "group_rows": facts.group_rows,
+        "split": task.split.rule,
+        "knowledge": [item.model_dump() for item in task.knowledge],
+        "notes": task.notes,
+    }

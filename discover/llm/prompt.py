@@ -271,7 +271,7 @@ def _column(column: Column) -> str:
 def _laws(elites: tuple[Elite, ...]) -> str:
     if not elites:
         return ""
-    head = "Laws so far, best first. The error is that on held-out rows beyond the fitted ones; less is better."
+    head = "Laws so far, best first. The error is that on rows held out beyond the fitted; less is better."
     return "\n".join([head, *(line for elite in elites for line in _law(elite))])
 
 

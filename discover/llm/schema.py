@@ -153,20 +153,23 @@ def read_answer(text: str, limit: int = 16) -> Reading:
     return Reading(tuple(proposals), tuple(refused))
 
 
-_TAGS = "think|thinking|thought|reasoning"
-_THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_THOUGHT_END = re.compile(rf"</(?:{_TAGS})>", re.IGNORECASE)
-_THOUGHT_START = re.compile(rf"<(?:{_TAGS})>", re.IGNORECASE)
+_THOUGHT_START = re.compile("<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_THOUGHT_END = re.compile("</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 
 
 def strip_wrapping(text: str) -> str:
-    """The text without think-blocks; of an unfinished thought nothing is kept."""
-    text = _THOUGHT.sub("", text)
-    if ends := list(_THOUGHT_END.finditer(text)):
-        text = text[ends[-1].end() :]
-    if start := _THOUGHT_START.search(text):
-        text = text[: start.start()]
-    return text.rpartition("<|message|>")[2].strip()
+    """What comes after the last thought, else before the first; of an unfinished thought nothing is kept."""
+    ends = [match.end() for match in _THOUGHT_END.finditer(text)]
+    rest = _before_thought(text[ends[-1] :]) if ends else ""
+    rest = rest or _before_thought(text[: ends[0]] if ends else text)
+    return rest.rpartition("<|message|>")[2].strip()
+
+
+def _before_thought(text: str) -> str:
+    start = _THOUGHT_START.search(text)
+    if start is None and _THOUGHT_END.search(text):
+        return ""  # the start was in the part that the server kept
+    return (text[: start.start()] if start else text).strip()
 
 
 def _items(text: str) -> Iterator[Any]:

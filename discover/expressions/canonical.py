@@ -1,9 +1,9 @@
 """Simplification, and the canonical form by which duplicates are found.
 
-`simplify` keeps the value: like terms and powers are collected, `exp(log(x))` collapses, arguments are sorted.
-`reduce_constants` keeps the *set of functions* that a formula can express: constants that only ever act
-together (`c1*c2`, `A*(x/x0)**a`, `2*c`) are merged into one, so that a formula pays for what it can identify.
-`skeleton` is the text of that, with constants renamed by place: equal skeletons are the same law.
+`simplify` keeps the value: like terms and powers are collected, `exp(log(x))` collapses, arguments are
+sorted. `reduce_constants` keeps the *set of functions* that a formula can express: constants that only ever
+act together (`c1*c2`, `A*(x/x0)**a`, `2*c`) are merged into one, so that a formula pays for what it can
+identify. `skeleton` is the text of that, with constants renamed by place: equal skeletons are the same law.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from discover.expressions.operators import OPERATORS
 from discover.expressions.printing import to_text
 from discover.expressions.tree import (
+    MINUS_ONE,
     ONE,
     ZERO,
     Call,
@@ -29,8 +32,6 @@ from discover.expressions.tree import (
     substitute,
     walk,
 )
-
-_BLANK = Constant("_")
 
 
 def complexity(expr: Expr) -> int:
@@ -76,7 +77,8 @@ def _other(op: str, args: tuple[Expr, ...]) -> Expr:
     if op == "exp" and isinstance(args[0], Call) and args[0].op == "log":
         return args[0].args[0]
     if all(isinstance(arg, Number) for arg in args):
-        value = float(OPERATORS[op].value(*(arg.value for arg in args)))  # type: ignore[union-attr]
+        with np.errstate(all="ignore"):
+            value = float(OPERATORS[op].value(*(arg.value for arg in args)))  # type: ignore[union-attr]
         if value == value and abs(value) != float("inf"):
             return Number(value)
     return call(op, *args)
@@ -141,7 +143,7 @@ def _power(_op: str, args: tuple[Expr, ...]) -> Expr:
         return call("exp", mul(base.args[0], exponent))
     if isinstance(base, Call) and base.op == "pow" and not _even(base.args[1]):
         return power(base.args[0], mul(base.args[1], exponent))
-    if isinstance(base, Call) and base.op == "mul" and isinstance(exponent, Number) and exponent.value == -1.0:
+    if isinstance(base, Call) and base.op == "mul" and exponent == MINUS_ONE:
         return mul(*(power(factor, exponent) for factor in base.args))
     return power(base, exponent)
 
@@ -203,11 +205,13 @@ class _Reducer:
             return first_constant(node)
         args = tuple(self.reduce(arg) for arg in node.args)
         if node.op == "add":
-            return add(*self.merged(args, absorbs=(Number,)))
+            return add(*self.collected(self.merged(args, absorbs=(Number,))))
         if node.op == "mul":
             return self.product(args)
         if node.op == "pow" and self.free(args[1]) and isinstance(args[0], Call) and args[0].op == "exp":
             return call("exp", mul(args[0].args[0], args[1]))
+        if node.op in ("pow", "exp"):
+            return self.scale_in_front(call(node.op, *args))
         if node.op == "log" and isinstance(args[0], Call) and args[0].op == "mul":
             return self.log_of_product(args[0])
         return call(node.op, *args)
@@ -220,6 +224,38 @@ class _Reducer:
             rest = [arg for arg in rest if not isinstance(arg, absorbs)]
             rest.insert(0, first_constant(free[0]))
         return rest
+
+    def collected(self, terms: list[Expr]) -> list[Expr]:
+        """a*x + b*x is c*x where a and b are free."""
+        kept: dict[Expr, list[Expr]] = {}
+        for term in terms:
+            factors = term.args if isinstance(term, Call) and term.op == "mul" else (term,)
+            free = [factor for factor in factors if self.free(factor)]
+            rest = mul(*(f for f in factors if not self.free(f) and not isinstance(f, Number)))
+            kept.setdefault(rest if free else term, []).append(term)
+        out: list[Expr] = []
+        for rest, same in kept.items():
+            scaled = [term for term in same if term != rest]
+            if scaled and _has_feature(rest) and (len(same) > 1):
+                constant = next(f for f in scaled[0].args if self.free(f))  # type: ignore[union-attr]
+                out.append(mul(first_constant(constant), rest))
+            else:
+                out += same
+        return out
+
+    def scale_in_front(self, node: Expr) -> Expr:
+        """(c*x)**a is c'*x**a and exp(c + x) is c'*exp(x) where c is free; c' is positive then."""
+        if not isinstance(node, Call):
+            return node
+        inner, splits = node.args[0], "mul" if node.op == "pow" else "add"
+        if not (isinstance(inner, Call) and inner.op == splits):
+            return node
+        if any(_has_feature(exponent) for exponent in node.args[1:]):
+            return node
+        free = [arg for arg in inner.args if self.free(arg)]
+        if not free:
+            return node
+        return mul(first_constant(free[0]), self.without_scale(node))
 
     def product(self, args: tuple[Expr, ...]) -> Expr:
         factors = self.merged(args, absorbs=(Number,))
@@ -266,20 +302,21 @@ def skeleton(expr: Expr) -> str:
     Equal for formulas that differ in the order of commutative arguments, in the names of constants, in
     folded literals, or in constants that are merged by `reduce_constants`.
     """
-    ordered = _sorted_blank(reduce_constants(expr))
-    return to_text(substitute(ordered, {name: Constant(f"c{i}") for i, name in enumerate(constant_names(ordered))}))
+    reduced = reduce_constants(expr)
+    ordered = _sorted_blank(reduced, Counter(n.name for n in walk(reduced) if isinstance(n, Constant)))
+    names = {name: Constant(f"c{i}") for i, name in enumerate(constant_names(ordered))}
+    return to_text(substitute(ordered, names))
 
 
-def _sorted_blank(node: Expr) -> Expr:
-    """The arguments of commutative operators sorted by their text with constants blanked out."""
+def _sorted_blank(node: Expr, uses: Mapping[str, int]) -> Expr:
+    """The arguments of commutative operators sorted by their text, each constant known by its uses alone."""
     if not isinstance(node, Call):
         return node
-    args = tuple(_sorted_blank(arg) for arg in node.args)
+    args = tuple(_sorted_blank(arg, uses) for arg in node.args)
     if node.op in ("add", "mul", "min", "max"):
-        args = tuple(sorted(args, key=_blank_text))
+        args = tuple(sorted(args, key=lambda arg: _blank_text(arg, uses)))
     return Call(node.op, args)
 
 
-def _blank_text(node: Expr) -> str:
-    blank: Mapping[str, Expr] = dict.fromkeys(constant_names(node), _BLANK)
-    return to_text(substitute(node, blank))
+def _blank_text(node: Expr, uses: Mapping[str, int]) -> str:
+    return to_text(substitute(node, {name: Constant(f"_{uses[name]}") for name in constant_names(node)}))

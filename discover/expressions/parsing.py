@@ -174,7 +174,8 @@ class _Parser:
 
     def quotient(self, left: Expr, right: Expr) -> Expr:
         if isinstance(right, Number) and right.value == 0.0:
-            raise FormulaError(f"division by zero before character {self.peek.position + 1}", self.peek.position)
+            position = self.peek.position
+            raise FormulaError(f"division by zero before character {position + 1}", position)
         return div(left, right)
 
     def signed(self) -> Expr:
@@ -232,7 +233,9 @@ class _Parser:
         function = FUNCTIONS.get(token.text)
         if function is None:
             known = ", ".join(sorted(FUNCTIONS))
-            raise FormulaError(f"unknown function {token.text[:40]!r}; the functions are {known}", token.position)
+            raise FormulaError(
+                f"unknown function {token.text[:40]!r}; the functions are {known}", token.position
+            )
         self.expect("(")
         args = [self.sum()]
         while self.take(","):

@@ -127,7 +127,10 @@ def to_latex(expr: Expr, name: Callable[[str], str] | None = None, digits: int =
 
 
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+    (
+        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu",
+        "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
+    )
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from discover.errors import FormulaError
 from discover.expressions.operators import OPERATORS
-from discover.expressions.tree import Call, Constant, Expr, Feature, Number, add, call, mul, power
+from discover.expressions.tree import Constant, Expr, Feature, Number, add, call, mul, power
 
 
 def to_sympy(expr: Expr) -> Any:
@@ -15,6 +15,9 @@ def to_sympy(expr: Expr) -> Any:
 
     Whole literals become integers, other literals floats of 17 digits. The names E, N, S, I, ... are plain
     symbols here, whatever SymPy exports under them.
+
+    Raises:
+        FormulaError: a part of the formula has no real value, such as Min(x, log(0)).
     """
     import sympy
 
@@ -33,7 +36,10 @@ def to_sympy(expr: Expr) -> Any:
         return sympy.Pow(*args)
     if expr.op == "step":
         return sympy.Heaviside(args[0], sympy.Rational(1, 2))
-    return getattr(sympy, OPERATORS[expr.op].spellings["sympy"])(*args)
+    try:
+        return getattr(sympy, OPERATORS[expr.op].spellings["sympy"])(*args)
+    except ValueError as error:  # Min and Max of something without an order, such as log(0)
+        raise FormulaError(f"SymPy has no value for {expr.op} of {', '.join(map(str, args))}") from error
 
 
 def from_sympy(expr: Any, features: Collection[str] = ()) -> Expr:

@@ -1,0 +1,233 @@
+"""Whatever formula: it prints and reads back, its simpler forms keep the value, SymPy agrees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from discover.errors import FormulaError
+from discover.expressions import (
+    Call,
+    Constant,
+    Expr,
+    Feature,
+    Number,
+    add,
+    call,
+    complexity,
+    constant_names,
+    differentiate,
+    div,
+    evaluate,
+    feature_names,
+    from_sympy,
+    mul,
+    neg,
+    parse,
+    power,
+    reduce_constants,
+    simplify,
+    skeleton,
+    sub,
+    substitute,
+    to_latex,
+    to_sympy,
+    to_text,
+    walk,
+)
+
+FEATURES = ("x", "y")
+CONSTANTS = ("a", "b", "c", "d")
+_literals = st.one_of(
+    st.integers(-9, 9).map(lambda i: Number(float(i))),
+    st.floats(-1e6, 1e6, allow_nan=False).map(Number),
+    st.sampled_from([0.5, 1e-30, 1e30, 2.5e-7, 0.1]).map(Number),
+)
+_names = st.one_of(st.sampled_from(FEATURES).map(Feature), st.sampled_from(CONSTANTS).map(Constant))
+_leaves = st.one_of(_names, _literals)
+
+
+def _deeper(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
+    pair = st.tuples(inner, inner)
+    return st.one_of(
+        st.tuples(st.sampled_from([add, sub, mul, div, power]), pair).map(lambda p: _try(p[0], *p[1])),
+        inner.map(lambda e: _try(neg, e)),
+        pair.map(lambda p: call("min", *p)), pair.map(lambda p: call("max", *p)),
+        st.tuples(st.sampled_from(["exp", "log", "abs", "tanh", "sin", "cos", "atan"]), inner).map(
+            lambda p: call(p[0], p[1])
+        ),
+    )  # fmt: skip
+
+
+def _try(build: Callable[..., Expr], *args: Expr) -> Expr:
+    """What a constructor refuses (1/0, overflow of literals) is replaced by its first argument."""
+    try:
+        return build(*args)
+    except FormulaError:
+        return args[0]
+
+
+formulas = st.recursive(_leaves, _deeper, max_leaves=12)
+VALUES = {
+    "x": np.array([0.3, 1.0, 2.5, 40.0, 7.1]), "y": np.array([1.7, 0.2, 1.0, 3.0, 12.0]),
+    "a": 0.7, "b": 1.3, "c": -0.4, "d": 2.1,
+}  # fmt: skip
+
+
+def values(expr: Expr) -> Any:
+    return np.broadcast_to(evaluate(expr, VALUES), (5,)).astype(float)
+
+
+def _agree(one: Expr, other: Expr) -> bool:
+    """Equal values wherever both are finite and neither loses all digits to cancellation."""
+    v, w = values(one), values(other)
+    both = np.isfinite(v) & np.isfinite(w)
+    return bool(np.allclose(v[both], w[both], rtol=1e-6, atol=1e-6 * _size(one)))
+
+
+def _size(expr: Expr) -> float:
+    """Largest finite value of any part, which bounds what rounding can do."""
+    worst = 1.0
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        v = values(node)
+        v = np.abs(v[np.isfinite(v)])
+        worst = max(worst, float(v.max()) if v.size else 0.0)
+        if isinstance(node, Call):
+            stack.extend(node.args)
+    return worst
+
+
+@given(formulas)
+def test_text_reads_back_to_an_equal_tree(expr: Expr) -> None:
+    assert parse(to_text(expr), FEATURES) == expr
+
+
+@given(formulas)
+def test_latex_is_never_empty_and_balanced(expr: Expr) -> None:
+    text = to_latex(expr)
+    assert text
+    assert text.count("{") == text.count("}")
+
+
+@given(formulas)
+def test_simplify_keeps_the_value_and_is_stable(expr: Expr) -> None:
+    try:
+        simpler = simplify(expr)
+    except FormulaError:
+        assume(False)
+    assume(_size(expr) < 1e9)
+    assert _agree(expr, simpler)
+    assert simplify(simpler) == simpler
+
+
+@given(formulas)
+def test_fewer_constants_never_more_and_no_new_names(expr: Expr) -> None:
+    try:
+        reduced = reduce_constants(expr)
+    except FormulaError:
+        assume(False)
+    assert set(constant_names(reduced)) <= set(constant_names(expr))
+    assert set(feature_names(reduced)) <= set(feature_names(expr))
+    assert reduce_constants(reduced) == reduced
+
+
+@given(formulas, st.permutations(CONSTANTS))
+def test_renamed_constants_have_the_same_skeleton(expr: Expr, order: list[str]) -> None:
+    uses = Counter(node.name for node in walk(expr) if isinstance(node, Constant))
+    assume(max(uses.values(), default=0) <= 1)  # in general this is as hard as comparing graphs
+    renamed = substitute(expr, {old: Constant(f"k_{new}") for old, new in zip(CONSTANTS, order, strict=True)})
+    try:
+        assert skeleton(renamed) == skeleton(expr)
+    except FormulaError:
+        assume(False)
+
+
+@given(formulas)
+def test_derivative_equals_finite_difference_where_smooth(expr: Expr) -> None:
+    try:
+        slope = differentiate(expr, "a")
+    except FormulaError:
+        assume(False)
+    assume(_size(expr) < 1e6)
+    h = 1e-5
+    grid = [np.broadcast_to(evaluate(expr, VALUES | {"a": 0.7 + k * h}), (5,)) for k in (-2, -1, 1, 2)]
+    with np.errstate(all="ignore"):
+        numeric = (grid[2] - grid[1]) / (2 * h)
+        wide = (grid[3] - grid[0]) / (4 * h)
+    exact = values(slope)
+    with np.errstate(all="ignore"):
+        smooth = np.isfinite(exact) & (np.abs(numeric - wide) <= 1e-5 * (1 + np.abs(wide)))
+    smooth &= np.abs(grid[1]) < 1e3
+    assert np.allclose(exact[smooth], numeric[smooth], rtol=1e-3, atol=1e-3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(formulas)
+def test_sympy_and_back_keeps_the_value(expr: Expr) -> None:
+    assume(_size(expr) < 1e9)
+    try:
+        back = from_sympy(to_sympy(expr), FEATURES)
+    except FormulaError:
+        assume(False)
+    assert _agree(expr, back)
+
+
+@given(formulas)
+def test_complexity_counts_at_least_the_leaves(expr: Expr) -> None:
+    assert complexity(expr) >= 1
+    assert complexity(neg(expr)) <= complexity(expr) + 2
+
+
+SAME = [
+    ("E + A*x**(-alpha)", "b*x**(-g) + floor"),
+    ("E + A*x**(-alpha)", "E + A/x**alpha"),
+    ("E + A*x**(-alpha)", "E + (x/s)**alpha"),
+    ("a*b*x", "a*x"),
+    ("a*x + b*x", "c*x"),
+    ("log(c*x)", "log(x) + c"),
+    ("exp(a + b*x)", "c*exp(d*x)"),
+    ("a*log10(x)", "a*log(x)"),
+    ("2*a + x", "x + a"),
+    ("a*exp(-x/b)", "c*exp(d*x)"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_the_same_law_in_other_words_has_the_same_skeleton(one: str, other: str) -> None:
+    assert skeleton(parse(one, FEATURES)) == skeleton(parse(other, FEATURES))
+
+
+DIFFERENT = [
+    ("E + A*x**(-alpha)", "E + A*y**(-alpha)"),
+    ("a*x", "a*x + b"),
+    ("a*x**b", "a*x**2"),
+    ("E + A*x**(-alpha) + B*y**(-beta)", "E + A*x**(-alpha) + B*y**(-alpha)"),
+    ("a*log(x)", "a*x"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_other_laws_have_other_skeletons(one: str, other: str) -> None:
+    assert skeleton(parse(one, FEATURES)) != skeleton(parse(other, FEATURES))
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [("E + A*x**(-alpha)", r"E + A \, x^{-\alpha}"), ("A/x", r"\frac{A}{x}"), ("-a*x", r"-a \, x")],
+)
+def test_latex_of_usual_forms(text: str, latex: str) -> None:
+    assert to_latex(parse(text, FEATURES)) == latex
+
+
+def test_trees_cannot_be_changed() -> None:
+    tree = parse("a*x", FEATURES)
+    with pytest.raises(AttributeError, match="immutable"):
+        tree.op = "add"  # type: ignore[union-attr,misc]

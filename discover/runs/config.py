@@ -1,0 +1,138 @@
+"""What a run was asked to do: `run.toml`, written once when the run begins."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from discover.data.guesses import task_from_table
+from discover.data.table import Table
+from discover.data.tasks import Task, load_task
+from discover.data.tomls import Strict, build_model, read_toml
+from discover.errors import InputError
+from discover.runs.tomls import to_toml
+
+FORMAT = 1
+
+
+class TaskSource(Strict):
+    """Where the task came from, so that `resume` and `evaluate` find it again.
+
+    Attributes:
+        kind: a shipped task, a task file, or a bare table.
+        place: name of the shipped task, or absolute path of the file.
+        options: keyword arguments of `task_from_table` that were given; empty for the other kinds.
+    """
+
+    kind: Literal["shipped", "file", "table"]
+    place: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @staticmethod
+    def of_task(name: str) -> TaskSource:
+        """The source of a shipped task or a task file."""
+        if name.endswith(".toml"):
+            return TaskSource(kind="file", place=str(Path(name).absolute()))
+        return TaskSource(kind="shipped", place=name)
+
+    @staticmethod
+    def of_table(path: Path, options: Mapping[str, Any]) -> TaskSource:
+        """The source of a bare table; options that are None are left to guessing."""
+        given = {key: value for key, value in options.items() if value is not None}
+        if "test_rows" in given:
+            given["test_rows"] = str(Path(given["test_rows"]).absolute())
+        return TaskSource(kind="table", place=str(path.absolute()), options=given)
+
+    def load(self) -> Task:
+        """The task.
+
+        Raises:
+            InputError: file, key, column or cell not as expected.
+        """
+        if self.kind == "table":
+            return task_from_table(Path(self.place), **self.options)
+        return load_task(Path(self.place) if self.kind == "file" else self.place)
+
+
+class TrainFacts(Strict):
+    """The train rows that the run works on, by which `resume` sees whether they are still the same."""
+
+    rows: Annotated[int, Field(ge=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class RunConfig(Strict):
+    """The content of `run.toml`.
+
+    Attributes:
+        format: version of the run folder.
+        task: name of the task, for people.
+        seed: of every random draw.
+        budget_s: seconds of search; None where only evaluations count.
+        evaluations: candidates to score; None where only time counts.
+        workers: worker processes; does not change the result of an evaluation budget.
+        open_sealed: whether the finished law is judged on the sealed rows.
+        started: when the run began, ISO 8601.
+        source: where the task came from.
+        train: its train rows.
+        versions: software that began the run.
+    """
+
+    format: int = FORMAT
+    task: str
+    seed: Annotated[int, Field(ge=0)] = 0
+    budget_s: Annotated[float, Field(gt=0)] | None = None
+    evaluations: Annotated[int, Field(ge=1)] | None = None
+    workers: Annotated[int, Field(ge=1)] = 1
+    open_sealed: bool = True
+    started: str = ""
+    source: TaskSource
+    train: TrainFacts
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> RunConfig:
+        if self.budget_s is None and self.evaluations is None:
+            raise ValueError("a run needs budget_s, evaluations or both")
+        return self
+
+    def to_toml(self) -> str:
+        """The text of `run.toml`."""
+        return to_toml(self.model_dump())
+
+
+def read_config(path: Path) -> RunConfig:
+    """The configuration in this file.
+
+    Raises:
+        InputError: no such file, of a newer version, or a key that is unknown, missing or wrong.
+    """
+    values = read_toml(path)
+    found = values.get("format")
+    if isinstance(found, int) and found > FORMAT:
+        raise InputError(
+            f"{path} was written by a newer discover (format {found}, this one reads up to {FORMAT}); "
+            "update discover"
+        )
+    return build_model(RunConfig, values, str(path))
+
+
+def train_facts(table: Table) -> TrainFacts:
+    """Count and fingerprint of these rows: names and values of features, targets, groups, weights, errors."""
+    digest = hashlib.sha256()
+    arrays = {
+        **table.features,
+        "targets": table.targets,
+        "group": table.group,
+        "weights": table.weights,
+        "errors": table.errors,
+    }
+    digest.update(repr((tuple(arrays), table.target_names, table.group_names)).encode())
+    for array in arrays.values():
+        if array is not None:
+            digest.update(array.dtype.str.encode() + array.tobytes())
+    return TrainFacts(rows=len(table), sha256=digest.hexdigest())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from typing import Any
 
 from discover.expressions import constant_names, feature_names, parse
 from discover.llm.client import Endpoint, OpenAIProvider
@@ -87,10 +88,22 @@ def test_a_cut_answer_keeps_its_whole_proposals() -> None:
             parse(proposal.formula, FEATURES)
 
 
-def test_a_schema_that_the_grammar_refuses_is_a_refused_request() -> None:
-    request = Request(MESSAGES, {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}})
+def ask_with_schema(schema: dict[str, Any]) -> Completion:
     with serve(ScriptedServer(GrammarSampler(seed=5))) as server:
         provider = OpenAIProvider(Endpoint("grammar", server.url), rng=random.Random(0))
-        completion = asyncio.run(provider.complete(request))
+        return asyncio.run(provider.complete(Request(MESSAGES, schema)))
+
+
+def test_a_schema_that_the_grammar_refuses_is_a_refused_request() -> None:
+    completion = ask_with_schema({"type": "nonsense"})
     assert completion.problem is not None
     assert completion.problem.reason is Reason.REQUEST
+    assert completion.attempts == 3
+
+
+def test_patterns_that_the_grammar_refuses_are_left_out() -> None:
+    row = {"type": "string", "pattern": "("}
+    completion = ask_with_schema({"type": "object", "properties": {"a": row}, "additionalProperties": False})
+    assert completion.problem is None
+    assert completion.attempts == 2
+    assert completion.mode == "json_schema"

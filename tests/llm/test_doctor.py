@@ -1,0 +1,123 @@
+"""The doctor says whether an endpoint can be used, and what to do when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from discover.llm.client import Endpoint, OpenAIProvider
+from discover.llm.doctor import Report, advice_for, examine, format_report
+from discover.llm.provider import Reason
+
+from .servers import ScriptedServer, Step, chat, formulas, serve
+
+KEY = "a-key-of-a-test-0123456789"
+LAW = "E + A*params**(-alpha) + B*tokens**(-beta)"
+
+
+def count_tokens(body: Any, limit: int = 10**9) -> int:
+    return min(limit, sum(len(row["content"]) for row in body["messages"]) // 4)
+
+
+def good(body: Any) -> Step:
+    return Step(chat(formulas(LAW), usage=(count_tokens(body), 30)))
+
+
+def cutting(body: Any) -> Step:
+    return Step(chat(formulas(LAW), usage=(count_tokens(body, 1500), 30)))
+
+
+def refusing_long(body: Any) -> Step:
+    if count_tokens(body) < 1500:
+        return good(body)
+    return Step({"error": {"message": "too long", "code": "context_length_exceeded"}}, 400)
+
+
+def text_only(body: Any) -> Step:
+    return good(body) if "response_format" not in body else Step({"error": "response_format"}, 400)
+
+
+def check(answer: Callable[[Any], Step], models: list[dict[str, Any]] | None = None) -> Report:
+    with serve(ScriptedServer(answer), models) as server:
+        endpoint = Endpoint("m", server.url, KEY, deadline_s=10, backoff_s=0.02)
+        return asyncio.run(examine(OpenAIProvider(endpoint, rng=random.Random(0))))
+
+
+def finding(report: Report, name: str) -> tuple[bool | None, str, str]:
+    (found,) = [f for f in report.findings if f.name == name]
+    return found.ok, found.detail, found.advice
+
+
+def test_a_good_endpoint_is_usable() -> None:
+    report = check(good, [{"id": "m", "max_model_len": 32768}])
+    assert report.usable
+    assert all(f.ok for f in report.findings)
+    assert finding(report, "proposal")[1] == LAW
+    assert "32,768" in finding(report, "context")[1]
+    text = format_report(report)
+    assert "can be used" in text
+    assert KEY not in text
+
+
+def test_a_silently_cut_prompt_is_seen() -> None:
+    ok, detail, advice = finding(check(cutting), "context")
+    assert ok is False
+    assert "%" in detail
+    assert "--llm-context" in advice
+
+
+@pytest.mark.parametrize("key", ["max_model_len", "context_length", "n_ctx"])
+def test_a_small_declared_context_is_seen(key: str) -> None:
+    report = check(good, [{"id": "other", key: 99999}, {"id": "m", "meta": {key: 2048}}])
+    assert finding(report, "context")[:2] == (False, "the server declares 2,048 tokens")
+
+
+def test_a_refused_long_prompt_is_seen() -> None:
+    ok, detail, _ = finding(check(refusing_long), "context")
+    assert ok is False
+    assert "refuses" in detail
+
+
+def test_a_server_without_structure_is_usable_with_a_word_of_warning() -> None:
+    report = check(text_only)
+    assert report.usable
+    assert "plain text" in finding(report, "structure")[1]
+    assert finding(report, "structure")[2]
+
+
+def test_a_server_that_does_not_count_leaves_the_context_open() -> None:
+    report = check(lambda body: Step(chat(formulas(LAW), usage=None)))
+    assert finding(report, "context")[0] is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("I would try a power law.", "no proposals"),
+        (formulas("import os"), "character"),
+        (formulas("print(params)"), "unknown function"),
+    ],
+)
+def test_a_model_that_writes_no_formulas_is_not_usable(answer: str, words: str) -> None:
+    report = check(lambda body: Step(chat(answer)))
+    assert not report.usable
+    ok, detail, advice = finding(report, "proposal")
+    assert (ok, bool(advice)) == (False, True)
+    assert words in detail
+
+
+def test_an_endpoint_that_fails_gets_advice() -> None:
+    report = check(lambda body: Step({"error": {"message": f"bad key {KEY}"}}, 401))
+    assert not report.usable
+    assert "environment variable" in format_report(report)
+    assert KEY not in format_report(report)
+    assert "cannot be used" in format_report(report)
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_advice(reason: Reason) -> None:
+    assert advice_for(reason)

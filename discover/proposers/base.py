@@ -1,0 +1,40 @@
+"""The contract of a proposer: ask for candidates, tell what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from discover.proposers.candidate import Candidate
+from discover.scoring import Score
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a proposed candidate: its step number, score, merit and whether the archive took it."""
+
+    index: int
+    candidate: Candidate
+    score: Score
+    merit: float
+    added: bool
+
+
+class Proposer(Protocol):
+    """Suggests candidates; neither fits nor scores nor holds the loop.
+
+    `ask` and `tell` are deterministic given the random generator and the order of calls.
+    """
+
+    name: str
+
+    def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
+        """Up to n candidates; fewer, or none, if it has no more."""
+        ...
+
+    def tell(self, results: Sequence[Told]) -> None:
+        """What became of candidates of any proposer, in the order of their steps."""
+        ...

@@ -1,0 +1,256 @@
+"""The building blocks of scaling laws: terms, effective sizes, bowls, bumps, links.
+
+Every block is a small function from columns to a tree with fresh constants. The forms are those that
+published laws are made of: powers and shifted powers (Hestness et al. 2017, arXiv 1712.00409), saturating and
+broken powers (Caballero et al. 2022, arXiv 2210.14891), effective data under repetition (Muennighoff et al.
+2023, arXiv 2305.16264), outer powers (Kaplan et al. 2020, arXiv 2001.08361), bilinear logarithms (Clark et al.
+2022, arXiv 2202.01169), bowls around an optimum that is itself a power law (Li et al. 2025, arXiv 2503.04715).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from discover.expressions import Expr, Feature, Number, add, call, div, mul, neg, power, sub
+from discover.proposers.surgery import Names
+from discover.scoring import Problem
+
+ONE = Number(1.0)
+TWO = Number(2.0)
+Term = Callable[["Maker", Expr], Expr]
+
+
+@dataclass
+class Maker:
+    """Makes blocks for a problem with one source of names and one of chance."""
+
+    problem: Problem
+    rng: np.random.Generator
+    names: Names
+
+    def c(self) -> Expr:
+        """A fresh constant."""
+        return self.names.fresh()
+
+    def pick(self, options: Sequence[str]) -> str:
+        return options[int(self.rng.integers(len(options)))]
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
+
+    def weighted(self, table: Sequence[tuple[float, Term]]) -> Term:
+        weights = np.array([w for w, _ in table])
+        return table[int(self.rng.choice(len(table), p=weights / weights.sum()))][1]
+
+    # -- columns ----------------------------------------------------------------------------------------
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        return self.problem.of_kind("scale")
+
+    def log(self, column: str) -> Expr:
+        """The logarithm of a scale, or a column that is one already."""
+        x = Feature(column)
+        return call("log", x) if self.problem.kinds[column] == "scale" else x
+
+    def others(self, column: str) -> list[str]:
+        return [name for name, kind in self.problem.kinds.items() if name != column and kind in ("scale", "logged")]
+
+    # -- terms ------------------------------------------------------------------------------------------
+
+    def term(self, column: str) -> Expr:
+        """A random term in one column, with its own coefficient."""
+        x: Expr = Feature(column)
+        kind = self.problem.kinds[column]
+        if kind == "scale":
+            declared = column in self.problem.axes or column in self.problem.monotone
+            table = _SCALE_TERMS if declared else _SCALE_TERMS + _BOWL_TERMS
+            if self.chance(0.15) and self.others(column):
+                x = self.effective(column)
+            return self.weighted(table)(self, x)
+        if kind == "logged":
+            return self.weighted(_LOGGED_TERMS)(self, x)
+        if kind == "share":
+            return self.weighted(_SHARE_TERMS)(self, x)
+        return self.weighted(_OTHER_TERMS)(self, x)
+
+    def bare_power(self, column: str) -> Expr:
+        """A power without a coefficient, for products."""
+        if self.problem.kinds[column] == "scale":
+            return power(Feature(column), neg(self.c()))
+        return call("exp", mul(self.c(), Feature(column)))
+
+    def effective(self, column: str) -> Expr:
+        """An effective size in place of a scale column."""
+        x = Feature(column)
+        smaller = [name for name in self.scales if name != column and self._below(name, column)]
+        options: list[Callable[[], Expr]] = [lambda: add(x, self.c())]
+        if len(self.scales) > 1:
+            z = Feature(self.pick([name for name in self.scales if name != column]))
+            options += [
+                lambda: mul(x, power(z, self.c())),
+                lambda: mul(x, add(ONE, mul(self.c(), call("log", z)))),
+            ]
+        if smaller:
+            u = Feature(self.pick(smaller))
+            options += 2 * [lambda: repeat_exp(self, x, u), lambda: repeat_harmonic(self, x, u)]
+        return options[int(self.rng.integers(len(options)))]()
+
+    def _below(self, small: str, large: str) -> bool:
+        """A column that never exceeds another, as unique data never exceed data seen."""
+        features = self.problem.table.features
+        return bool(np.all(features[small] <= features[large] * (1 + 1e-9)))
+
+    def centre(self, column: str) -> Expr:
+        """Where a bowl in one column lies: a constant, moved by the logarithms of other columns."""
+        out = self.c()
+        others = [name for name in self.others(column) if name in self.problem.axes] or self.others(column)
+        for name in others:
+            if self.chance(0.6):
+                out = add(out, mul(self.c(), self.log(name)))
+        return out
+
+
+# -- terms of a scale column: falling, levelling, rising ------------------------------------------------
+
+
+def power_term(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), power(x, neg(m.c())))
+
+
+def shifted_power(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), power(add(x, m.c()), neg(m.c())))
+
+
+def hill(m: Maker, x: Expr) -> Expr:
+    return div(m.c(), add(ONE, power(div(x, m.c()), m.c())))
+
+
+def log_term(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), call("log", x))
+
+
+def exp_saturation(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), call("exp", neg(power(div(x, m.c()), m.c()))))
+
+
+def inverse_log(m: Maker, x: Expr) -> Expr:
+    return div(m.c(), call("log", x))
+
+
+def fixed_power(m: Maker, x: Expr) -> Expr:
+    exponent = (-1.0, -0.5, -1.0 / 3.0, -0.25)[int(m.rng.integers(4))]
+    return mul(m.c(), power(x, Number(exponent)))
+
+
+def broken_power(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), power(x, neg(m.c())), power(add(ONE, div(x, m.c())), neg(m.c())))
+
+
+def log_quadratic(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), power(call("log", x), TWO))
+
+
+def log_bowl(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), power(sub(call("log", x), _centre(m, x)), TWO))
+
+
+def skewed_bowl(m: Maker, x: Expr) -> Expr:
+    u = sub(call("log", x), _centre(m, x))
+    return mul(m.c(), add(call("exp", mul(m.c(), u)), neg(mul(m.c(), u))))
+
+
+def log_inverse_bowl(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), add(call("log", x), div(m.c(), x)))
+
+
+def log_cosh_bowl(m: Maker, x: Expr) -> Expr:
+    """A bowl with straight sides: sqrt(1 + u**2) in the logarithm."""
+    u = sub(call("log", x), _centre(m, x))
+    return mul(m.c(), power(add(power(u, TWO), m.c()), Number(0.5)))
+
+
+def _centre(m: Maker, x: Expr) -> Expr:
+    return m.centre(x.name) if isinstance(x, Feature) else m.c()
+
+
+def repeat_exp(m: Maker, x: Expr, u: Expr) -> Expr:
+    """Data seen x of unique data u, whose repeats lose value exponentially (arXiv 2305.16264, eq. 5)."""
+    r = m.c()
+    return mul(u, add(ONE, mul(r, sub(ONE, call("exp", div(sub(ONE, div(x, u)), r))))))
+
+
+def repeat_harmonic(m: Maker, x: Expr, u: Expr) -> Expr:
+    """Data seen x of unique data u, saturating as 1/(1/x + 1/(r u))."""
+    return div(x, add(ONE, div(x, mul(m.c(), u))))
+
+
+_SCALE_TERMS: list[tuple[float, Term]] = [
+    (6.0, power_term), (1.5, shifted_power), (1.5, hill), (1.5, log_term), (0.7, exp_saturation),
+    (0.5, inverse_log), (0.7, fixed_power), (0.6, broken_power), (0.5, log_quadratic),
+]  # fmt: skip
+_BOWL_TERMS: list[tuple[float, Term]] = [
+    (6.0, log_bowl), (2.0, skewed_bowl), (1.5, log_inverse_bowl), (1.5, log_cosh_bowl),
+]  # fmt: skip
+
+
+# -- terms of a column that is a logarithm already ------------------------------------------------------
+
+
+def linear(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), x)
+
+
+def decay(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), call("exp", mul(m.c(), x)))
+
+
+def sigmoid(m: Maker, x: Expr) -> Expr:
+    return div(m.c(), add(ONE, call("exp", mul(m.c(), sub(x, m.c())))))
+
+
+def bump(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), call("exp", neg(power(mul(m.c(), sub(x, m.c())), TWO))))
+
+
+def lorentz(m: Maker, x: Expr) -> Expr:
+    return div(m.c(), add(ONE, power(mul(m.c(), sub(x, m.c())), TWO)))
+
+
+def parabola(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), power(sub(x, m.c()), TWO))
+
+
+def tanh_term(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), call("tanh", mul(m.c(), sub(x, m.c()))))
+
+
+_LOGGED_TERMS: list[tuple[float, Term]] = [
+    (2.0, linear), (1.5, decay), (2.0, sigmoid), (2.0, bump), (1.5, lorentz), (1.5, parabola), (0.7, tanh_term),
+]  # fmt: skip
+
+
+# -- shares of a mixture, and other columns -------------------------------------------------------------
+
+
+def share_power(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), power(x, m.c()))
+
+
+def share_shifted_log(m: Maker, x: Expr) -> Expr:
+    return mul(m.c(), call("log", add(x, m.c())))
+
+
+def share_hill(m: Maker, x: Expr) -> Expr:
+    return div(m.c(), add(x, m.c()))
+
+
+_SHARE_TERMS: list[tuple[float, Term]] = [
+    (3.0, linear), (1.5, decay), (1.5, share_power), (1.5, share_shifted_log), (1.5, share_hill), (1.0, parabola),
+]  # fmt: skip
+_OTHER_TERMS: list[tuple[float, Term]] = [
+    (3.0, linear), (1.0, decay), (1.0, parabola), (1.0, sigmoid), (0.5, tanh_term),
+]  # fmt: skip

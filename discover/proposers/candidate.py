@@ -1,0 +1,43 @@
+"""A candidate: a law structure plus a fitting recipe, and where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from discover.expressions import skeleton
+from discover.fitting import Recipe, Structure
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a proposer suggests.
+
+    Attributes:
+        structure, recipe: what is fitted, and how.
+        origin: proposer and move, such as "library:chinchilla" or "grammar:add_term".
+        parents: numbers of the steps it was made from.
+    """
+
+    structure: Structure
+    recipe: Recipe
+    origin: str
+    parents: tuple[int, ...] = ()
+
+    @cached_property
+    def law_key(self) -> str:
+        """Equal for structures that express the same functions with the same constants shared."""
+        return skeleton(self.structure.expr) + _sharing(self.structure)
+
+    @cached_property
+    def key(self) -> str:
+        """Equal for candidates that would get the same score; used to avoid duplicates."""
+        r = self.recipe
+        scale = "" if r.loss == "squared" else f" {r.scale:g}"
+        return f"{self.law_key} | {r.text}{scale} {r.emphasis:g}"
+
+
+def _sharing(structure: Structure) -> str:
+    """The shared constants by their place among the constants, which survives renaming."""
+    shared = [i for i, name in enumerate(structure.constants) if name in structure.shared]
+    return f" shared {shared}" if shared else ""

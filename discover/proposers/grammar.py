@@ -1,0 +1,417 @@
+"""The grammar proposer: random laws from the field's building blocks, mutation and crossover of elites.
+
+The moves mirror how people improved laws: add a floor, put an effective size for a raw column, turn a sum into
+an outer power, let one coefficient depend on another column, bend a power, tie or fix exponents, drop what does
+not pay. Each move is a function in the table `MOVES`; a bandit pays those whose candidates enter the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from discover.expressions import (
+    Call,
+    Constant,
+    Expr,
+    Feature,
+    Number,
+    add,
+    call,
+    constant_names,
+    mul,
+    neg,
+    power,
+    reduce_constants,
+    substitute,
+)
+from discover.fitting import Recipe, Structure
+from discover.proposers.bandit import Bandit
+from discover.proposers.base import Told
+from discover.proposers.blocks import ONE, Maker
+from discover.proposers.candidate import Candidate
+from discover.proposers.surgery import (
+    Names,
+    at,
+    has_feature,
+    places,
+    renamed_apart,
+    replaced,
+    terms,
+    well_named,
+    without,
+)
+from discover.scoring import Problem
+
+MAX_COMPLEXITY = 60
+ATTEMPTS = 12  # tries of a move before another is drawn
+
+
+class Grammar:
+    """Proposes laws from the building blocks, and changes to the elites."""
+
+    name = "grammar"
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.bandit = Bandit(tuple(MOVES))
+
+    def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
+        out: list[Candidate] = []
+        for _ in range(n * ATTEMPTS):
+            if len(out) == n:
+                break
+            candidate = self._propose(elites, rng)
+            if candidate is not None:
+                out.append(candidate)
+        return out
+
+    def tell(self, results: Sequence[Told]) -> None:
+        for told in results:
+            proposer, _, move = told.candidate.origin.partition(":")
+            if proposer == self.name:
+                self.bandit.reward(move, told.added)
+
+    def _propose(self, elites: Sequence[Told], rng: np.random.Generator) -> Candidate | None:
+        move = self.bandit.draw(rng) if elites else "random_law"
+        parents: tuple[Told, ...] = ()
+        if move == "crossover":
+            parents = (_tournament(elites, rng), _tournament(elites, rng))
+        elif move != "random_law":
+            parents = (_tournament(elites, rng),)
+        structures = [p.candidate.structure for p in parents]
+        recipe = parents[0].candidate.recipe if parents else self._recipe(rng)
+        if move == "change_recipe":
+            return self._with_recipe(parents[0], rng)
+        if move == "change_sharing":
+            return self._with_sharing(parents[0], rng)
+        names = Names(tuple(name for s in structures for name in s.constants))
+        maker = Maker(self.problem, rng, names)
+        changed = MOVES[move](maker, [s.expr for s in structures])
+        if changed is None:
+            return None
+        structure = self._finished(changed, structures)
+        if structure is None:
+            return None
+        return Candidate(structure, recipe, f"{self.name}:{move}", tuple(p.index for p in parents))
+
+    def _finished(self, expr: Expr, parents: Sequence[Structure]) -> Structure | None:
+        """Reduced, named, within the limits; None if it is no law."""
+        return finished(self.problem, expr, parents[0].shared if parents else frozenset())
+
+    def _recipe(self, rng: np.random.Generator) -> Recipe:
+        return RECIPES[int(rng.integers(len(RECIPES)))] if positive(self.problem) else Recipe()
+
+    def _with_recipe(self, parent: Told, rng: np.random.Generator) -> Candidate:
+        old = parent.candidate.recipe
+        options = [r for r in recipes(self.problem) if r != old]
+        new = options[int(rng.integers(len(options)))]
+        return Candidate(parent.candidate.structure, new, f"{self.name}:change_recipe", (parent.index,))
+
+    def _with_sharing(self, parent: Told, rng: np.random.Generator) -> Candidate | None:
+        structure = parent.candidate.structure
+        if self.problem.table.n_groups < 2 or not structure.constants:
+            return None
+        name = structure.constants[int(rng.integers(len(structure.constants)))]
+        shared = structure.shared ^ {name}
+        if shared >= set(structure.constants):
+            return None
+        changed = replace(structure, shared=frozenset(shared))
+        return Candidate(changed, parent.candidate.recipe, f"{self.name}:change_sharing", (parent.index,))
+
+
+def finished(problem: Problem, expr: Expr, shared: frozenset[str] = frozenset()) -> Structure | None:
+    """A proposed tree as a structure: constants merged and well named; None if it is no law of this task."""
+    from discover.expressions import complexity
+
+    reduced = reduce_constants(expr)
+    if not has_feature(reduced) or complexity(reduced) > MAX_COMPLEXITY:
+        return None
+    if problem.constants is not None and len(constant_names(reduced)) > problem.constants:
+        return None
+    named, new = well_named(reduced)
+    return Structure(named, shared=frozenset(new[n] for n in shared if n in new))
+
+
+RECIPES = (
+    Recipe("squared", "value"),
+    Recipe("squared", "log"),
+    Recipe("huber", "log", 1e-3),
+    Recipe("squared", "value", emphasis=1.0),
+    Recipe("squared", "log", emphasis=1.0),
+    Recipe("huber", "log", 1e-2),
+)
+
+
+def positive(problem: Problem) -> bool:
+    return bool(np.all(problem.table.targets > 0))
+
+
+def recipes(problem: Problem) -> list[Recipe]:
+    """The recipes that a problem allows: logarithms need positive targets."""
+    if positive(problem):
+        return list(RECIPES)
+    scale = float(problem.table.targets.std(axis=0).mean())
+    values = [Recipe(), Recipe("squared", "value", emphasis=1.0)]
+    return [*values, Recipe("huber", "value", max(0.02 * scale, 1e-12))]
+
+
+def _tournament(elites: Sequence[Told], rng: np.random.Generator) -> Told:
+    """The best of two or three elites drawn at random."""
+    picks = rng.integers(len(elites), size=int(rng.integers(2, 4)))
+    return min((elites[int(i)] for i in picks), key=lambda told: told.merit)
+
+
+# -- moves: from the parents' trees to a new one, or None if the move does not apply ---------------------
+
+Move = Callable[[Maker, list[Expr]], Expr | None]
+
+
+def random_law(m: Maker, _parents: list[Expr]) -> Expr:
+    """A law from scratch in one of the field's overall forms."""
+    shares = m.problem.of_kind("share")
+    if len(shares) > 1 and m.chance(0.8):
+        return _mixture_law(m, shares)
+    columns = _some_columns(m)
+    form = m.rng.random()
+    body = [m.term(column) for column in columns]
+    if form < 0.45 or len(columns) == 1:
+        if len(columns) == 1 and m.chance(0.5):
+            body.append(m.term(columns[0]))
+        return add(m.c(), *body)
+    if form < 0.6:
+        return add(m.c(), power(add(*body), m.c()))
+    if form < 0.75:
+        return add(m.c(), mul(m.c(), *(m.bare_power(column) for column in columns)))
+    if form < 0.85:
+        product = mul(m.c(), *(m.bare_power(column) for column in columns))
+        return add(m.c(), *body, product)
+    return _log_polynomial(m, columns)
+
+
+def _some_columns(m: Maker) -> list[str]:
+    columns = [name for name, kind in m.problem.kinds.items() if kind != "share" or m.chance(0.5)]
+    kept = [name for name in columns if m.chance(0.85)]
+    return kept or [m.pick(columns or list(m.problem.kinds))]
+
+
+def _log_polynomial(m: Maker, columns: Sequence[str]) -> Expr:
+    """exp of a polynomial in logarithms, with products of pairs."""
+    logs = {column: m.log(column) for column in columns}
+    inside = [m.c(), *(mul(m.c(), u) for u in logs.values())]
+    pairs = [(a, b) for i, a in enumerate(columns) for b in columns[i + 1 :]]
+    inside += [mul(m.c(), logs[a], logs[b]) for a, b in pairs if m.chance(0.5)]
+    inside += [mul(m.c(), power(u, Number(2.0))) for u in logs.values() if m.chance(0.25)]
+    inner = add(*inside)
+    return call("exp", inner) if positive(m.problem) else inner
+
+
+def _mixture_law(m: Maker, shares: Sequence[str]) -> Expr:
+    """Laws of mixtures: exponential, linear, harmonic or power in an inner sum over shares."""
+    inner = add(*(mul(m.c(), Feature(p)) for p in shares))
+    form = m.rng.random()
+    if form < 0.35:
+        law = add(m.c(), call("exp", inner))
+    elif form < 0.5:
+        law = add(m.c(), power(inner, m.c()))
+    elif form < 0.6:
+        law = add(m.c(), power(inner, Number(-1.0)))
+    elif form < 0.7:
+        law = add(m.c(), call("log", inner))
+    elif form < 0.85:
+        law = add(m.c(), *(m.term(p) for p in shares if m.chance(0.8)))
+    else:
+        law = call("exp", inner)
+    return add(law, m.term(m.pick(shares))) if m.chance(0.3) else law
+
+
+def add_term(m: Maker, parents: list[Expr]) -> Expr:
+    return add(parents[0], m.term(m.pick(list(m.problem.kinds))))
+
+
+def add_product_term(m: Maker, parents: list[Expr]) -> Expr | None:
+    """An interaction: a product of powers of two columns."""
+    columns = list(m.problem.of_kind("scale", "logged"))
+    if len(columns) < 2:
+        return None
+    pair = m.rng.choice(len(columns), size=2, replace=False)
+    return add(parents[0], mul(m.c(), *(m.bare_power(columns[int(i)]) for i in pair)))
+
+
+def drop(m: Maker, parents: list[Expr]) -> Expr | None:
+    """Leave out a term or factor."""
+    paths = [path for path, _ in places(parents[0]) if path]
+    path = paths[int(m.rng.integers(len(paths)))]
+    return without(parents[0], path)
+
+
+def add_floor(m: Maker, parents: list[Expr]) -> Expr:
+    """A floor inside or outside of an overall exponential."""
+    return add(m.c(), parents[0])
+
+
+def replace_term(m: Maker, parents: list[Expr]) -> Expr | None:
+    """Another term in the same column in place of one of the terms."""
+    spots = _term_places(parents[0])
+    if not spots:
+        return None
+    path, node = spots[int(m.rng.integers(len(spots)))]
+    columns = [n.name for _, n in places(node) if isinstance(n, Feature)]
+    if not columns:
+        return None
+    return replaced(parents[0], path, m.term(m.pick(columns)))
+
+
+def _term_places(expr: Expr) -> list[tuple[tuple[int, ...], Expr]]:
+    """Terms with features, of the outermost sums."""
+    out: list[tuple[tuple[int, ...], Expr]] = []
+    for path, node in places(expr):
+        if isinstance(node, Call) and node.op == "add":
+            out += [((*path, i), arg) for i, arg in enumerate(node.args) if has_feature(arg)]
+    return out or [((), expr)]
+
+
+def effective_size(m: Maker, parents: list[Expr]) -> Expr | None:
+    """An effective size in place of one use of a scale column."""
+    spots = [p for p, n in places(parents[0]) if isinstance(n, Feature) and m.problem.kinds[n.name] == "scale"]
+    if not spots:
+        return None
+    path = spots[int(m.rng.integers(len(spots)))]
+    column = at(parents[0], path)
+    assert isinstance(column, Feature)
+    return replaced(parents[0], path, m.effective(column.name))
+
+
+def outer_power(m: Maker, parents: list[Expr]) -> Expr | None:
+    """A sum of terms raised to a power: E + (t1 + t2)**k."""
+    inside = [t for t in terms(parents[0]) if has_feature(t)]
+    outside = [t for t in terms(parents[0]) if not has_feature(t)]
+    if len(inside) < 2:
+        return None
+    if len(inside) > 2:
+        chosen = set(m.rng.choice(len(inside), size=2, replace=False).tolist())
+        outside += [t for i, t in enumerate(inside) if i not in chosen]
+        inside = [t for i, t in enumerate(inside) if i in chosen]
+    return add(*outside, power(add(*inside), m.c()))
+
+
+def coefficient_of_column(m: Maker, parents: list[Expr]) -> Expr | None:
+    """Let a constant depend on another column, by a power or a logarithm."""
+    spots = [(p, n) for p, n in places(parents[0]) if isinstance(n, Constant)]
+    columns = list(m.problem.kinds)
+    if not spots or not columns:
+        return None
+    path, node = spots[int(m.rng.integers(len(spots)))]
+    column = m.pick(columns)
+    kind = m.problem.kinds[column]
+    if kind == "scale" and m.chance(0.5):
+        return replaced(parents[0], path, mul(node, power(Feature(column), m.c())))
+    if kind in ("scale", "logged"):
+        return replaced(parents[0], path, add(node, mul(m.c(), m.log(column))))
+    return replaced(parents[0], path, add(node, mul(m.c(), Feature(column))))
+
+
+def bend(m: Maker, parents: list[Expr]) -> Expr | None:
+    """Multiply a term by a smooth break, a saturation or a decay."""
+    spots = [(p, n) for p, n in _term_places(parents[0]) if any(isinstance(x, Feature) for _, x in places(n))]
+    if not spots:
+        return None
+    path, node = spots[int(m.rng.integers(len(spots)))]
+    column = m.pick([x.name for _, x in places(node) if isinstance(x, Feature)])
+    x = Feature(column)
+    if m.problem.kinds[column] == "scale":
+        factor = (
+            power(add(ONE, mul(m.c(), power(x, m.c()))), Number(-1.0))
+            if m.chance(0.5)
+            else power(add(ONE, mul(m.c(), x)), neg(m.c()))
+        )
+    else:
+        factor = call("exp", mul(m.c(), x))
+    return replaced(parents[0], path, mul(node, factor))
+
+
+def fix_constant(m: Maker, parents: list[Expr]) -> Expr | None:
+    """A simple number in place of a constant inside a power, exponential or quotient."""
+    names = constant_names(parents[0])
+    if len(names) < 2:
+        return None
+    values = (1.0, 0.5, 1.0 / 3.0, 0.25, 2.0)
+    value = Number(values[int(m.rng.integers(len(values)))])
+    return substitute(parents[0], {m.pick(names): value})
+
+
+def tie_constants(m: Maker, parents: list[Expr]) -> Expr | None:
+    """One constant in two places, such as one exponent for two columns."""
+    names = constant_names(parents[0])
+    if len(names) < 3:
+        return None
+    first, second = (names[int(i)] for i in m.rng.choice(len(names), size=2, replace=False))
+    return substitute(parents[0], {second: Constant(first)})
+
+
+def free_number(m: Maker, parents: list[Expr]) -> Expr | None:
+    """A fitted constant in place of a number."""
+    spots = [p for p, n in places(parents[0]) if isinstance(n, Number) and n.value != -1.0]
+    if not spots:
+        return None
+    return replaced(parents[0], spots[int(m.rng.integers(len(spots)))], m.c())
+
+
+def swap_column(m: Maker, parents: list[Expr]) -> Expr | None:
+    """Another column of the same kind in one place."""
+    spots = [(p, n) for p, n in places(parents[0]) if isinstance(n, Feature)]
+    path, node = spots[int(m.rng.integers(len(spots)))]
+    assert isinstance(node, Feature)
+    same = [c for c in m.problem.of_kind(m.problem.kinds[node.name]) if c != node.name]
+    return replaced(parents[0], path, Feature(m.pick(same))) if same else None
+
+
+def ratio_column(m: Maker, parents: list[Expr]) -> Expr | None:
+    """The ratio or product of two scale columns in place of one, such as tokens per parameter."""
+    spots = [(p, n) for p, n in places(parents[0]) if isinstance(n, Feature) and m.problem.kinds[n.name] == "scale"]
+    if not spots or len(m.scales) < 2:
+        return None
+    path, node = spots[int(m.rng.integers(len(spots)))]
+    assert isinstance(node, Feature)
+    z = Feature(m.pick([c for c in m.scales if c != node.name]))
+    return replaced(parents[0], path, mul(node, power(z, Number(-1.0 if m.chance(0.7) else 1.0))))
+
+
+def crossover(m: Maker, parents: list[Expr]) -> Expr | None:
+    """A term of the second parent in place of a term of the first, or added to it."""
+    donor = [t for t in terms(renamed_apart(parents[1], m.names)) if has_feature(t)]
+    if not donor:
+        return None
+    term = donor[int(m.rng.integers(len(donor)))]
+    if m.chance(0.5):
+        return add(parents[0], term)
+    spots = _term_places(parents[0])
+    return replaced(parents[0], spots[int(m.rng.integers(len(spots)))][0], term)
+
+
+def _placeholder(_m: Maker, _parents: list[Expr]) -> Expr | None:
+    return None
+
+
+MOVES: dict[str, Move] = {
+    "random_law": random_law,
+    "add_term": add_term,
+    "add_product_term": add_product_term,
+    "drop": drop,
+    "add_floor": add_floor,
+    "replace_term": replace_term,
+    "effective_size": effective_size,
+    "outer_power": outer_power,
+    "coefficient_of_column": coefficient_of_column,
+    "bend": bend,
+    "fix_constant": fix_constant,
+    "tie_constants": tie_constants,
+    "free_number": free_number,
+    "swap_column": swap_column,
+    "ratio_column": ratio_column,
+    "crossover": crossover,
+    "change_recipe": _placeholder,  # these two change what is beside the tree, see `Grammar._propose`
+    "change_sharing": _placeholder,
+}

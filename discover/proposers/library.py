@@ -1,0 +1,56 @@
+"""The library proposer: published laws that fit the table's columns, under each recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from discover.fitting import Domain, Recipe, Structure
+from discover.laws.library import Law, laws_for
+from discover.proposers.base import Told
+from discover.proposers.candidate import Candidate
+from discover.proposers.grammar import recipes
+from discover.scoring import Problem
+
+
+class Library:
+    """Proposes the laws of the library that are applicable to the columns, the fullest first, once each."""
+
+    name = "library"
+
+    def __init__(self, problem: Problem, laws: Iterable[Law] | None = None) -> None:
+        chosen = laws_for(list(problem.kinds)) if laws is None else laws
+        self.queue = list(_candidates(problem, chosen))
+
+    def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
+        out, self.queue = self.queue[:n], self.queue[n:]
+        return out
+
+    def tell(self, results: Sequence[Told]) -> None:
+        """Nothing to learn: every law is proposed once."""
+
+
+def _candidates(problem: Problem, laws: Iterable[Law]) -> Iterable[Candidate]:
+    """First every law with the plain recipe, then the other recipes."""
+    structures = [(law.id, structure_of(law)) for law in laws]
+    structures = [(i, s) for i, s in structures if problem.constants is None or len(s.constants) <= problem.constants]
+    for recipe in recipes(problem):
+        for law_id, structure in structures:
+            yield Candidate(structure, recipe, f"library:{law_id}")
+
+
+def structure_of(law: Law) -> Structure:
+    """A law of the library as a structure to fit."""
+    domains = {name: domain_of(spec.bounds, spec.domain == "positive") for name, spec in law.constants.items()}
+    return Structure(law.expr, frozenset(law.shared), domains, dict(law.guess))
+
+
+def domain_of(bounds: tuple[float, float], positive: bool) -> Domain:
+    return Domain(bounds[0], bounds[1], log=positive and bounds[0] >= 0)
+
+
+def recipe_of(law: Law) -> Recipe:
+    """The recipe that the study used, as the law's entry hints."""
+    hint = law.recipe
+    return Recipe(hint.loss, hint.space, hint.scale or 1e-3)

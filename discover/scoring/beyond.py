@@ -1,0 +1,117 @@
+"""Plausibility beyond the data: what a law says where nobody has measured.
+
+Laws are asked at points that continue the table's own rows along the axes: the rows of the largest scales,
+moved up step by step to a stated multiple of the largest scale (and to the task's target scale). A law that is
+not finite there, breaks declared knowledge or leaves the known bounds is refused, not merely penalised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.fitting import FitResult
+from discover.scoring.problem import Problem
+
+Floats = NDArray[np.float64]
+
+MULTIPLE = 8.0  # of the largest scale of each axis
+STEPS = 4
+ROWS_PER_GROUP = 12
+SLACK = 0.01  # of the target's range: rises smaller than this are not held against a law
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """Points beyond the data.
+
+    Attributes:
+        features: columns of shape (steps, m): row 0 are measured points, the others continue them.
+        group: group codes, shape (m,).
+        axis: the axis along which each of the m points is continued.
+    """
+
+    features: dict[str, Floats]
+    group: NDArray[np.int64]
+    axis: tuple[str, ...]
+
+
+def points_beyond(problem: Problem) -> Beyond | None:
+    """Continuations of the largest rows of every group along every axis and all axes at once."""
+    if not problem.axes:
+        return None
+    blocks: list[tuple[str, NDArray[np.int64], dict[str, Floats]]] = []
+    for axis in (*problem.axes, *(("all axes",) if len(problem.axes) > 1 else ())):
+        moved = problem.axes if axis == "all axes" else (axis,)
+        rows = _top_rows(problem, moved)
+        columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in problem.table.features.items()}
+        for name in moved:
+            columns[name] = _continued(problem, name, problem.table.features[name][rows])
+        blocks.append((axis, problem.table.group[rows], columns))
+    names = list(problem.table.features)
+    return Beyond(
+        {name: np.concatenate([columns[name] for _, _, columns in blocks], axis=1) for name in names},
+        np.concatenate([group for _, group, _ in blocks]),
+        tuple(axis for axis, group, _ in blocks for _ in group),
+    )
+
+
+def _top_rows(problem: Problem, axes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Rows of the largest scale of each group, spread over the other columns."""
+    size = sum((problem.coordinate(axis) for axis in axes), np.zeros(len(problem.table)))
+    chosen: list[int] = []
+    per_group = max(2, ROWS_PER_GROUP // max(1, problem.table.n_groups // 4))
+    for g in range(problem.table.n_groups):
+        rows = np.flatnonzero(problem.table.group == g)
+        if len(rows) == 0:
+            continue
+        order = rows[np.argsort(size[rows], kind="stable")]
+        top = order[-max(per_group, len(rows) // 4) :]
+        spread = np.unique(np.linspace(0, len(top) - 1, min(len(top), per_group)).astype(int))
+        chosen += list(top[spread])
+    return np.array(chosen, dtype=np.int64)
+
+
+def _continued(problem: Problem, axis: str, start: Floats) -> Floats:
+    """Values from the rows' own up to the multiple of the largest (or the target scale), shape (steps + 1, m)."""
+    values = problem.table.features[axis]
+    fraction = np.linspace(0.0, 1.0, STEPS + 1)[:, None]
+    if problem.kinds[axis] == "logged":
+        end = max(values.max() + 0.4 * np.log10(MULTIPLE), problem.target_scale.get(axis, -np.inf))
+        return start[None, :] + fraction * (end - start[None, :])
+    end = max(values.max() * MULTIPLE, problem.target_scale.get(axis, 0.0))
+    if problem.kinds[axis] == "scale":
+        return start[None, :] * (end / start[None, :]) ** fraction
+    return start[None, :] + fraction * (values.max() + 0.5 * np.ptp(values) - start[None, :])
+
+
+def predict_beyond(fit: FitResult, beyond: Beyond) -> Floats:
+    """Predictions at the points beyond, shape (steps, m, T)."""
+    steps, m = len(next(iter(beyond.features.values()))), len(beyond.group)
+    flat = {name: values.ravel() for name, values in beyond.features.items()}
+    return fit.predict(flat, np.tile(beyond.group, steps)).reshape(steps, m, -1)
+
+
+def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:
+    """Why predictions beyond the data cannot be believed; None if nothing speaks against them."""
+    if not np.all(np.isfinite(predicted)):
+        return "not finite beyond the data"
+    targets = problem.table.targets
+    span = np.ptp(targets, axis=0)
+    slack = SLACK * span
+    for axis, direction in problem.monotone.items():
+        along = [i for i, a in enumerate(beyond.axis) if a == axis]
+        if along:
+            steps = np.diff(predicted[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
+            if np.any(steps.sum(axis=0) > slack) or np.any(steps > slack):
+                return f"does not keep {direction} along {axis} beyond the data"
+    if problem.lower is not None and np.any(predicted < problem.lower - slack):
+        return f"falls below {problem.lower:g} beyond the data"
+    if problem.upper is not None and np.any(predicted > problem.upper + slack):
+        return f"rises above {problem.upper:g} beyond the data"
+    low, high = targets.min(axis=0) - span, targets.max(axis=0) + span
+    if np.any(predicted < low) or np.any(predicted > high):
+        return "leaves the range of the data by more than its width"
+    return None

@@ -1,0 +1,126 @@
+"""Inner folds: fit on small scales, judge on larger ones, all within the train rows.
+
+Rolling origin along the task's axes of scale. One axis: its largest levels are held out, at several cut
+points. Several axes: besides each axis alone, rows that are large on any of them (union) and rows that are
+large on all of them (corner), because a larger run may be larger in either way. Without an axis the rows
+nearest the edge of the design are held out, and a few interleaved parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.scoring.problem import Problem
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+FEW_LEVELS = 24  # more distinct values than this count as a continuous axis
+CUTS = 4
+SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.65
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One cut: rows to fit on, rows to judge on, and its weight among the folds."""
+
+    label: str
+    fit: Mask
+    judge: Mask
+    weight: float
+
+
+def make_folds(problem: Problem, cuts: int = CUTS) -> tuple[Fold, ...]:
+    """The folds of a problem; empty if the table is too small to hold anything out."""
+    families = list(_families(problem, cuts))
+    folds: list[Fold] = []
+    seen: set[bytes] = set()
+    for family in families:
+        fresh = [(label, judge) for label, judge in family if judge.tobytes() not in seen]
+        seen.update(judge.tobytes() for _, judge in fresh)
+        for label, judge in fresh:
+            folds.append(Fold(label, ~judge, judge, 1.0 / (len(fresh) * len(families))))
+    total = sum(f.weight for f in folds)
+    return tuple(Fold(f.label, f.fit, f.judge, f.weight / total) for f in folds)
+
+
+Family = list[tuple[str, Mask]]
+
+
+def _families(problem: Problem, cuts: int) -> Iterator[Family]:
+    if not problem.axes:
+        yield _edge_family(problem)
+        return
+    heights = {axis: _heights(problem, axis) for axis in problem.axes}
+    for axis, height in heights.items():
+        yield _cut_family(problem, axis, height, cuts)
+    if len(heights) > 1:
+        stacked = np.vstack(list(heights.values()))
+        yield _cut_family(problem, "any of " + ", ".join(heights), stacked.max(axis=0), cuts)
+        yield _cut_family(problem, "all of " + ", ".join(heights), stacked.min(axis=0), cuts, corner=True)
+
+
+def _heights(problem: Problem, axis: str) -> Floats:
+    """Per row, how near the top of the axis it is, in (0, 1]: its level, or its rank within its group."""
+    values = problem.coordinate(axis)
+    levels, place = np.unique(values, return_inverse=True)
+    if len(levels) <= FEW_LEVELS:
+        return (place.ravel() + 1.0) / len(levels)
+    out = np.empty(len(values))
+    for g in np.unique(problem.table.group):
+        rows = np.flatnonzero(problem.table.group == g)
+        ranked, inverse = np.unique(values[rows], return_inverse=True)
+        out[rows] = (inverse.ravel() + 1.0) / len(ranked)
+    return out
+
+
+def _cut_family(problem: Problem, label: str, height: Floats, cuts: int, corner: bool = False) -> Family:
+    """Cut points from high to low, evenly spread over those that leave enough to fit on."""
+    levels = np.unique(height)
+    if len(levels) > FEW_LEVELS:
+        levels = np.quantile(height, 1.0 - np.array([0.5, 0.4, 0.3, 0.2, 0.12]), method="higher")
+    valid: Family = []
+    for level in levels[1:] if len(levels) > 1 else []:
+        judge = height >= level
+        share = float(judge.mean())
+        remaining = len(np.unique(height[~judge]))
+        if share < SMALLEST_SHARE or share > LARGEST_SHARE or (remaining < 2 and not corner):
+            continue
+        if _groups_left(problem, judge):
+            valid.append((f"{label}: top {share:.0%}", judge))
+    if len(valid) > cuts:
+        chosen = np.unique(np.round(np.linspace(0, len(valid) - 1, cuts)).astype(int))
+        valid = [valid[i] for i in chosen]
+    return valid
+
+
+def _groups_left(problem: Problem, judge: Mask) -> bool:
+    """Every group that is judged keeps at least two rows to fit on."""
+    left = np.bincount(problem.table.group[~judge], minlength=problem.table.n_groups)
+    judged = np.bincount(problem.table.group[judge], minlength=problem.table.n_groups)
+    return bool(np.all(left[judged > 0] >= 2))
+
+
+def _edge_family(problem: Problem) -> Family:
+    """The points of the design farthest from its centre; and interleaved fifths of the rest."""
+    points = np.column_stack([_standard(problem.coordinate(name)) for name in problem.kinds])
+    unique, inverse = np.unique(np.round(points, 9), axis=0, return_inverse=True)
+    inverse = inverse.ravel()
+    n = len(unique)
+    if n < 6:
+        return []
+    distance = np.linalg.norm(unique - unique.mean(axis=0), axis=1)
+    order = np.argsort(-distance, kind="stable")
+    parts = [("edge of the design", order[: max(2, n // 4)])]
+    parts += [(f"interleaved part {k + 1}", order[k::5]) for k in range(5)]
+    family = [(label, np.isin(inverse, part)) for label, part in parts]
+    return [(label, judge) for label, judge in family if _groups_left(problem, judge)]
+
+
+def _standard(values: Floats) -> Floats:
+    spread = values.std()
+    return (values - values.mean()) / (spread if spread > 0 else 1.0)

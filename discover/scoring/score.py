@@ -1,0 +1,193 @@
+"""The score of a candidate: how well it forecasts larger scales that were held out inside the train rows.
+
+`Scorer.score` fits a candidate on all train rows, asks it for plausible values beyond the data, refits it on
+every fold (warm, from the larger fit) and measures the held-out errors. `merit` joins these figures into the
+one number by which candidates are ranked; `docs/selection.md` derives it and compares it with other rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.expressions import complexity
+from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
+from discover.scoring.beyond import implausible, points_beyond, predict_beyond
+from discover.scoring.folds import make_folds
+from discover.scoring.problem import Problem
+
+Floats = NDArray[np.float64]
+
+SEARCH_EFFORT = Effort(draws=32, agree=2, tolerance=1e-9, iterations=120)
+FOLD_EFFORT = Effort(draws=8, agree=1, tolerance=1e-8, iterations=80)
+FLOOR = 1e-6  # of the target's variance: errors below this count as equal
+
+
+@dataclass(frozen=True)
+class Score:
+    """What was measured of a candidate. All errors are mean squared errors over the target's train variance.
+
+    Attributes:
+        refused: why the candidate is out, or None.
+        train: error of the fit to all train rows.
+        folds: held-out error of every fold, in the order of `make_folds`.
+        wobble: mean squared spread, beyond the data, of the forecasts of the fold fits around the full fit.
+        n_constants: constants per group and target.
+        complexity: weighted nodes of the formula.
+        fit: the fit to all train rows.
+    """
+
+    refused: str | None = None
+    train: float = math.inf
+    folds: tuple[float, ...] = ()
+    wobble: float = math.inf
+    n_constants: int = 0
+    complexity: int = 0
+    fit: FitResult | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Weights of the selection rule.
+
+    merit = sum over folds of weight * log(error + FLOOR)  (the log of a geometric mean error)
+          + spread * standard deviation of log(error) over folds
+          + per_constant * constants + per_node * complexity + wobble * log(1 + wobble / geometric mean error)
+    """
+
+    spread: float = 0.25
+    per_constant: float = 0.02
+    per_node: float = 0.005
+    wobble: float = 0.25
+
+
+DEFAULT_RULE = Rule()
+
+
+def merit(score: Score, weights: Floats, rule: Rule = DEFAULT_RULE) -> float:
+    """Lower is better; infinite for refused candidates."""
+    if score.refused is not None or not score.folds:
+        return math.inf
+    logs = np.log(np.asarray(score.folds) + FLOOR)
+    mean = float(weights @ logs)
+    spread = float(np.sqrt(weights @ (logs - mean) ** 2))
+    wobble = math.log1p(score.wobble / math.exp(mean)) if math.isfinite(score.wobble) else 50.0
+    return (
+        mean
+        + rule.spread * spread
+        + rule.per_constant * score.n_constants
+        + rule.per_node * score.complexity
+        + rule.wobble * wobble
+    )
+
+
+def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
+    """Row weights that grow tenfold per unit of emphasis from the smallest to the largest scale."""
+    if emphasis == 0.0 or not problem.axes:
+        return None
+    heights = []
+    for axis in problem.axes:
+        values = problem.coordinate(axis)
+        span = float(np.ptp(values)) or 1.0
+        heights.append((values - values.min()) / span)
+    height = np.mean(heights, axis=0)
+    weights: Floats = 10.0 ** (emphasis * (height - np.median(height)))
+    return weights
+
+
+class Scorer:
+    """Scores candidates of one problem; pure but for the work done once here."""
+
+    def __init__(self, problem: Problem, cuts: int = 4, effort: Effort = SEARCH_EFFORT) -> None:
+        self.problem = problem
+        self.effort = effort
+        self.folds = make_folds(problem, cuts)
+        self.weights = np.array([f.weight for f in self.folds])
+        self.beyond = points_beyond(problem)
+        variance = problem.table.targets.var(axis=0)
+        self.variance = np.where(variance > 0, variance, 1.0)
+        self._tables = [(problem.table.take(f.fit), problem.table.take(f.judge)) for f in self.folds]
+
+    def merit(self, score: Score, rule: Rule = DEFAULT_RULE) -> float:
+        return merit(score, self.weights, rule)
+
+    def full_fit(self, structure: Structure, recipe: Recipe, effort: Effort | None = None) -> FitResult | FitFailure:
+        """The fit to all train rows, as the score makes it."""
+        weights = emphasis_weights(self.problem, recipe.emphasis)
+        return fit(structure, self.problem.table, recipe, effort=effort or self.effort, weights=weights)
+
+    def score(
+        self,
+        structure: Structure,
+        recipe: Recipe,
+        gate: float = math.inf,
+        warm: Mapping[str, Floats | float] | None = None,
+    ) -> Score:
+        """The score of a structure under a recipe.
+
+        Args:
+            gate: candidates whose train error exceeds this are not tried on the folds.
+            warm: constants of a parent, as a further starting point.
+        """
+        base = Score(n_constants=len(structure.constants), complexity=complexity(structure.expr))
+        over = self._over_budget(structure)
+        if over is not None:
+            return replace(base, refused=over)
+        weights = emphasis_weights(self.problem, recipe.emphasis)
+        table = self.problem.table
+        full = fit(structure, table, recipe, effort=self.effort, weights=weights, warm=[warm] if warm else ())
+        if isinstance(full, FitFailure):
+            return replace(base, refused=full.text)
+        base = replace(base, fit=full, train=self._error(full.residuals(table)))
+        if base.train > gate:
+            return replace(base, refused="train error far above the best of its size")
+        forecast = None
+        if self.beyond is not None:
+            forecast = predict_beyond(full, self.beyond)
+            reason = implausible(self.problem, self.beyond, forecast)
+            if reason is not None:
+                return replace(base, refused=reason)
+        return self._judge(base, structure, recipe, weights, full, forecast)
+
+    def _over_budget(self, structure: Structure) -> str | None:
+        budget, used = self.problem.constants, len(structure.constants)
+        if budget is not None and used > budget:
+            return f"{used} constants; the task allows {budget}"
+        return None
+
+    def _judge(
+        self,
+        base: Score,
+        structure: Structure,
+        recipe: Recipe,
+        weights: Floats | None,
+        full: FitResult,
+        forecast: Floats | None,
+    ) -> Score:
+        warm: dict[str, Floats | float] = {n: full.constants[:, :, i] for i, n in enumerate(structure.constants)}
+        errors, wobbles = [], []
+        for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
+            inner_weights = None if weights is None else weights[fold.fit]
+            part = fit(structure, inner, recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[warm])
+            if isinstance(part, FitFailure):
+                return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")
+            errors.append(self._error(part.residuals(outer)))
+            if not math.isfinite(errors[-1]):
+                return replace(base, refused=f"not finite on fold '{fold.label}'")
+            if forecast is not None and self.beyond is not None:
+                wobbles.append(self._wobble(predict_beyond(part, self.beyond) - forecast))
+        wobble = float(np.median(wobbles)) if wobbles else 0.0
+        return replace(base, folds=tuple(errors), wobble=wobble)
+
+    def _error(self, residuals: Floats) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.mean(np.mean(residuals**2, axis=0) / self.variance))
+
+    def _wobble(self, difference: Floats) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = float(np.mean(np.mean(difference[1:] ** 2, axis=(0, 1)) / self.variance))
+        return value if math.isfinite(value) else 1e12

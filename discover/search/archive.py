@@ -1,0 +1,87 @@
+"""The archive: one elite per cell of (constants used, shape of the law), so that search keeps its diversity."""
+
+from __future__ import annotations
+
+import math
+from enum import IntEnum
+
+from discover.expressions import Call, Expr, Feature, Number, walk
+from discover.proposers.base import Told
+from discover.proposers.candidate import Candidate
+
+
+class AddStatus(IntEnum):
+    """What the archive did with a candidate; false only when refused."""
+
+    REFUSED = 0
+    IMPROVED = 1
+    NEW = 2
+
+
+Cell = tuple[int, str]
+
+
+def cell_of(candidate: Candidate) -> Cell:
+    """Number of constants, and the shape class of the formula."""
+    return len(candidate.structure.constants), shape_class(candidate.structure.expr)
+
+
+def shape_class(expr: Expr) -> str:
+    """Columns used, and which kinds of building block: outer powers, exponentials, logarithms, quotients."""
+    traits: set[str] = set()
+    columns: set[str] = set()
+    for node in walk(expr):
+        if isinstance(node, Feature):
+            columns.add(node.name)
+        elif isinstance(node, Call) and node.op not in ("add", "mul"):
+            traits.add(_trait(node))
+    return "+".join(sorted(columns)) + "|" + ",".join(sorted(traits))
+
+
+def _trait(node: Call) -> str:
+    if node.op != "pow":
+        return node.op
+    base, exponent = node.args
+    inner = "sum" if isinstance(base, Call) and base.op == "add" else "col"
+    return f"{inner}^{exponent.value:g}" if isinstance(exponent, Number) else f"{inner}^c"
+
+
+class Archive:
+    """Elites by cell. `add` answers with a status; the best of all is `elites()[0]`."""
+
+    def __init__(self, breeding: int = 48) -> None:
+        self.breeding = breeding
+        self.cells: dict[Cell, Told] = {}
+        self._sorted: list[Told] | None = None
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def add(self, told: Told) -> AddStatus:
+        if not math.isfinite(told.merit):
+            return AddStatus.REFUSED
+        cell = cell_of(told.candidate)
+        old = self.cells.get(cell)
+        if old is not None and told.merit >= old.merit:
+            return AddStatus.REFUSED
+        self.cells[cell] = told
+        self._sorted = None
+        return AddStatus.NEW if old is None else AddStatus.IMPROVED
+
+    def elites(self) -> list[Told]:
+        """Elites from best to worst merit."""
+        if self._sorted is None:
+            self._sorted = sorted(self.cells.values(), key=lambda t: (t.merit, t.index))
+        return self._sorted
+
+    def parents(self) -> list[Told]:
+        """The elites that breed: the best of all cells."""
+        return self.elites()[: self.breeding]
+
+    def front(self) -> list[Told]:
+        """The Pareto front of merit against complexity, simplest first."""
+        front: list[Told] = []
+        for told in sorted(self.elites(), key=lambda t: (t.score.complexity, t.merit, t.index)):
+            if not front or told.merit < front[-1].merit:
+                front.append(told)
+        return front

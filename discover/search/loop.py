@@ -1,0 +1,326 @@
+"""The loop: ask proposers, score, add to the archive, tell; then a closer look at the best.
+
+Candidates are asked for in batches of fixed size, and told in the order asked, with a fixed number of batches
+under way. So the course of a search depends on the seed and the number of evaluations alone, whatever the
+number of workers and however fast they are. Scores that are already known, from the journal of an interrupted
+run, are taken from there: replaying them brings the search to the same state.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from discover.errors import InputError
+from discover.expressions import Constant
+from discover.fitting import FitResult, Recipe, Structure
+from discover.fitting.fit import NORMAL
+from discover.proposers.bandit import Bandit
+from discover.proposers.base import Proposer, Told
+from discover.proposers.candidate import Candidate
+from discover.proposers.grammar import Grammar
+from discover.proposers.library import Library
+from discover.scoring import DEFAULT_RULE, Problem, Rule, Score, Scorer
+from discover.search.archive import AddStatus, Archive
+from discover.search.pool import Job, Pool, Ticket
+
+BATCH = 16
+UNDER_WAY = 2  # batches
+ISLANDS = 2
+MIGRATE_EVERY = 12  # batches
+MIGRANTS = 4
+FINALISTS = 24
+GATE = 12.0  # train errors above this multiple of the best law's are not tried on the folds
+FINAL_SHARE = 0.12  # of a time budget, kept for the closer look
+
+PROPOSERS: dict[str, Callable[[Problem], Proposer]] = {"library": Library, "grammar": Grammar}
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """What decides the course of a search.
+
+    Attributes:
+        seed: of everything drawn.
+        evaluations: candidates to score, or None.
+        seconds: time to spend, or None. At least one of the two is given.
+        proposers: names from `PROPOSERS`.
+        workers: processes that score; does not change the result.
+        cuts: cut points per axis of the inner folds.
+        rule: weights of the selection rule.
+    """
+
+    seed: int = 0
+    evaluations: int | None = None
+    seconds: float | None = 60.0
+    proposers: tuple[str, ...] = ("library", "grammar")
+    workers: int = 1
+    cuts: int = 4
+    rule: Rule = DEFAULT_RULE
+
+
+@dataclass(frozen=True)
+class Step:
+    """One scored candidate and what the archive did with it."""
+
+    told: Told
+    status: AddStatus
+
+    @property
+    def index(self) -> int:
+        return self.told.index
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        best: the chosen law with the fit to all train rows.
+        finalists: the laws of the closer look, best first; `best` leads them.
+        front: Pareto front of merit against complexity.
+        evaluations: candidates scored.
+        seconds: time spent.
+        stopped: why the search ended.
+    """
+
+    best: Told
+    finalists: tuple[Told, ...]
+    front: tuple[Told, ...]
+    evaluations: int
+    seconds: float
+    stopped: str
+    pay: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def fit(self) -> FitResult:
+        assert self.best.score.fit is not None
+        return self.best.score.fit
+
+
+OnStep = Callable[[Step], None]
+
+
+def search(
+    problem: Problem,
+    config: SearchConfig,
+    *,
+    known: Mapping[str, Score] | None = None,
+    on_step: OnStep | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    proposers: Sequence[Proposer] | None = None,
+) -> SearchResult:
+    """Search a problem for the law that extrapolates best.
+
+    Args:
+        problem: train rows and declared knowledge.
+        config: seed, budget, proposers, workers.
+        known: scores by `Candidate.key`, which are not computed again.
+        on_step: called after every step, in order. If it raises, the search ends with that error; a
+            KeyboardInterrupt ends the search with what it has.
+        clock: seconds; replaced in tests.
+        proposers: instances to use instead of those that the configuration names.
+
+    Raises:
+        InputError: no candidate could be fitted, or an unknown proposer is named.
+    """
+    if config.evaluations is None and config.seconds is None:
+        raise InputError("a search needs a budget: a time or a number of evaluations")
+    team = list(proposers) if proposers is not None else [_make(name, problem) for name in config.proposers]
+    with Pool(problem, config.workers, config.cuts) as pool:
+        state = _State(problem, config, pool, team, dict(known or {}), clock)
+        stopped = state.run(on_step)
+        return state.conclude(stopped)
+
+
+def _make(name: str, problem: Problem) -> Proposer:
+    if name not in PROPOSERS:
+        raise InputError(f"unknown proposer {name!r}; there are {', '.join(PROPOSERS)}")
+    return PROPOSERS[name](problem)
+
+
+@dataclass
+class _Batch:
+    island: int
+    candidates: list[Candidate]
+    tickets: list[Ticket | Score]
+
+
+class _State:
+    """A search under way."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        config: SearchConfig,
+        pool: Pool,
+        team: list[Proposer],
+        known: dict[str, Score],
+        clock: Callable[[], float],
+    ) -> None:
+        self.problem, self.config, self.pool, self.team, self.known = problem, config, pool, team, known
+        self.clock = clock
+        self.begin = clock()
+        self.rng = np.random.default_rng(config.seed)
+        self.weights = Scorer(problem, config.cuts).weights
+        self.islands = [Archive() for _ in range(ISLANDS)]
+        self.bandit = Bandit([p.name for p in team if p.name != "library"])
+        self.seen: set[str] = set()
+        self.asked = 0
+        self.told: list[Told] = []
+        self.batches = 0
+        self.best_train = math.inf
+        self.exhausted: set[str] = set()
+
+    # -- the loop ---------------------------------------------------------------------------------------
+
+    def run(self, on_step: OnStep | None) -> str:
+        queue: deque[_Batch] = deque()
+        try:
+            while True:
+                while len(queue) < UNDER_WAY and (batch := self.next_batch()) is not None:
+                    queue.append(batch)
+                if not queue:
+                    return "budget of evaluations reached" if self.at_limit() else "no more candidates"
+                self.finish(queue.popleft(), on_step)
+                if self.out_of_time():
+                    return "budget of time reached"
+        except KeyboardInterrupt:
+            return "interrupted"
+
+    def at_limit(self) -> bool:
+        return self.config.evaluations is not None and self.asked >= self.config.evaluations
+
+    def out_of_time(self) -> bool:
+        seconds = self.config.seconds
+        return seconds is not None and self.clock() - self.begin >= seconds * (1.0 - FINAL_SHARE)
+
+    def next_batch(self) -> _Batch | None:
+        if self.at_limit() or self.out_of_time():
+            return None
+        size = BATCH
+        if self.config.evaluations is not None:
+            size = min(size, self.config.evaluations - self.asked)
+        island = self.batches % ISLANDS
+        candidates = list(self.gather(size, island))
+        if not candidates:
+            return None
+        self.batches += 1
+        self.asked += len(candidates)
+        gate = GATE * self.best_train
+        tickets = [self.known.get(c.key) or self.pool.submit(Job(c, _gate(c, gate))) for c in candidates]
+        return _Batch(island, candidates, tickets)
+
+    def gather(self, size: int, island: int) -> Iterator[Candidate]:
+        """New candidates of the proposers: the library's half first, the rest by the bandit's shares."""
+        elites = self.islands[island].parents()
+        fresh = [_constant_law()] if not self.batches else []
+        for proposer in self.team:
+            if proposer.name == "library":
+                fresh += proposer.ask(size if not self.batches else size // 2, elites, self.rng)
+        left, attempts = size, 0
+        while left > 0 and attempts < 6:
+            for candidate in fresh:
+                if left and candidate.key not in self.seen:
+                    self.seen.add(candidate.key)
+                    left -= 1
+                    yield candidate
+            fresh = self.from_bandit(left, elites) if left else []
+            attempts += 1
+
+    def from_bandit(self, n: int, elites: list[Told]) -> list[Candidate]:
+        counts: dict[str, int] = {}
+        for _ in range(n if self.bandit.arms else 0):
+            arm = self.bandit.draw(self.rng)
+            counts[arm] = counts.get(arm, 0) + 1
+        out: list[Candidate] = []
+        for proposer in self.team:
+            if counts.get(proposer.name):
+                out += proposer.ask(counts[proposer.name], elites, self.rng)
+        return out
+
+    def finish(self, batch: _Batch, on_step: OnStep | None) -> None:
+        archive = self.islands[batch.island]
+        results = []
+        for candidate, ticket in zip(batch.candidates, batch.tickets, strict=True):
+            score = ticket if isinstance(ticket, Score) else ticket.result()
+            told, status = self.judge(candidate, score, archive)
+            results.append(told)
+            self.told.append(told)
+            if on_step is not None:
+                on_step(Step(told, status))
+        for proposer in self.team:
+            proposer.tell(results)
+        if self.batches % MIGRATE_EVERY == 0:
+            self.migrate()
+
+    def judge(self, candidate: Candidate, score: Score, archive: Archive) -> tuple[Told, AddStatus]:
+        from discover.scoring import merit
+
+        value = merit(score, self.weights, self.config.rule)
+        told = Told(len(self.told), candidate, score, value, added=False)
+        status = archive.add(told)
+        if status:
+            told = Told(told.index, candidate, score, value, added=True)
+            if told.merit <= archive.elites()[0].merit:
+                self.best_train = score.train
+        self.bandit.reward(candidate.origin.partition(":")[0], bool(status))
+        return told, status
+
+    def migrate(self) -> None:
+        """The best of every island are offered to the others."""
+        best = [archive.elites()[:MIGRANTS] for archive in self.islands]
+        for i, archive in enumerate(self.islands):
+            for j, migrants in enumerate(best):
+                if i != j:
+                    for told in migrants:
+                        archive.add(told)
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    def conclude(self, stopped: str) -> SearchResult:
+        """Fit and score the best laws again with more effort, and choose among them."""
+        merged = Archive()
+        for archive in self.islands:
+            for told in archive.elites():
+                merged.add(told)
+        leaders = self.leaders()
+        if not leaders:
+            reasons = {t.score.refused for t in self.told if t.score.refused}
+            raise InputError(
+                "no law could be fitted to this table"
+                + (f"; the first reason was: {sorted(reasons)[0]}" if reasons else "")
+            )
+        scorer = Scorer(self.problem, self.config.cuts, effort=NORMAL)
+        finalists = []
+        for told in leaders:
+            structure, recipe = told.candidate.structure, told.candidate.recipe
+            score = scorer.score(structure, recipe)
+            value = scorer.merit(score, self.config.rule)
+            if math.isfinite(value):
+                finalists.append(Told(told.index, told.candidate, score, value, added=True))
+        finalists = sorted(finalists or leaders, key=lambda t: (t.merit, t.index))
+        return SearchResult(
+            finalists[0], tuple(finalists), tuple(merged.front()), len(self.told),
+            self.clock() - self.begin, stopped, self.bandit.shares,
+        )  # fmt: skip
+
+    def leaders(self) -> list[Told]:
+        """The best steps with different laws or recipes."""
+        ranked = sorted((t for t in self.told if math.isfinite(t.merit)), key=lambda t: (t.merit, t.index))
+        return ranked[:FINALISTS]
+
+
+def _gate(candidate: Candidate, gate: float) -> float:
+    """The group means are always judged: they are the forecast to beat."""
+    return math.inf if not candidate.structure.features else gate
+
+
+def _constant_law() -> Candidate:
+    """No law at all: the mean of every group."""
+    return Candidate(Structure(Constant("E")), Recipe(), "library:group_means")

@@ -1,0 +1,106 @@
+"""Scores candidates in worker processes, or here if one worker is enough. Results come in the order asked."""
+
+from __future__ import annotations
+
+import math
+import signal
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from types import TracebackType
+
+from discover.proposers.candidate import Candidate
+from discover.scoring import Problem, Score, Scorer
+
+_scorer: Scorer | None = None  # of this worker process
+
+
+@dataclass(frozen=True)
+class Job:
+    """One candidate and the train error above which it is not tried on the folds."""
+
+    candidate: Candidate
+    gate: float = math.inf
+
+
+@dataclass
+class Ticket:
+    """A job that is being worked on; `result` waits for its score."""
+
+    pool: Pool
+    job: Job
+    future: Future[Score] | None = None
+
+    def result(self) -> Score:
+        if self.future is None:
+            return self.pool.here(self.job)
+        for _ in range(3):
+            try:
+                return self.future.result()
+            except BrokenProcessPool:  # a worker was killed: start others and try again
+                self.future = self.pool.again(self.job)
+        return self.pool.here(self.job)
+
+
+class Pool:
+    """Worker processes that hold the problem. With one worker everything happens in this process."""
+
+    def __init__(self, problem: Problem, workers: int, cuts: int) -> None:
+        self.problem, self.workers, self.cuts = problem, workers, cuts
+        self._scorer: Scorer | None = None
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Pool:
+        if self.workers > 1:
+            self._executor = self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self) -> ProcessPoolExecutor:
+        # spawn: workers inherit neither threads nor the compiled state of the parent
+        return ProcessPoolExecutor(
+            self.workers, get_context("spawn"), initializer=_initialise, initargs=(self.problem, self.cuts)
+        )
+
+    def submit(self, job: Job) -> Ticket:
+        if self._executor is None:
+            return Ticket(self, job)
+        try:
+            return Ticket(self, job, self._executor.submit(_work, job))
+        except BrokenProcessPool:
+            return Ticket(self, job, self.again(job))
+
+    def again(self, job: Job) -> Future[Score]:
+        """Submit to fresh workers after some were killed."""
+        try:
+            assert self._executor is not None
+            return self._executor.submit(_work, job)
+        except BrokenProcessPool:
+            self._executor = self._start()
+            return self._executor.submit(_work, job)
+
+    def here(self, job: Job) -> Score:
+        if self._scorer is None:
+            self._scorer = Scorer(self.problem, self.cuts)
+        return _score(self._scorer, job)
+
+
+def _initialise(problem: Problem, cuts: int) -> None:
+    global _scorer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+    _scorer = Scorer(problem, cuts)
+
+
+def _work(job: Job) -> Score:
+    assert _scorer is not None
+    return _score(_scorer, job)
+
+
+def _score(scorer: Scorer, job: Job) -> Score:
+    return scorer.score(job.candidate.structure, job.candidate.recipe, job.gate)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from discover._version import __version__
-from discover.cli import law_commands, run_commands, task_commands
+from discover.cli import fit_command, law_commands, llm_commands, run_commands, task_commands
 from discover.errors import DiscoverError
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
@@ -23,6 +23,8 @@ app = typer.Typer(
 task_commands.register(app)
 law_commands.register(app)
 run_commands.register(app)
+fit_command.register(app)
+llm_commands.register(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from discover.data.table import Table
-from discover.fitting import THOROUGH, Diagnostics, Domain, FitFailure, FitResult, Recipe, Structure, fit
-from discover.laws import ConstantSpec, Law, get_law
+from discover.fitting import THOROUGH, Diagnostics, FitFailure, FitResult, fit
+from discover.laws import Law, get_law
+from discover.proposers.library import recipe_of, structure_of
 
 Variant = Literal["published", "refitted"]
 
@@ -80,26 +81,3 @@ def _recorded(law: Law, table: Table) -> list[Mapping[str, float]] | None:
     if not set(table.group_names) <= set(by_label):
         return None
     return [by_label[name] for name in table.group_names]
-
-
-def structure_of(law: Law) -> Structure:
-    """The law as something to fit: formula, domains and guess."""
-    return Structure(
-        law.expr,
-        shared=frozenset(law.shared),
-        domains={name: _domain(spec) for name, spec in law.constants.items()},
-        guess=law.guess,
-    )
-
-
-def recipe_of(law: Law) -> Recipe:
-    """How the law is usually fitted."""
-    if law.recipe.scale is None:
-        return Recipe(law.recipe.loss, law.recipe.space)
-    return Recipe(law.recipe.loss, law.recipe.space, law.recipe.scale)
-
-
-def _domain(spec: ConstantSpec) -> Domain:
-    lower, upper = spec.bounds
-    # A positive constant may span decades unless the law confines it to a short interval.
-    return Domain(lower, upper, log=spec.domain == "positive" and np.isinf(upper))

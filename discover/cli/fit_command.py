@@ -1,0 +1,213 @@
+"""`discover fit`: one law, one table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discover.cli.options import names, pairs
+from discover.errors import InputError
+
+if TYPE_CHECKING:
+    from discover.data.table import Table
+    from discover.data.tasks import Task
+    from discover.documents import LawDocument
+    from discover.fitting import FitResult, Recipe, Structure
+    from discover.laws import Law
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LAW_ID = re.compile(r"[a-z0-9_]+(\([^()]+\))?")
+
+LawArgument = Annotated[
+    str,
+    typer.Argument(metavar="LAW", help="A law of the library, or a formula such as 'E + A*params**(-alpha)'."),
+]
+DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="CSV, TSV, JSON-lines or Parquet file.")]
+Target = Annotated[str | None, typer.Option(help="Column to predict; by default the law's own, such as loss.")]
+Groups = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column whose values get their own constants.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(metavar="NAME=COLUMN,..", help="The law's variables in this table, where they are named otherwise."),
+]
+Loss = Annotated[
+    str | None, typer.Option(help="squared, huber or soft_l1, then -value or -log; by default as the study did.")
+]
+Scale = Annotated[float | None, typer.Option(help="Residual at which a robust loss turns linear.")]
+Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weight of each row.")]
+Errors = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the target's standard error.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the drawn starting points.")]
+Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the fitted law here, as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command("fit", rich_help_panel="Find a law")(fit)
+
+
+def fit(
+    law: LawArgument,
+    data: DataArgument,
+    target: Target = None,
+    groups: Groups = None,
+    columns: Columns = None,
+    loss: Loss = None,
+    scale: Scale = None,
+    weights: Weights = None,
+    errors: Errors = None,
+    seed: Seed = 0,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Fit one law to a table and report the constants."""
+    from discover.cli.kernel_note import announce_compilation
+    from discover.cli.law_text import describe_fit, fit_summary
+    from discover.cli.output import print_json, stdout
+    from discover.documents import write
+
+    job = _job(law, data, target, pairs(columns, "--columns"), groups, weights, errors)
+    recipe = _recipe(job.recipe, loss, scale)
+    announce_compilation()
+    result, document = job.fitted(recipe, seed)
+    if out is not None:
+        write(document, out)
+    # What a search would assume of the target plays no part in a fit.
+    notes = [*(text for text in job.task.notes if not text.startswith("assuming")), *job.notes]
+    if json:
+        print_json(fit_summary(document, result, job.table) | {"law": job.law_id, "notes": notes})
+        return
+    console = stdout()
+    for line in describe_fit(document, result, job.table, notes):
+        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+    if out is not None:
+        console.print(f"Written to {out}", markup=False)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is fitted to what."""
+
+    task: Task
+    table: Table
+    structure: Structure
+    recipe: Recipe
+    law_id: str | None
+    notes: tuple[str, ...]
+
+    def fitted(self, recipe: Recipe, seed: int) -> tuple[FitResult, LawDocument]:
+        """The fit and its document.
+
+        Raises:
+            InputError: there is no fit; the message gives the reason.
+        """
+        from discover.documents import from_fit
+        from discover.fitting import THOROUGH, FitFailure, fit
+
+        result = fit(self.structure, self.table, recipe, seed=seed, effort=THOROUGH)
+        if isinstance(result, FitFailure):
+            raise InputError(f"{self.task.table}: no fit of {self.structure.text}: {result.text}")
+        columns = [self.task.column(name) for name in self.table.features]
+        document = from_fit(
+            result,
+            self.table,
+            task=self.task.name,
+            columns=columns,
+            group_column=self.task.group,
+            seed=seed,
+        )
+        return result, document
+
+
+def _recipe(usual: Recipe, loss: str | None, scale: float | None) -> Recipe:
+    from dataclasses import replace
+
+    from discover.fitting import recipe_from_text
+
+    if loss is not None:
+        return recipe_from_text(loss, scale)
+    return usual if scale is None else replace(usual, scale=scale)
+
+
+def _job(
+    text: str,
+    data: Path,
+    target: str | None,
+    mapping: dict[str, str],
+    groups: str | None,
+    weights: str | None,
+    errors: str | None,
+) -> _Job:
+    from discover.data.guesses import NO_GROUP, task_from_table
+    from discover.data.reading import read_table
+    from discover.expressions import parse
+    from discover.fitting import Recipe, Structure
+    from discover.laws import get_law
+    from discover.proposers.library import recipe_of, structure_of
+
+    headings = list(read_table(data).columns)
+    law = get_law(text) if _LAW_ID.fullmatch(text) else None
+    if law is None:
+        if mapping:
+            raise InputError("--columns is for laws of the library; in a formula write the columns' own names")
+        found = [name for name in dict.fromkeys(_IDENTIFIER.findall(text)) if name in headings]
+        variables = {name: name for name in found}
+    else:
+        variables = _places(law, headings, mapping, data)
+    task = task_from_table(
+        data,
+        _target(target, law, headings, data),
+        features=list(variables.values()),
+        extrapolate=(),
+        group=groups or NO_GROUP,
+        weights=weights,
+        errors=names(errors),
+    )
+    table = task.train()
+    if law is None:
+        return _Job(task, table, Structure(parse(text, variables)), Recipe(), None, ())
+    renamed = dict(zip(variables, task.features, strict=True))
+    changed = {name: other for name, other in renamed.items() if name != other}
+    bound = law.bind(changed) if changed else law
+    notes = tuple(f"{name} of the law is the column {variables[name]!r}" for name in changed)
+    return _Job(task, table, structure_of(bound), recipe_of(bound), law.id, (*notes, *_remarks(law)))
+
+
+def _remarks(law: Law) -> tuple[str, ...]:
+    return (law.identifiable,) if isinstance(law.identifiable, str) else ()
+
+
+def _target(wanted: str | None, law: Law | None, headings: list[str], data: Path) -> str:
+    if wanted is not None:
+        return wanted
+    likely = [name for name in headings if name in ((law.target,) if law else ("loss", "error", "score"))]
+    if not likely:
+        raise InputError(f"{data}: say with --target which column to predict (its columns: {', '.join(headings)})")
+    return likely[0]
+
+
+def _places(law: Law, headings: list[str], mapping: dict[str, str], data: Path) -> dict[str, str]:
+    """Variable of the law -> heading: as the user says, of the same name, or of the same meaning."""
+    from discover.data.aliases import recognise
+    from discover.data.names import near
+
+    unknown = [name for name in mapping if name not in law.variables]
+    if unknown:
+        raise InputError(
+            f"--columns names {unknown[0]!r}, which is no variable of {law.id}{near(unknown[0], law.variables)} "
+            f"(its variables: {', '.join(law.variables)})"
+        )
+    places = {}
+    for name in law.variables:
+        alike = [h for h in headings if (known := recognise(h)) is not None and known.name == name]
+        place = mapping.get(name) or (name if name in headings else alike[0] if len(alike) == 1 else None)
+        if place is None:
+            raise InputError(
+                f"{data} has no column {name!r}, which {law.id} needs (its columns: {', '.join(headings)}); "
+                f"say which one it is with --columns {name}=COLUMN"
+            )
+        places[name] = place
+    return places

@@ -1,0 +1,160 @@
+"""Steps of a search as records of the journal, and back.
+
+Every number reads back to the same 64-bit float, because a resumed search must go on exactly as the
+interrupted one would have. Infinities and NaN, which JSON does not have, are written as texts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from discover.errors import DiscoverError, InputError
+from discover.expressions import parse
+from discover.fitting import Diagnostics, Domain, FitResult, Outcome, Recipe, Structure
+from discover.proposers.candidate import Candidate
+from discover.runs.journal import Record
+from discover.scoring import Score
+
+STEP, OPENED = "step", "opened"
+
+
+def opened_record(command: str) -> Record:
+    """The record of one opening of the sealed rows by this command."""
+    return {"kind": OPENED, "by": command}
+
+
+def step_record(index: int, candidate: Candidate, score: Score, status: str) -> Record:
+    """The record of a step: the candidate, its score, and the archive's answer."""
+    structure, recipe = candidate.structure, candidate.recipe
+    return {
+        "kind": STEP,
+        "index": index,
+        "origin": candidate.origin,
+        "parents": list(candidate.parents),
+        "key": candidate.key,
+        "formula": structure.text,
+        "shared": sorted(structure.shared),
+        "domains": {
+            name: [_out(d.lower), _out(d.upper), d.log] for name, d in sorted(structure.domains.items())
+        },
+        "guess": {name: _out(float(value)) for name, value in sorted(structure.guess.items())},
+        "recipe": [recipe.loss, recipe.space, recipe.scale, recipe.emphasis],
+        "score": _score_out(score),
+        "status": status,
+    }
+
+
+def known_scores(
+    records: Sequence[Record], features: Collection[str], groups: tuple[str, ...], targets: tuple[str, ...]
+) -> dict[str, Score]:
+    """Scores by candidate key, of all steps in these records.
+
+    Args:
+        records: of a journal.
+        features: names that are columns in the formulas; all others are constants.
+        groups, targets: labels of the constants' first two axes.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    result: dict[str, Score] = {}
+    for record in records:
+        if record["kind"] == STEP:
+            result.setdefault(*_known(record, features, groups, targets))
+    return result
+
+
+def _known(
+    record: Record, features: Collection[str], groups: tuple[str, ...], targets: tuple[str, ...]
+) -> tuple[str, Score]:
+    try:
+        candidate = candidate_of(record, features)
+        return str(record["key"]), _score_in(record["score"], candidate, groups, targets)
+    except (KeyError, TypeError, ValueError, DiscoverError) as problem:
+        place = record.get("index", "?")
+        raise InputError(f"the journal is damaged at step {place}: {problem}") from None
+
+
+def candidate_of(record: Record, features: Collection[str]) -> Candidate:
+    """The candidate of a step's record."""
+    loss, space, scale, emphasis = record["recipe"]
+    structure = Structure(
+        parse(record["formula"], features),
+        shared=frozenset(record["shared"]),
+        domains={name: Domain(_in(lo), _in(up), log) for name, (lo, up, log) in record["domains"].items()},
+        guess={name: _in(value) for name, value in record["guess"].items()},
+    )
+    return Candidate(structure, Recipe(loss, space, scale, emphasis), record["origin"], tuple(record["parents"]))
+
+
+def _score_out(score: Score) -> dict[str, Any]:
+    return {
+        "refused": score.refused,
+        "train": _out(score.train),
+        "folds": [_out(error) for error in score.folds],
+        "wobble": _out(score.wobble),
+        "n_constants": score.n_constants,
+        "complexity": score.complexity,
+        "fit": None if score.fit is None else _fit_out(score.fit),
+    }
+
+
+def _score_in(
+    values: Mapping[str, Any], candidate: Candidate, groups: tuple[str, ...], targets: tuple[str, ...]
+) -> Score:
+    return Score(
+        refused=values["refused"],
+        train=_in(values["train"]),
+        folds=tuple(_in(error) for error in values["folds"]),
+        wobble=_in(values["wobble"]),
+        n_constants=values["n_constants"],
+        complexity=values["complexity"],
+        fit=None if values["fit"] is None else _fit_in(values["fit"], candidate, groups, targets),
+    )
+
+
+def _fit_out(fit: FitResult) -> dict[str, Any]:
+    found = fit.diagnostics
+    return {
+        "constants": [_out(value) for value in fit.constants.ravel().tolist()],
+        "objective": _out(fit.objective),
+        "outcomes": [outcome.value for outcome in found.outcomes],
+        "iterations": found.iterations,
+        "searches": _out(found.searches),
+        "agreed": _out(found.agreed),
+        "at_bound": list(found.at_bound),
+    }
+
+
+def _fit_in(
+    values: Mapping[str, Any], candidate: Candidate, groups: tuple[str, ...], targets: tuple[str, ...]
+) -> FitResult:
+    constants = np.array([_in(value) for value in values["constants"]], dtype=np.float64)
+    return FitResult(
+        candidate.structure,
+        candidate.recipe,
+        constants.reshape(len(groups), len(targets), len(candidate.structure.constants)),
+        _in(values["objective"]),
+        groups,
+        targets,
+        Diagnostics(
+            outcomes=tuple(Outcome(code) for code in values["outcomes"]),
+            iterations=values["iterations"],
+            searches=_in(values["searches"]),
+            agreed=_in(values["agreed"]),
+            at_bound=tuple(values["at_bound"]),
+        ),
+    )
+
+
+def _out(value: float) -> float | str:
+    """A number for JSON; "inf", "-inf" and "nan" for those that JSON does not have."""
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _in(value: float | str) -> float:
+    return float(value)

@@ -86,6 +86,10 @@ def find_endpoint(
         InputError: the address is not http(s), or the named variable is not set.
         UnavailableError: no key for a hosted service.
     """
+    if not model.strip():
+        raise InputError("the name of the model is empty")
+    if not 0 < deadline_s < 1e6:
+        raise InputError(f"--llm-timeout must be a number of seconds above 0, got {deadline_s}")
     url = url or environ.get("OPENAI_BASE_URL") or HOSTED_URL
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:

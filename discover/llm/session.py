@@ -6,16 +6,14 @@ same decisions.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from discover.errors import InputError
-from discover.llm.budget import Budget, Caps, Price, Spent
-from discover.llm.provider import Completion, Message, Provider, Reason, Request
-from discover.llm.replay import Journal, Record, ReplayProvider, load_record
+from discover.llm.budget import Budget, Spent
+from discover.llm.provider import Completion, Message, Reason, Request
+from discover.llm.replay import Journal
 from discover.llm.replies import largest_usage
 from discover.llm.worker import Arrival, Worker
 
@@ -140,69 +138,3 @@ class Session:
             self._stopped = self._stopped or str(problem)
         elif self._in_a_row >= _FAILURES_IN_A_ROW:
             self._stopped = self._stopped or f"{self._in_a_row} calls in a row failed; the last: {problem}"
-
-
-# --- opening -------------------------------------------------------------------------------------------
-
-
-def open_session(
-    provider: Provider,
-    folder: Path,
-    *,
-    settings: Settings,
-    caps: Caps,
-    price: Price | None,
-    mask: Callable[[str], str],
-    head: Mapping[str, Any],
-    steps_done: int = 0,
-) -> Session:
-    """A session that asks a live provider and keeps its record in the run folder.
-
-    A folder with a record is resumed: recorded answers are not asked again, and steps that were done are
-    handed the answers that they had.
-
-    Args:
-        provider: the live provider.
-        folder: the run folder.
-        mask: removes secrets from what is written.
-        head: facts for the head of the record, such as the model and the version of the prompt.
-        steps_done: steps of the search that the run folder holds already.
-    """
-    record = load_record(folder)
-    until = max([steps_done, *(step + 1 for step in record.used.values())])
-    answers = ReplayProvider(record, provider)
-    return _open(answers, folder, record, until, settings, caps, price, mask, dict(head))
-
-
-def open_replay(recorded: Path, folder: Path) -> Session:
-    """A session that answers from the record of another run, with that run's settings and caps.
-
-    Raises:
-        InputError: there is no record, or its head is not complete.
-    """
-    record = load_record(recorded)
-    try:
-        settings = Settings(**record.head["settings"])
-        caps = Caps(**record.head["caps"])
-        price = Price(**record.head["price"]) if record.head["price"] else None
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{recorded}: no record of a model's answers that can be replayed") from error
-    head = {k: v for k, v in record.head.items() if k not in ("kind", "format")}
-    return _open(ReplayProvider(record), folder, record, math.inf, settings, caps, price, str, head)
-
-
-def _open(
-    provider: Provider,
-    folder: Path,
-    record: Record,
-    until: float,
-    settings: Settings,
-    caps: Caps,
-    price: Price | None,
-    mask: Callable[[str], str],
-    head: dict[str, Any],
-) -> Session:
-    head |= {"settings": asdict(settings), "caps": asdict(caps), "price": asdict(price) if price else None}
-    journal = Journal(folder, mask, head)
-    worker = Worker(provider, slots=settings.slots, journal=journal, record=record, until=until)
-    return Session(worker, Budget(caps, price), settings, journal)

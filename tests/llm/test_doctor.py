@@ -121,3 +121,15 @@ def test_an_endpoint_that_fails_gets_advice() -> None:
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_has_advice(reason: Reason) -> None:
     assert advice_for(reason)
+
+
+def test_the_command_prints_the_report_and_exits_by_it(capsys: pytest.CaptureFixture[str]) -> None:
+    from discover.cli.app import main
+
+    with serve(ScriptedServer(good)) as server:
+        assert main(["llm", "check", "--llm", "m", "--llm-url", server.url]) == 0
+    assert LAW in capsys.readouterr().out
+    assert main(["llm", "check", "--llm", "m", "--llm-url", "http://127.0.0.1:9/v1", "--json"]) == 1
+    assert '"usable": false' in capsys.readouterr().out
+    assert main(["llm", "check", "--llm", "m", "--llm-url", "nowhere"]) == 1
+    assert "http://" in capsys.readouterr().err

@@ -14,10 +14,12 @@ import pytest
 
 from discover.errors import InputError
 from discover.llm.budget import Caps
+from discover.llm.opening import Options, open_replay, open_session
+from discover.llm.opening import open_live as open_endpoint
 from discover.llm.provider import Completion, Message, Problem, Reason, Request, Usage
 from discover.llm.replay import FILE_NAME, load_record
 from discover.llm.schema import answer_schema
-from discover.llm.session import Session, Settings, open_replay, open_session
+from discover.llm.session import Session, Settings
 from discover.llm.worker import Worker
 
 SCHEMA = answer_schema(2)
@@ -225,3 +227,26 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(InputError):
         Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_options_become_a_session_with_notes(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    environ = {"OPENAI_API_KEY": "a-key-of-a-test-0123456789"}
+    local = Options("my-model", "http://127.0.0.1:9/v1")
+    session, notes = open_endpoint(local, tmp_path / "a", environ=environ)
+    session.close()
+    assert notes[0] == "asking my-model at http://127.0.0.1:9/v1"
+    assert "the cap on cost has no effect" in notes[1]
+    session, notes = open_endpoint(Options("gpt-4o-mini"), tmp_path / "b", environ=environ)
+    session.close()
+    assert len(notes) == 1
+    assert session.status.spent.cost == 0.0
+    assert "a-key" not in (tmp_path / "b" / FILE_NAME).read_text()
+
+
+def test_a_resumed_run_keeps_its_settings(tmp_path: Path) -> None:
+    open_live(ScriptedProvider(), tmp_path, caps=Caps(calls=3)).close()
+    session = open_live(ScriptedProvider(), tmp_path, caps=Caps(calls=9), settings=Settings(context=4096))
+    session.close()
+    assert session.settings == SETTINGS

@@ -1,0 +1,180 @@
+"""A fitted law as a Python object: what `discover.load` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.data.names import near
+from discover.documents import LawDocument, read
+from discover.errors import InputError
+from discover.export.layout import inputs
+from discover.expressions import Constant, Expr, Number, evaluate, substitute, to_latex, to_sympy
+
+Floats = NDArray[np.float64]
+
+
+def load(path: str | Path) -> FittedLaw:
+    """The law in a law.json, or in a run folder.
+
+    Raises:
+        InputError: no such file, or not a law document.
+    """
+    return FittedLaw(read(path))
+
+
+@dataclass(frozen=True)
+class FittedLaw:
+    """A law with its constants, callable on numbers, arrays and tables. Picklable."""
+
+    document: LawDocument
+
+    @property
+    def formula(self) -> str:
+        """The formula as text."""
+        return self.document.formula
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Features that a call needs."""
+        return inputs(self.document)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.document.targets
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return self.document.groups
+
+    @property
+    def constants(self) -> dict[str, dict[str, dict[str, float]]]:
+        """group -> target -> constant -> value."""
+        found: dict[str, dict[str, dict[str, float]]] = {}
+        for entry in self.document.constants:
+            found.setdefault(entry.group, {})[entry.target] = dict(entry.values)
+        return found
+
+    def __call__(self, data: Any = None, /, *, group: Any = None, **columns: Any) -> Any:
+        """Predicted values.
+
+        Args:
+            data: a data frame or a mapping of columns; columns that the law does not need are passed over.
+            group: name of the group, or one name per row; by default the group column of `data`. Not needed
+                for a law with one group.
+            columns: features as keywords, instead of `data`: numbers or arrays that broadcast together.
+
+        Returns:
+            An array of the features' common shape (a number if all are numbers); with several targets
+            one more axis at the end, in the order of `targets`.
+
+        Raises:
+            InputError: a feature or group is missing, unknown, not numeric, or of another shape.
+        """
+        if data is not None and columns:
+            raise InputError("a law takes either a table or columns as keywords, not both")
+        if data is None:
+            self._check_keywords(columns)
+            data = columns
+        elif group is None and self.document.group_column is not None and self.document.group_column in data:
+            group = data[self.document.group_column]
+        values = {name: self._column(data, name) for name in self.features}
+        codes = self._codes(group)
+        shape = _common_shape(values, codes)
+        out = np.stack([self._target(values, codes, t, shape) for t in range(len(self.targets))], axis=-1)
+        return out if len(self.targets) > 1 else out[..., 0][()]
+
+    def sympy(self, group: str | None = None, target: str | None = None) -> Any:
+        """The formula of a group and target as a SymPy expression, constants as floats of 17 digits.
+
+        Raises:
+            InputError: no such group or target, or the law has several and none is named.
+        """
+        expr = substitute(self._with_constants(group, target), self._not_positive())
+        return to_sympy(expr)
+
+    def latex(self, group: str | None = None, target: str | None = None, digits: int = 6) -> str:
+        """The formula in LaTeX; with a group or target named, its constants as numbers of so many digits.
+
+        Raises:
+            InputError: no such group or target, or the law has several and only the other one is named.
+        """
+        named = group is not None or target is not None
+        return to_latex(self._with_constants(group, target) if named else self.document.expr, digits=digits)
+
+    def _with_constants(self, group: str | None, target: str | None) -> Expr:
+        document = self.document
+        chosen = document.constant_set(_one("group", group, self.groups), _one("target", target, self.targets))
+        return substitute(document.expr, {name: Number(value) for name, value in chosen.values.items()})
+
+    def _not_positive(self) -> dict[str, Expr]:
+        """Features seen at zero or below, as real symbols: SymPy would take (x**2)**0.5 for x otherwise."""
+        domain = self.document.domain
+        return {name: Constant(name) for name in self.features if name not in domain or domain[name][0] <= 0}
+
+    def _check_keywords(self, columns: Mapping[str, Any]) -> None:
+        known = self.document.feature_names
+        for name in columns:
+            if name not in known:
+                raise InputError(
+                    f"the law has no feature {name!r}{near(name, known)}; it needs {', '.join(self.features)}"
+                )
+
+    def _column(self, data: Any, name: str) -> Floats:
+        if not isinstance(data, Mapping) and not hasattr(data, "columns"):
+            raise InputError(f"a law takes a data frame or a mapping of columns, not {type(data).__name__}")
+        if name not in data:
+            raise InputError(f"the column {name!r} is missing; the law needs {', '.join(self.features)}")
+        try:
+            return np.asarray(data[name], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the column {name!r} does not hold numbers: {error}") from error
+
+    def _codes(self, group: Any) -> NDArray[np.int64]:
+        groups = self.groups
+        if group is None:
+            if len(groups) > 1:
+                where = self.document.group_column
+                raise InputError(f"the law has {len(groups)} groups; name one, or one per row in the column {where!r}")
+            return np.zeros((), dtype=np.int64)
+        names = np.asarray(group, dtype=object)
+        place = {name: code for code, name in enumerate(groups)}
+        codes = np.empty(names.shape, dtype=np.int64)
+        for index, name in np.ndenumerate(names):
+            code = place.get(str(name))
+            if code is None:
+                raise InputError(
+                    f"the law has no group {str(name)!r}{near(str(name), groups)} (groups: {', '.join(groups[:8])}"
+                    f"{', ...' if len(groups) > 8 else ''})"
+                )
+            codes[index] = code
+        return codes
+
+    def _target(self, values: Mapping[str, Floats], codes: NDArray[np.int64], t: int, shape: Any) -> Floats:
+        document = self.document
+        known: dict[str, Any] = dict(values)
+        for name in document.constant_names:
+            of_group = np.array([document.constant_set(g, self.targets[t]).values[name] for g in self.groups])
+            known[name] = of_group[codes]
+        return np.array(np.broadcast_to(evaluate(document.expr, known), shape))
+
+
+def _one(kind: str, name: str | None, known: tuple[str, ...]) -> str:
+    if name is not None:
+        return name
+    if len(known) > 1:
+        raise InputError(f"the law has {len(known)} {kind}s; name one of {', '.join(known[:8])}")
+    return known[0]
+
+
+def _common_shape(values: Mapping[str, Floats], codes: NDArray[np.int64]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*(v.shape for v in values.values()), codes.shape)
+    except ValueError:
+        shapes = ", ".join(f"{name} {v.shape}" for name, v in values.items())
+        raise InputError(f"shapes do not go together: {shapes}, group {codes.shape}") from None

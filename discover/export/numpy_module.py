@@ -1,0 +1,90 @@
+"""Python: a module that needs NumPy alone."""
+
+from __future__ import annotations
+
+from string import Template
+
+from discover.documents import LawDocument
+from discover.export.identifiers import PYTHON, quoted
+from discover.export.layout import Layout, lay_out
+
+_MODULE = Template('''\
+$heading
+
+import numpy as np
+
+GROUPS = $groups
+TARGETS = $targets
+
+# Constant -> value, [group][target].
+CONSTANTS = {
+$constants
+}
+
+
+def predict($arguments, *, group=None):
+    """Predicted values.
+
+    Features are numbers or arrays that broadcast together. `group` is one of GROUPS, or an array of them
+    with one name per row; it may be left out if there is a single group. With several TARGETS the values
+    have one more axis at the end, in their order.
+    """
+$features
+    rows = _rows(group)
+    shape = np.broadcast_shapes($shapes, rows.shape)
+    values = []
+    for column in range(len(TARGETS)):
+$lookups
+        value = $text
+        values.append(np.broadcast_to(value, shape))
+    return np.stack(values, axis=-1) if len(TARGETS) > 1 else np.array(values[0])[()]
+
+
+def _rows(group):
+    if group is None:
+        if len(GROUPS) > 1:
+            raise ValueError(f"name a group: one of {GROUPS}")
+        return np.zeros((), dtype=np.int64)
+    names = np.asarray(group, dtype=object)
+    unknown = {str(name) for name in names.ravel()} - set(GROUPS)
+    if unknown:
+        raise ValueError(f"unknown group {sorted(unknown)[0]!r}; the groups are {GROUPS}")
+    return np.reshape([GROUPS.index(str(name)) for name in names.ravel()], names.shape).astype(np.int64)
+''')
+
+
+def numpy_module(document: LawDocument) -> str:
+    """Source of a module with a function `predict`."""
+    layout = lay_out(document, "python", PYTHON)
+    return _MODULE.substitute(
+        heading=layout.heading("#"),
+        groups=tuple_text(document.groups),
+        targets=tuple_text(document.targets),
+        constants=constant_lines(layout, "np.array"),
+        arguments=", ".join(layout.arguments),
+        features=lines(f"{name} = np.asarray({name}, dtype=np.float64)" for name in layout.arguments),
+        shapes=", ".join(f"{name}.shape" for name in layout.arguments),
+        lookups=lookups(layout),
+        text=layout.text,
+    )
+
+
+def tuple_text(names: tuple[str, ...]) -> str:
+    """A Python tuple of strings."""
+    return "(" + "".join(quoted(name, "python") + ", " for name in names).rstrip(" ") + ")"
+
+
+def lines(found: object, indent: int = 4) -> str:
+    """Statements one below the other; an empty block is a comment."""
+    texts = list(found)  # type: ignore[call-overload]
+    return "\n".join(" " * indent + text for text in texts) or " " * indent + "# nothing to look up"
+
+
+def constant_lines(layout: Layout, maker: str) -> str:
+    """Entries of a dict of arrays, [group][target]."""
+    return "\n".join(f"    {name!r}: {maker}({layout.values(name)!r})," for name in layout.constants)
+
+
+def lookups(layout: Layout, table: str = "CONSTANTS") -> str:
+    """Statements that bring the constants of the rows' groups into local names."""
+    return lines((f"{layout.names[name]} = {table}[{name!r}][rows, column]" for name in layout.constants), 8)

@@ -1,0 +1,64 @@
+"""R: a script with one function, vectorised over rows."""
+
+from __future__ import annotations
+
+from string import Template
+
+from discover.documents import LawDocument
+from discover.export.identifiers import R, quoted
+from discover.export.layout import lay_out, real_literal
+
+_SCRIPT = Template("""\
+$heading
+
+law_groups <- c($groups)
+law_targets <- c($targets)
+
+# Constant -> value, one row per group, one column per target.
+law_constants <- list(
+$constants
+)
+
+# Predicted values. Features are vectors of equal length (or of length 1); `group` is one name or one per
+# row. With several targets the result is a matrix with one column per target.
+predict_law <- function($arguments, group = NULL) {
+  if (is.null(group)) {
+    if (length(law_groups) > 1) stop("name a group: one of ", paste(law_groups, collapse = ", "))
+    group <- law_groups
+  }
+  rows <- match(as.character(group), law_groups)
+  if (anyNA(rows)) stop("unknown group: ", group[is.na(rows)][1])
+  columns <- lapply(seq_along(law_targets), function(column) {
+$lookups
+    $text
+  })
+  if (length(law_targets) == 1) return(columns[[1]])
+  values <- do.call(cbind, columns)
+  colnames(values) <- law_targets
+  values
+}
+""")
+
+_RESERVED = R | {"column", "columns", "law_groups", "law_targets", "law_constants", "predict_law", "values"}
+
+
+def r_script(document: LawDocument) -> str:
+    """Source of a script that defines `predict_law`."""
+    layout = lay_out(document, "r", _RESERVED, power="^", number=real_literal)
+    shape = f"nrow = {len(document.groups)}, ncol = {len(document.targets)}"
+    tables = []
+    for name in layout.constants:
+        # R fills matrices column by column, that is target by target.
+        by_target = [value for column in zip(*layout.values(name), strict=True) for value in column]
+        tables.append(f"  {quoted(name)} = matrix(c({', '.join(map(real_literal, by_target))}), {shape})")
+    return _SCRIPT.substitute(
+        heading=layout.heading("#"),
+        groups=", ".join(quoted(name, "r") for name in document.groups),
+        targets=", ".join(quoted(name, "r") for name in document.targets),
+        constants=",\n".join(tables),
+        arguments=", ".join(layout.arguments),
+        lookups="\n".join(
+            f"    {layout.names[name]} <- law_constants[[{quoted(name)}]][rows, column]" for name in layout.constants
+        ),
+        text=layout.text,
+    )

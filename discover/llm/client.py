@@ -98,9 +98,7 @@ def find_endpoint(
     if key_variable and not key:
         raise InputError(f"the environment variable {key_variable}, named as the key's place, is not set")
     if not all("!" <= character <= "~" for character in key):
-        raise InputError(
-            f"the key in {key_variable or KEY_VARIABLE} holds blanks or characters that no key has"
-        )
+        raise InputError(f"the key in {key_variable or KEY_VARIABLE} holds blanks or characters that no key has")
     if not key_variable and _is_private(parts.hostname):
         key = PLACEHOLDER_KEY
     if not key and parts.hostname.endswith("openai.com"):

@@ -76,11 +76,7 @@ def open_live(
 def _notes(options: Options, price: Price | None, shown: str) -> tuple[str, ...]:
     notes = [f"asking {shown}"]
     if price is None:
-        cap = (
-            ""
-            if options.caps.cost is None
-            else "; the cap on cost has no effect, those on calls and tokens have"
-        )
+        cap = "" if options.caps.cost is None else "; the cap on cost has no effect, those on calls and tokens have"
         notes.append(f"no price is known for {options.model}: tokens are counted, money is not{cap}")
     return tuple(notes)
 
@@ -124,9 +120,7 @@ def open_replay(recorded: Path, folder: Path) -> Session:
     """
     record = load_record(recorded)
     if not record.head:
-        raise InputError(
-            f"{recorded} holds no record of a model's answers (llm.jsonl), so nothing can be replayed"
-        )
+        raise InputError(f"{recorded} holds no record of a model's answers (llm.jsonl), so nothing can be replayed")
     facts = {key: value for key, value in record.head.items() if key not in ("kind", "format")}
     return _open(ReplayProvider(record), folder, record, math.inf, str, facts)
 

@@ -44,7 +44,7 @@ def largest_usage(request: Request) -> Usage:
 
 def read_reply(reply: Reply, request: Request) -> Completion:
     """What the server answered."""
-    if reply.status != 200:
+    if not 200 <= reply.status < 300:
         return Completion(problem=problem_of(reply))
     try:
         payload = json.loads(reply.body)

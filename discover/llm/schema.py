@@ -103,9 +103,7 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
 def without_patterns(schema: Any) -> Any:
     """The schema without its regular expressions, for servers that do not take them."""
     if isinstance(schema, Mapping):
-        return {
-            k: without_patterns(v) for k, v in schema.items() if not (k == "pattern" and isinstance(v, str))
-        }
+        return {k: without_patterns(v) for k, v in schema.items() if not (k == "pattern" and isinstance(v, str))}
     return [without_patterns(v) for v in schema] if isinstance(schema, list) else schema
 
 

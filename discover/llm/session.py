@@ -12,13 +12,14 @@ from typing import Any
 
 from discover.errors import InputError
 from discover.llm.budget import Budget, Spent
-from discover.llm.provider import Completion, Message, Reason, Request
+from discover.llm.provider import Completion, Message, Reason, Request, Usage
 from discover.llm.replay import Journal
 from discover.llm.replies import largest_usage
 from discover.llm.worker import Arrival, Worker
 
 _SMALLEST_CONTEXT = 2048
 _FAILURES_IN_A_ROW = 5
+_MOST_CHARACTERS = 8  # in a token, on the average of a prompt; English has about 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,7 @@ class Settings:
             raise InputError(f"--llm-context must be at least {_SMALLEST_CONTEXT}, got {self.context}")
         if not 64 <= self.max_tokens <= self.context // 2:
             raise InputError(
-                f"an answer may have from 64 tokens to half of the context ({self.context // 2}), "
-                f"got {self.max_tokens}"
+                f"an answer may have from 64 tokens to half of the context ({self.context // 2}), got {self.max_tokens}"
             )
 
 
@@ -60,20 +60,20 @@ class Status:
         in_flight: calls without an answer so far.
         failures: number of failed calls by reason.
         stopped: why no further question is asked; None while they are.
+        notes: what the user should know, such as a server that cuts prompts.
     """
 
     spent: Spent
     in_flight: int
     failures: Mapping[Reason, int]
     stopped: str | None
+    notes: tuple[str, ...] = ()
 
 
 class Session:
     """Asks within a budget. A reached cap or a lasting failure stops the asking, not the run."""
 
-    def __init__(
-        self, worker: Worker, budget: Budget, settings: Settings, journal: Journal | None = None
-    ) -> None:
+    def __init__(self, worker: Worker, budget: Budget, settings: Settings, journal: Journal | None = None) -> None:
         self.settings = settings
         self.context = settings.context
         self._worker = worker
@@ -83,6 +83,7 @@ class Session:
         self._failures: dict[Reason, int] = {}
         self._in_a_row = 0
         self._stopped: str | None = None
+        self._notes: dict[str, str] = {}
 
     @property
     def ready(self) -> bool:
@@ -92,7 +93,7 @@ class Session:
     @property
     def status(self) -> Status:
         outstanding = len(self._worker.outstanding)
-        return Status(self._budget.spent, outstanding, dict(self._failures), self._stopped)
+        return Status(self._budget.spent, outstanding, dict(self._failures), self._stopped, tuple(self._notes.values()))
 
     def ask(self, messages: tuple[Message, ...], schema: Mapping[str, Any], step: int) -> int | None:
         """Asks a question at a step of the search; returns its number, or None when it is not asked."""
@@ -126,6 +127,7 @@ class Session:
 
     def _account(self, request: Request, completion: Completion) -> None:
         self._budget.settle(request.number, completion.usage)
+        self._watch_prompt(request, completion.usage)
         problem = completion.problem
         if problem is None or completion.text:
             self._in_a_row = 0
@@ -138,3 +140,33 @@ class Session:
             self._stopped = self._stopped or str(problem)
         elif self._in_a_row >= _FAILURES_IN_A_ROW:
             self._stopped = self._stopped or f"{self._in_a_row} calls in a row failed; the last: {problem}"
+
+    def _watch_prompt(self, request: Request, usage: Usage) -> None:
+        """Some servers cut a prompt without a word; their count of its tokens tells."""
+        characters = sum(len(message.content) for message in request.messages)
+        if usage.prompt and not usage.estimated and characters > _MOST_CHARACTERS * usage.prompt:
+            self._notes["cut"] = (
+                f"the server counted {usage.prompt:,} tokens in a prompt of {characters:,} characters: it seems to "
+                "cut prompts; start it with a larger context, or lower --llm-context"
+            )
+
+
+def format_status(status: Status, proposed: int, accepted: int) -> str:
+    """Calls, tokens, money and acceptance on one line.
+
+    Args:
+        status: of the session.
+        proposed: formulas read from answers.
+        accepted: those that entered the archive.
+    """
+    spent = status.spent
+    about = "about " if spent.estimated else ""
+    parts = [f"{spent.calls:,} calls", f"{about}{spent.tokens:,} tokens"]
+    parts.append("price unknown" if spent.cost is None else f"{about}${spent.cost:.4f}")
+    share = f" ({accepted / proposed:.0%})" if proposed else ""
+    parts.append(f"{accepted:,} of {proposed:,} proposals accepted{share}")
+    if status.in_flight:
+        parts.append(f"{status.in_flight} in flight")
+    if failed := sum(status.failures.values()):
+        parts.append(f"{failed:,} calls failed")
+    return ", ".join(parts)

@@ -19,9 +19,7 @@ _CONNECT_S = 10.0
 
 
 @asynccontextmanager
-async def open_client(
-    url: str, key: str, *, direct: bool, read_s: float
-) -> AsyncIterator[openai.AsyncOpenAI]:
+async def open_client(url: str, key: str, *, direct: bool, read_s: float) -> AsyncIterator[openai.AsyncOpenAI]:
     """A client for one call, closed with it, so that nothing outlives a cancelled call.
 
     Args:

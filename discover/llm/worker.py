@@ -144,9 +144,7 @@ class Worker:
             completion = await self._provider.complete(request)
         except InputError:
             raise
-        except (
-            Exception
-        ) as error:  # a mistake in a provider must not end the search; its text may hold secrets
+        except Exception as error:  # a mistake in a provider must not end the search; its text may hold secrets
             completion = Completion(problem=Problem(Reason.INTERNAL, type(error).__name__))
         if self._journal is not None:
             self._journal.answered(request.number, completion)

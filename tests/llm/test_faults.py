@@ -26,6 +26,7 @@ KEY = "sk-test-0123456789abcdefghij"
 ANSWER = formulas("E + A*examples**(-alpha)")
 SOON = {"retry-after-ms": "10"}
 PACKED = gzip.compress(json.dumps(GOOD).encode())
+STREAM = 'data: {"choices": [{"delta": {"content": "{"}}]}\n\ndata: [DONE]\n\n'
 ERROR = {"error": {"message": "no", "type": "t", "code": "c"}}
 REQUEST = Request(
     (Message("system", "You propose laws."), Message("user", "Propose.")),
@@ -112,6 +113,10 @@ FAULTS = [
     Fault("empty body", [Step(b"", headers=SOON)] * 9, Reason.MALFORMED, sent=4),
     Fault("not UTF-8", [Step(b'{"choices": "\xff\xfe"}', headers=SOON)] * 9, Reason.MALFORMED, sent=4),
     Fault("deeply nested JSON", [Step(b"[" * 100_000, headers=SOON)] * 9, Reason.MALFORMED, sent=4),
+    Fault("event stream unasked", [Step(STREAM, content_type="text/event-stream", headers=SOON)] * 9,
+          Reason.MALFORMED, sent=4, detail="event-stream"),
+    Fault("event stream cut", [Step(STREAM, content_type="text/event-stream", missing=9)], None, sent=2),
+    Fault("204 without a body", [Step(b"", 204, SOON)] * 9, Reason.MALFORMED, sent=4),
     Fault("a number for a reply", [Step(b"42", headers=SOON)] * 9, Reason.MALFORMED, sent=4),
     Fault("choices null", [Step({"choices": None}, headers=SOON)] * 9, Reason.MALFORMED, sent=4),
     Fault("choices empty", [Step({"choices": []}, headers=SOON)] * 9, Reason.MALFORMED, sent=4),

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from discover.errors import InputError
-from discover.llm.budget import Caps
+from discover.llm.budget import Caps, Price
 from discover.llm.opening import Options, open_replay, open_session
 from discover.llm.opening import open_live as open_endpoint
 from discover.llm.provider import Completion, Message, Problem, Reason, Request, Usage
 from discover.llm.replay import FILE_NAME, load_record
 from discover.llm.schema import answer_schema
-from discover.llm.session import Session, Settings
+from discover.llm.session import Session, Settings, format_status
 from discover.llm.worker import Worker
 
 SCHEMA = answer_schema(2)
@@ -250,3 +250,23 @@ def test_a_resumed_run_keeps_its_settings(tmp_path: Path) -> None:
     session = open_live(ScriptedProvider(), tmp_path, caps=Caps(calls=9), settings=Settings(context=4096))
     session.close()
     assert session.settings == SETTINGS
+
+
+def test_a_server_that_cuts_prompts_is_noticed(tmp_path: Path) -> None:
+    session = open_live(ScriptedProvider(lambda r: Completion("x", usage=Usage(100, 5))), tmp_path)
+    session.ask(question("short"), SCHEMA, 0)
+    collect_all(session, 0, 1)
+    assert session.status.notes == ()
+    session.ask(question("long " * 1000), SCHEMA, 1)
+    collect_all(session, 1, 1)
+    session.close()
+    assert "cut prompts" in session.status.notes[0]
+
+
+def test_the_status_line(tmp_path: Path) -> None:
+    session = open_live(ScriptedProvider(), tmp_path, price=Price(1.0, 10.0))
+    session.ask(question("a"), SCHEMA, 0)
+    collect_all(session, 0, 1)
+    session.close()
+    line = format_status(session.status, proposed=4, accepted=1)
+    assert line == "1 calls, 15 tokens, $0.0001, 1 of 4 proposals accepted (25%)"

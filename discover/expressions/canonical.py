@@ -217,7 +217,8 @@ class _Reducer:
         return call(node.op, *args)
 
     def merged(self, args: Iterable[Expr], absorbs: tuple[type, ...]) -> list[Expr]:
-        free, rest = [], []
+        free: list[Expr] = []
+        rest: list[Expr] = []
         for arg in args:
             (free if self.free(arg) else rest).append(arg)
         if free:

@@ -113,7 +113,8 @@ def _flat(op: str, args: Iterable[Expr]) -> Iterator[Expr]:
 
 def add(*args: Expr) -> Expr:
     """The sum; literals are folded into the place of the first."""
-    total, place, terms = 0.0, None, []
+    total, place = 0.0, None
+    terms: list[Expr] = []
     for arg in _flat("add", args):
         if isinstance(arg, Number):
             total += arg.value
@@ -127,7 +128,8 @@ def add(*args: Expr) -> Expr:
 
 def mul(*args: Expr) -> Expr:
     """The product; literals are folded to the front."""
-    scale, factors = 1.0, []
+    scale = 1.0
+    factors: list[Expr] = []
     for arg in _flat("mul", args):
         if isinstance(arg, Number):
             scale *= arg.value

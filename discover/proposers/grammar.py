@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from discover.errors import FormulaError
 from discover.expressions import (
     Call,
     Constant,
@@ -20,6 +21,7 @@ from discover.expressions import (
     Number,
     add,
     call,
+    complexity,
     constant_names,
     mul,
     neg,
@@ -89,10 +91,11 @@ class Grammar:
             return self._with_sharing(parents[0], rng)
         names = Names(tuple(name for s in structures for name in s.constants))
         maker = Maker(self.problem, rng, names)
-        changed = MOVES[move](maker, [s.expr for s in structures])
-        if changed is None:
+        try:
+            changed = MOVES[move](maker, [s.expr for s in structures])
+            structure = None if changed is None else self._finished(changed, structures)
+        except FormulaError:  # a literal that cannot be worked out, such as 0**(-1)
             return None
-        structure = self._finished(changed, structures)
         if structure is None:
             return None
         return Candidate(structure, recipe, f"{self.name}:{move}", tuple(p.index for p in parents))
@@ -124,8 +127,6 @@ class Grammar:
 
 def finished(problem: Problem, expr: Expr, shared: frozenset[str] = frozenset()) -> Structure | None:
     """A proposed tree as a structure: constants merged and well named; None if it is no law of this task."""
-    from discover.expressions import complexity
-
     reduced = reduce_constants(expr)
     if not has_feature(reduced) or complexity(reduced) > MAX_COMPLEXITY:
         return None
@@ -243,6 +244,8 @@ def add_product_term(m: Maker, parents: list[Expr]) -> Expr | None:
 def drop(m: Maker, parents: list[Expr]) -> Expr | None:
     """Leave out a term or factor."""
     paths = [path for path, _ in places(parents[0]) if path]
+    if not paths:
+        return None
     path = paths[int(m.rng.integers(len(paths)))]
     return without(parents[0], path)
 
@@ -362,6 +365,8 @@ def free_number(m: Maker, parents: list[Expr]) -> Expr | None:
 def swap_column(m: Maker, parents: list[Expr]) -> Expr | None:
     """Another column of the same kind in one place."""
     spots = [(p, n) for p, n in places(parents[0]) if isinstance(n, Feature)]
+    if not spots:
+        return None
     path, node = spots[int(m.rng.integers(len(spots)))]
     assert isinstance(node, Feature)
     same = [c for c in m.problem.of_kind(m.problem.kinds[node.name]) if c != node.name]

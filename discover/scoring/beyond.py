@@ -78,13 +78,17 @@ def _continued(problem: Problem, axis: str, start: Floats) -> Floats:
     """Values from the rows' own up to the multiple of the largest (or the target scale), shape (steps + 1, m)."""
     values = problem.table.features[axis]
     fraction = np.linspace(0.0, 1.0, STEPS + 1)[:, None]
+    if problem.kinds[axis] == "scale":
+        end = max(values.max() * MULTIPLE, problem.target_scale.get(axis, 0.0))
+        ratio: Floats = end / start[None, :]
+        moved: Floats = start[None, :] * ratio**fraction
+        return moved
     if problem.kinds[axis] == "logged":
         end = max(values.max() + 0.4 * np.log10(MULTIPLE), problem.target_scale.get(axis, -np.inf))
-        return start[None, :] + fraction * (end - start[None, :])
-    end = max(values.max() * MULTIPLE, problem.target_scale.get(axis, 0.0))
-    if problem.kinds[axis] == "scale":
-        return start[None, :] * (end / start[None, :]) ** fraction
-    return start[None, :] + fraction * (values.max() + 0.5 * np.ptp(values) - start[None, :])
+    else:
+        end = values.max() + 0.5 * np.ptp(values)
+    shifted: Floats = start[None, :] + fraction * (end - start[None, :])
+    return shifted
 
 
 def predict_beyond(fit: FitResult, beyond: Beyond) -> Floats:

@@ -123,4 +123,5 @@ def _edge_family(problem: Problem) -> Family:
 
 def _standard(values: Floats) -> Floats:
     spread = values.std()
-    return (values - values.mean()) / (spread if spread > 0 else 1.0)
+    out: Floats = (values - values.mean()) / (spread if spread > 0 else 1.0)
+    return out

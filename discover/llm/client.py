@@ -94,6 +94,8 @@ def find_endpoint(
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(f"a model's address starts with http:// or https://, not {shown_url(url)[:60]!r}")
+    if parts.username or parts.password:
+        raise InputError("a model's address holds no user or password: put the key into a variable")
     key = environ.get(key_variable or KEY_VARIABLE, "").strip()
     if key_variable and not key:
         raise InputError(f"the environment variable {key_variable}, named as the key's place, is not set")
@@ -131,7 +133,7 @@ class OpenAIProvider:
         self.dialect = Dialect(token_limit="max_completion_tokens" if endpoint.hosted else "max_tokens")
         parts = urlsplit(endpoint.url)
         own = [] if endpoint.key == PLACEHOLDER_KEY else [endpoint.key]
-        self.mask = Masker([*own, *filter(None, (parts.password, parts.query))])
+        self.mask = Masker([*own, *filter(None, (parts.query,))])
         self._rng = rng or random.Random()
         self._not_before = 0.0
 
@@ -150,6 +152,8 @@ class OpenAIProvider:
         except TimeoutError:
             detail = call.last or f"{self.endpoint.deadline_s:g} s"
             completion = Completion(problem=Problem(Reason.DEADLINE, detail), usage=largest_usage(request))
+        except Exception as error:  # such as a proxy in the environment that is no address
+            completion = Completion(problem=Problem(Reason.INTERNAL, f"{type(error).__name__}: {error}"))
         if completion.problem and completion.problem.retry_after_s:
             self._not_before = time.monotonic() + completion.problem.retry_after_s
         seconds = time.monotonic() - started
@@ -169,7 +173,7 @@ class OpenAIProvider:
     def connect(self) -> AbstractAsyncContextManager[openai.AsyncOpenAI]:
         """A client for one call; a proxy cannot reach this machine, so it is not asked to."""
         end = self.endpoint
-        return open_client(end.url, end.key, direct=end.loopback, read_s=end.deadline_s)
+        return open_client(end.url, end.key, direct=end.loopback, hosted=end.hosted, read_s=end.deadline_s)
 
     def _masked(self, completion: Completion) -> Completion:
         problem = completion.problem

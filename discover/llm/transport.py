@@ -19,13 +19,16 @@ _CONNECT_S = 10.0
 
 
 @asynccontextmanager
-async def open_client(url: str, key: str, *, direct: bool, read_s: float) -> AsyncIterator[openai.AsyncOpenAI]:
+async def open_client(
+    url: str, key: str, *, direct: bool, hosted: bool, read_s: float
+) -> AsyncIterator[openai.AsyncOpenAI]:
     """A client for one call, closed with it, so that nothing outlives a cancelled call.
 
     Args:
         url: base address.
         key: sent as the bearer token.
         direct: ignore the proxies of the environment.
+        hosted: the address is OpenAI's; other servers are not told the account's organization and project.
         read_s: longest silence of the server in seconds.
     """
     import openai
@@ -37,6 +40,8 @@ async def open_client(url: str, key: str, *, direct: bool, read_s: float) -> Asy
         timeout=openai.Timeout(read_s, connect=_CONNECT_S),
     )
     async with openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=transport) as client:
+        if not hosted:
+            client.organization = client.project = None
         yield client
 
 

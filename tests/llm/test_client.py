@@ -77,6 +77,25 @@ def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) 
         assert asyncio.run(provider_for(server.url).complete(REQUEST)).problem is None
 
 
+def test_other_servers_are_not_told_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-a-test")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-of-a-test")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with serve(ScriptedServer([])) as server:
+        asyncio.run(provider_for(server.url).complete(REQUEST))
+    sent = str(server.seen)
+    assert "of-a-test" not in sent
+    assert KEY not in sent
+
+
+def test_a_broken_environment_is_a_failed_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"nonsense://{KEY}")
+    provider = provider_for("https://models.invalid/v1", KEY, deadline_s=5)
+    completion = asyncio.run(provider.complete(REQUEST))
+    assert completion.problem is not None
+    assert KEY not in repr(completion)
+
+
 def test_a_long_pause_is_handed_on() -> None:
     with serve(ScriptedServer([Step({}, 429, {"retry-after": "600"})])) as server:
         problem = asyncio.run(provider_for(server.url).complete(REQUEST)).problem
@@ -124,10 +143,11 @@ def test_an_empty_base_url_counts_as_unset() -> None:
     assert find_endpoint("m", environ=ENVIRON | {"OPENAI_BASE_URL": ""}).hosted
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:80", "http://", "file:///etc/passwd"])
+@pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:80", "http://", "file:///etc/passwd", "http://me:pw@h/"])
 def test_an_address_that_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(InputError, match="http"):
+    with pytest.raises(InputError, match="model's address") as caught:
         find_endpoint("m", url, environ={})
+    assert "pw" not in str(caught.value).replace("passwd", "")
 
 
 def test_missing_and_odd_keys_are_refused_without_showing_them() -> None:
@@ -163,3 +183,10 @@ def test_masking() -> None:
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after_s(headers, now=60.0) == seconds
+
+
+def test_a_name_or_a_deadline_that_cannot_be_is_refused() -> None:
+    with pytest.raises(InputError, match="empty"):
+        find_endpoint(" ", environ=ENVIRON)
+    with pytest.raises(InputError, match="--llm-timeout"):
+        find_endpoint("m", environ=ENVIRON, deadline_s=0)

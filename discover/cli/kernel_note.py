@@ -32,3 +32,21 @@ def announce_compilation() -> None:
     """One line to stderr if the first fit will have to wait for the compiler."""
     if not is_compiled():
         note("compiling the fitting kernel, once; this takes about half a minute")
+
+
+def compile_kernel() -> None:
+    """Compiles the kernel if that was never done, before worker processes would each do it at the same time."""
+    if is_compiled():
+        return
+    announce_compilation()
+    import numpy as np
+
+    from discover.data.table import Table
+    from discover.expressions import parse
+    from discover.fitting import QUICK, Recipe, Structure, fit
+
+    x = np.array([1.0, 2.0, 4.0, 8.0, 16.0] * 2)
+    table = Table({"x": x}, (1.0 + 1.0 / x)[:, None], ("y",), np.repeat([0, 1], 5), ("a", "b"))
+    for shared in (frozenset[str](), frozenset(("a",))):
+        for recipe in (Recipe(), Recipe("huber", "log")):
+            fit(Structure(parse("E + A*x**(-a)", ("x",)), shared), table, recipe, effort=QUICK)

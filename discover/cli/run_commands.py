@@ -1,3 +1,279 @@
+"""`discover run`, `resume`, `evaluate` and `show`: runs and what they found."""
+
 from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
-def register(app: typer.Typer) -> None: ...
+
+from discover.cli.options import duration_s, names, numbers
+from discover.errors import DiscoverError, InputError
+
+if TYPE_CHECKING:
+    from discover.runs.config import TaskSource
+    from discover.runs.session import Session
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+DEFAULT_BUDGET = "60s"
+MOST_WORKERS = 8
+_YOURS, _SEARCH, _OUTPUT = "Your own table", "Search", "Output"
+
+Subject = Annotated[
+    str, typer.Argument(metavar="TASK|TABLE", help="A shipped task, a task file (.toml), or a table of your own.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed, same evaluations: same law.", rich_help_panel=_SEARCH)]
+BudgetText = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="TIME",
+        help="Time to search: 60s, 5m, 1h. By default 60s if --evaluations is not given.",
+        rich_help_panel=_SEARCH,
+    ),
+]
+Evaluations = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Laws to score; makes the result independent of the machine's speed.",
+        rich_help_panel=_SEARCH,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="W", help="Processes; by default one per processor, at most 8.", rich_help_panel=_SEARCH
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Run folder; by default runs/TASK-seedS-N, a new one.", rich_help_panel=_OUTPUT
+    ),
+]
+Blind = Annotated[
+    bool,
+    typer.Option(
+        "--no-sealed", help="Leave the sealed rows closed at the end of the run.", rich_help_panel=_OUTPUT
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)
+]
+Target = Annotated[str | None, typer.Option(metavar="A[,B]", help="Column to predict.", rich_help_panel=_YOURS)]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B", help="Columns to predict from; guessed if not given.", rich_help_panel=_YOURS
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column whose values get their own constants; '' for none; guessed if not given.",
+        rich_help_panel=_YOURS,
+    ),
+]
+Extrapolate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Columns along which the law must reach further; guessed if not given.",
+        rich_help_panel=_YOURS,
+    ),
+]
+TargetScale = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A=VALUE,..", help="Where the law will be used: params=1e12,tokens=2e13.", rich_help_panel=_YOURS
+    ),
+]
+Constants = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Most constants per group.", rich_help_panel=_YOURS)
+]
+Holdout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE", help="Share of the rows, the largest scales, to seal.", rich_help_panel=_YOURS
+    ),
+]
+TestRows = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.", rich_help_panel=_YOURS)
+]
+Weights = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.", rich_help_panel=_YOURS)
+]
+Errors = Annotated[
+    str | None,
+    typer.Option(metavar="A[,B]", help="Standard errors of the targets.", rich_help_panel=_YOURS),
+]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command("run", rich_help_panel="Find a law")(run)
+    app.command("resume", rich_help_panel="Find a law")(resume)
+    app.command("evaluate", rich_help_panel="Use a run")(evaluate)
+    app.command("show", rich_help_panel="Use a run")(show)
+
+
+def run(
+    subject: Subject,
+    seed: Seed = 0,
+    budget: BudgetText = None,
+    evaluations: Evaluations = None,
+    workers: Workers = None,
+    target: Target = None,
+    features: Features = None,
+    group: Group = None,
+    extrapolate: Extrapolate = None,
+    target_scale: TargetScale = None,
+    constants: Constants = None,
+    holdout: Holdout = None,
+    test_rows: TestRows = None,
+    weights: Weights = None,
+    errors: Errors = None,
+    out: Out = None,
+    no_sealed: Blind = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Discover the law of a task, or of your own table.
+
+    Examples: discover run data_constrained --budget 60s, or
+    discover run runs.csv --target loss --holdout 0.2
+    """
+    options = {
+        "target": names(target),
+        "features": names(features),
+        "group": group,
+        "extrapolate": names(extrapolate),
+        "target_scale": numbers(target_scale, "--target-scale") or None,
+        "constants": constants,
+        "holdout": holdout,
+        "test_rows": test_rows,
+        "weights": weights,
+        "errors": names(errors),
+    }
+    if budget is None and evaluations is None:
+        budget = DEFAULT_BUDGET
+    seconds = None if budget is None else duration_s(budget)
+    from discover.runs.session import Budget, begin
+
+    source = _source(subject, options)
+    session = begin(source, seed, Budget(seconds, evaluations, workers or _workers()), out, not no_sealed)
+    _pursue(session, quiet, json)
+
+
+def resume(folder: Folder, workers: Workers = None, quiet: Quiet = False, json: Json = False) -> None:
+    """Continue an interrupted run: it ends in the same law as if nothing had happened."""
+    from discover.cli.output import note
+    from discover.runs.session import reopen
+
+    session = reopen(folder, workers)
+    if session.finished:
+        note(f"{folder} has spent what it was given; this is what it found")
+        _print_result(session.folder.result() or {}, json)
+        return
+    _pursue(session, quiet, json)
+
+
+def evaluate(folder: Folder, json: Json = False) -> None:
+    """Judge the law of a run on the sealed rows; every opening is counted."""
+    from discover.cli.kernel_note import announce_compilation
+    from discover.runs.outcome import evaluate_again
+    from discover.runs.session import reopen
+
+    session = reopen(folder)
+    announce_compilation()
+    _print_result(evaluate_again(session), json)
+
+
+def show(folder: Folder, json: Json = False) -> None:
+    """Show what a run found, without opening the sealed rows."""
+    from discover.runs.folder import open_folder
+
+    opened = open_folder(folder)
+    result = opened.result()
+    if result is None:
+        progress = opened.progress()
+        raise InputError(
+            f"{folder} has no result yet ({len(opened.records())} laws scored, {progress.seconds:.0f} s); "
+            f"continue it with: discover resume {folder}"
+        )
+    result["run_dir"] = str(folder)
+    _print_result(result, json)
+
+
+def _workers() -> int:
+    free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(free, MOST_WORKERS))
+
+
+def _source(subject: str, options: dict[str, Any]) -> TaskSource:
+    from discover.runs.config import TaskSource
+
+    given = [key for key, value in options.items() if value is not None]
+    if not subject.lower().endswith(TABLE_SUFFIXES):
+        if given:
+            raise InputError(
+                f"--{given[0].replace('_', '-')} is for tables; {subject} is a task, whose own file says it"
+            )
+        return TaskSource.of_task(subject)
+    if not options["target"]:
+        raise InputError(f"{subject}: say with --target which column to predict{_headings(subject)}")
+    return TaskSource.of_table(Path(subject), options)
+
+
+def _headings(table: str) -> str:
+    from discover.data.reading import read_table
+
+    return f" (its columns: {', '.join(read_table(Path(table)).columns)})"
+
+
+def _pursue(session: Session, quiet: bool, json: bool) -> None:
+    from discover.cli.kernel_note import compile_kernel
+    from discover.cli.progress import Watcher
+    from discover.runs.outcome import conclude
+    from discover.runs.session import pursue
+
+    _terminate_like_interrupt()
+    if not quiet:
+        for text in session.task.notes:
+            typer.echo(f"note: {text}", err=True)
+    compile_kernel()
+    watcher = Watcher(session, quiet)
+    with watcher:
+        found = pursue(session, watcher.take)
+    result = conclude(session, found, watcher.human_laws)
+    _print_result(result, json)
+
+
+def _terminate_like_interrupt() -> None:
+    """A cluster that ends a job sends SIGTERM first: the run then ends with the result so far, too."""
+    import signal
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _print_result(result: dict[str, Any], json: bool) -> None:
+    from discover.cli.output import print_json, stdout
+    from discover.cli.report import describe_result
+
+    if json:
+        print_json(result)
+        return
+    if not result:
+        raise DiscoverError("the run has no result.json; run it again")
+    console = stdout()
+    for line in describe_result(result):
+        console.print(line, markup=False, soft_wrap=isinstance(line, str))

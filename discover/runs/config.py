@@ -75,6 +75,7 @@ class RunConfig(Strict):
         budget_s: seconds of search; None where only evaluations count.
         evaluations: candidates to score; None where only time counts.
         workers: worker processes; does not change the result of an evaluation budget.
+        proposers: names of who suggests candidates.
         open_sealed: whether the finished law is judged on the sealed rows.
         started: when the run began, ISO 8601.
         source: where the task came from.
@@ -88,6 +89,7 @@ class RunConfig(Strict):
     budget_s: Annotated[float, Field(gt=0)] | None = None
     evaluations: Annotated[int, Field(ge=1)] | None = None
     workers: Annotated[int, Field(ge=1)] = 1
+    proposers: tuple[str, ...] = ("library", "grammar")
     open_sealed: bool = True
     started: str = ""
     source: TaskSource

@@ -64,8 +64,8 @@ def _records(path: Path, content: bytes) -> Iterator[Record]:
             raise InputError(f"{path}, line {line} is damaged; expected a record of a run") from None
         if version > FORMAT:
             raise InputError(
-                f"{path}, line {line} was written by a newer discover (format {version}, this one reads up to "
-                f"{FORMAT}); update discover"
+                f"{path}, line {line} was written by a newer discover (format {version}, this one reads "
+                f"up to {FORMAT}); update discover"
             )
         yield record
 
@@ -110,11 +110,14 @@ class Journal:
             _write(self._file, line)
             if time.monotonic() - self._synced > SYNC_EVERY_S:
                 self.sync()
-        except OSError as problem:
+        except BaseException as problem:
+            # An interrupt may come between the bytes of a line, too.
             os.ftruncate(self._file, self._length)
+            if not isinstance(problem, OSError):
+                raise
             raise JournalError(
-                f"{self.path} cannot grow: {problem.strerror or problem}. What it holds is whole; make room, then "
-                f"continue with: discover resume {self.path.parent}"
+                f"{self.path} cannot grow: {problem.strerror or problem}. What it holds is whole: make room, "
+                f"then continue with: discover resume {self.path.parent}"
             ) from None
         self._length += len(line)
 

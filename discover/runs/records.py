@@ -18,6 +18,7 @@ from discover.fitting import Diagnostics, Domain, FitResult, Outcome, Recipe, St
 from discover.proposers.candidate import Candidate
 from discover.runs.journal import Record
 from discover.scoring import Score
+from discover.search import Step
 
 STEP, OPENED = "step", "opened"
 
@@ -27,12 +28,13 @@ def opened_record(command: str) -> Record:
     return {"kind": OPENED, "by": command}
 
 
-def step_record(index: int, candidate: Candidate, score: Score, status: str) -> Record:
+def step_record(step: Step) -> Record:
     """The record of a step: the candidate, its score, and the archive's answer."""
+    candidate = step.told.candidate
     structure, recipe = candidate.structure, candidate.recipe
     return {
         "kind": STEP,
-        "index": index,
+        "index": step.index,
         "origin": candidate.origin,
         "parents": list(candidate.parents),
         "key": candidate.key,
@@ -43,8 +45,8 @@ def step_record(index: int, candidate: Candidate, score: Score, status: str) -> 
         },
         "guess": {name: _out(float(value)) for name, value in sorted(structure.guess.items())},
         "recipe": [recipe.loss, recipe.space, recipe.scale, recipe.emphasis],
-        "score": _score_out(score),
-        "status": status,
+        "score": _score_out(step.told.score),
+        "status": step.status.name.lower(),
     }
 
 

@@ -1,0 +1,129 @@
+"""The end of a run for people: law, constants, errors beside the human laws', doubts, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from discover.cli.output import number, table, with_error
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SHOWN_SETS = 6
+
+Lines = list["str | Table"]
+Result = Mapping[str, Any]
+
+
+def describe_result(result: Result) -> Lines:
+    """The content of `result.json` as lines and tables."""
+    return [
+        *_law(result),
+        "",
+        *_scores(result),
+        "",
+        *_doubts(result),
+        *_account(result),
+        "",
+        *_next(result),
+    ]
+
+
+def _law(result: Result) -> Lines:
+    if result.get("no_law"):
+        head = f"{result['task']}: no law found; the group means forecast larger scales best"
+    else:
+        head = f"{result['task']}: the law that extrapolates best"
+    targets = result["targets"]
+    left = targets[0] if len(targets) == 1 else f"each of {', '.join(targets)}"
+    return [head, "", f"  {left} = {result['formula']}", "", constants_table(result), *_more(result)]
+
+
+def constants_table(result: Result) -> Table:
+    """Constants with standard errors: one row each, or one row per group and target if there are several."""
+    sets = result["constants"]
+    names = list(sets[0]["values"]) if sets else []
+    if len(sets) == 1:
+        only = sets[0]
+        cells = [(name, with_error(only["values"][name], only["errors"].get(name))) for name in names]
+        return table(("constant", "value"), cells)
+    rows = [
+        (_label(result, item), *(with_error(item["values"][n], item["errors"].get(n)) for n in names))
+        for item in sets[:SHOWN_SETS]
+    ]
+    return table((result.get("group_column") or "target", *names), rows)
+
+
+def _label(result: Result, item: Mapping[str, Any]) -> str:
+    parts = [item["group"]] if result.get("group_column") else []
+    parts += [item["target"]] if len(result["targets"]) > 1 else []
+    return ", ".join(parts)
+
+
+def _more(result: Result) -> list[str]:
+    rest = len(result["constants"]) - SHOWN_SETS
+    return [f"and {rest} more sets of constants in law.json"] if rest > 0 else []
+
+
+def _scores(result: Result) -> Lines:
+    sealed = result.get("sealed")
+    rows: list[tuple[str, Any, Any]] = [("discovered", sealed, result.get("inner_error"))]
+    rows += [
+        (f"{item['law']}, {item['variant']}", item, item.get("inner_error")) for item in result.get("human", ())
+    ]
+    if sealed is None:
+        lines: Lines = [table(("law", "inner error"), [(name, number(error)) for name, _, error in rows], (1,))]
+    else:
+        cells = [
+            (name, _r2(found["r2"]), number(found["rmse"]), number(found["mare"]), number(error))
+            for name, found, error in rows
+        ]
+        headings = ("law", "sealed R2", "RMSE", "relative error", "inner error")
+        lines = [table(headings, cells, (1, 2, 3, 4))]
+    lines += ["", _sealed_line(result)]
+    lines.append(
+        "inner error: squared error on the largest scales held out of the train rows, in variances of the target"
+    )
+    return lines
+
+
+def _r2(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _sealed_line(result: Result) -> str:
+    times = result.get("opened", 0)
+    if result.get("sealed_error"):
+        return f"The sealed rows could not be read: {result['sealed_error']}"
+    if result.get("sealed") is None:
+        return "The sealed rows, if there are any, were left closed" if not times else f"Sealed rows opened: {times}"
+    counted = "once" if times == 1 else f"{times} times"
+    return f"Sealed rows: {result['sealed']['n']}, never seen by the search, opened {counted} by this run"
+
+
+def _doubts(result: Result) -> list[str]:
+    close = [item for item in result.get("runners_up", ()) if item["close"]]
+    if not close:
+        return []
+    lines = ["The data hardly tell these laws from the one above (inner errors within 10 %):"]
+    lines += [
+        f"  {item['formula']}   ({item['n_constants']} constants, {number(item['inner_error'])})" for item in close
+    ]
+    return [*lines, ""]
+
+
+def _account(result: Result) -> list[str]:
+    rate = result["evaluations"] / result["seconds"] if result["seconds"] else 0.0
+    return [
+        f"{result['evaluations']} laws scored in {result['seconds']:.0f} s ({rate:.0f}/s), seed {result['seed']}; "
+        f"{result['stopped']}"
+    ]
+
+
+def _next(result: Result) -> list[str]:
+    folder = result["run_dir"]
+    lines = [f"Run folder: {folder}"]
+    if result["stopped"] == "interrupted":
+        lines.append(f"  discover resume {folder}                 go on from here")
+    return [*lines, f"  discover export {folder} --to python     the law as code"]

@@ -1,0 +1,212 @@
+"""The end of a run: the law document, the judgement on the sealed rows, and what is printed of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from discover.data.table import Table
+from discover.documents import LawDocument, from_fit, read, write
+from discover.errors import InputError
+from discover.expressions import evaluate
+from discover.proposers.base import Told
+from discover.runs.human import HumanLaw, human_laws
+from discover.runs.session import Session, note_opening, openings
+from discover.scoring import Metrics, Score, Scorer, make_folds, metrics
+from discover.search import SearchResult
+
+NO_LAW = "library:group_means"
+RUNNERS_UP = 4
+COMPARED = 2
+CLOSE = 1.1
+"""Laws whose inner error is within this factor of the best count as close."""
+
+
+def inner_error(score: Score, weights: Sequence[float]) -> float:
+    """Held-out error of a candidate: weighted geometric mean over the inner folds, in target variances."""
+    if score.refused is not None or len(score.folds) != len(weights):
+        return math.inf
+    logs = [math.log(max(error, 1e-300)) for error in score.folds]
+    return math.exp(sum(w * value for w, value in zip(weights, logs, strict=True)))
+
+
+def fold_weights(session: Session) -> tuple[float, ...]:
+    """Weights of the inner folds."""
+    return tuple(fold.weight for fold in make_folds(session.problem))
+
+
+def conclude(session: Session, found: SearchResult, library: Sequence[str] = ()) -> dict[str, Any]:
+    """Writes the law and the result of a search.
+
+    Args:
+        session: the run.
+        found: what the search found.
+        library: human laws to compare with where the task names none.
+
+    Returns:
+        The content of `result.json`.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    weights = fold_weights(session)
+    document = law_document(session, found, weights)
+    write(document, session.folder.law_path)
+    result = {
+        **law_keys(document),
+        "origin": found.best.candidate.origin,
+        "no_law": found.best.candidate.origin == NO_LAW,
+        "runners_up": _runners_up(found, weights),
+        "evaluations": found.evaluations,
+        "seconds": round(found.seconds, 3),
+        "stopped": found.stopped,
+        "run_dir": str(session.folder.path),
+        "notes": list(session.task.notes),
+    }
+    compared = session.task.baselines or tuple(library)[:COMPARED]
+    result |= judge(session, document, compared, "run" if session.config.open_sealed else None)
+    session.folder.write_result(finite(result))
+    return result
+
+
+def law_document(session: Session, found: SearchResult, weights: Sequence[float]) -> LawDocument:
+    """The best law of a search, with the standard errors of its constants."""
+    return from_fit(
+        found.fit,
+        session.train,
+        task=session.task.name,
+        columns=[session.task.column(name) for name in session.train.features],
+        group_column=session.task.group,
+        inner_error=inner_error(found.best.score, weights),
+        seed=session.config.seed,
+        versions=session.config.versions,
+    )
+
+
+def law_keys(document: LawDocument) -> dict[str, Any]:
+    """The keys that every command uses for a law."""
+    return {
+        "task": document.task,
+        "seed": document.seed,
+        "formula": document.formula,
+        "targets": list(document.targets),
+        "group_column": document.group_column,
+        "groups": list(document.groups),
+        "constants": [
+            {"group": s.group, "target": s.target, "values": dict(s.values), "errors": dict(s.errors)}
+            for s in document.constants
+        ],
+        "n_constants": document.n_constants,
+        "shared": list(document.shared),
+        "recipe": dict(document.recipe),
+        "inner_error": document.inner_error,
+    }
+
+
+def judge(session: Session, document: LawDocument, compared: Sequence[str], opener: str | None) -> dict[str, Any]:
+    """The law and the human laws on the sealed rows, opened once for all of them.
+
+    Args:
+        session: the run.
+        document: the law.
+        compared: identifiers of human laws.
+        opener: command to note in the journal; None leaves the sealed rows closed.
+    """
+    human = human_laws(compared, session.train, session.config.seed)
+    keys: dict[str, Any] = {"sealed": None, "human": _human_keys(session, human, None)}
+    if opener is not None and session.task.facts().n_test:
+        note_opening(session.folder, opener)
+        try:
+            rows = session.task.sealed()
+        except InputError as problem:
+            # The law stands; only the judgement is missing, and the message says why.
+            keys["sealed_error"] = str(problem)
+        else:
+            keys["sealed"] = _metric_keys(metrics(predict(document, rows), rows.targets))
+            keys["human"] = _human_keys(session, human, rows)
+    return keys | {"opened": openings(session.folder)}
+
+
+def predict(document: LawDocument, rows: Table) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Values of a law on rows whose groups are the law's, shape (n, T)."""
+    out = np.empty((len(rows), len(document.targets)))
+    for t, target in enumerate(document.targets):
+        per_group = [document.constant_set(group, target).values for group in rows.group_names]
+        values: dict[str, Any] = dict(rows.features)
+        for name in document.constant_names:
+            values[name] = np.array([constants[name] for constants in per_group])[rows.group]
+        out[:, t] = evaluate(document.expr, values)
+    return out
+
+
+def evaluate_again(session: Session) -> dict[str, Any]:
+    """Opens the sealed rows once more and judges the law of a run on them.
+
+    Raises:
+        InputError: the run has no law yet, or the task has no sealed rows.
+    """
+    folder = session.folder
+    if not folder.law_path.is_file():
+        raise InputError(f"{folder.path} has no law yet; continue it with: discover resume {folder.path}")
+    result = folder.result() or {}
+    compared = session.task.baselines or tuple(dict.fromkeys(h["law"] for h in result.get("human", ())))
+    document = read(folder.law_path)
+    if not session.task.facts().n_test:
+        session.task.sealed()  # says why there are none
+    result = {**result, **law_keys(document), "run_dir": str(folder.path)}
+    result.pop("sealed_error", None)
+    result |= judge(session, document, compared, "evaluate")
+    if "sealed_error" in result:
+        raise InputError(result["sealed_error"])
+    folder.write_result(finite(result))
+    return result
+
+
+def _metric_keys(found: Metrics) -> dict[str, Any]:
+    return {"r2": found.r2, "rmse": found.rmse, "mare": found.mare, "n": found.n}
+
+
+def _human_keys(session: Session, laws: Sequence[HumanLaw], rows: Table | None) -> list[dict[str, Any]]:
+    scorer, weights, errors = Scorer(session.problem), fold_weights(session), {}
+    result = []
+    for item in laws:
+        if item.variant == "refitted":
+            score = scorer.score(item.fit.structure, item.fit.recipe)
+            errors[item.law] = inner_error(score, weights)
+        entry: dict[str, Any] = {"law": item.law, "variant": item.variant, "r2": None, "rmse": None, "mare": None}
+        entry["inner_error"] = errors.get(item.law) if item.variant == "refitted" else None
+        if rows is not None:
+            entry |= _metric_keys(metrics(item.fit.predict(rows.features, rows.group), rows.targets))
+        result.append(entry)
+    return result
+
+
+def _runners_up(found: SearchResult, weights: Sequence[float]) -> list[dict[str, Any]]:
+    """The best other laws: each with its best recipe, in the order of their merit."""
+    best: dict[str, Told] = {}
+    for told in found.finalists:
+        best.setdefault(told.candidate.law_key, told)
+    others = [told for told in best.values() if told.candidate.law_key != found.best.candidate.law_key]
+    return [
+        {
+            "formula": told.candidate.structure.text,
+            "n_constants": told.score.n_constants,
+            "inner_error": inner_error(told.score, weights),
+            "close": inner_error(told.score, weights) <= CLOSE * inner_error(found.best.score, weights),
+        }
+        for told in others[:RUNNERS_UP]
+    ]
+
+
+def finite(value: Any) -> Any:
+    """The value with NaN and infinities as None, as JSON needs it."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,238 @@
+"""A run from its beginning, or from where it was interrupted, to the end of the search.
+
+Resuming repeats the search from its seed with the journalled scores instead of new fits, which takes moments
+and brings every part to the state it was in; then the search goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from discover.data.table import Table
+from discover.data.tasks import Task
+from discover.documents import current_versions
+from discover.errors import DiscoverError, InputError
+from discover.runs.config import RunConfig, TaskSource, train_facts
+from discover.runs.folder import Progress, RunFolder, new_folder, open_folder
+from discover.runs.journal import Journal, Record
+from discover.runs.problem import problem_of
+from discover.runs.records import OPENED, STEP, known_scores, opened_record, step_record
+from discover.scoring import Problem
+from discover.search import SearchConfig, SearchResult, Step, search
+
+NOTE_EVERY_S = 1.0
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run that is open in this process.
+
+    Attributes:
+        folder: its files.
+        config: what was asked.
+        task: the task.
+        problem: what the search may know of it.
+    """
+
+    folder: RunFolder
+    config: RunConfig
+    task: Task
+    problem: Problem
+
+    @property
+    def train(self) -> Table:
+        """The rows that constants are fitted to."""
+        return self.problem.table
+
+    @property
+    def finished(self) -> bool:
+        """Whether the search has used what it was given and the law was written."""
+        stopped = self.folder.progress().stopped
+        return bool(stopped) and stopped != INTERRUPTED and self.folder.law_path.is_file()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run is asked to spend, see `RunConfig`."""
+
+    seconds: float | None
+    evaluations: int | None
+    workers: int
+
+
+def begin(
+    source: TaskSource, seed: int, budget: Budget, out: Path | None = None, open_sealed: bool = True
+) -> Session:
+    """A new run in a new folder. The task and its train rows are checked before anything is written.
+
+    Raises:
+        InputError: the task, its table or the folder is not as expected.
+    """
+    task = source.load()
+    train = task.train()
+    folder = new_folder(out, task.name, seed)
+    config = RunConfig(
+        task=task.name,
+        seed=seed,
+        budget_s=budget.seconds,
+        evaluations=budget.evaluations,
+        workers=budget.workers,
+        open_sealed=open_sealed,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        source=source,
+        train=train_facts(train),
+        versions=current_versions(),
+    )
+    folder.write_config(config)
+    return Session(folder, config, task, problem_of(task, train))
+
+
+def reopen(path: Path, workers: int | None = None) -> Session:
+    """The run in this folder.
+
+    Args:
+        path: the folder.
+        workers: other number of worker processes than at the beginning.
+
+    Raises:
+        InputError: no run, its table is gone, or its train rows are no longer the same.
+    """
+    folder = open_folder(path)
+    config = folder.config()
+    if workers is not None:
+        config = config.model_copy(update={"workers": workers})
+    task = config.source.load()
+    train = task.train()
+    found = train_facts(train)
+    if found != config.train:
+        raise InputError(
+            f"{task.table}: the train rows have changed since {path} began ({config.train.rows} rows then, "
+            f"{found.rows} now); start a new run"
+        )
+    return Session(folder, config, task, problem_of(task, train))
+
+
+class Stopwatch:
+    """Seconds of search over all sessions of a run; stands still while the journal is replayed.
+
+    Args:
+        before: seconds of earlier sessions.
+        replayed: whether there is nothing to replay.
+    """
+
+    def __init__(self, before: float, replayed: bool) -> None:
+        self.before = before
+        self.since: float | None = None
+        if replayed:
+            self.go()
+
+    def go(self) -> None:
+        """The replay is over."""
+        if self.since is None:
+            self.since = time.monotonic()
+
+    def __call__(self) -> float:
+        return 0.0 if self.since is None else self.before + time.monotonic() - self.since
+
+
+def pursue(session: Session, on_step: Callable[[Step, float], None] | None = None) -> SearchResult:
+    """Searches until the budget is spent or the user interrupts, noting every step in the journal.
+
+    Args:
+        session: the run.
+        on_step: told of every step, replayed ones included, and of the seconds spent.
+
+    Raises:
+        JournalError: the disk is full; what the journal holds stays whole.
+        InputError: the journal is damaged, or the run is open in another process.
+        DiscoverError: the journal was written by a version that searches in another way.
+    """
+    records = session.folder.records()
+    steps = [record for record in records if record["kind"] == STEP]
+    train = session.train
+    known = known_scores(steps, tuple(train.features), train.group_names, train.target_names)
+    watch = Stopwatch(session.folder.progress().seconds, replayed=not steps)
+    with Journal(session.folder.journal_path) as journal:
+        scribe = _Scribe(session.folder, journal, steps, watch, on_step)
+        result = search(
+            session.problem, search_config(session.config), known=known, on_step=scribe.take, clock=watch
+        )
+        journal.sync()
+    watch.go()
+    session.folder.write_progress(Progress(watch(), result.evaluations, result.stopped))
+    return replace(result, seconds=watch())
+
+
+def search_config(config: RunConfig) -> SearchConfig:
+    """The part of a run's configuration that the search needs."""
+    return SearchConfig(
+        seed=config.seed,
+        evaluations=config.evaluations,
+        seconds=config.budget_s,
+        proposers=config.proposers,
+        workers=config.workers,
+    )
+
+
+class _Scribe:
+    """Writes new steps into the journal and checks replayed ones against it."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        journal: Journal,
+        steps: list[Record],
+        watch: Stopwatch,
+        on_step: Callable[[Step, float], None] | None,
+    ) -> None:
+        self.folder, self.journal, self.steps, self.watch, self.on_step = folder, journal, steps, watch, on_step
+        self.noted = time.monotonic()
+
+    def take(self, step: Step) -> None:
+        if step.index < len(self.steps):
+            self.check(step)
+        else:
+            self.journal.append(step_record(step))
+        if step.index + 1 >= len(self.steps):
+            self.watch.go()
+        if time.monotonic() - self.noted > NOTE_EVERY_S:
+            self.folder.write_progress(Progress(self.watch(), step.index + 1))
+            self.noted = time.monotonic()
+        if self.on_step is not None:
+            self.on_step(step, self.watch())
+
+    def check(self, step: Step) -> None:
+        """A replayed step must be the journalled one, else the continuation would be another search."""
+        record = self.steps[step.index]
+        if (record["index"], record["key"]) != (step.index, step.told.candidate.key):
+            raise DiscoverError(
+                f"{self.folder.journal_path}: step {step.index} cannot be repeated, so the run cannot go on "
+                f"(it was begun by discover {self.folder.config().versions.get('discover', '?')}); "
+                "start a new run"
+            )
+
+
+def note_opening(folder: RunFolder, command: str) -> int:
+    """Notes in the journal that the sealed rows are being opened.
+
+    Returns:
+        How often they have been opened, this time included.
+
+    Raises:
+        JournalError: the disk is full.
+        InputError: the run is open in another process.
+    """
+    with Journal(folder.journal_path) as journal:
+        journal.append(opened_record(command))
+        journal.sync()
+    return openings(folder)
+
+
+def openings(folder: RunFolder) -> int:
+    """How often the sealed rows have been opened by this run."""
+    return sum(record["kind"] == OPENED for record in folder.records())

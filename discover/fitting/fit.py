@@ -165,15 +165,35 @@ class _Job:
         bounded = [n for n in self.structure.constants if np.isfinite(self.structure.domain(n).upper)]
         program = compile_program(self.structure.expr, self.shared, bounded if self.shared else ())
         solver = _Solver(self, program, self.arrays.y, self.arrays.factors)
+        logged = self.logarithmic_start(program, starts)
+        if logged is not None:
+            return self.staged(solver, recipe, [logged, *starts], draws=False)
         return self.staged(solver, recipe, starts)
 
-    def staged(self, solver: _Solver, recipe: Recipe, starts: list[Mapping[str, Floats | float]]) -> _Outcome | None:
+    def logarithmic_start(
+        self, program: Program, starts: list[Mapping[str, Floats | float]]
+    ) -> dict[str, Floats | float] | None:
+        """Constants of a squared fit of the logarithm, where that has more linear constants than the value."""
+        if len(program.linear) == len(program.constants) or np.any(self.arrays.y <= 0):
+            return None
+        logged = compile_program(log_formula(self.structure.expr), self.shared)
+        if len(logged.linear) <= len(program.linear):
+            return None
+        base = self.arrays.factors if len(self.arrays.factors) else np.ones_like(self.arrays.y)
+        found = _Solver(self, logged, np.log(self.arrays.y), base * self.arrays.y).search(starts, draws=True)
+        return None if found is None else self.as_start(found[0])
+
+    def staged(
+        self, solver: _Solver, recipe: Recipe, starts: list[Mapping[str, Floats | float]], *, draws: bool = True
+    ) -> _Outcome | None:
         """Squared loss from many starts; then the robust loss from there, and once more from its weights."""
-        found = solver.search(starts, draws=True)
+        found = solver.search(starts, draws=draws)
+        if found is None and not draws:
+            found = solver.search(starts, draws=True)
         if found is None or recipe.loss == "squared":
             return found
         best = solver.robust(found[0], recipe)
-        again = solver.search([self.as_start(best[0]), *starts], draws=True, keep_factors=True)
+        again = solver.search([self.as_start(best[0]), *starts], draws=draws, keep_factors=True)
         if again is not None:
             other = solver.robust(again[0], recipe)
             best = min(best, other, key=lambda o: o[1])
@@ -193,20 +213,20 @@ class _Job:
         first = relative.search(starts, draws=True)
         if first is None:
             return None
-        candidates = [self.as_start(first[0]), *starts]
+        nearby = relative.robust(first[0], recipe, link=True)
+        candidates = [self.as_start(c) for c in (nearby[0], first[0])] + starts
         found = solver.search(candidates, draws=False)
         if found is None:
             found = solver.search(starts, draws=True)
         if found is None or recipe.loss == "squared":
             return found
-        best = solver.robust(found[0], recipe)
-        relative.factors = solver.factors / self.arrays.y
+        best = min((relative.robust(found[0], recipe, link=True), nearby), key=lambda o: o[1])
+        relative.robust(best[0], recipe, link=True)
         again = relative.search([self.as_start(best[0])], draws=True, keep_factors=True)
         if again is not None:
-            other = solver.search([self.as_start(again[0])], draws=False, keep_factors=True)
-            if other is not None:
-                best = min(best, solver.robust(other[0], recipe), key=lambda o: o[1])
-        return best
+            best = min(best, relative.robust(again[0], recipe, link=True), key=lambda o: o[1])
+        polished = solver.robust(best[0], recipe)
+        return polished if polished[1] <= best[1] * (1.0 + 1e-12) else best
 
     def as_start(self, constants: Floats) -> dict[str, Floats | float]:
         return {name: constants[:, :, i] for i, name in enumerate(self.structure.constants)}
@@ -259,6 +279,8 @@ class _Solver:
         job = self.job
         if not self.searched:
             return np.zeros((1, 0))
+        if job.effort.draws == 0:
+            return np.empty((0, len(self.searched)))
         level = float(np.median(np.abs(self.y))) or 1.0
         seed = zlib.crc32(job.structure.text.encode()) ^ job.seed
         values = draw(job.structure, self.searched, job.arrays.features, level, job.effort.draws, seed)
@@ -361,18 +383,20 @@ class _Solver:
             found.outcomes, found.iterations, found.searches, found.agreed, tuple(sorted(at_bound))
         )  # fmt: skip
 
-    def robust(self, constants: Floats, recipe: Recipe) -> _Outcome:
-        """The robust loss from these constants, by reweighting."""
+    def robust(self, constants: Floats, recipe: Recipe, *, link: bool = False) -> _Outcome:
+        """The robust loss from these constants; leaves the row factors of its reweighted squares.
+
+        With `link` the program gives values while the loss is of their logarithm's residuals.
+        """
         job = self.job
-        base = self.base if len(self.base) else np.ones_like(self.y)
+        base = job.arrays.factors if len(job.arrays.factors) else np.ones_like(self.y)
         self.factors = base.copy()
         out, total, rows = self._empty(), 0.0, []
         start = job.as_start(constants)
         u = self._coordinates(start, self.searched, 0)
         assert u is not None
         components = self._targets() if self.q_shared else [np.array([b]) for b in range(len(job.arrays.blocks))]
-        longest = int((job.arrays.spans[:, 1] - job.arrays.spans[:, 0]).max())
-        values, theta = np.zeros(longest), np.zeros(self.p + self.q_own + self.q_shared)
+        scratch, theta = np.zeros((2, len(self.y))), np.zeros(self.p + self.q_own + self.q_shared)
         names = {name: i for i, name in enumerate(job.structure.constants)}
         ends: list[tuple[Floats, Floats, Floats]] = []
         for members in components:
@@ -382,9 +406,10 @@ class _Solver:
             c = np.array([[constants[g, t, names[n]] for n in self.program.linear] for g, t in blocks])
             c = c.reshape(len(members), self.p)
             state = kernel.lm_state(len(members), self.p, self.q_own, self.q_shared)
-            cost, code, used = kernel.reweighted_search(
+            cost, code, used = kernel.robust_search(
                 self.raw, self.data(), self.work, state, members, own, shared, self.logs, self.u_lo, self.u_hi,
-                c, self.c_lo, self.c_hi, _KINDS[recipe.loss], recipe.scale, base, values, theta,
+                c, self.c_lo, self.c_hi, _KINDS[recipe.loss], recipe.scale, int(link), base, scratch, theta,
+                (own.copy(), shared.copy(), c.copy()),
                 max(job.effort.tolerance, 1e-13), 40 if job.effort.tolerance > 1e-10 else 400,
             )  # fmt: skip
             total += cost

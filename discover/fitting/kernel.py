@@ -52,7 +52,7 @@ def _exp(out, x, n, bits, twos):  # type: ignore[no-untyped-def]
         p = p * r + 0.5
         p = p * r + 1.0
         p = p * r + 1.0
-        out[i] = np.inf if v > 709.0 else p
+        out[i] = np.inf if v > 709.0 else (p if v == v else v)
         bits[i] = (np.int64(k) + 1023) << 52
     for i in range(n):
         out[i] *= twos[i]
@@ -216,13 +216,15 @@ def _column(out, top, operand, S, V, n):  # type: ignore[no-untyped-def]
 
 @_jit
 def _reflect(M, k, m):  # type: ignore[no-untyped-def]
-    """Triangle of the m by k matrix whose columns are M[:k, :m], by reflections, in place."""
-    for j in range(min(k, m)):
+    """Triangle of the m by k matrix whose columns are M[:k, :m], by reflections, in place; False if not finite."""
+    for j in range(k):
         col = M[j]
         norm2 = 0.0
         for i in range(j, m):
             norm2 += col[i] * col[i]
-        if not norm2 > 0.0:
+        if not norm2 < np.inf:
+            return False
+        if j >= m or norm2 == 0.0:
             continue
         norm = math.sqrt(norm2)
         alpha = -norm if col[j] >= 0.0 else norm
@@ -239,6 +241,7 @@ def _reflect(M, k, m):  # type: ignore[no-untyped-def]
             for i in range(j + 1, m):
                 oc[i] -= s * col[i]
         col[j] = alpha
+    return True
 
 
 @_jit
@@ -251,10 +254,11 @@ def _triangle(M, k, m):  # type: ignore[no-untyped-def]
 
 @_jit
 def _assemble(program, data, work, block, c, with_slopes):  # type: ignore[no-untyped-def]
-    """Triangle of [phi | d f/d eta | y - phi_0] over the rows of a block, into work.M; False if not finite.
+    """Triangle of [phi | d f/d eta | y - phi_0] over the rows of a block, into work.M.
 
     Constants are taken from work.S. Without slopes the middle columns are left out; with them, the linear
-    constants c must have been written to work.S, and the free ones are named by work.free.
+    constants c must have been written to work.S, and the free ones are named by work.free. Returns the number
+    of columns, or -1 if a value is not finite.
     """
     code, bounds, outputs, p, q = program
     X, Y, W, spans = data
@@ -299,7 +303,8 @@ def _assemble(program, data, work, block, c, with_slopes):  # type: ignore[no-un
                 target = M[column]
                 for i in range(n):
                     target[top + i] *= W[y0 + i]
-        _reflect(M, k, top + n)
+        if not _reflect(M, k, top + n):
+            return -1
         _triangle(M, k, top + n)
         top = k
     return k
@@ -433,8 +438,7 @@ def _project(program, data, work, block, own, shared, logs, lo, hi, c, scratch):
     S, V, M, bits, twos, free = work
     p = program[3]
     _set_constants(S, p, own, shared, logs)
-    _assemble(program, data, work, block, c, False)
-    if not np.isfinite(M[p, p]):
+    if _assemble(program, data, work, block, c, False) < 0:
         return np.inf
     _bounded(M, p, lo, hi, c, free, scratch[0], scratch[1][0])
     cost = _constrained_cost(M, p, c)
@@ -450,6 +454,8 @@ def _slopes(program, data, work, block, own, shared, logs, c, R):  # type: ignor
     for j in range(p):
         S[j] = c[j]
     k = _assemble(program, data, work, block, c, True)
+    if k < 0:
+        return False
     skip = k - q - 1
     for column in range(q + 1):
         scale = S[p + column] if column < q and logs[column] else 1.0
@@ -584,7 +590,7 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
     p, q = program[3], program[4]
     nb, q_own = own.shape
     q_shared = shared.shape[0]
-    R, D_own, D_shared, f_own, f_shared, s_own, s_shared, t_own, t_shared, t_c, T, U, d, scratch, flags = state
+    R, D_own, D_shared, f_own, f_shared, s_own, s_shared, t_own, t_shared, t_c, T, U, d, scratch, flags, memory = state
     free = work[5]
     cost = 0.0
     for b in range(nb):
@@ -597,7 +603,7 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
         return cost, CONVERGED_COST, 0
     D_own[:] = 0.0
     D_shared[:] = 0.0
-    damping, growth = 1e-3, 2.0
+    damping, growth = memory[0], 2.0
     fresh = True
     outcome, iteration = ITERATIONS, 0
     while iteration < max_iterations:
@@ -682,6 +688,7 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
             if damping > 1e20:
                 outcome = NO_DESCENT
                 break
+    memory[1] = damping
     return cost, outcome, iteration
 
 
@@ -857,21 +864,29 @@ def multi_start_shared(program, data, work, state, own_starts, shared_starts, n_
 
 @_jit
 def _rho(kind, r, scale):  # type: ignore[no-untyped-def]
-    """Loss of a residual and its IRLS weight: 0 squared, 1 Huber, 2 soft-L1 (all r^2 for small r)."""
+    """Loss of a residual, and psi(r)/r and psi'(r): 0 squared, 1 Huber, 2 soft-L1 (all r^2 for small r)."""
     a = abs(r)
     if kind == 1:
         if a <= scale:
-            return r * r, 1.0
-        return 2.0 * scale * a - scale * scale, scale / a
+            return r * r, 1.0, 1.0
+        return 2.0 * scale * a - scale * scale, scale / a, 0.0
     if kind == 2:
         z = math.sqrt(1.0 + (r / scale) ** 2)
-        return 2.0 * scale * scale * (z - 1.0), 1.0 / z
-    return r * r, 1.0
+        return 2.0 * scale * scale * (r / scale) ** 2 / (z + 1.0), 1.0 / z, 1.0 / (z * z * z)
+    return r * r, 1.0, 1.0
 
 
 @_jit
-def _reweight(program, data, work, blocks, own, shared, logs, c, kind, scale, base, values, theta):  # type: ignore[no-untyped-def]
-    """Robust cost at these constants; sets the row factors W to those of the next reweighted fit."""
+def _residual(link, y, f):  # type: ignore[no-untyped-def]
+    """y - f, or log(y/f) with link 1, where y and f must be positive."""
+    if link == 0:
+        return y - f
+    return math.log(y / f) if f > 0.0 else np.nan
+
+
+@_jit
+def _robust_cost(program, data, work, blocks, own, shared, logs, c, kind, scale, link, base, F, theta):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Robust cost at these constants; the predictions go to F, (ny,)."""
     X, Y, W, spans = data
     p, q = program[3], program[4]
     S = work[0]
@@ -883,44 +898,90 @@ def _reweight(program, data, work, blocks, own, shared, logs, c, kind, scale, ba
             theta[j] = c[k, j]
         for j in range(q):
             theta[p + j] = S[p + j]
-        predict(program, data, work, b, theta, values)
         y_lo = spans[b, 2]
-        for i in range(spans[b, 1] - spans[b, 0]):
-            w = base[y_lo + i]
-            loss, weight = _rho(kind, Y[y_lo + i] - values[i], scale)
-            total += w * w * loss
-            W[y_lo + i] = w * math.sqrt(weight)
-    return total
+        n = spans[b, 1] - spans[b, 0]
+        predict(program, data, work, b, theta, F[y_lo : y_lo + n])
+        for i in range(y_lo, y_lo + n):
+            total += base[i] * base[i] * _rho(kind, _residual(link, Y[i], F[i]), scale)[0]
+    return total if total < np.inf else np.inf
 
 
 @_jit
-def reweighted_search(program, data, work, state, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi,
-                      kind, scale, base, values, theta, tolerance, rounds):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Robust fit by iteratively reweighted least squares from these constants, in place.
+def _pseudo_rows(data, blocks, kind, scale, link, base, F, mix, pseudo):  # type: ignore[no-untyped-def]
+    """Row factors W and targets of the quadratic model of the robust loss at the predictions F.
 
-    A majorise-minimise scheme (Holland and Welsch 1977): the robust cost falls in every round.
+    mix = 1 gives reweighted least squares (curvature psi/r, an upper bound of the loss), mix = 0 Newton's
+    method (curvature psi'). In between the factor is sqrt(m), m = psi' + mix*(psi/r - psi'), and the target
+    F + psi/m, so that the gradient is exact. Residuals of the logarithm (link 1) are those of the value over
+    F, to first order in the step: a Gauss-Newton model that stays linear in the linear constants.
+    """
+    X, Y, W, spans = data
+    for k in range(blocks.shape[0]):
+        b = blocks[k]
+        y_lo = spans[b, 2]
+        for i in range(y_lo, y_lo + spans[b, 1] - spans[b, 0]):
+            r = _residual(link, Y[i], F[i])
+            unit = F[i] if link else 1.0
+            loss, weight, curvature = _rho(kind, r, scale)
+            m = curvature + mix * (weight - curvature)
+            W[i] = base[i] * math.sqrt(m) / unit
+            pseudo[i] = F[i] + unit * r * (weight / m)
+
+
+@_jit
+def robust_search(program, data, work, state, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi,
+                  kind, scale, link, base, scratch, theta, kept, tolerance, rounds):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Robust fit from these constants, in place: reweighted least squares that turns into Newton's method.
+
+    Reweighted least squares always descends (Holland and Welsch 1977, Comm. Stat. A6, 813) but slowly when most
+    rows are in the linear part of the loss; there psi' is zero and Newton's method is exact (Madsen and Nielsen
+    1990, BIT 30, 682). The mixture of both curvatures moves towards Newton while the cost falls and back
+    otherwise. On return the row factors W are those of reweighted least squares.
 
     Args:
-        kind, scale: see `_rho`; base: row factors from weights and errors, (ny,).
-        values: scratch (longest block,); theta: scratch (p + q,).
+        kind, scale: see `_rho`; link: see `_residual`; base: row factors from weights and errors, (ny,).
+        scratch: (2, ny); theta: scratch (p + q,); kept: copies of (own, shared, c).
 
     Returns:
         (cost, outcome, rounds used).
     """
-    cost = _reweight(program, data, work, blocks, own, shared, logs, c, kind, scale, base, values, theta)
-    used = 0
-    calm = 0
-    for _ in range(rounds):
+    X, Y, W, spans = data
+    F, pseudo = scratch[0], scratch[1]
+    own_kept, shared_kept, c_kept = kept
+    model = (X, pseudo, W, spans)
+    state[15][0] = 1e-3
+    cost = _robust_cost(program, data, work, blocks, own, shared, logs, c, kind, scale, link, base, F, theta)
+    used, calm, mix = 0, 0, 1.0
+    outcome = ITERATIONS if cost < np.inf else NOT_FINITE
+    while used < rounds and cost < np.inf:
         used += 1
-        search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi, state, 1e-13, 4)
-        trial = _reweight(program, data, work, blocks, own, shared, logs, c, kind, scale, base, values, theta)
-        if not trial < np.inf:
-            return cost, NOT_FINITE, used
-        calm = calm + 1 if cost - trial <= tolerance * cost else 0
-        cost = min(cost, trial)
+        own_kept[:] = own
+        shared_kept[:] = shared
+        c_kept[:] = c
+        _pseudo_rows(data, blocks, kind, scale, link, base, F, mix, pseudo)
+        search(program, model, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi, state, 1e-13, 4)
+        state[15][0] = min(max(state[15][1], 1e-12), 1e-3)
+        trial = _robust_cost(program, data, work, blocks, own, shared, logs, c, kind, scale, link, base, F, theta)
+        if trial < cost:
+            calm = calm + 1 if cost - trial <= tolerance * cost else 0
+            cost = trial
+            mix = max(mix * 0.3, 1e-4)
+        else:
+            own[:] = own_kept
+            shared[:] = shared_kept
+            c[:] = c_kept
+            state[15][0] = 1e-3
+            _robust_cost(program, data, work, blocks, own, shared, logs, c, kind, scale, link, base, F, theta)
+            if mix >= 1.0 or kind == 0:
+                outcome = CONVERGED_COST if link == 0 else NO_DESCENT
+                break
+            mix = min(1.0, mix * 5.0)
         if calm >= 2:
-            return cost, CONVERGED_COST, used
-    return cost, ITERATIONS, used
+            outcome = CONVERGED_COST
+            break
+    state[15][0] = 1e-3
+    _pseudo_rows(data, blocks, kind, scale, link, base, F, 1.0, pseudo)
+    return cost, outcome, used
 
 
 def workspace(n_scalars: int, n_vectors: int, p: int, q: int) -> tuple[Any, ...]:
@@ -953,4 +1014,5 @@ def lm_state(nb: int, p: int, q_own: int, q_shared: int) -> tuple[Any, ...]:
         np.zeros(max(p, q) + 1),
         np.zeros((2, p + 2, p + 2)),
         np.zeros((2 * nb, max(p, 1)), dtype=np.int64),
+        np.array([1e-3, 1e-3]),
     )  # fmt: skip

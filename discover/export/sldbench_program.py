@@ -25,7 +25,7 @@ NAMES = ($names)  # of the constants
 SHARED = ($shared)  # places of constants that are the same for all groups, and stay as they are
 
 # Constants found on the train rows, [target][group][constant]: where a fit begins.
-STARTS = np.array($starts, dtype=np.float64).reshape(N_TARGETS, -1, len(NAMES))
+STARTS = np.array($starts, dtype=np.float64)
 
 
 def scaling_law_func(data_points, params):

@@ -38,33 +38,48 @@ def complexity(expr: Expr) -> int:
     """Weighted count of leaves and operators; signs and fraction bars of the normal form are free."""
     if not isinstance(expr, Call):
         return 1
+    size = expr.memo.get("complexity")
+    if size is None:
+        size = expr.memo["complexity"] = _complexity(expr)
+    return int(size)
+
+
+def _complexity(expr: Call) -> int:
     total = sum(complexity(arg) for arg in expr.args)
     if expr.op in ("add", "mul"):
-        signs = sum(1 for arg in expr.args if arg == Number(-1.0))
+        signs = sum(1 for arg in expr.args if _is_minus_one(arg))
         return total - signs + (len(expr.args) - 1 - signs) * OPERATORS[expr.op].complexity
-    if expr.op == "pow" and expr.args[1] == Number(-1.0):
+    if expr.op == "pow" and _is_minus_one(expr.args[1]):
         return total - 1
     return total + OPERATORS[expr.op].complexity
+
+
+def _is_minus_one(node: Expr) -> bool:
+    return isinstance(node, Number) and node.value == -1.0
 
 
 def simplify(expr: Expr) -> Expr:
     """An equal formula, simpler where the rules see it, arguments in canonical order."""
     for _ in range(8):
-        done: dict[Expr, Expr] = {}
-        simpler = _simplify(expr, done)
-        if simpler == expr:
+        simpler = _simplify(expr)
+        if simpler is expr or simpler == expr:
             break
         expr = simpler
     return expr
 
 
-def _simplify(node: Expr, done: dict[Expr, Expr]) -> Expr:
+def _simplify(node: Expr) -> Expr:
+    """One pass from the leaves up; the result is kept on the node, which is shared by later trees."""
     if not isinstance(node, Call):
         return node
-    if node not in done:
-        args = tuple(_simplify(arg, done) for arg in node.args)
-        done[node] = _RULES.get(node.op, _other)(node.op, args)
-    return done[node]
+    known: Expr | None = node.memo.get("simplified")
+    if known is None:
+        args = tuple(_simplify(arg) for arg in node.args)
+        known = _RULES.get(node.op, _other)(node.op, args)
+        if known == node:
+            known = node
+        node.memo["simplified"] = known
+    return known
 
 
 def _other(op: str, args: tuple[Expr, ...]) -> Expr:
@@ -159,7 +174,14 @@ def order(node: Expr) -> tuple[object, ...]:
         return (1, 0, 0.0, node.name)
     if isinstance(node, Feature):
         return (2, 0, 0.0, node.name)
-    return (3, complexity(node), 0.0, to_text(node))
+    return (3, complexity(node), 0.0, _text(node))
+
+
+def _text(node: Call) -> str:
+    text = node.memo.get("text")
+    if text is None:
+        text = node.memo["text"] = to_text(node)
+    return str(text)
 
 
 def reduce_constants(expr: Expr) -> Expr:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from discover.errors import FormulaError
 
@@ -17,13 +17,15 @@ from discover.errors import FormulaError
 class Node:
     """Base of the four kinds; compares by structure, with the hash computed once."""
 
-    __slots__ = ("_hash", "key")
+    __slots__ = ("_hash", "key", "memo")
 
     key: tuple[object, ...]
+    memo: dict[str, Any]  # what other modules worked out about this node, by their name for it
     _hash: int
 
     def _freeze(self, key: tuple[object, ...]) -> None:
         object.__setattr__(self, "key", key)
+        object.__setattr__(self, "memo", {})
         object.__setattr__(self, "_hash", hash(key))
 
     def __setattr__(self, name: str, value: object) -> None:

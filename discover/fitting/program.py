@@ -105,11 +105,11 @@ def compile_program(expr: Expr, shared: Iterable[str] = (), nonlinear: Iterable[
 @lru_cache(maxsize=4096)
 def _compile(expr: Expr, shared: tuple[str, ...], nonlinear: tuple[str, ...]) -> Program:
     names = constant_names(expr)
-    slopes = {name: simplify(differentiate(expr, name)) for name in names}
+    slopes = {name: differentiate(expr, name) for name in names}
     linear = linear_constants(slopes, [n for n in names if n not in shared and n not in nonlinear])
     own = tuple(n for n in names if n not in linear and n not in shared)
     common = tuple(n for n in names if n in shared)
-    offset = simplify(substitute(expr, dict.fromkeys(linear, ZERO)))
+    offset = substitute(expr, dict.fromkeys(linear, ZERO))
     values = [slopes[name] for name in linear] + [offset]
     derivatives = [slopes[name] for name in own + common]
     return _Lowering(linear + own + common).program(linear, own, common, values, derivatives)

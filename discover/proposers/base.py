@@ -26,7 +26,8 @@ class Told:
 class Proposer(Protocol):
     """Suggests candidates; neither fits nor scores nor holds the loop.
 
-    `ask` and `tell` are deterministic given the random generator and the order of calls.
+    `ask` and `tell` are deterministic given the random generator and the order of calls. A proposer that waits
+    for something slow answers `ask` with an empty list meanwhile; the others then fill the batch.
     """
 
     name: str
@@ -37,4 +38,12 @@ class Proposer(Protocol):
 
     def tell(self, results: Sequence[Told]) -> None:
         """What became of candidates of any proposer, in the order of their steps."""
+        ...
+
+    def drop(self, candidate: Candidate, reason: str) -> None:
+        """A candidate of this proposer was not tried, because it was proposed before."""
+        ...
+
+    def close(self) -> None:
+        """The search is over: end calls and processes."""
         ...

@@ -76,6 +76,13 @@ class Grammar:
             if proposer == self.name:
                 self.bandit.reward(move, told.added)
 
+    def drop(self, candidate: Candidate, reason: str) -> None:
+        """A duplicate is a try that did not pay."""
+        self.bandit.reward(candidate.origin.partition(":")[2], False)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
     def _propose(self, elites: Sequence[Told], rng: np.random.Generator) -> Candidate | None:
         move = self.bandit.draw(rng) if elites else "random_law"
         parents: tuple[Told, ...] = ()

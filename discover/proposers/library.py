@@ -30,6 +30,12 @@ class Library:
     def tell(self, results: Sequence[Told]) -> None:
         """Nothing to learn: every law is proposed once."""
 
+    def drop(self, candidate: Candidate, reason: str) -> None:
+        """Several studies use the same law; one is enough."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
 
 def _candidates(problem: Problem, laws: Iterable[Law]) -> Iterable[Candidate]:
     """First every law with the plain recipe, then the other recipes."""

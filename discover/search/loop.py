@@ -25,11 +25,13 @@ from discover.proposers.base import Proposer, Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.grammar import Grammar
 from discover.proposers.library import Library
-from discover.scoring import DEFAULT_RULE, Problem, Rule, Score, Scorer
+from discover.scoring import DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
 from discover.search.archive import AddStatus, Archive
 from discover.search.pool import Job, Pool, Ticket
 
 BATCH = 16
+ATTEMPTS = 6  # rounds of asking until a batch is full
+LIBRARY = "library"
 UNDER_WAY = 2  # batches
 ISLANDS = 2
 MIGRATE_EVERY = 12  # batches
@@ -132,10 +134,14 @@ def search(
     if config.evaluations is None and config.seconds is None:
         raise InputError("a search needs a budget: a time or a number of evaluations")
     team = list(proposers) if proposers is not None else [_make(name, problem) for name in config.proposers]
-    with Pool(problem, config.workers, config.cuts) as pool:
-        state = _State(problem, config, pool, team, dict(known or {}), clock)
-        stopped = state.run(on_step)
-        return state.conclude(stopped)
+    try:
+        with Pool(problem, config.workers, config.cuts) as pool:
+            state = _State(problem, config, pool, team, dict(known or {}), clock)
+            stopped = state.run(on_step)
+            return state.conclude(stopped)
+    finally:
+        for proposer in team:
+            proposer.close()
 
 
 def _make(name: str, problem: Problem) -> Proposer:
@@ -169,13 +175,12 @@ class _State:
         self.rng = np.random.default_rng(config.seed)
         self.weights = Scorer(problem, config.cuts).weights
         self.islands = [Archive() for _ in range(ISLANDS)]
-        self.bandit = Bandit([p.name for p in team if p.name != "library"])
+        self.bandit = Bandit([p.name for p in team if p.name != LIBRARY])
         self.seen: set[str] = set()
         self.asked = 0
         self.told: list[Told] = []
         self.batches = 0
         self.best_train = math.inf
-        self.exhausted: set[str] = set()
 
     # -- the loop ---------------------------------------------------------------------------------------
 
@@ -217,31 +222,39 @@ class _State:
         return _Batch(island, candidates, tickets)
 
     def gather(self, size: int, island: int) -> Iterator[Candidate]:
-        """New candidates of the proposers: the library's half first, the rest by the bandit's shares."""
+        """New candidates: at most half from the library, the rest by the bandit's shares of the others."""
         elites = self.islands[island].parents()
-        fresh = [_constant_law()] if not self.batches else []
+        fresh: list[tuple[Proposer | None, Candidate]] = [] if self.batches else [(None, _constant_law())]
         for proposer in self.team:
-            if proposer.name == "library":
-                fresh += proposer.ask(size if not self.batches else size // 2, elites, self.rng)
-        left, attempts = size, 0
-        while left > 0 and attempts < 6:
-            for candidate in fresh:
-                if left and candidate.key not in self.seen:
-                    self.seen.add(candidate.key)
-                    left -= 1
-                    yield candidate
-            fresh = self.from_bandit(left, elites) if left else []
-            attempts += 1
+            if proposer.name == LIBRARY:
+                fresh += [(proposer, c) for c in proposer.ask(size // 2 if self.batches else size, elites, self.rng)]
+        left = size
+        for attempt in range(ATTEMPTS):
+            for sender, candidate in fresh:
+                if not left:
+                    break
+                if candidate.key in self.seen:
+                    if sender is not None:
+                        sender.drop(candidate, "proposed before")
+                    continue
+                self.seen.add(candidate.key)
+                left -= 1
+                yield candidate
+            if not left:
+                break
+            fresh = self.from_others(left, elites, everyone=attempt > 0)
 
-    def from_bandit(self, n: int, elites: list[Told]) -> list[Candidate]:
+    def from_others(self, n: int, elites: list[Told], everyone: bool) -> list[tuple[Proposer | None, Candidate]]:
+        """Candidates of the proposers that the bandit draws, or of everyone where those had none."""
         counts: dict[str, int] = {}
-        for _ in range(n if self.bandit.arms else 0):
+        for _ in range(n if self.bandit.arms and not everyone else 0):
             arm = self.bandit.draw(self.rng)
             counts[arm] = counts.get(arm, 0) + 1
-        out: list[Candidate] = []
+        out: list[tuple[Proposer | None, Candidate]] = []
         for proposer in self.team:
-            if counts.get(proposer.name):
-                out += proposer.ask(counts[proposer.name], elites, self.rng)
+            share = n if everyone else counts.get(proposer.name, 0)
+            if share:
+                out += [(proposer, c) for c in proposer.ask(share, elites, self.rng)]
         return out
 
     def finish(self, batch: _Batch, on_step: OnStep | None) -> None:
@@ -260,8 +273,6 @@ class _State:
             self.migrate()
 
     def judge(self, candidate: Candidate, score: Score, archive: Archive) -> tuple[Told, AddStatus]:
-        from discover.scoring import merit
-
         value = merit(score, self.weights, self.config.rule)
         told = Told(len(self.told), candidate, score, value, added=False)
         status = archive.add(told)

@@ -1,6 +1,8 @@
 """Fitting: a structure and a table in, constants with diagnostics out."""
 
+from discover.fitting.diagnosis import Concern, Diagnosis, diagnose
 from discover.fitting.fit import NORMAL, QUICK, THOROUGH, Effort, fit
+from discover.fitting.reporting import report
 from discover.fitting.result import Diagnostics, FitFailure, FitResult, Outcome, Reason
 from discover.fitting.structure import (
     NONNEGATIVE,
@@ -12,9 +14,11 @@ from discover.fitting.structure import (
     default_domains,
     recipe_from_text,
 )
+from discover.fitting.uncertainty import Bootstrap, Covariance, Profile, bootstrap, covariance, profile
 
 __all__ = [
-    "NONNEGATIVE", "NORMAL", "POSITIVE", "QUICK", "REAL", "THOROUGH", "Diagnostics", "Domain", "Effort",
-    "FitFailure", "FitResult", "Outcome", "Reason", "Recipe", "Structure", "default_domains", "fit",
-    "recipe_from_text",
+    "NONNEGATIVE", "NORMAL", "POSITIVE", "QUICK", "REAL", "THOROUGH", "Bootstrap", "Concern", "Covariance",
+    "Diagnosis", "Diagnostics", "Domain", "Effort", "FitFailure", "FitResult", "Outcome", "Profile", "Reason",
+    "Recipe", "Structure", "bootstrap", "covariance", "default_domains", "diagnose", "fit", "profile",
+    "recipe_from_text", "report",
 ]

@@ -91,7 +91,7 @@ def _row_factors(table: Table, weights: Floats | None, rows: NDArray[np.int64]) 
 def fit(
     structure: Structure,
     table: Table,
-    recipe: Recipe = Recipe(),  # noqa: B008 - frozen
+    recipe: Recipe = Recipe(),
     *,
     seed: int = 0,
     effort: Effort = NORMAL,
@@ -288,7 +288,9 @@ class _Solver:
             u = np.where(self.logs[None, :], np.log(np.maximum(np.abs(values), 1e-300)), values)
         return np.clip(u, self.u_lo, self.u_hi)
 
-    def _constants(self, own: Floats, shared: Floats, c: Floats, blocks: Sequence[tuple[int, int]], out: Floats) -> None:
+    def _constants(
+        self, own: Floats, shared: Floats, c: Floats, blocks: Sequence[tuple[int, int]], out: Floats
+    ) -> None:
         names = self.job.structure.constants
         place = {name: i for i, name in enumerate(names)}
         for b, (g, t) in enumerate(blocks):
@@ -323,7 +325,7 @@ class _Solver:
         best_u, best_c = np.zeros((nb, self.q_own)), np.zeros((nb, self.p))
         report = np.zeros((nb, 5))
         state = kernel.lm_state(1, self.p, self.q_own, 0)
-        per_block = [b for b in range(nb)] if any(np.ptp(u, axis=0).any() for u in given) else [slice(0, nb)]
+        per_block = [*range(nb)] if any(np.ptp(u, axis=0).any() for u in given) else [slice(0, nb)]
         for which in per_block:
             block = slice(which, which + 1) if isinstance(which, int) else which
             first = block.start

@@ -11,6 +11,7 @@ the rows. Damping is Levenberg-Marquardt with the gain-ratio rule of Nielsen (19
 Everything works on preallocated arrays; no function below allocates while iterating.
 """
 
+# ruff: noqa: E741, RUF059 - index l of the literature; tuples are unpacked whole
 from __future__ import annotations
 
 import math
@@ -467,8 +468,8 @@ def _slopes(program, data, work, block, own, shared, logs, c, R):  # type: ignor
 
 
 @_jit
-def _damped_step(R, q_own, q_shared, nb, D_own, D_shared, damping, frozen_own, frozen_shared,
-                 step_own, step_shared, T, U, d):  # type: ignore[no-untyped-def]  # fmt: skip
+def _damped_step(R, q_own, q_shared, nb, D_own, D_shared, damping, frozen_own, frozen_shared,  # type: ignore[no-untyped-def]
+                 step_own, step_shared, T, U, d):
     """min sum_b |R_b (own_b, shared) - z_b|^2 + damping |D step|^2 by elimination of the own parts.
 
     U keeps, per block, the rows that give own_b once the shared part is known. Returns the predicted
@@ -569,8 +570,8 @@ def _freeze(u, slope, lo, hi):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi, state,
-           tolerance, max_iterations):  # type: ignore[no-untyped-def]  # fmt: skip
+def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi, state,  # type: ignore[no-untyped-def]
+           tolerance, max_iterations):
     """Levenberg-Marquardt on the searched constants of these blocks, from `own` and `shared`, in place.
 
     Args:
@@ -693,8 +694,8 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
 
 
 @_jit
-def multi_start(program, data, work, state, starts, n_screened, logs, u_lo, u_hi, c_lo, c_hi,
-                agree, tolerance, rough_iterations, max_iterations, best_u, best_c, report):  # type: ignore[no-untyped-def]  # fmt: skip
+def multi_start(program, data, work, state, starts, n_screened, logs, u_lo, u_hi, c_lo, c_hi,  # type: ignore[no-untyped-def]
+                agree, tolerance, rough_iterations, max_iterations, best_u, best_c, report):
     """Every block on its own, from many starts.
 
     Starts are scored by their projected cost, the first `n_keep` of them (the law's guess and the parent's
@@ -792,9 +793,9 @@ def predict(program, data, work, block, theta, out):  # type: ignore[no-untyped-
 
 
 @_jit
-def multi_start_shared(program, data, work, state, own_starts, shared_starts, n_screened, logs, u_lo, u_hi,
+def multi_start_shared(program, data, work, state, own_starts, shared_starts, n_screened, logs, u_lo, u_hi,  # type: ignore[no-untyped-def]
                        c_lo, c_hi, agree, tolerance, rough_iterations, max_iterations,
-                       best_own, best_shared, best_c, report):  # type: ignore[no-untyped-def]  # fmt: skip
+                       best_own, best_shared, best_c, report):
     """All blocks together, with the shared constants common to them; otherwise as `multi_start`.
 
     Args:
@@ -885,7 +886,7 @@ def _residual(link, y, f):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _robust_cost(program, data, work, blocks, own, shared, logs, c, kind, scale, link, base, F, theta):  # type: ignore[no-untyped-def]  # fmt: skip
+def _robust_cost(program, data, work, blocks, own, shared, logs, c, kind, scale, link, base, F, theta):  # type: ignore[no-untyped-def]
     """Robust cost at these constants; the predictions go to F, (ny,)."""
     X, Y, W, spans = data
     p, q = program[3], program[4]
@@ -929,8 +930,8 @@ def _pseudo_rows(data, blocks, kind, scale, link, base, F, mix, pseudo):  # type
 
 
 @_jit
-def robust_search(program, data, work, state, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi,
-                  kind, scale, link, base, scratch, theta, kept, tolerance, rounds):  # type: ignore[no-untyped-def]  # fmt: skip
+def robust_search(program, data, work, state, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi,  # type: ignore[no-untyped-def]
+                  kind, scale, link, base, scratch, theta, kept, tolerance, rounds):
     """Robust fit from these constants, in place: reweighted least squares that turns into Newton's method.
 
     Reweighted least squares always descends (Holland and Welsch 1977, Comm. Stat. A6, 813) but slowly when most

@@ -30,6 +30,10 @@ class Outcome(Enum):
     def text(self) -> str:
         return _OUTCOMES[self]
 
+    @property
+    def converged(self) -> bool:
+        return self in (Outcome.COST, Outcome.STEP, Outcome.GRADIENT)
+
 
 _OUTCOMES = {
     Outcome.COST: "converged: the objective no longer falls",
@@ -71,9 +75,7 @@ class Diagnostics:
 
     @property
     def converged(self) -> bool:
-        return bool(self.outcomes) and all(
-            o in (Outcome.COST, Outcome.STEP, Outcome.GRADIENT) for o in self.outcomes
-        )
+        return bool(self.outcomes) and all(o.converged for o in self.outcomes)
 
 
 @dataclass(frozen=True)

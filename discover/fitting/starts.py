@@ -204,7 +204,8 @@ class _Drawing:
         if (self.structure.domain(name).lower >= 0.0 and sign > 0) or (context == "inside" and not varies):
             return _median(value) * 10.0 ** (4.0 * u - 3.0)
         low, high = grid.min(axis=1, keepdims=True), grid.max(axis=1, keepdims=True)
-        return -sign * (low + (1.4 * u - 0.2) * np.where(high > low, high - low, np.abs(high) + 1.0))
+        centre: Floats = low + (1.4 * u - 0.2) * np.where(high > low, high - low, np.abs(high) + 1.0)
+        return -sign * centre
 
     def power(self, node: Call, context: str) -> Any:
         base, exponent = node.args
@@ -213,7 +214,7 @@ class _Drawing:
             b = self.value(base, "inside")
             return np.power(np.abs(b) + 1e-300, e)
         inner = "argument" if context == "argument" else "inside"
-        return np.power(self.value(base, inner), exponent.value)
+        return self.value(base, inner) ** exponent.value
 
 
 def _negated(node: Expr) -> Constant | None:

@@ -1,0 +1,253 @@
+"""How far a fit can be trusted: conditioning, redundant constants, and every reason for doubt by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.data.table import Table
+from discover.fitting.linearise import Component, linearise
+from discover.fitting.program import compile_program, log_formula
+from discover.fitting.result import FitResult
+
+Floats = NDArray[np.float64]
+
+SINGULAR = 1e-9
+"""A direction of the scaled Jacobian below this share of the largest is taken as undetermined."""
+ILL = 1e6
+OUTLIER = 8.0
+
+
+class Concern(Enum):
+    """Reasons for doubt; the values are the messages."""
+
+    NOT_CONVERGED = "the search for constants did not converge"
+    LONELY_OPTIMUM = "few searches ended in the best optimum; there may be a better one"
+    AT_BOUND = "constants lie at a bound of their domain"
+    REDUNDANT = "the rows determine these constants only together, not each alone"
+    ILL_CONDITIONED = "the constants are nearly redundant: small changes of the rows move them far"
+    NO_FREEDOM = "there are as many constants as different rows, so the fit cannot be checked"
+    CONSTANT_COLUMN = "a column that the formula uses has one value only"
+    OUTLIERS = "some residuals are far larger than the others"
+    SCALE = "a column or the target spans sizes near the limits of 64-bit numbers"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `diagnose` finds.
+
+    Attributes:
+        n_rows: measured values (rows times targets).
+        n_constants: constants fitted, over groups and targets.
+        condition: largest condition number, over components, of the Jacobian of the searched constants after
+            the linear ones are eliminated, columns scaled to length one; 1 if nothing is searched.
+        condition_full: the same of the Jacobian of all constants.
+        rank: rank of the Jacobian of all constants, summed over components.
+        redundant: sets of constants that are determined only together.
+        at_bound: constants at a bound in some group.
+        slope: largest cosine between the residuals and a column of the Jacobian; 0 at an exact optimum
+            (squared loss; free constants only).
+        outliers: rows with residuals beyond 8 robust standard deviations.
+        concerns: reasons for doubt, each with the names or numbers that it is about.
+    """
+
+    n_rows: int
+    n_constants: int
+    condition: float
+    condition_full: float
+    rank: int
+    redundant: tuple[tuple[str, ...], ...]
+    at_bound: tuple[str, ...]
+    slope: float
+    outliers: tuple[int, ...]
+    concerns: tuple[tuple[Concern, str], ...]
+
+    @property
+    def identifiable(self) -> bool:
+        return not self.redundant
+
+
+def diagnose(result: FitResult, table: Table, weights: Floats | None = None) -> Diagnosis:
+    """Examines a fit.
+
+    Args:
+        table: the rows of the fit.
+        weights: as given to `fit`.
+    """
+    parts = linearise(result, table, weights)
+    linear = _linear(result)
+    findings = [_examine(part, linear) for part in parts]
+    redundant = tuple(dict.fromkeys(names for f in findings for names in f.redundant))
+    at_bound = tuple(dict.fromkeys(n for p in parts for n, free in zip(p.names, p.free, strict=True) if not free))
+    outliers = _outliers(parts)
+    slope = max(f.slope for f in findings) if result.recipe.loss == "squared" else 0.0
+    condition_full = max(f.condition_full for f in findings)
+    return Diagnosis(
+        n_rows=sum(len(p.rows) for p in parts),
+        n_constants=sum(len(p.labels) for p in parts),
+        condition=max(f.condition for f in findings),
+        condition_full=condition_full,
+        rank=sum(f.rank for f in findings),
+        redundant=redundant,
+        at_bound=at_bound,
+        slope=slope,
+        outliers=outliers,
+        concerns=tuple(_concerns(result, table, parts, redundant, at_bound, condition_full, outliers)),
+    )
+
+
+def _linear(result: FitResult) -> frozenset[str]:
+    """Constants that the fit eliminates; a loss of the logarithm keeps those of the value, rows reweighted."""
+    value = compile_program(result.structure.expr, result.structure.shared).linear
+    if result.recipe.space == "value":
+        return frozenset(value)
+    logged = compile_program(log_formula(result.structure.expr), result.structure.shared).linear
+    return frozenset(value if len(value) > len(logged) else logged)
+
+
+@dataclass(frozen=True)
+class _Finding:
+    condition: float
+    condition_full: float
+    rank: int
+    redundant: tuple[tuple[str, ...], ...]
+    slope: float
+
+
+def _examine(part: Component, linear: frozenset[str]) -> _Finding:
+    weighted = part.jacobian * part.factors[:, None]
+    scaled, norms = _unit_columns(weighted)
+    searched = np.array([name not in linear for name in part.names], bool)
+    reduced = _reduced(scaled, searched)
+    sizes, null = _spectrum(scaled)
+    residuals = part.residuals * part.factors
+    length = float(np.linalg.norm(residuals))
+    cosines = np.abs(scaled[:, part.free].T @ residuals) / length if length > 0 else np.zeros(1)
+    return _Finding(
+        condition=_condition(_spectrum(_unit_columns(reduced)[0])[0]) if reduced.shape[1] else 1.0,
+        condition_full=_condition(sizes),
+        rank=int((sizes > SINGULAR * max(sizes.max(initial=0.0), 1e-300)).sum()),
+        redundant=_redundant_sets(part, null, norms),
+        slope=float(cosines.max(initial=0.0)),
+    )
+
+
+def _unit_columns(matrix: Floats) -> tuple[Floats, Floats]:
+    size = np.abs(matrix).max(axis=0, initial=0.0)
+    safe = np.where(size > 0, size, 1.0)
+    norms = np.linalg.norm(matrix / safe, axis=0) * safe
+    return matrix / np.where(norms > 0, norms, 1.0), norms
+
+
+def _reduced(scaled: Floats, searched: NDArray[np.bool_]) -> Floats:
+    """Columns of the searched constants without what the linear ones can do."""
+    kept, fixed = scaled[:, searched], scaled[:, ~searched]
+    if not fixed.shape[1] or not kept.shape[1]:
+        return kept
+    q, r = np.linalg.qr(fixed)
+    q = q[:, np.abs(np.diag(r)) > 1e-13]
+    for _ in range(2):  # twice is enough for orthogonality to rounding
+        kept = kept - q @ (q.T @ kept)
+    return kept
+
+
+def _spectrum(scaled: Floats) -> tuple[Floats, Floats]:
+    """Singular values, k of them, and right singular vectors of the undetermined directions, (k, m)."""
+    if not scaled.shape[1]:
+        return np.empty(0), np.empty((0, 0))
+    triangle = np.linalg.qr(scaled, mode="r") if scaled.shape[0] > scaled.shape[1] else scaled
+    _, sizes, right = np.linalg.svd(triangle, full_matrices=True)
+    sizes = np.concatenate([sizes, np.zeros(scaled.shape[1] - len(sizes))])
+    return sizes, right[sizes <= SINGULAR * max(float(sizes[0]), 1e-300)].T
+
+
+def _condition(sizes: Floats) -> float:
+    return float(sizes.max() / sizes.min()) if sizes.size and sizes.min() > 0 else np.inf
+
+
+def _redundant_sets(part: Component, null: Floats, norms: Floats) -> tuple[tuple[str, ...], ...]:
+    """Constants that move along each undetermined direction; a constant without effect stands alone."""
+    sets: list[tuple[str, ...]] = []
+    basis = _sparse_basis(null)
+    for direction in basis.T:
+        moved = np.abs(direction) > 1e-3 * np.abs(direction).max()
+        sets.append(tuple(dict.fromkeys(n for n, m in zip(part.names, moved, strict=True) if m)))
+    return tuple(dict.fromkeys(sets))
+
+
+def _sparse_basis(null: Floats) -> Floats:
+    """The same space spanned by vectors with few entries, by elimination with pivoting."""
+    basis = null.copy()
+    for j in range(basis.shape[1]):
+        pivot = int(np.argmax(np.abs(basis[:, j:]).max(axis=1)))
+        column = j + int(np.argmax(np.abs(basis[pivot, j:])))
+        basis[:, [j, column]] = basis[:, [column, j]]
+        basis[:, j] /= basis[pivot, j]
+        for other in range(basis.shape[1]):
+            if other != j:
+                basis[:, other] -= basis[pivot, other] * basis[:, j]
+    return basis
+
+
+def _outliers(parts: Iterable[Component]) -> tuple[int, ...]:
+    rows: list[int] = []
+    for part in parts:
+        r = part.residuals * part.factors
+        if len(r) <= len(part.labels) + 1:
+            continue
+        spread = 1.4826 * float(np.median(np.abs(r - np.median(r))))
+        if spread > 1e-9 * float(np.abs(r).max()):
+            rows += part.rows[np.abs(r) > OUTLIER * spread].tolist()
+    return tuple(sorted(set(rows)))
+
+
+def _concerns(
+    result: FitResult,
+    table: Table,
+    parts: tuple[Component, ...],
+    redundant: tuple[tuple[str, ...], ...],
+    at_bound: tuple[str, ...],
+    condition_full: float,
+    outliers: tuple[int, ...],
+) -> list[tuple[Concern, str]]:
+    found: list[tuple[Concern, str]] = []
+    diagnostics = result.diagnostics
+    if not diagnostics.converged:
+        texts = {o.text for o in diagnostics.outcomes if not o.converged}
+        found.append((Concern.NOT_CONVERGED, "; ".join(sorted(texts))))
+    if diagnostics.searches >= 3 and diagnostics.agreed * diagnostics.searches < 1.5:
+        found.append((Concern.LONELY_OPTIMUM, f"{diagnostics.agreed:.0%} of {diagnostics.searches:.0f} searches"))
+    if at_bound:
+        found.append((Concern.AT_BOUND, ", ".join(at_bound)))
+    if redundant:
+        found.append((Concern.REDUNDANT, "; ".join(", ".join(names) for names in redundant)))
+    elif condition_full > ILL:
+        found.append((Concern.ILL_CONDITIONED, f"condition number {condition_full:.1e}"))
+    tight = sorted({part.target for part in parts if _different_rows(result, table, part) <= len(part.labels)})
+    if tight:
+        found.append((Concern.NO_FREEDOM, ", ".join(table.target_names[t] for t in tight)))
+    still = [n for n in result.structure.features if np.ptp(table.features[n]) == 0.0]
+    if still:
+        found.append((Concern.CONSTANT_COLUMN, ", ".join(still)))
+    if outliers:
+        found.append((Concern.OUTLIERS, f"{len(outliers)} row(s), the first is row {outliers[0]}"))
+    extreme = [n for n in result.structure.features if _extreme(table.features[n])]
+    if extreme or _extreme(table.targets):
+        found.append((Concern.SCALE, ", ".join(extreme) or "the target"))
+    return found
+
+
+def _different_rows(result: FitResult, table: Table, part: Component) -> int:
+    columns = [table.features[name][part.rows] for name in result.structure.features]
+    if not columns:
+        return 1
+    return len(np.unique(np.column_stack([*columns, table.group[part.rows]]), axis=0))
+
+
+def _extreme(values: Floats) -> bool:
+    sizes = np.abs(values[values != 0])
+    return bool(sizes.size and (sizes.max() > 1e100 or sizes.min() < 1e-100))

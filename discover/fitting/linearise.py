@@ -1,0 +1,123 @@
+"""A fitted law to first order: the derivatives of its residuals with respect to every constant.
+
+Constants that are fitted together form a *component*: one group and target, or, where constants are shared,
+all groups of a target. Derivatives are exact, from the operator table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.data.table import Table
+from discover.expressions import differentiate, evaluate
+from discover.fitting.result import FitResult
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+ALL_GROUPS = -1
+
+
+@dataclass(frozen=True)
+class Component:
+    """Constants of one target that are fitted together.
+
+    Attributes:
+        target: code of the target.
+        labels: (group, name) of the k constants; the group is ALL_GROUPS for a shared constant.
+        rows: rows of the table, shape (n,).
+        jacobian: derivative of the fitted quantity (the value or its logarithm), shape (n, k).
+        residuals: measured minus fitted, in the recipe's space, shape (n,).
+        factors: square roots of the rows' weights, shape (n,).
+        free: constants that are not at a bound, shape (k,).
+    """
+
+    target: int
+    labels: tuple[tuple[int, str], ...]
+    rows: Ints
+    jacobian: Floats
+    residuals: Floats
+    factors: Floats
+    free: NDArray[np.bool_]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for _, name in self.labels)
+
+
+def linearise(result: FitResult, table: Table, weights: Floats | None = None) -> tuple[Component, ...]:
+    """The components of a fit at its constants.
+
+    Args:
+        table: the rows of the fit.
+        weights: as given to `fit`.
+    """
+    structure = result.structure
+    slopes = {name: differentiate(structure.expr, name) for name in structure.constants}
+    shared = [name for name in structure.constants if name in structure.shared]
+    present = np.unique(table.group)
+    parts: list[Component] = []
+    for target in range(table.n_targets):
+        groups = [[int(g) for g in present]] if shared else [[int(g)] for g in present]
+        parts += [_component(result, table, weights, slopes, target, members) for members in groups]
+    return tuple(parts)
+
+
+def _component(
+    result: FitResult,
+    table: Table,
+    weights: Floats | None,
+    slopes: Mapping[str, object],
+    target: int,
+    groups: list[int],
+) -> Component:
+    structure = result.structure
+    own = [name for name in structure.constants if name not in structure.shared]
+    shared = [name for name in structure.constants if name in structure.shared]
+    labels = [(g, name) for g in groups for name in own] + [(ALL_GROUPS, name) for name in shared]
+    place = {label: i for i, label in enumerate(labels)}
+    rows = np.flatnonzero(np.isin(table.group, groups))
+    jacobian = np.zeros((len(rows), len(labels)))
+    fitted = np.empty(len(rows))
+    codes = table.group[rows]
+    for g in groups:
+        inside = np.flatnonzero(codes == g)
+        values: dict[str, Floats | float] = {n: v[rows[inside]] for n, v in table.features.items()}
+        values.update(_constants(result, g, target))
+        fitted[inside] = evaluate(structure.expr, values)
+        for name, slope in slopes.items():
+            label = (g, name) if name in own else (ALL_GROUPS, name)
+            jacobian[inside, place[label]] = evaluate(slope, values)  # type: ignore[arg-type]
+    measured = table.targets[rows, target]
+    if result.recipe.space == "log":
+        jacobian /= fitted[:, None]
+        residuals = np.log(measured) - np.log(fitted)
+    else:
+        residuals = measured - fitted
+    free = np.array([not _at_bound(result, target, groups[0] if g < 0 else g, name) for g, name in labels], bool)
+    return Component(
+        target, tuple(labels), rows, jacobian, residuals, _factors(table, weights, rows, target), free
+    )
+
+
+def _constants(result: FitResult, group: int, target: int) -> dict[str, float]:
+    return dict(zip(result.structure.constants, result.constants[group, target].tolist(), strict=True))
+
+
+def _factors(table: Table, weights: Floats | None, rows: Ints, target: int) -> Floats:
+    out = np.ones(len(rows))
+    for w in (weights, table.weights):
+        if w is not None:
+            out = out * np.sqrt(w[rows])
+    return out if table.errors is None else out / table.errors[rows, target]
+
+
+def _at_bound(result: FitResult, target: int, group: int, name: str) -> bool:
+    domain = result.structure.domain(name)
+    value = float(result.constants[group, target, result.structure.constants.index(name)])
+    if domain.log and not 1e-199 < abs(value) < 1e199:
+        return True
+    return any(np.isfinite(b) and abs(value - b) <= 1e-12 * abs(b) for b in (domain.lower, domain.upper))

@@ -1,0 +1,109 @@
+"""A fit in words: what was fitted, how well the constants are known, and every reason for doubt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from discover.data.table import Table
+from discover.fitting.diagnosis import Diagnosis, diagnose
+from discover.fitting.result import FitFailure, FitResult
+from discover.fitting.uncertainty import Bootstrap, Covariance, covariance
+
+_GROUPS = 12
+
+
+def report(
+    result: FitResult | FitFailure,
+    table: Table,
+    *,
+    resamples: Bootstrap | None = None,
+    level: float = 0.9,
+    max_groups: int = _GROUPS,
+) -> str:
+    """The report of a fit as lines of text.
+
+    Args:
+        table: the rows of the fit.
+        resamples: adds bootstrap intervals of the constants.
+        level: of those intervals.
+        max_groups: constants of at most so many groups are listed.
+    """
+    if isinstance(result, FitFailure):
+        return f"{result.structure.text}\n  no fit: {result.text}"
+    diagnosis = diagnose(result, table)
+    lines = [f"{', '.join(result.target_names)} = {result.structure.text}", *_facts(result, table, diagnosis)]
+    lines += _constants(result, covariance(result, table), resamples, level, max_groups)
+    lines += _correlations(covariance(result, table))
+    if diagnosis.concerns:
+        lines.append("  warnings")
+        lines += [f"    {concern.value}: {what}" for concern, what in diagnosis.concerns]
+    return "\n".join(lines)
+
+
+def _facts(result: FitResult, table: Table, diagnosis: Diagnosis) -> list[str]:
+    d = result.diagnostics
+    outcomes = ", ".join(sorted({o.text for o in d.outcomes}))
+    share = f"{d.agreed:.0%} of {d.searches:.1f} searches ended in the best optimum"
+    loss = result.recipe.text if result.recipe.loss == "squared" else f"{result.recipe.text} ({result.recipe.scale:g})"
+    return [
+        f"  rows {len(table)}, measured values {diagnosis.n_rows}, constants {diagnosis.n_constants}, loss {loss}",
+        f"  objective {result.objective:.8g}, R2 {_r2(result, table)}",
+        f"  {outcomes}; {d.iterations} steps; {share}",
+        f"  condition number {diagnosis.condition:.3g} of the searched constants, "
+        f"{diagnosis.condition_full:.3g} of all; rank {diagnosis.rank} of {diagnosis.n_constants}",
+    ]
+
+
+def _r2(result: FitResult, table: Table) -> str:
+    residuals = result.residuals(table)
+    spread = ((table.targets - table.targets.mean(axis=0)) ** 2).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = 1.0 - (residuals**2).sum(axis=0) / spread
+    return ", ".join(f"{v:.6f}" for v in values)
+
+
+def _constants(
+    result: FitResult, known: Covariance, resamples: Bootstrap | None, level: float, max_groups: int
+) -> list[str]:
+    lines = []
+    ends = resamples.intervals(level) if resamples is not None and len(resamples) else None
+    many = len(result.group_names) > 1
+    names = result.structure.constants
+    width = max((len(n) for n in names), default=1)
+    for g, group in enumerate(result.group_names[:max_groups]):
+        for t, target in enumerate(result.target_names):
+            if np.isnan(result.constants[g, t]).all() and names:
+                continue
+            label = ", ".join([group] * many + [target] * (len(result.target_names) > 1))
+            lines.append(f"  constants{' of ' + label if label else ''}")
+            for i, name in enumerate(names):
+                line = f"    {name:{width}} = {result.constants[g, t, i]:<15.8g} {_error(known.errors[g, t, i])}"
+                if ends is not None:
+                    line += f"  {level:.0%} [{ends[0, g, t, i]:.6g}, {ends[1, g, t, i]:.6g}]"
+                lines.append(line + (" shared" if name in result.structure.shared else ""))
+    if len(result.group_names) > max_groups:
+        lines.append(f"  ... and {len(result.group_names) - max_groups} further groups")
+    return lines
+
+
+def _error(error: float) -> str:
+    if np.isnan(error):
+        return "at a bound"
+    return f"+- {error:.3g}" if np.isfinite(error) else "not determined"
+
+
+def _correlations(known: Covariance) -> list[str]:
+    """Pairs of the first component that are correlated beyond 0.95, strongest first."""
+    if len(known.components) != 1:
+        return []
+    labels = known.components[0][0]
+    matrix = known.correlations(0)
+    pairs = [
+        (abs(matrix[i, j]), f"{labels[i][1]}, {labels[j][1]}: {matrix[i, j]:+.4f}")
+        for i in range(len(labels))
+        for j in range(i)
+        if abs(matrix[i, j]) > 0.95
+    ]
+    if not pairs:
+        return []
+    return ["  correlations", *(f"    {text}" for _, text in sorted(pairs, reverse=True)[:8])]

@@ -81,6 +81,8 @@ class FittedLaw:
         if data is None:
             self._check_keywords(columns)
             data = columns
+        elif not isinstance(data, Mapping) and not hasattr(data, "columns"):
+            raise InputError(f"a law takes a data frame or a mapping of columns, not {type(data).__name__}")
         elif group is None and self.document.group_column is not None and self.document.group_column in data:
             group = data[self.document.group_column]
         values = {name: self._column(data, name) for name in self.features}
@@ -126,8 +128,6 @@ class FittedLaw:
                 )
 
     def _column(self, data: Any, name: str) -> Floats:
-        if not isinstance(data, Mapping) and not hasattr(data, "columns"):
-            raise InputError(f"a law takes a data frame or a mapping of columns, not {type(data).__name__}")
         if name not in data:
             raise InputError(f"the column {name!r} is missing; the law needs {', '.join(self.features)}")
         try:

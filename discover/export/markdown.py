@@ -30,7 +30,9 @@ def _features(document: LawDocument) -> list[list[str]]:
     rows = []
     for feature in document.features:
         low, high = (
-            (number_text(v) for v in document.domain[feature.name]) if feature.name in document.domain else ("", "")
+            (number_text(float(v)) for v in document.domain[feature.name])
+            if feature.name in document.domain
+            else ("", "")
         )
         rows.append([f"`{feature.name}`", _text(feature.meaning), _text(feature.unit), low, high])
     return rows

@@ -51,7 +51,7 @@ class Case:
             n_constants=len(names) * len(self.targets),
             inner_error=0.0123456789012345678,
             domain=self.features,
-            target_range={target: (1.0, 4.0) for target in self.targets},
+            target_range=dict.fromkeys(self.targets, (1.0, 4.0)),
             seed=3,
             versions={"discover": "0.1.0"},
         )
@@ -101,7 +101,7 @@ CASES = {
             "a - x**2*b - 3*(-x**3)/c + (x**2)**0.5*d - (-1)*(x - 40)**2 + 2/(x**2 + f)**2",
             {"x": (-3.0, 3.0)},
             {"a": 20.0},
-            groups=("it's \"50%\" $x & C:\\_{#}~^ ?", "Größe\n2", "a*", "A*"),
+            groups=('it\'s "50%" $x & C:\\_{#}~^ ?', "Größe\n2", "a*", "A*"),
         ),
         Case(
             "words",
@@ -113,6 +113,11 @@ CASES = {
         ),
         Case("constant", "E", {"params": (1e6, 1e9)}, groups=("a", "b")),
         Case("bare", "1/x + 4.7e-05*x**1.5", {"x": (1, 100)}),
-        Case("huge", "E + A*N**(-a) + B*D**(-b)", {"N": (1e7, 1e12), "D": (1e9, 1e13)}, {"A": 400, "B": 2000, "a": 0.34, "b": 0.28}),
+        Case(
+            "huge",
+            "E + A*N**(-a) + B*D**(-b)",
+            {"N": (1e7, 1e12), "D": (1e9, 1e13)},
+            {"A": 400, "B": 2000, "a": 0.34, "b": 0.28},
+        ),
     )
 }

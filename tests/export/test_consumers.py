@@ -90,7 +90,7 @@ for name in ("scipy", "pandas", "sympy", "discover"):
 def test_sympy_rebuilds_every_group_and_target(case: Case, tmp_path: Path) -> None:
     driver = """
 import numpy as np, sympy
-names = %r
+names = NAMES
 symbols = {s.name: s for e in [law.FORMULA, *law.LAWS.values()] for s in e.free_symbols}
 out = np.empty((len(groups), len(law.TARGETS)))
 for (group, target), expression in law.LAWS.items():
@@ -100,7 +100,7 @@ for (group, target), expression in law.LAWS.items():
     f = sympy.lambdify(args, expression, "numpy", dummify=True)
     out[rows, law.TARGETS.index(target)] = f(*(np.array(c)[rows] for c in columns))
 finish(out.tolist())
-""" % (used_features(case),)
+""".replace("NAMES", repr(used_features(case)))
     assert_close(python(case, "sympy", driver, tmp_path), case)
 
 
@@ -109,7 +109,7 @@ def test_sldbench_program_predicts_and_fits(case: Case, tmp_path: Path) -> None:
 import numpy as np
 points = np.array(points["points"])
 out = np.empty((len(groups), law.N_TARGETS))
-for g, group in enumerate(%r):
+for g, group in enumerate(GROUP_ORDER):
     rows = [i for i, name in enumerate(groups) if name == group]
     params = law.STARTS[:, g] if law.N_TARGETS > 1 else law.STARTS[0, g]
     truth = law.scaling_law_func(points[rows], params)
@@ -120,14 +120,12 @@ for g, group in enumerate(%r):
         again = law.scaling_law_func(points[rows], fitted)
         assert np.allclose(again, truth, rtol=1e-6), np.max(np.abs(again / truth - 1))
 finish(out.tolist())
-""" % (list(case.groups),)
+""".replace("GROUP_ORDER", repr(list(case.groups)))
     folder = tmp_path
     write(case, "sldbench", folder / "law.py")
     columns, groups = case.points()
     table = np.stack(list(columns.values()), axis=1)
-    (folder / "points.json").write_text(
-        json.dumps({"columns": [], "groups": list(groups), "points": table.tolist()})
-    )
+    (folder / "points.json").write_text(json.dumps({"columns": [], "groups": list(groups), "points": table.tolist()}))
     run([sys.executable, "-I", "-c", PYTHON_DRIVER + driver], folder)
     assert_close(np.array(json.loads((folder / "out.json").read_text())), case)
 
@@ -147,11 +145,9 @@ def test_c_header_compiles_without_a_warning_and_agrees(case: Case, tmp_path: Pa
     for i, group in enumerate(groups):
         place = case.groups.index(group)
         values = ", ".join(repr(float(column[i])) for column in used)
-        rows += [f"    printf(\"%.17g\\n\", {prefix}_predict({place}, {t}, {values}));" for t in range(len(case.targets))]
+        rows += [f'    printf("%.17g\\n", {prefix}_predict({place}, {t}, {values}));' for t in range(len(case.targets))]
     body = "\n".join(rows)
-    names = "\n".join(
-        f'if ({prefix}_group({prefix}_groups[{g}]) != {g}) return 2;' for g in range(len(case.groups))
-    )
+    names = "\n".join(f"if ({prefix}_group({prefix}_groups[{g}]) != {g}) return 2;" for g in range(len(case.groups)))
     (tmp_path / "main.c").write_text(
         f'#include "law.h"\n#include <stdio.h>\nint main(void) {{\n{names}\n'
         f'if ({prefix}_group("no such group") != {prefix.upper()}_N_GROUPS) return 3;\n{body}\nreturn 0;\n}}\n'

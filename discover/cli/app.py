@@ -8,7 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from discover._version import __version__
-from discover.cli import fit_command, law_commands, llm_commands, run_commands, task_commands
+from discover.cli import (
+    export_command,
+    fit_command,
+    law_commands,
+    llm_commands,
+    run_commands,
+    task_commands,
+)
 from discover.errors import DiscoverError
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
@@ -20,11 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-task_commands.register(app)
-law_commands.register(app)
-run_commands.register(app)
-fit_command.register(app)
-llm_commands.register(app)
+for family in (run_commands, fit_command, export_command, task_commands, law_commands, llm_commands):
+    family.register(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -34,8 +38,8 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback(
-    epilog="Example: [bold]discover run data_constrained --budget 60s[/bold] finds a law for a shipped table, "
-    "[bold]discover run runs.csv --target loss[/bold] for yours."
+    epilog="Example: [bold]discover run data_constrained --budget 60s[/bold] finds the law of a shipped table, "
+    "[bold]discover run runs.csv --target loss[/bold] of yours."
 )
 def root(
     context: typer.Context,
@@ -57,7 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
-        status: Any = app([word for word in given if word != "--debug"], standalone_mode=False)
+        status: Any = app(
+            [word for word in given if word != "--debug"], prog_name="discover", standalone_mode=False
+        )
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _report("interrupted", INTERRUPTED)

@@ -1,0 +1,51 @@
+"""`discover export`: the law of a run in the form that another tool takes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discover.errors import InputError
+
+Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="TARGET",
+        help="json, python, sympy, latex, jax, torch, c, xlsx, r, julia, markdown or sldbench.",
+    ),
+]
+Out = Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; by default stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command("export", rich_help_panel="Use a run")(export)
+
+
+def export(source: Source, to: To, out: Out = None) -> None:
+    """Write the law of a run as code or as a document, in full precision and for every group."""
+    from discover.cli.output import note
+    from discover.documents import read, write_whole
+    from discover.export import export as render
+    from discover.export import file_name
+    from discover.runs.folder import open_folder
+
+    if source.name != "law.json":
+        folder = open_folder(source)
+        if not folder.law_path.is_file():
+            raise InputError(f"{source} has no law yet; continue it with: discover resume {source}")
+        source = folder.law_path
+    document = read(source)
+    content = render(document, to)
+    if out is not None:
+        write_whole(out, content.encode() if isinstance(content, str) else content)
+        note(f"written to {out}")
+        return
+    if isinstance(content, bytes):
+        raise InputError(f"--to {to} makes a file; say where with --out {file_name(document, to)}")
+    sys.stdout.write(content)

@@ -67,7 +67,7 @@ def jax_module(document: LawDocument) -> str:
         heading=layout.heading("#"),
         groups=tuple_text(document.groups),
         targets=tuple_text(document.targets),
-        constants=constant_lines(layout, "np.array"),
+        constants=constant_lines(layout, "np.array({})"),
         arguments=", ".join(layout.arguments),
         features=lines(f"{name} = jnp.asarray({name}, dtype=float)" for name in layout.arguments),
         shapes=", ".join(f"{name}.shape" for name in layout.arguments),

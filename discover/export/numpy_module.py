@@ -60,7 +60,7 @@ def numpy_module(document: LawDocument) -> str:
         heading=layout.heading("#"),
         groups=tuple_text(document.groups),
         targets=tuple_text(document.targets),
-        constants=constant_lines(layout, "np.array"),
+        constants=constant_lines(layout, "np.array({})"),
         arguments=", ".join(layout.arguments),
         features=lines(f"{name} = np.asarray({name}, dtype=np.float64)" for name in layout.arguments),
         shapes=", ".join(f"{name}.shape" for name in layout.arguments),
@@ -71,7 +71,8 @@ def numpy_module(document: LawDocument) -> str:
 
 def tuple_text(names: tuple[str, ...]) -> str:
     """A Python tuple of strings."""
-    return "(" + "".join(quoted(name, "python") + ", " for name in names).rstrip(" ") + ")"
+    inside = ", ".join(quoted(name, "python") for name in names)
+    return f"({inside},)" if len(names) == 1 else f"({inside})"
 
 
 def lines(found: object, indent: int = 4) -> str:
@@ -81,8 +82,8 @@ def lines(found: object, indent: int = 4) -> str:
 
 
 def constant_lines(layout: Layout, maker: str) -> str:
-    """Entries of a dict of arrays, [group][target]."""
-    return "\n".join(f"    {name!r}: {maker}({layout.values(name)!r})," for name in layout.constants)
+    """Entries of a dict of arrays, [group][target]; `maker` has a place {} for the nested lists."""
+    return "\n".join(f"    {name!r}: {maker.format(layout.values(name))}," for name in layout.constants)
 
 
 def lookups(layout: Layout, table: str = "CONSTANTS") -> str:

@@ -81,7 +81,7 @@ def torch_module(document: LawDocument) -> str:
         heading=layout.heading("#"),
         groups=tuple_text(document.groups),
         targets=tuple_text(document.targets),
-        constants=_entries(layout.constants, document, constant_lines(layout, "")),
+        constants=_entries(layout.constants, document, constant_lines(layout, "{}")),
         arguments=", ".join(layout.arguments),
         first=first,
         shapes=", ".join(f"{name}.shape" for name in layout.arguments),
@@ -98,7 +98,7 @@ def _entries(names: tuple[str, ...], document: LawDocument, whole: str) -> str:
     for name, line in zip(names, whole.splitlines(), strict=True):
         if name in document.shared:
             first = [document.constant_set(document.groups[0], t).values[name] for t in document.targets]
-            line = f"    {name!r}: ({[first]!r}),"
+            line = f"    {name!r}: {[first]!r},"
         rows.append(line)
     return "\n".join(rows)
 

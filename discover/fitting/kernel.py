@@ -25,6 +25,10 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}
 ROWS = 256  # rows per pass: a pass of some thirty slots stays in the second-level cache
 VECTOR = 1 << 20
 
+# A linear constant whose column lies within this angle of those before it is set to 0. Beyond, coefficients of
+# 1e9 cancel and the fit follows rounding errors, as in E + A*x**(-a) for a -> 0, where it is a logarithm.
+DEPENDENT = 1e-9
+
 # Outcomes of a search for constants; the texts are `discover.fitting.result.Outcome`.
 CONVERGED_COST, CONVERGED_STEP, CONVERGED_GRADIENT, ITERATIONS, NO_DESCENT, NOT_FINITE = range(6)
 
@@ -330,7 +334,7 @@ def _back_substitute(M, k, rhs, c):  # type: ignore[no-untyped-def]
         norm2 = 0.0
         for i in range(j + 1):
             norm2 += M[j, i] * M[j, i]
-        if abs(M[j, j]) <= 1e-14 * math.sqrt(norm2) or norm2 == 0.0:
+        if abs(M[j, j]) <= DEPENDENT * math.sqrt(norm2) or norm2 == 0.0:
             c[j] = 0.0
             continue
         s = M[rhs, j]

@@ -2,12 +2,12 @@
 
 A constant is drawn by its place in the formula and by the size of what it acts on, measured on the table's
 rows: a scale so that the term it multiplies is comparable with its neighbours, a shift so that it falls in
-the range of the column, an exponent between 0.03 and 2. The draws are a scrambled Sobol sequence.
+the range of the column, an exponent between 0.03 and 2. The draws are a low-discrepancy sequence with a
+seeded shift.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -29,7 +29,7 @@ def draw(
 
     Args:
         level: size of the target, for terms that no linear constant scales.
-        seed: of the Sobol scrambling.
+        seed: of the shift of the sequence.
     """
     if not names:
         return np.empty((n, 0))
@@ -51,11 +51,18 @@ def draw(
 
 @lru_cache(maxsize=256)
 def _uniform(dimension: int, n: int, seed: int) -> Floats:
-    from scipy.stats import qmc
+    """Points (n, dimension) of a Kronecker sequence, shifted at random.
 
-    power = max(0, math.ceil(math.log2(max(n, 1))))
-    points: Floats = qmc.Sobol(dimension, scramble=True, rng=seed).random_base2(power)
-    return points[:n]
+    The steps are powers of the generalised golden ratio, the root of x**(d+1) = x + 1 (Roberts 2018, The
+    unreasonable effectiveness of quasirandom sequences); such a sequence needs no tables and no SciPy.
+    """
+    ratio = 2.0
+    for _ in range(60):
+        ratio = (1.0 + ratio) ** (1.0 / (dimension + 1))
+    steps = ratio ** -np.arange(1.0, dimension + 1.0)
+    shift = np.random.default_rng(seed).random(dimension)
+    points: Floats = (shift + np.arange(1.0, n + 1.0)[:, None] * steps) % 1.0
+    return points
 
 
 def _sample_rows(features: Mapping[str, Floats]) -> dict[str, Floats]:

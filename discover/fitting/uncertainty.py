@@ -249,7 +249,7 @@ def bootstrap(
 
     def refit(one: np.random.SeedSequence) -> Floats | None:
         resampled, factors = plan.draw(np.random.default_rng(one))
-        start = int(one.generate_state(1)[0] % 4)  # few Sobol sequences, so that they are cached
+        start = int(one.generate_state(1)[0] % 4)  # few sequences of draws, so that they are cached
         again = fit(result.structure, resampled, result.recipe, seed=start, effort=effort, warm=warm, weights=factors)
         return None if isinstance(again, FitFailure) else again.constants
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from discover.data.table import Table
     from discover.data.tasks import Task
     from discover.documents import LawDocument
-    from discover.fitting import FitResult, Recipe, Structure
+    from discover.fitting import Bootstrap, FitResult, Recipe, Structure
     from discover.laws import Law
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -40,6 +40,9 @@ Scale = Annotated[float | None, typer.Option(help="Residual at which a robust lo
 Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weight of each row.")]
 Errors = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the target's standard error.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the drawn starting points.")]
+Resamples = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Refits to resampled tables, for 90 % intervals; 200 is usual.")
+]
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the fitted law here, as JSON.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -60,31 +63,41 @@ def fit(
     weights: Weights = None,
     errors: Errors = None,
     seed: Seed = 0,
+    bootstrap: Resamples = 0,
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Fit one law to a table and report the constants."""
-    from discover.cli.kernel_note import announce_compilation
-    from discover.cli.law_text import describe_fit, fit_summary
-    from discover.cli.output import print_json, stdout
+    """Fit one law to a table and report the constants, and how far they can be trusted."""
+    from discover.cli.kernel_note import compile_kernel
+    from discover.cli.law_text import fit_summary
+    from discover.cli.output import print_json
     from discover.documents import write
+    from discover.fitting import report
 
     job = _job(law, data, target, pairs(columns, "--columns"), groups, weights, errors)
     recipe = _recipe(job.recipe, loss, scale)
-    announce_compilation()
+    compile_kernel()
     result, document = job.fitted(recipe, seed)
+    resamples = _resamples(result, job.table, bootstrap, seed)
     if out is not None:
         write(document, out)
     # What a search would assume of the target plays no part in a fit.
     notes = [*(text for text in job.task.notes if not text.startswith("assuming")), *job.notes]
     if json:
-        print_json(fit_summary(document, result, job.table) | {"law": job.law_id, "notes": notes})
+        found = fit_summary(document, result, job.table, resamples)
+        print_json({"law": job.law_id, **found, "notes": notes})
         return
-    console = stdout()
-    for line in describe_fit(document, result, job.table, notes):
-        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+    typer.echo(report(result, job.table, resamples=resamples))
+    for text in notes:
+        typer.echo(f"  note: {text}")
     if out is not None:
-        console.print(f"Written to {out}", markup=False)
+        typer.echo(f"  written to {out}")
+
+
+def _resamples(result: FitResult, table: Table, n: int, seed: int) -> Bootstrap | None:
+    from discover.fitting import bootstrap
+
+    return bootstrap(result, table, n, seed=seed) if n else None
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ class _Job:
             InputError: there is no fit; the message gives the reason.
         """
         from discover.documents import from_fit
-        from discover.fitting import THOROUGH, FitFailure, fit
+        from discover.fitting import THOROUGH, FitFailure, covariance, fit
 
         result = fit(self.structure, self.table, recipe, seed=seed, effort=THOROUGH)
         if isinstance(result, FitFailure):
@@ -117,6 +130,7 @@ class _Job:
             task=self.task.name,
             columns=columns,
             group_column=self.task.group,
+            errors=covariance(result, self.table).errors,
             seed=seed,
         )
         return result, document

@@ -31,13 +31,19 @@ def describe_result(result: Result) -> Lines:
 
 
 def _law(result: Result) -> Lines:
-    if result.get("no_law"):
-        head = f"{result['task']}: no law found; the group means forecast larger scales best"
-    else:
-        head = f"{result['task']}: the law that extrapolates best"
+    head = f"{result['task']}: {_headline(result)}"
     targets = result["targets"]
     left = targets[0] if len(targets) == 1 else f"each of {', '.join(targets)}"
     return [head, "", f"  {left} = {result['formula']}", "", constants_table(result), *_more(result)]
+
+
+def _headline(result: Result) -> str:
+    proposer, _, law = str(result.get("origin", "")).partition(":")
+    if result.get("no_law"):
+        return "no law found; the group means forecast larger scales best"
+    if proposer == "library":
+        return f"no law extrapolates better than a published one, {law}"
+    return "the law that extrapolates best"
 
 
 def constants_table(result: Result) -> Table:
@@ -103,10 +109,11 @@ def _sealed_line(result: Result) -> str:
 
 
 def _doubts(result: Result) -> list[str]:
+    warnings = [f"Warning: {text}" for text in result.get("warnings", ())]
     close = [item for item in result.get("runners_up", ()) if item["close"]]
     if not close:
-        return []
-    lines = ["The data hardly tell these laws from the one above (inner errors within 10 %):"]
+        return [*warnings, ""] if warnings else []
+    lines = [*warnings, "The data hardly tell these laws from the one above (inner errors within 10 %):"]
     lines += [
         f"  {item['formula']}   ({item['n_constants']} constants, {number(item['inner_error'])})" for item in close
     ]

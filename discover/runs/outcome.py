@@ -12,10 +12,12 @@ from discover.data.table import Table
 from discover.documents import LawDocument, from_fit, read, write
 from discover.errors import InputError
 from discover.expressions import evaluate
+from discover.fitting import covariance, diagnose
 from discover.proposers.base import Told
 from discover.runs.human import HumanLaw, human_laws
 from discover.runs.session import Session, note_opening, openings
 from discover.scoring import Metrics, Score, Scorer, make_folds, metrics
+from discover.scoring.score import emphasis_weights
 from discover.search import SearchResult
 
 NO_LAW = "library:group_means"
@@ -59,6 +61,7 @@ def conclude(session: Session, found: SearchResult, library: Sequence[str] = ())
         **law_keys(document),
         "origin": found.best.candidate.origin,
         "no_law": found.best.candidate.origin == NO_LAW,
+        "warnings": _warnings(session, found),
         "runners_up": _runners_up(found, weights),
         "evaluations": found.evaluations,
         "seconds": round(found.seconds, 3),
@@ -74,9 +77,11 @@ def conclude(session: Session, found: SearchResult, library: Sequence[str] = ())
 
 def law_document(session: Session, found: SearchResult, weights: Sequence[float]) -> LawDocument:
     """The best law of a search, with the standard errors of its constants."""
+    weights_of_rows = emphasis_weights(session.problem, found.fit.recipe.emphasis)
     return from_fit(
         found.fit,
         session.train,
+        errors=covariance(found.fit, session.train, weights_of_rows).errors,
         task=session.task.name,
         columns=[session.task.column(name) for name in session.train.features],
         group_column=session.task.group,
@@ -84,6 +89,12 @@ def law_document(session: Session, found: SearchResult, weights: Sequence[float]
         seed=session.config.seed,
         versions=session.config.versions,
     )
+
+
+def _warnings(session: Session, found: SearchResult) -> list[str]:
+    """Reasons to doubt the constants of the law."""
+    doubts = diagnose(found.fit, session.train, emphasis_weights(session.problem, found.fit.recipe.emphasis))
+    return [f"{concern.value}: {what}" for concern, what in doubts.concerns]
 
 
 def law_keys(document: LawDocument) -> dict[str, Any]:

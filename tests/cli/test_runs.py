@@ -1,0 +1,222 @@
+"""Runs from the outside: what they print, and that they are repeatable, blind and survive being killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .commands import COMMAND, FEW, table_text
+
+SHIPPED = Path(__file__).parents[2]
+KEYS = {
+    "task", "seed", "formula", "constants", "n_constants", "inner_error", "sealed", "human", "evaluations",
+    "seconds", "run_dir",
+}  # fmt: skip
+
+
+def steps(folder: Path | str) -> list[bytes]:
+    """The journal's lines of candidates."""
+    lines = (Path(folder) / "steps.jsonl").read_bytes().splitlines(keepends=True)
+    return [line for line in lines if json.loads(line)["kind"] == "step"]
+
+
+def law(folder: Path | str) -> bytes:
+    return (Path(folder) / "law.json").read_bytes()
+
+
+def test_json_is_one_object_with_the_promised_keys(discover) -> None:
+    shown = discover("run", "parallel", *FEW, "--json")
+    assert shown.status == 0
+    found = shown.json
+    assert set(found) >= KEYS
+    assert set(found["sealed"]) >= {"r2", "rmse", "mare"}
+    assert {(item["law"], item["variant"]) for item in found["human"]} == {
+        ("sld_parallel", "published"),
+        ("sld_parallel", "refitted"),
+    }
+    assert all(item["r2"] > 0.99 for item in found["human"])
+    assert {item["group"] for item in found["constants"]} == {"pile", "stack"}
+    assert (found["seed"], found["evaluations"], found["opened"]) == (0, 12, 1)
+    # The same keys wherever these things appear.
+    again = discover("show", found["run_dir"], "--json").json
+    assert again == found
+    document = json.loads(law(found["run_dir"]))
+    assert {key: document[key] for key in ("formula", "constants", "n_constants")} == {
+        key: found[key] for key in ("formula", "constants", "n_constants")
+    }
+
+
+def test_a_run_prints_law_constants_errors_and_what_to_do_next(discover) -> None:
+    shown = discover("run", "parallel", *FEW, "--out", "r")
+    for part in ("loss = ", "±", "sealed R2", "sld_parallel, published", "sld_parallel, refitted", "once", "r --to"):
+        assert part in shown.out
+    assert shown.err == ""
+    exported = discover("export", "r", "--to", "python")
+    assert "def predict(" in exported.out
+
+
+def test_every_opening_of_the_sealed_rows_is_counted(discover) -> None:
+    assert discover("run", "parallel", *FEW, "--no-sealed", "--out", "r", "--json").json["sealed"] is None
+    assert b"opened" not in Path("r/steps.jsonl").read_bytes()
+    assert discover("evaluate", "r", "--json").json["opened"] == 1
+    assert discover("evaluate", "r", "--json").json["opened"] == 2
+    assert discover("show", "r", "--json").json["opened"] == 2
+
+
+def test_folders_are_numbered_and_never_overwritten(discover) -> None:
+    folders = [discover("run", "parallel", *FEW, "--json").json["run_dir"] for _ in range(2)]
+    assert folders == ["runs/parallel-seed0-1", "runs/parallel-seed0-2"]
+    assert law(folders[0]) == law(folders[1])
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_changes_nothing_but_the_seed_does(discover) -> None:
+    for workers in (1, 2, 3):
+        outcome = discover("run", "parallel", "--evaluations", 60, "--workers", workers, "-q", "--out", f"w{workers}")
+        assert outcome.status == 0, outcome.err
+    assert steps("w1") == steps("w2") == steps("w3")
+    assert law("w1") == law("w2") == law("w3")
+    discover("run", "parallel", "--evaluations", 60, "--workers", 2, "-q", "--seed", 1, "--out", "other")
+    assert steps("other") != steps("w1")
+
+
+@pytest.mark.parametrize("what", ["deleted", "nan", "text"])
+def test_the_sealed_rows_cannot_reach_the_search(discover, tmp_path, what) -> None:
+    for name, change in (("whole", None), ("blind", what)):
+        copy_task("parallel", tmp_path / name, change)
+        outcome = discover("run", f"{name}/tasks/parallel.toml", *FEW, "--no-sealed", "--out", f"{name}-run")
+        assert outcome.status == 0, outcome.err
+    assert law("whole-run") == law("blind-run")
+    assert steps("whole-run") == steps("blind-run")
+
+
+def copy_task(name: str, folder: Path, change: str | None) -> None:
+    """A task and its dataset in this folder, the sealed rows deleted or their targets spoilt."""
+    shutil.copytree(SHIPPED / "datasets" / name, folder / "tasks" / name)
+    shutil.copy(SHIPPED / "tasks" / f"{name}.toml", folder / "tasks" / f"{name}.toml")
+    if change is None:
+        return
+    table = folder / "tasks" / name / "data.csv"
+    header, *lines = table.read_text().splitlines()
+    target = header.split(",").index("loss")
+    kept = [header]
+    for line in lines:
+        cells = line.split(",")
+        if cells[-1] == "test":
+            if change == "deleted":
+                continue
+            cells[target] = {"nan": "nan", "text": "sealed"}[change]
+        kept.append(",".join(cells))
+    table.write_text("\n".join(kept) + "\n")
+
+
+def test_spoilt_sealed_rows_are_told_and_the_law_is_kept(discover, tmp_path) -> None:
+    copy_task("parallel", tmp_path / "blind", "nan")
+    shown = discover("run", "blind/tasks/parallel.toml", *FEW, "--out", "r", "--json")
+    assert shown.status == 0
+    assert "NaN" in shown.json["sealed_error"]
+    assert shown.json["sealed"] is None
+
+
+def test_a_table_of_ones_own_needs_no_more_than_a_target(discover, runs_csv) -> None:
+    shown = discover("run", "runs.csv", "--target", "loss", "--evaluations", 12, "--workers", 1, "--json")
+    assert shown.status == 0
+    assert "note: predicting from params, tokens" in shown.err
+    assert shown.json["sealed"] is None
+    assert shown.json["human"][0]["variant"] == "refitted"
+
+
+def test_a_table_with_a_holdout_is_judged_on_it(discover, runs_csv) -> None:
+    shown = discover("run", "runs.csv", "--target", "loss", "--holdout", "0.2", *FEW, "--json")
+    assert shown.json["sealed"]["n"] == 6
+    assert shown.json["sealed"]["r2"] > 0.9
+
+
+def test_test_rows_come_from_a_second_table(discover, runs_csv) -> None:
+    lines = table_text().splitlines(keepends=True)
+    Path("largest.csv").write_text(lines[0] + "".join(lines[-4:]))
+    runs_csv.write_text("".join(lines[:-4]))
+    shown = discover("run", "runs.csv", "--target", "loss", "--test-rows", "largest.csv", *FEW, "--json")
+    assert shown.json["sealed"]["n"] == 4
+
+
+class Process:
+    """A run in a process group of its own, to be killed with its workers."""
+
+    def __init__(self, folder: str, *options: str) -> None:
+        self.journal = Path(folder) / "steps.jsonl"
+        self.process = subprocess.Popen(
+            [*COMMAND, "run", "parallel", *options, "--out", folder],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_for_bytes(self, wanted: int) -> None:
+        """Waits until the journal has so many bytes, or the run is over."""
+        deadline = time.monotonic() + 120
+        while self.process.poll() is None and time.monotonic() < deadline:
+            if self.journal.exists() and self.journal.stat().st_size >= wanted:
+                return
+            time.sleep(0.005)
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+
+    def interrupt(self) -> tuple[str, str]:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=60)
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_in_the_same_law(discover, tmp_path) -> None:
+    options = ("--evaluations", "64", "--workers", "2", "-q")
+    assert discover("run", "parallel", *options, "--out", "whole").status == 0
+    size = len(b"".join(steps("whole")))
+    for number, moment in enumerate(sorted(random.Random(7).uniform(0, 0.95) for _ in range(3))):
+        folder = f"killed{number}"
+        process = Process(folder, *options)
+        process.wait_for_bytes(int(moment * size))
+        process.kill()
+        before = (Path(folder) / "steps.jsonl").read_bytes() if Path(folder, "steps.jsonl").exists() else b""
+        outcome = discover("resume", folder, "-q")
+        assert outcome.status == 0, outcome.err
+        assert b"".join(steps(folder)).startswith(before[: before.rfind(b"\n") + 1])
+        assert steps(folder) == steps("whole")
+        assert law(folder) == law("whole")
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_shows_what_it_has_and_can_go_on(discover) -> None:
+    process = Process("r", "--budget", "300s", "--workers", "2", "-q")
+    process.wait_for_bytes(40_000)
+    out, err = process.interrupt()
+    assert process.process.returncode == 0, err
+    assert "interrupted" in out
+    assert "discover resume r" in out
+    assert "Traceback" not in err
+    before = len(steps("r"))
+    config = Path("r/run.toml")
+    config.write_text(config.read_text().replace("budget_s = 300.0", f"evaluations = {before + 20}"))
+    found = discover("resume", "r", "--json", "-q").json
+    assert found["evaluations"] == before + 20
+    assert found["stopped"] != "interrupted"
+
+
+def test_two_processes_cannot_write_one_journal(discover) -> None:
+    process = Process("r", "--budget", "300s", "--workers", "1", "-q")
+    process.wait_for_bytes(1)
+    outcome = discover("resume", "r")
+    process.kill()
+    assert outcome.status != 0
+    assert "in use by another process" in outcome.err

@@ -1,0 +1,77 @@
+"""Steps read back from the journal exactly."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from discover.data.table import Table
+from discover.errors import InputError
+from discover.expressions import parse
+from discover.fitting import POSITIVE, Domain, FitResult, Recipe, Structure, fit
+from discover.proposers.base import Told
+from discover.proposers.candidate import Candidate
+from discover.runs.journal import encode
+from discover.runs.records import candidate_of, known_scores, opened_record, step_record
+from discover.scoring import Score
+from discover.search import AddStatus, Step
+
+FEATURES, GROUPS, TARGETS = ("x",), ("a", "b"), ("loss",)
+
+
+@pytest.fixture(scope="module")
+def candidate() -> Candidate:
+    structure = Structure(
+        parse("E + A*x**(-alpha)", FEATURES),
+        shared=frozenset(("alpha",)),
+        domains={"A": POSITIVE, "alpha": Domain(0.1, 2.0)},
+        guess={"alpha": 1 / 3},
+    )
+    return Candidate(structure, Recipe("huber", "log", 1e-2, 0.5), "grammar:add_term", (3, 1))
+
+
+@pytest.fixture(scope="module")
+def score(candidate: Candidate) -> Score:
+    x = np.array([1.0, 2.0, 4.0, 8.0] * 2)
+    table = Table({"x": x}, (2 + 3 * x**-0.7)[:, None], TARGETS, np.repeat([0, 1], 4), GROUPS)
+    found = fit(candidate.structure, table, candidate.recipe)
+    assert isinstance(found, FitResult)
+    return Score(None, 0.1 + 0.2, (1e-300, math.inf, 1 / 3), math.inf, 3, 11, found)
+
+
+def through_the_journal(step: Step) -> dict:
+    return json.loads(encode(step_record(step)))
+
+
+def test_a_score_reads_back_to_the_same_bits(candidate, score) -> None:
+    record = through_the_journal(Step(Told(5, candidate, score, 0.5, True), AddStatus.NEW))
+    (found,) = known_scores([record], FEATURES, GROUPS, TARGETS).values()
+    assert found == score
+    assert found.fit.constants.tobytes() == score.fit.constants.tobytes()
+    assert (found.fit.structure, found.fit.recipe) == (score.fit.structure, score.fit.recipe)
+    assert found.fit.diagnostics == score.fit.diagnostics
+    assert found.fit.objective == score.fit.objective
+
+
+def test_a_candidate_reads_back_equal_with_the_same_key(candidate, score) -> None:
+    record = through_the_journal(Step(Told(5, candidate, score, 0.5, True), AddStatus.NEW))
+    found = candidate_of(record, FEATURES)
+    assert found == candidate
+    assert found.key == record["key"] == candidate.key
+    assert (record["index"], record["status"]) == (5, "new")
+
+
+def test_a_refused_candidate_keeps_its_reason(candidate) -> None:
+    refused = Score("7 constants; the task allows 4", n_constants=7)
+    record = through_the_journal(Step(Told(0, candidate, refused, math.inf, False), AddStatus.REFUSED))
+    assert known_scores([record, opened_record("run")], FEATURES, GROUPS, TARGETS) == {candidate.key: refused}
+
+
+def test_a_damaged_step_is_named(candidate, score) -> None:
+    record = through_the_journal(Step(Told(5, candidate, score, 0.5, True), AddStatus.NEW))
+    record["score"]["fit"]["constants"] = [1.0]
+    with pytest.raises(InputError, match="damaged at step 5"):
+        known_scores([record], FEATURES, GROUPS, TARGETS)

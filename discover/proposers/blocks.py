@@ -137,10 +137,6 @@ def exp_saturation(m: Maker, x: Expr) -> Expr:
     return mul(m.c(), call("exp", neg(power(div(x, m.c()), m.c()))))
 
 
-def inverse_log(m: Maker, x: Expr) -> Expr:
-    return div(m.c(), call("log", x))
-
-
 def fixed_power(m: Maker, x: Expr) -> Expr:
     exponent = (-1.0, -0.5, -1.0 / 3.0, -0.25)[int(m.rng.integers(4))]
     return mul(m.c(), power(x, Number(exponent)))
@@ -190,7 +186,7 @@ def repeat_harmonic(m: Maker, x: Expr, u: Expr) -> Expr:
 
 _SCALE_TERMS: list[tuple[float, Term]] = [
     (6.0, power_term), (1.5, shifted_power), (1.5, hill), (1.5, log_term), (0.7, exp_saturation),
-    (0.5, inverse_log), (0.7, fixed_power), (0.6, broken_power), (0.5, log_quadratic),
+    (0.7, fixed_power), (0.6, broken_power), (0.5, log_quadratic),
 ]  # fmt: skip
 _BOWL_TERMS: list[tuple[float, Term]] = [
     (6.0, log_bowl), (2.0, skewed_bowl), (1.5, log_inverse_bowl), (1.5, log_cosh_bowl),

@@ -24,6 +24,11 @@ class Candidate:
     origin: str
     parents: tuple[int, ...] = ()
 
+    @property
+    def published(self) -> bool:
+        """A law of the library, which need not prove that it survives a change of units."""
+        return self.origin.startswith("library:")
+
     @cached_property
     def law_key(self) -> str:
         """Equal for structures that express the same functions with the same constants shared."""

@@ -2,8 +2,9 @@
 
 Rolling origin along the task's axes of scale. One axis: its largest levels are held out, at several cut
 points. Several axes: besides each axis alone, rows that are large on any of them (union) and rows that are
-large on all of them (corner), because a larger run may be larger in either way. Without an axis the rows
-nearest the edge of the design are held out, and a few interleaved parts.
+large on all of them (corner), because a larger run may be larger in either way. Within such a family the cut
+that leaves most rows to fit on weighs most. Without an axis the edge of the design is held out, and interleaved
+parts of it; these also help out where an axis allows fewer than three cuts.
 """
 
 from __future__ import annotations
@@ -22,30 +23,46 @@ Floats = NDArray[np.float64]
 FEW_LEVELS = 24  # more distinct values than this count as a continuous axis
 CUTS = 4
 SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.65
+DECAY = 0.5  # of the weight from one cut point to the next lower: the nearest resembles the task most
+FEW_FOLDS = 3  # with fewer cut points than this, interleaved parts of the design are judged as well
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One cut: rows to fit on, rows to judge on, and its weight among the folds."""
+    """One cut.
+
+    Attributes:
+        fit, judge: rows to fit on and rows to judge on, masks of shape (n,).
+        weight: share of the fold in the score.
+        nearest: the cut of its family that leaves most rows to fit on.
+    """
 
     label: str
     fit: Mask
     judge: Mask
     weight: float
+    nearest: bool
 
 
 def make_folds(problem: Problem, cuts: int = CUTS) -> tuple[Fold, ...]:
     """The folds of a problem; empty if the table is too small to hold anything out."""
-    families = list(_families(problem, cuts))
+    families = [(family, DECAY, 1.0) for family in _families(problem, cuts) if family]
+    if not problem.axes:
+        families = [(_edge_family(problem) + _interleaved_family(problem), 1.0, 1.0)]
+    elif sum(len(family) for family, _, _ in families) < FEW_FOLDS:
+        families.append((_interleaved_family(problem), 1.0, 0.5))
     folds: list[Fold] = []
     seen: set[bytes] = set()
-    for family in families:
+    for family, decay, share in families:
         fresh = [(label, judge) for label, judge in family if judge.tobytes() not in seen]
         seen.update(judge.tobytes() for _, judge in fresh)
-        for label, judge in fresh:
-            folds.append(Fold(label, ~judge, judge, 1.0 / (len(fresh) * len(families))))
+        fresh.sort(key=lambda fold: float(fold[1].mean()))
+        weights = decay ** np.arange(len(fresh))
+        for i, (label, judge) in enumerate(fresh):
+            weight = share * float(weights[i] / weights.sum())
+            folds.append(Fold(label, ~judge, judge, weight, nearest=i == 0 or decay == 1.0))
     total = sum(f.weight for f in folds)
-    return tuple(Fold(f.label, f.fit, f.judge, f.weight / total) for f in folds)
+    return tuple(Fold(f.label, f.fit, f.judge, f.weight / total, f.nearest) for f in folds)
 
 
 Family = list[tuple[str, Mask]]
@@ -53,7 +70,6 @@ Family = list[tuple[str, Mask]]
 
 def _families(problem: Problem, cuts: int) -> Iterator[Family]:
     if not problem.axes:
-        yield _edge_family(problem)
         return
     heights = {axis: _heights(problem, axis) for axis in problem.axes}
     for axis, height in heights.items():
@@ -106,19 +122,30 @@ def _groups_left(problem: Problem, judge: Mask) -> bool:
 
 
 def _edge_family(problem: Problem) -> Family:
-    """The points of the design farthest from its centre; and interleaved fifths of the rest."""
-    points = np.column_stack([_standard(problem.coordinate(name)) for name in problem.kinds])
-    unique, inverse = np.unique(np.round(points, 9), axis=0, return_inverse=True)
-    inverse = inverse.ravel()
-    n = len(unique)
-    if n < 6:
+    """The quarter of the design's points that is farthest from its centre."""
+    points, inverse = _design_points(problem)
+    if len(points) < 6:
         return []
-    distance = np.linalg.norm(unique - unique.mean(axis=0), axis=1)
-    order = np.argsort(-distance, kind="stable")
-    parts = [("edge of the design", order[: max(2, n // 4)])]
-    parts += [(f"interleaved part {k + 1}", order[k::5]) for k in range(5)]
-    family = [(label, np.isin(inverse, part)) for label, part in parts]
+    order = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
+    edge = np.isin(inverse, order[: max(2, len(points) // 4)])
+    return [("edge of the design", edge)] if _groups_left(problem, edge) else []
+
+
+def _interleaved_family(problem: Problem) -> Family:
+    """Every fifth point of the design, ordered by its distance from the centre, in five parts."""
+    points, inverse = _design_points(problem)
+    if len(points) < 6:
+        return []
+    order = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
+    family = [(f"interleaved part {k + 1}", np.isin(inverse, order[k::5])) for k in range(5)]
     return [(label, judge) for label, judge in family if _groups_left(problem, judge)]
+
+
+def _design_points(problem: Problem) -> tuple[Floats, NDArray[np.int64]]:
+    """Distinct points of the design in standard coordinates, and the point of every row."""
+    columns = np.column_stack([_standard(problem.coordinate(name)) for name in problem.kinds])
+    unique, inverse = np.unique(np.round(columns, 9), axis=0, return_inverse=True)
+    return unique, inverse.ravel()
 
 
 def _standard(values: Floats) -> Floats:

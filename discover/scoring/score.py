@@ -19,12 +19,15 @@ from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, f
 from discover.scoring.beyond import implausible, points_beyond, predict_beyond
 from discover.scoring.folds import make_folds
 from discover.scoring.problem import Problem
+from discover.scoring.units import unit_bound, unit_groups
 
 Floats = NDArray[np.float64]
 
 SEARCH_EFFORT = Effort(draws=32, agree=2, tolerance=1e-9, iterations=120)
 FOLD_EFFORT = Effort(draws=8, agree=1, tolerance=1e-8, iterations=80)
 FLOOR = 1e-6  # of the target's variance: errors below this count as equal
+CEILING = 4.0  # errors above this count as equal: a forecast this far off is of no use, however far
+WORST = 1e6
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Score:
         refused: why the candidate is out, or None.
         train: error of the fit to all train rows.
         folds: held-out error of every fold, in the order of `make_folds`.
-        wobble: mean squared spread, beyond the data, of the forecasts of the fold fits around the full fit.
+        wobble: mean squared distance, beyond the data, between the full fit and the fits of the nearest folds.
         n_constants: constants per group and target.
         complexity: weighted nodes of the formula.
         fit: the fit to all train rows.
@@ -59,10 +62,10 @@ class Rule:
           + per_constant * constants + per_node * complexity + wobble * log(1 + wobble / geometric mean error)
     """
 
-    spread: float = 0.25
-    per_constant: float = 0.02
-    per_node: float = 0.005
-    wobble: float = 0.25
+    spread: float = 0.0
+    per_constant: float = 0.05
+    per_node: float = 0.015
+    wobble: float = 0.1
 
 
 DEFAULT_RULE = Rule()
@@ -72,7 +75,7 @@ def merit(score: Score, weights: Floats, rule: Rule = DEFAULT_RULE) -> float:
     """Lower is better; infinite for refused candidates."""
     if score.refused is not None or not score.folds:
         return math.inf
-    logs = np.log(np.asarray(score.folds) + FLOOR)
+    logs = np.log(np.minimum(score.folds, CEILING) + FLOOR)
     mean = float(weights @ logs)
     spread = float(np.sqrt(weights @ (logs - mean) ** 2))
     wobble = math.log1p(score.wobble / math.exp(mean)) if math.isfinite(score.wobble) else 50.0
@@ -107,7 +110,10 @@ class Scorer:
         self.effort = effort
         self.folds = make_folds(problem, cuts)
         self.weights = np.array([f.weight for f in self.folds])
+        nearest = np.array([f.nearest for f in self.folds], dtype=float)
+        self.nearest = nearest / nearest.sum() if len(nearest) else nearest
         self.beyond = points_beyond(problem)
+        self.units = unit_groups(problem)
         variance = problem.table.targets.var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
         self._tables = [(problem.table.take(f.fit), problem.table.take(f.judge)) for f in self.folds]
@@ -126,10 +132,12 @@ class Scorer:
         recipe: Recipe,
         gate: float = math.inf,
         warm: Mapping[str, Floats | float] | None = None,
+        published: bool = False,
     ) -> Score:
         """The score of a structure under a recipe.
 
         Args:
+            published: a law that people published may depend on units, as some do.
             gate: candidates whose train error exceeds this are not tried on the folds.
             warm: constants of a parent, as a further starting point.
         """
@@ -145,6 +153,10 @@ class Scorer:
         base = replace(base, fit=full, train=self._error(full.residuals(table)))
         if base.train > gate:
             return replace(base, refused="train error far above the best of its size")
+        if not published:
+            bound = unit_bound(self.problem, self.units, full)
+            if bound is not None:
+                return replace(base, refused=bound)
         forecast = None
         if self.beyond is not None:
             forecast = predict_beyond(full, self.beyond)
@@ -169,7 +181,8 @@ class Scorer:
         forecast: Floats | None,
     ) -> Score:
         warm: dict[str, Floats | float] = {n: full.constants[:, :, i] for i, n in enumerate(structure.constants)}
-        errors, wobbles = [], []
+        errors: list[float] = []
+        wobbles: list[float] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
             inner_weights = None if weights is None else weights[fold.fit]
             part = fit(structure, inner, recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[warm])
@@ -180,7 +193,7 @@ class Scorer:
                 return replace(base, refused=f"not finite on fold '{fold.label}'")
             if forecast is not None and self.beyond is not None:
                 wobbles.append(self._wobble(predict_beyond(part, self.beyond) - forecast))
-        wobble = float(np.median(wobbles)) if wobbles else 0.0
+        wobble = float(self.nearest @ np.array(wobbles)) if wobbles else 0.0
         return replace(base, folds=tuple(errors), wobble=wobble)
 
     def _error(self, residuals: Floats) -> float:
@@ -190,4 +203,4 @@ class Scorer:
     def _wobble(self, difference: Floats) -> float:
         with np.errstate(over="ignore", invalid="ignore"):
             value = float(np.mean(np.mean(difference[1:] ** 2, axis=(0, 1)) / self.variance))
-        return value if math.isfinite(value) else 1e12
+        return min(value, WORST) if math.isfinite(value) else WORST

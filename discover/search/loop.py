@@ -227,7 +227,8 @@ class _State:
         fresh: list[tuple[Proposer | None, Candidate]] = [] if self.batches else [(None, _constant_law())]
         for proposer in self.team:
             if proposer.name == LIBRARY:
-                fresh += [(proposer, c) for c in proposer.ask(size // 2 if self.batches else size, elites, self.rng)]
+                room = size // 2 if self.batches else size - len(fresh)
+                fresh += [(proposer, c) for c in proposer.ask(room, elites, self.rng)]
         left = size
         for attempt in range(ATTEMPTS):
             for sender, candidate in fresh:
@@ -311,7 +312,7 @@ class _State:
         finalists = []
         for told in leaders:
             structure, recipe = told.candidate.structure, told.candidate.recipe
-            score = scorer.score(structure, recipe)
+            score = scorer.score(structure, recipe, published=told.candidate.published)
             value = scorer.merit(score, self.config.rule)
             if math.isfinite(value):
                 finalists.append(Told(told.index, told.candidate, score, value, added=True))

@@ -103,4 +103,6 @@ def _work(job: Job) -> Score:
 
 
 def _score(scorer: Scorer, job: Job) -> Score:
-    return scorer.score(job.candidate.structure, job.candidate.recipe, job.gate)
+    return scorer.score(
+        job.candidate.structure, job.candidate.recipe, job.gate, published=job.candidate.published
+    )

@@ -1,0 +1,94 @@
+"""Whether a law survives a change of units.
+
+Parameters may be counted in millions, tokens in billions, losses in nats or bits: a law that can be right in one
+unit must be right in the others, with other constants. For a small change of the unit of a column x the forecast
+moves along x df/dx; a law is closed under the change if its constants can undo that, which is so if x df/dx is a
+combination of the derivatives with respect to the constants. A law that fails is fitted to the numbers that happen
+to stand in the table. (The infinitesimal form of Buckingham's theorem, for laws with fitted constants.)
+
+Counts that start at one, shares and other dimensionless columns have a natural unit, and columns that are counted
+in the same unit change together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.expressions import differentiate, evaluate
+from discover.fitting import FitResult
+from discover.scoring.problem import Problem
+
+Floats = NDArray[np.float64]
+
+TOLERANCE = 0.02  # share of a change that the constants may leave undone
+ROWS = 240
+
+
+def unit_groups(problem: Problem) -> tuple[tuple[str, ...], ...]:
+    """Columns whose unit is free, those of one unit together (unique tokens and tokens, say)."""
+    features = problem.table.features
+    free = [c for c, kind in problem.kinds.items() if kind in ("scale", "logged") and not _natural(features[c])]
+    groups: list[list[str]] = []
+    for column in free:
+        home = next((g for g in groups if any(_same_unit(features[column], features[c]) for c in g)), None)
+        if home is None:
+            groups.append([column])
+        else:
+            home.append(column)
+    return tuple(tuple(g) for g in groups)
+
+
+def _natural(values: Floats) -> bool:
+    """A count that starts at one, such as experts or streams."""
+    return bool(values.min() == 1.0 and np.all(values == np.round(values)))
+
+
+def _same_unit(a: Floats, b: Floats) -> bool:
+    """One never exceeds the other, and they meet: a part and its whole."""
+    for small, large in ((a, b), (b, a)):
+        if np.all(small <= large * (1 + 1e-9)) and np.any(small >= large * (1 - 1e-9)):
+            return True
+    return False
+
+
+def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitResult) -> str | None:
+    """The column (or the target) on whose unit a fitted law depends; None if it depends on none."""
+    table = problem.table
+    largest = int(np.argmax(np.bincount(table.group, minlength=table.n_groups)))
+    rows = np.flatnonzero(table.group == largest)
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ROWS)).astype(int))]
+    values: dict[str, Floats | float] = {name: v[rows] for name, v in table.features.items()}
+    values.update(fit.named(largest, 0))
+    expr = fit.structure.expr
+    span = np.column_stack(
+        [np.broadcast_to(evaluate(differentiate(expr, name), values), len(rows)) for name in fit.structure.constants]
+    )
+    used = set(fit.structure.features)
+    for group in groups:
+        moved = np.zeros(len(rows))
+        for column in used.intersection(group):
+            slope = evaluate(differentiate(expr, column), values)
+            moved = moved + (slope * values[column] if problem.kinds[column] == "scale" else slope)
+        if not _within(span, moved):
+            return f"depends on the unit of {' and '.join(group)}"
+    if problem.lower is None or problem.upper is None:
+        forecast = np.broadcast_to(evaluate(expr, values), len(rows)).astype(np.float64)
+        if not _within(span, forecast):
+            return "depends on the unit of the target"
+    return None
+
+
+def _within(span: Floats, vector: Floats) -> bool:
+    """Whether a vector lies in the span of columns, within the tolerance."""
+    size = float(np.linalg.norm(vector))
+    if not (np.isfinite(size) and np.all(np.isfinite(span))):
+        return False
+    if size == 0.0:
+        return True
+    norms = np.linalg.norm(span, axis=0)
+    scaled = span[:, norms > 0] / norms[norms > 0]
+    if scaled.shape[1] == 0:
+        return False
+    solution = np.linalg.lstsq(scaled, vector / size, rcond=1e-12)[0]
+    return bool(np.linalg.norm(vector / size - scaled @ solution) <= TOLERANCE)

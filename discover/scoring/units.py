@@ -66,10 +66,11 @@ def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitRe
     )
     used = set(fit.structure.features)
     for group in groups:
-        moved = np.zeros(len(rows))
+        moved: Floats = np.zeros(len(rows))
         for column in used.intersection(group):
             slope = evaluate(differentiate(expr, column), values)
-            moved = moved + (slope * values[column] if problem.kinds[column] == "scale" else slope)
+            with np.errstate(all="ignore"):
+                moved = moved + (slope * values[column] if problem.kinds[column] == "scale" else slope)
         if not _within(span, moved):
             return f"depends on the unit of {' and '.join(group)}"
     if problem.lower is None or problem.upper is None:
@@ -81,11 +82,14 @@ def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitRe
 
 def _within(span: Floats, vector: Floats) -> bool:
     """Whether a vector lies in the span of columns, within the tolerance."""
-    size = float(np.linalg.norm(vector))
-    if not (np.isfinite(size) and np.all(np.isfinite(span))):
+    largest = float(np.max(np.abs(vector)))
+    if not (np.isfinite(largest) and np.all(np.isfinite(span))):
         return False
-    if size == 0.0:
+    if largest == 0.0:
         return True
+    vector = vector / largest
+    span = span / np.maximum(np.max(np.abs(span), axis=0), 1e-300)
+    size = float(np.linalg.norm(vector))
     norms = np.linalg.norm(span, axis=0)
     scaled = span[:, norms > 0] / norms[norms > 0]
     if scaled.shape[1] == 0:

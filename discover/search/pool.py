@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from types import TracebackType
 
 from discover.proposers.candidate import Candidate
@@ -94,7 +96,16 @@ class Pool:
 def _initialise(problem: Problem, cuts: int) -> None:
     global _scorer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _scorer = Scorer(problem, cuts)
+
+
+def _leave_with_parent() -> None:
+    """A worker whose parent was killed would wait for work forever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(job: Job) -> Score:

@@ -31,7 +31,9 @@ class HumanLaw:
     fit: FitResult
 
 
-def human_laws(identifiers: Sequence[str], train: Table, seed: int = 0) -> list[HumanLaw]:
+def human_laws(
+    identifiers: Sequence[str], train: Table, seed: int = 0, published: bool = True
+) -> list[HumanLaw]:
     """The human laws of a task, as published where constants for all groups are recorded, and refitted.
 
     Sealed rows play no part: refits see the train rows only. A law that cannot be fitted is left out.
@@ -40,15 +42,17 @@ def human_laws(identifiers: Sequence[str], train: Table, seed: int = 0) -> list[
         identifiers: of laws in the library.
         train: the train rows.
         seed: of the drawn starting points.
+        published: whether the recorded constants are of the experiments in this table; those of other
+            experiments would say nothing.
 
     Raises:
         InputError: an identifier is not in the library.
     """
     result: list[HumanLaw] = []
     for law in map(get_law, identifiers):
-        published = published_fit(law, train)
-        if published is not None:
-            result.append(HumanLaw(law.id, "published", published))
+        recorded = published_fit(law, train) if published else None
+        if recorded is not None:
+            result.append(HumanLaw(law.id, "published", recorded))
         refitted = fit(structure_of(law), train, recipe_of(law), seed=seed, effort=THOROUGH)
         if not isinstance(refitted, FitFailure):
             result.append(HumanLaw(law.id, "refitted", refitted))

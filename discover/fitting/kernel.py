@@ -33,11 +33,22 @@ DEPENDENT = 1e-9
 CONVERGED_COST, CONVERGED_STEP, CONVERGED_GRADIENT, ITERATIONS, NO_DESCENT, NOT_FINITE = range(6)
 
 
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "fastmath": _FAST, "error_model": "numpy"}
+
+
 def _jit(function: Any) -> Any:
-    return njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")(function)
+    return njit(**_OPTIONS)(function)
 
 
-@_jit
+def _leaf(function: Any) -> Any:
+    """For functions that create no array: without reference counts, which cost more than short loops."""
+    try:
+        return njit(_nrt=False, **_OPTIONS)(function)
+    except (KeyError, TypeError):  # the option is not part of Numba's promised interface
+        return _jit(function)
+
+
+@_leaf
 def _exp(out, x, n, bits, twos):  # type: ignore[no-untyped-def]
     """out = exp(x) in a form that vectorises: 2**k * exp(r), |r| <= log(2)/2, Taylor to r**13 (1e-15)."""
     for i in range(n):
@@ -63,7 +74,7 @@ def _exp(out, x, n, bits, twos):  # type: ignore[no-untyped-def]
         out[i] *= twos[i]
 
 
-@_jit
+@_leaf
 def _scalar_op(op, a, b):  # type: ignore[no-untyped-def]
     if op == 0:
         return a + b
@@ -106,13 +117,13 @@ def _scalar_op(op, a, b):  # type: ignore[no-untyped-def]
     return a**b
 
 
-@_jit
+@_leaf
 def _run_scalars(code, lo, hi, S):  # type: ignore[no-untyped-def]
     for i in range(lo, hi):
         S[code[i, 1]] = _scalar_op(code[i, 0], S[code[i, 2]], S[code[i, 3]])
 
 
-@_jit
+@_leaf
 def _vector_vector(op, out, a, b, n):  # type: ignore[no-untyped-def]
     if op == 0:
         for i in range(n):
@@ -131,7 +142,7 @@ def _vector_vector(op, out, a, b, n):  # type: ignore[no-untyped-def]
             out[i] = _scalar_op(op, a[i], b[i])
 
 
-@_jit
+@_leaf
 def _vector_scalar(op, out, a, b, n):  # type: ignore[no-untyped-def]
     if op == 0:
         for i in range(n):
@@ -150,7 +161,7 @@ def _vector_scalar(op, out, a, b, n):  # type: ignore[no-untyped-def]
             out[i] = _scalar_op(op, a[i], b)
 
 
-@_jit
+@_leaf
 def _scalar_vector(op, out, a, b, n):  # type: ignore[no-untyped-def]
     if op == 0:
         for i in range(n):
@@ -169,7 +180,7 @@ def _scalar_vector(op, out, a, b, n):  # type: ignore[no-untyped-def]
             out[i] = _scalar_op(op, a, b[i])
 
 
-@_jit
+@_leaf
 def _unary(op, out, a, n, bits, twos):  # type: ignore[no-untyped-def]
     if op == 7:
         _exp(out, a, n, bits, twos)
@@ -190,7 +201,7 @@ def _unary(op, out, a, n, bits, twos):  # type: ignore[no-untyped-def]
             out[i] = _scalar_op(op, a[i], 0.0)
 
 
-@_jit
+@_leaf
 def _run_vectors(code, lo, hi, S, V, n, bits, twos):  # type: ignore[no-untyped-def]
     for i in range(lo, hi):
         op = code[i, 0]
@@ -207,7 +218,7 @@ def _run_vectors(code, lo, hi, S, V, n, bits, twos):  # type: ignore[no-untyped-
             _scalar_vector(op, out, S[a], V[b - VECTOR], n)
 
 
-@_jit
+@_leaf
 def _column(out, top, operand, S, V, n):  # type: ignore[no-untyped-def]
     if operand >= VECTOR:
         source = V[operand - VECTOR]
@@ -219,7 +230,33 @@ def _column(out, top, operand, S, V, n):  # type: ignore[no-untyped-def]
             out[top + i] = value
 
 
-@_jit
+@_leaf
+def _mirror(M, j, other, k, m, beta):  # type: ignore[no-untyped-def]
+    """Applies the reflection I - beta v v', v = M[j, j:m], to M[other:k, j:m], two columns at a time."""
+    v = M[j]
+    while other + 1 < k:
+        a, b = M[other], M[other + 1]
+        s, t = 0.0, 0.0
+        for i in range(j, m):
+            s += v[i] * a[i]
+            t += v[i] * b[i]
+        s *= beta
+        t *= beta
+        for i in range(j, m):
+            a[i] -= s * v[i]
+            b[i] -= t * v[i]
+        other += 2
+    if other < k:
+        a = M[other]
+        s = 0.0
+        for i in range(j, m):
+            s += v[i] * a[i]
+        s *= beta
+        for i in range(j, m):
+            a[i] -= s * v[i]
+
+
+@_leaf
 def _reflect(M, k, m):  # type: ignore[no-untyped-def]
     """Triangle of the m by k matrix whose columns are M[:k, :m], by reflections, in place; False if not finite."""
     for j in range(k):
@@ -231,25 +268,15 @@ def _reflect(M, k, m):  # type: ignore[no-untyped-def]
             return False
         if j >= m or norm2 == 0.0:
             continue
-        norm = math.sqrt(norm2)
-        alpha = -norm if col[j] >= 0.0 else norm
-        head = col[j] - alpha
-        # v = (head, col[j+1:]); beta = 2 / v'v = 1 / (norm2 - alpha*col[j])
-        beta = 1.0 / (norm2 - alpha * col[j])
-        for other in range(j + 1, k):
-            oc = M[other]
-            s = head * oc[j]
-            for i in range(j + 1, m):
-                s += col[i] * oc[i]
-            s *= beta
-            oc[j] -= s * head
-            for i in range(j + 1, m):
-                oc[i] -= s * col[i]
+        alpha = -math.sqrt(norm2) if col[j] >= 0.0 else math.sqrt(norm2)
+        beta = 1.0 / (norm2 - alpha * col[j])  # 2 / v'v for v = (col[j] - alpha, col[j+1:])
+        col[j] -= alpha
+        _mirror(M, j, j + 1, k, m, beta)
         col[j] = alpha
     return True
 
 
-@_jit
+@_leaf
 def _triangle(M, k, m):  # type: ignore[no-untyped-def]
     """Zeros below the diagonal, and in rows that the matrix did not have, of the first k rows."""
     for j in range(k):
@@ -257,7 +284,7 @@ def _triangle(M, k, m):  # type: ignore[no-untyped-def]
             M[j, i] = 0.0
 
 
-@_jit
+@_leaf
 def _assemble(program, data, work, block, c, with_slopes):  # type: ignore[no-untyped-def]
     """Triangle of [phi | d f/d eta | y - phi_0] over the rows of a block, into work.M.
 
@@ -315,7 +342,7 @@ def _assemble(program, data, work, block, c, with_slopes):  # type: ignore[no-un
     return k
 
 
-@_jit
+@_leaf
 def _subtract(out, top, factor, operand, S, V, n):  # type: ignore[no-untyped-def]
     if operand >= VECTOR:
         source = V[operand - VECTOR]
@@ -327,7 +354,7 @@ def _subtract(out, top, factor, operand, S, V, n):  # type: ignore[no-untyped-de
             out[top + i] -= value
 
 
-@_jit
+@_leaf
 def _back_substitute(M, k, rhs, c):  # type: ignore[no-untyped-def]
     """c with R c = z, R = M[:k, :k] by columns, z = M[rhs, :k]; a column that adds nothing gets 0."""
     for j in range(k - 1, -1, -1):
@@ -343,7 +370,7 @@ def _back_substitute(M, k, rhs, c):  # type: ignore[no-untyped-def]
         c[j] = s / M[j, j]
 
 
-@_jit
+@_leaf
 def _bounded(M, p, lo, hi, c, free, T, d):  # type: ignore[no-untyped-def]
     """min |R c - z| with lo <= c <= hi, by an active set (Stark and Parker 1995, Comp. Stat. 10, 129).
 
@@ -416,7 +443,7 @@ def _bounded(M, p, lo, hi, c, free, T, d):  # type: ignore[no-untyped-def]
         free[chosen] = 1
 
 
-@_jit
+@_leaf
 def _constrained_cost(M, p, c):  # type: ignore[no-untyped-def]
     """|y - phi_0 - phi c|^2 from the triangle."""
     cost = M[p, p] * M[p, p]
@@ -428,7 +455,7 @@ def _constrained_cost(M, p, c):  # type: ignore[no-untyped-def]
     return cost
 
 
-@_jit
+@_leaf
 def _set_constants(S, p, own, shared, logs):  # type: ignore[no-untyped-def]
     """Searched constants from their coordinates: exp(u) where logs says so."""
     q = own.shape[0]
@@ -437,7 +464,7 @@ def _set_constants(S, p, own, shared, logs):  # type: ignore[no-untyped-def]
         S[p + k] = math.exp(min(u, 700.0)) if logs[k] else u
 
 
-@_jit
+@_leaf
 def _project(program, data, work, block, own, shared, logs, lo, hi, c, scratch):  # type: ignore[no-untyped-def]
     """Cost of a block at these searched constants with the best linear ones, which are set."""
     S, V, M, bits, twos, free = work
@@ -450,7 +477,7 @@ def _project(program, data, work, block, own, shared, logs, lo, hi, c, scratch):
     return cost if np.isfinite(cost) else np.inf
 
 
-@_jit
+@_leaf
 def _slopes(program, data, work, block, own, shared, logs, c, R):  # type: ignore[no-untyped-def]
     """Triangle R (by columns) of the projected [J_own | J_shared | residual] of a block; False if not finite."""
     S, V, M, bits, twos, free = work
@@ -471,7 +498,7 @@ def _slopes(program, data, work, block, own, shared, logs, c, R):  # type: ignor
     return True
 
 
-@_jit
+@_leaf
 def _damped_step(R, q_own, q_shared, nb, D_own, D_shared, damping, frozen_own, frozen_shared,  # type: ignore[no-untyped-def]
                  step_own, step_shared, T, U, d):
     """min sum_b |R_b (own_b, shared) - z_b|^2 + damping |D step|^2 by elimination of the own parts.
@@ -539,7 +566,7 @@ def _damped_step(R, q_own, q_shared, nb, D_own, D_shared, damping, frozen_own, f
     return before - after
 
 
-@_jit
+@_leaf
 def _reflect_first(A, first, k, m):  # type: ignore[no-untyped-def]
     """Reflections that clear the first columns of A[:k, :m] below the diagonal, applied to all."""
     for j in range(first):
@@ -549,31 +576,36 @@ def _reflect_first(A, first, k, m):  # type: ignore[no-untyped-def]
             norm2 += col[i] * col[i]
         if not norm2 > 0.0:
             continue
-        norm = math.sqrt(norm2)
-        alpha = -norm if col[j] >= 0.0 else norm
-        head = col[j] - alpha
+        alpha = -math.sqrt(norm2) if col[j] >= 0.0 else math.sqrt(norm2)
         beta = 1.0 / (norm2 - alpha * col[j])
-        for other in range(j + 1, k):
-            oc = A[other]
-            s = head * oc[j]
-            for i in range(j + 1, m):
-                s += col[i] * oc[i]
-            s *= beta
-            oc[j] -= s * head
-            for i in range(j + 1, m):
-                oc[i] -= s * col[i]
+        col[j] -= alpha
+        _mirror(A, j, j + 1, k, m, beta)
         col[j] = alpha
         for i in range(j + 1, m):
             col[i] = 0.0
 
 
-@_jit
+@_leaf
 def _freeze(u, slope, lo, hi):  # type: ignore[no-untyped-def]
     """At a bound, with the descent direction pointing outwards (slope is that of half the cost)."""
     return (u <= lo and slope > 0.0) or (u >= hi and slope < 0.0)
 
 
-@_jit
+@_leaf
+def _rounding(data, blocks, cost):  # type: ignore[no-untyped-def]
+    """Size of the rounding error of a cost: that of residuals of values as large as the targets."""
+    X, Y, W, spans = data
+    total = 0.0
+    for k in range(blocks.shape[0]):
+        b = blocks[k]
+        y_lo = spans[b, 2]
+        for i in range(y_lo, y_lo + spans[b, 1] - spans[b, 0]):
+            y = Y[i] * W[i] if W.shape[0] > 0 else Y[i]
+            total += y * y
+    return 1e-15 * math.sqrt(cost * total)
+
+
+@_leaf
 def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi, state,  # type: ignore[no-untyped-def]
            tolerance, max_iterations):
     """Levenberg-Marquardt on the searched constants of these blocks, from `own` and `shared`, in place.
@@ -608,6 +640,9 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
         return cost, CONVERGED_COST, 0
     D_own[:] = 0.0
     D_shared[:] = 0.0
+    exact = tolerance < 1e-13
+    noise = _rounding(data, blocks, cost) if exact else 0.0
+    polished = 0
     damping, growth = memory[0], 2.0
     fresh = True
     outcome, iteration = ITERATIONS, 0
@@ -663,7 +698,10 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
             if not trial < np.inf:
                 break
         gain = (cost - trial) / predicted if predicted > 0.0 and trial < np.inf else -1.0
-        if trial < cost:
+        if exact and not trial < cost and trial <= cost + noise and predicted <= noise and polished < 8:
+            polished += 1  # below the rounding of the cost; the step is still known, from the residuals
+            gain, trial = 1.0, min(trial, cost)
+        if trial < cost or gain == 1.0:
             decrease = (cost - trial) / cost
             for j in range(q_shared):
                 shared[j] = t_shared[j]
@@ -678,15 +716,15 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
             damping *= max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3) if gain < 1.5 else 1.0 / 3.0
             damping = max(damping, 1e-15)
             growth = 2.0
-            if decrease < tolerance and predicted < tolerance * cost:
+            if not exact and decrease < tolerance and predicted < tolerance * cost:
                 outcome = CONVERGED_COST
                 break
             if size < 1e-11:
                 outcome = CONVERGED_STEP
                 break
         else:
-            if predicted <= 1e-15 * cost or size < 1e-11:
-                outcome = CONVERGED_COST if predicted <= 1e-15 * cost else CONVERGED_STEP
+            if predicted <= max(1e-15 * cost, noise) or size < 1e-11:
+                outcome = CONVERGED_STEP if size < 1e-11 else CONVERGED_COST
                 break
             damping *= growth
             growth *= 2.0
@@ -774,7 +812,7 @@ def multi_start(program, data, work, state, starts, n_screened, logs, u_lo, u_hi
         report[b, 4] = hits
 
 
-@_jit
+@_leaf
 def predict(program, data, work, block, theta, out):  # type: ignore[no-untyped-def]
     """Values of the formula at the rows of a block for constants theta in slot order, into out."""
     code, bounds, outputs, p, q = program
@@ -867,7 +905,7 @@ def multi_start_shared(program, data, work, state, own_starts, shared_starts, n_
     report[4] = hits
 
 
-@_jit
+@_leaf
 def _rho(kind, r, scale):  # type: ignore[no-untyped-def]
     """Loss of a residual, and psi(r)/r and psi'(r): 0 squared, 1 Huber, 2 soft-L1 (all r^2 for small r)."""
     a = abs(r)
@@ -881,7 +919,7 @@ def _rho(kind, r, scale):  # type: ignore[no-untyped-def]
     return r * r, 1.0, 1.0
 
 
-@_jit
+@_leaf
 def _residual(link, y, f):  # type: ignore[no-untyped-def]
     """y - f, or log(y/f) with link 1, where y and f must be positive."""
     if link == 0:
@@ -889,7 +927,7 @@ def _residual(link, y, f):  # type: ignore[no-untyped-def]
     return math.log(y / f) if f > 0.0 else np.nan
 
 
-@_jit
+@_leaf
 def _robust_cost(program, data, work, blocks, own, shared, logs, c, kind, scale, link, base, F, theta):  # type: ignore[no-untyped-def]
     """Robust cost at these constants; the predictions go to F, (ny,)."""
     X, Y, W, spans = data
@@ -911,7 +949,7 @@ def _robust_cost(program, data, work, blocks, own, shared, logs, c, kind, scale,
     return total if total < np.inf else np.inf
 
 
-@_jit
+@_leaf
 def _pseudo_rows(data, blocks, kind, scale, link, base, F, mix, pseudo):  # type: ignore[no-untyped-def]
     """Row factors W and targets of the quadratic model of the robust loss at the predictions F.
 
@@ -933,7 +971,7 @@ def _pseudo_rows(data, blocks, kind, scale, link, base, F, mix, pseudo):  # type
             pseudo[i] = F[i] + unit * r * (weight / m)
 
 
-@_jit
+@_leaf
 def robust_search(program, data, work, state, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi,  # type: ignore[no-untyped-def]
                   kind, scale, link, base, scratch, theta, kept, tolerance, rounds):
     """Robust fit from these constants, in place: reweighted least squares that turns into Newton's method.

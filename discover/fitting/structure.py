@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from discover.errors import InputError
@@ -45,21 +46,25 @@ class Structure:
     domains: Mapping[str, Domain] = field(default_factory=dict)
     guess: Mapping[str, float] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def constants(self) -> tuple[str, ...]:
         return constant_names(self.expr)
 
-    @property
+    @cached_property
     def features(self) -> tuple[str, ...]:
         return feature_names(self.expr)
 
-    @property
+    @cached_property
     def text(self) -> str:
         return to_text(self.expr)
 
+    @cached_property
+    def _defaults(self) -> dict[str, Domain]:
+        return default_domains(self.expr)
+
     def domain(self, name: str) -> Domain:
         known = self.domains.get(name)
-        return known if known is not None else default_domains(self.expr).get(name, REAL)
+        return known if known is not None else self._defaults.get(name, REAL)
 
 
 def default_domains(expr: Expr) -> dict[str, Domain]:

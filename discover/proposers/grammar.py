@@ -37,6 +37,7 @@ from discover.proposers.candidate import Candidate
 from discover.proposers.surgery import (
     Names,
     at,
+    exponents,
     has_feature,
     places,
     renamed_apart,
@@ -344,7 +345,7 @@ def bend(m: Maker, parents: list[Expr]) -> Expr | None:
 
 def fix_constant(m: Maker, parents: list[Expr]) -> Expr | None:
     """A simple fraction in place of an exponent; other constants carry units and cannot be guessed."""
-    names = _exponents(parents[0])
+    names = exponents(parents[0])
     if not names:
         return None
     values = (1.0, 0.5, 1.0 / 3.0, 0.25, 2.0)
@@ -353,24 +354,11 @@ def fix_constant(m: Maker, parents: list[Expr]) -> Expr | None:
 
 def tie_constants(m: Maker, parents: list[Expr]) -> Expr | None:
     """One exponent for two columns."""
-    names = _exponents(parents[0])
+    names = exponents(parents[0])
     if len(names) < 2:
         return None
     first, second = (names[int(i)] for i in m.rng.choice(len(names), size=2, replace=False))
     return substitute(parents[0], {second: Constant(first)})
-
-
-def _exponents(expr: Expr) -> list[str]:
-    """Constants that are an exponent as they are, or with a sign."""
-    found: dict[str, None] = {}
-    for _, node in places(expr):
-        if isinstance(node, Call) and node.op == "pow":
-            exponent = node.args[1]
-            if isinstance(exponent, Call) and exponent.op == "mul" and len(exponent.args) == 2:
-                exponent = exponent.args[1]
-            if isinstance(exponent, Constant):
-                found[exponent.name] = None
-    return list(found)
 
 
 def free_number(m: Maker, parents: list[Expr]) -> Expr | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from discover.laws.library import Law, laws_for
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.grammar import recipes
+from discover.proposers.surgery import exponents
 from discover.scoring import Problem
 
 
@@ -38,9 +40,11 @@ class Library:
 
 
 def _candidates(problem: Problem, laws: Iterable[Law]) -> Iterable[Candidate]:
-    """First every law with the plain recipe, then the other recipes."""
+    """First every law with the plain recipe, then with exponents shared by groups, then the other recipes."""
     structures = [(law.id, structure_of(law)) for law in laws]
     structures = [(i, s) for i, s in structures if problem.constants is None or len(s.constants) <= problem.constants]
+    if problem.table.n_groups > 1:
+        structures += [(i, replace(s, shared=frozenset(e))) for i, s in structures if (e := exponents(s.expr))]
     for recipe in recipes(problem):
         for law_id, structure in structures:
             yield Candidate(structure, recipe, f"library:{law_id}")

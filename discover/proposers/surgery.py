@@ -71,6 +71,19 @@ def has_feature(expr: Expr) -> bool:
     return any(isinstance(node, Feature) for node in walk(expr))
 
 
+def exponents(expr: Expr) -> list[str]:
+    """Constants that are an exponent as they are, or with a sign."""
+    found: dict[str, None] = {}
+    for _, node in places(expr):
+        if isinstance(node, Call) and node.op == "pow":
+            exponent = node.args[1]
+            if isinstance(exponent, Call) and exponent.op == "mul" and len(exponent.args) == 2:
+                exponent = exponent.args[1]
+            if isinstance(exponent, Constant):
+                found[exponent.name] = None
+    return list(found)
+
+
 class Names:
     """Fresh names of constants that clash neither with each other nor with those in use."""
 

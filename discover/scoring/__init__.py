@@ -1,12 +1,12 @@
 """Judging laws by how they extrapolate inside the train rows."""
 
 from discover.scoring.beyond import implausible, points_beyond, predict_beyond
-from discover.scoring.folds import Fold, make_folds
+from discover.scoring.folds import CUTS, Fold, make_folds
 from discover.scoring.metrics import Metrics, metrics, r_squared
 from discover.scoring.problem import Problem, column_kind, problem_of
 from discover.scoring.score import DEFAULT_RULE, Rule, Score, Scorer, merit
 
 __all__ = [
-    "DEFAULT_RULE", "Fold", "Metrics", "Problem", "Rule", "Score", "Scorer", "column_kind", "implausible",
+    "CUTS", "DEFAULT_RULE", "Fold", "Metrics", "Problem", "Rule", "Score", "Scorer", "column_kind", "implausible",
     "make_folds", "merit", "metrics", "points_beyond", "predict_beyond", "problem_of", "r_squared",
 ]

@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 FEW_LEVELS = 24  # more distinct values than this count as a continuous axis
-CUTS = 4
+CUTS = 3
 SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.65
 DECAY = 0.5  # of the weight from one cut point to the next lower: the nearest resembles the task most
 FEW_FOLDS = 3  # with fewer cut points than this, interleaved parts of the design are judged as well
@@ -71,6 +71,8 @@ Family = list[tuple[str, Mask]]
 def _families(problem: Problem, cuts: int) -> Iterator[Family]:
     if not problem.axes:
         return
+    if len(problem.axes) > 1:  # more families of folds, fewer cuts in each
+        cuts = max(1, cuts - 1)
     heights = {axis: _heights(problem, axis) for axis in problem.axes}
     for axis, height in heights.items():
         yield _cut_family(problem, axis, height, cuts)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from discover.expressions import complexity
 from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
 from discover.scoring.beyond import implausible, points_beyond, predict_beyond
-from discover.scoring.folds import make_folds
+from discover.scoring.folds import CUTS, make_folds
 from discover.scoring.problem import Problem
 from discover.scoring.units import unit_bound, unit_groups
 
@@ -105,7 +105,7 @@ def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
 class Scorer:
     """Scores candidates of one problem; pure but for the work done once here."""
 
-    def __init__(self, problem: Problem, cuts: int = 4, effort: Effort = SEARCH_EFFORT) -> None:
+    def __init__(self, problem: Problem, cuts: int = CUTS, effort: Effort = SEARCH_EFFORT) -> None:
         self.problem = problem
         self.effort = effort
         self.folds = make_folds(problem, cuts)

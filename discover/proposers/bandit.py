@@ -11,10 +11,17 @@ LEAST = 0.02  # share of tries that every arm keeps
 
 
 class Bandit:
-    """Thompson sampling with discounted counts of tries and pays (Raj and Kalyani 2017, arXiv 1707.09727)."""
+    """Thompson sampling with discounted counts of tries and pays (Raj and Kalyani 2017, arXiv 1707.09727).
 
-    def __init__(self, arms: Sequence[str]) -> None:
+    Args:
+        arms: names.
+        forgives: whether the tries of other arms fade an arm's record, so that it is tried anew now and
+            then; for arms whose tries cost money only their own tries do.
+    """
+
+    def __init__(self, arms: Sequence[str], *, forgives: bool = True) -> None:
         self.arms = tuple(arms)
+        self.forgives = forgives
         self.paid = dict.fromkeys(self.arms, 1.0)
         self.unpaid = dict.fromkeys(self.arms, 2.0)
 
@@ -30,7 +37,7 @@ class Bandit:
         """Record a try of an arm."""
         if arm not in self.paid:
             return
-        for name in self.arms:
+        for name in self.arms if self.forgives else (arm,):
             self.paid[name] = max(1.0, self.paid[name] * DISCOUNT)
             self.unpaid[name] = max(1.0, self.unpaid[name] * DISCOUNT)
         if paid:

@@ -12,7 +12,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,8 +25,9 @@ from discover.proposers.base import Proposer, Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.grammar import Grammar
 from discover.proposers.library import Library
-from discover.scoring import DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
+from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
 from discover.search.archive import AddStatus, Archive
+from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
 
 BATCH = 16
@@ -37,7 +38,9 @@ ISLANDS = 2
 MIGRATE_EVERY = 12  # batches
 MIGRANTS = 4
 FINALISTS = 24
-GATE = 12.0  # train errors above this multiple of the best law's are not tried on the folds
+GUEST_FINALISTS = 8
+BROUGHT = "guest "  # before the keys of guests' candidates in `known`: they are scored without a gate
+GATE = 6.0  # train errors above this multiple of the best law's are not tried on the folds
 FINAL_SHARE = 0.12  # of a time budget, kept for the closer look
 
 PROPOSERS: dict[str, Callable[[Problem], Proposer]] = {"library": Library, "grammar": Grammar}
@@ -62,16 +65,25 @@ class SearchConfig:
     seconds: float | None = 60.0
     proposers: tuple[str, ...] = ("library", "grammar")
     workers: int = 1
-    cuts: int = 4
+    cuts: int = CUTS
     rule: Rule = DEFAULT_RULE
 
 
 @dataclass(frozen=True)
 class Step:
-    """One scored candidate and what the archive did with it."""
+    """One scored candidate and what the archive did with it.
+
+    Attributes:
+        told: candidate and score.
+        status: of the search's own archive, or of the guests' for what they brought.
+        batch: number of the batch, from 0.
+        brought: a guest brought it, on top of the search's own candidates.
+    """
 
     told: Told
     status: AddStatus
+    batch: int = 0
+    brought: bool = False
 
     @property
     def index(self) -> int:
@@ -86,7 +98,7 @@ class SearchResult:
         best: the chosen law with the fit to all train rows.
         finalists: the laws of the closer look, best first; `best` leads them.
         front: Pareto front of merit against complexity.
-        evaluations: candidates scored.
+        evaluations: candidates scored, those that guests brought included.
         seconds: time spent.
         stopped: why the search ended.
     """
@@ -116,17 +128,20 @@ def search(
     on_step: OnStep | None = None,
     clock: Callable[[], float] = time.monotonic,
     proposers: Sequence[Proposer] | None = None,
+    guests: Sequence[Guest] = (),
 ) -> SearchResult:
     """Search a problem for the law that extrapolates best.
 
     Args:
         problem: train rows and declared knowledge.
         config: seed, budget, proposers, workers.
-        known: scores by `Candidate.key`, which are not computed again.
+        known: scores by `Candidate.key`, which are not computed again; for what guests brought the key
+            follows `BROUGHT`.
         on_step: called after every step, in order. If it raises, the search ends with that error; a
             KeyboardInterrupt ends the search with what it has.
         clock: seconds; replaced in tests.
         proposers: instances to use instead of those that the configuration names.
+        guests: proposers whose candidates come on top of the search's own and of its evaluations.
 
     Raises:
         InputError: no candidate could be fitted, or an unknown proposer is named.
@@ -134,14 +149,16 @@ def search(
     if config.evaluations is None and config.seconds is None:
         raise InputError("a search needs a budget: a time or a number of evaluations")
     team = list(proposers) if proposers is not None else [_make(name, problem) for name in config.proposers]
+    visitors = Guests(guests, problem, config.seed)
     try:
         with Pool(problem, config.workers, config.cuts) as pool:
-            state = _State(problem, config, pool, team, dict(known or {}), clock)
+            state = _State(problem, config, pool, team, visitors, dict(known or {}), clock)
             stopped = state.run(on_step)
             return state.conclude(stopped)
     finally:
         for proposer in team:
             proposer.close()
+        visitors.close()
 
 
 def _make(name: str, problem: Problem) -> Proposer:
@@ -152,9 +169,12 @@ def _make(name: str, problem: Problem) -> Proposer:
 
 @dataclass
 class _Batch:
+    number: int
     island: int
     candidates: list[Candidate]
     tickets: list[Ticket | Score]
+    brought: list[Candidate]
+    brought_tickets: list[Ticket | Score]
 
 
 class _State:
@@ -166,10 +186,12 @@ class _State:
         config: SearchConfig,
         pool: Pool,
         team: list[Proposer],
+        guests: Guests,
         known: dict[str, Score],
         clock: Callable[[], float],
     ) -> None:
-        self.problem, self.config, self.pool, self.team, self.known = problem, config, pool, team, known
+        self.problem, self.config, self.pool = problem, config, pool
+        self.team, self.guests, self.known = team, guests, known
         self.clock = clock
         self.begin = clock()
         self.rng = np.random.default_rng(config.seed)
@@ -219,7 +241,9 @@ class _State:
         self.asked += len(candidates)
         gate = GATE * self.best_train
         tickets = [self.known.get(c.key) or self.pool.submit(Job(c, _gate(c, gate))) for c in candidates]
-        return _Batch(island, candidates, tickets)
+        brought = self.guests.ask(self.seen)
+        brought_tickets = [self.known.get(BROUGHT + c.key) or self.pool.submit(Job(c)) for c in brought]
+        return _Batch(self.batches - 1, island, candidates, tickets, brought, brought_tickets)
 
     def gather(self, size: int, island: int) -> Iterator[Candidate]:
         """New candidates: at most half from the library, the rest by the bandit's shares of the others."""
@@ -265,13 +289,30 @@ class _State:
             score = ticket if isinstance(ticket, Score) else ticket.result()
             told, status = self.judge(candidate, score, archive)
             results.append(told)
-            self.told.append(told)
-            if on_step is not None:
-                on_step(Step(told, status))
+            self.note(Step(told, status, batch.number), on_step)
+            self.guests.judge(told)
         for proposer in self.team:
             proposer.tell(results)
+        self.finish_brought(batch, results, on_step)
         if self.batches % MIGRATE_EVERY == 0:
             self.migrate()
+
+    def finish_brought(self, batch: _Batch, own: list[Told], on_step: OnStep | None) -> None:
+        """The part of a batch that guests brought; nothing of the search's own depends on it."""
+        results = []
+        for candidate, ticket in zip(batch.brought, batch.brought_tickets, strict=True):
+            score = ticket if isinstance(ticket, Score) else ticket.result()
+            told = Told(len(self.told), candidate, score, merit(score, self.weights, self.config.rule), added=False)
+            status = self.guests.judge(told)
+            told = replace(told, added=bool(status))
+            results.append(told)
+            self.note(Step(told, status, batch.number, brought=True), on_step)
+        self.guests.tell(own, results)
+
+    def note(self, step: Step, on_step: OnStep | None) -> None:
+        self.told.append(step.told)
+        if on_step is not None:
+            on_step(step)
 
     def judge(self, candidate: Candidate, score: Score, archive: Archive) -> tuple[Told, AddStatus]:
         value = merit(score, self.weights, self.config.rule)
@@ -298,7 +339,7 @@ class _State:
     def conclude(self, stopped: str) -> SearchResult:
         """Fit and score the best laws again with more effort, and choose among them."""
         merged = Archive()
-        for archive in self.islands:
+        for archive in (*self.islands, self.guests.archive):
             for told in archive.elites():
                 merged.add(told)
         leaders = self.leaders()
@@ -323,9 +364,11 @@ class _State:
         )  # fmt: skip
 
     def leaders(self) -> list[Told]:
-        """The best steps with different laws or recipes."""
+        """The best steps with different laws or recipes; what guests brought takes no place of the others."""
         ranked = sorted((t for t in self.told if math.isfinite(t.merit)), key=lambda t: (t.merit, t.index))
-        return ranked[:FINALISTS]
+        own = [t for t in ranked if not self.guests.brought(t.candidate)]
+        brought = [t for t in ranked if self.guests.brought(t.candidate)]
+        return own[:FINALISTS] + brought[:GUEST_FINALISTS]
 
 
 def _gate(candidate: Candidate, gate: float) -> float:

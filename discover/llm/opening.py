@@ -108,7 +108,7 @@ def open_session(
     facts = dict(head) | _facts(settings, caps, price)
     if record.head:
         facts |= {key: record.head[key] for key in _facts(settings, caps, price) if key in record.head}
-    until = max([steps_done, *(step + 1 for step in record.used.values())])
+    until = max(steps_done, record.steps)
     return _open(ReplayProvider(record, provider), folder, record, until, mask, facts)
 
 

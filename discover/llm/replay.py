@@ -6,6 +6,8 @@
     {"kind": "asked", "number": n, "step": k, "digest": ..., ...}     a question, when it is sent
     {"kind": "answered", "number": n, "text": ..., "usage": ..., ...} its answer, when it arrives
     {"kind": "used", "number": n, "step": k}                          when it is handed to the search
+    {"kind": "proposal", "number": n, "place": i, "formula": ..., "refused": ..., ...}  each formula in it
+    {"kind": "dropped", "number": n, "place": i, "refused": ...}      one that the search did not try
 
 An answer that was paid for is on disk before anything else happens with it. Which answers the search had at
 which step is decided by the "used" lines, so a replay does not depend on how long anything takes.
@@ -43,6 +45,13 @@ class Record:
     asked: dict[int, Asked] = field(default_factory=dict)
     answered: dict[int, Completion] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
+    notes: set[tuple[str, int, int]] = field(default_factory=set)
+
+    @property
+    def steps(self) -> int:
+        """Steps whose questions and answers are recorded."""
+        last = (*self.used.values(), *(asked.step for asked in self.asked.values()))
+        return max(last, default=-1) + 1
 
 
 def load_record(folder: Path) -> Record:
@@ -76,6 +85,8 @@ def _read(record: Record, row: dict[str, Any]) -> None:
             record.answered[row["number"]] = _completion(row)
         case "used":
             record.used[row["number"]] = row["step"]
+        case "proposal" | "dropped" as kind:
+            record.notes.add((kind, row["number"], row["place"]))
         case other:
             raise ValueError(f"kind {other!r} is not known")
 
@@ -100,10 +111,11 @@ class Journal:
 
     def __init__(self, folder: Path, mask: Callable[[str], str], head: dict[str, Any]) -> None:
         record = load_record(folder)
-        self._known = {
-            *(("asked", n) for n in record.asked),
-            *(("answered", n) for n in record.answered),
-            *(("used", n) for n in record.used),
+        self._known: set[tuple[str, int, int]] = {
+            *(("asked", n, 0) for n in record.asked),
+            *(("answered", n, 0) for n in record.answered),
+            *(("used", n, 0) for n in record.used),
+            *record.notes,
         }
         self._mask = mask
         self._lock = threading.Lock()
@@ -129,16 +141,24 @@ class Journal:
         """An answer is handed to the search at a step."""
         self._append("used", number, {"step": step})
 
+    def proposed(self, number: int, place: int, row: dict[str, Any]) -> None:
+        """What became of a formula in an answer when it was read."""
+        self._append("proposal", number, {"place": place, **row}, place)
+
+    def dropped(self, number: int, place: int, reason: str) -> None:
+        """A formula that was fine but not tried."""
+        self._append("dropped", number, {"place": place, "refused": reason}, place)
+
     def close(self) -> None:
         """No line is written afterwards."""
         with self._lock:
             self._file.close()
 
-    def _append(self, kind: str, number: int, row: dict[str, Any]) -> None:
+    def _append(self, kind: str, number: int, row: dict[str, Any], place: int = 0) -> None:
         with self._lock:
-            if (kind, number) in self._known or self._file.closed:
+            if (kind, number, place) in self._known or self._file.closed:
                 return
-            self._known.add((kind, number))
+            self._known.add((kind, number, place))
             self._write({"kind": kind, "number": number, **row})
 
     def _write(self, row: dict[str, Any]) -> None:

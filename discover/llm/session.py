@@ -115,6 +115,20 @@ class Session:
             self._account(arrival.request, arrival.completion)
         return arrivals
 
+    def proposed(self, number: int, place: int, row: dict[str, Any]) -> None:
+        """Notes in the record what became of a formula in an answer: its text, and why it was refused."""
+        if self._journal is not None:
+            self._journal.proposed(number, place, row)
+
+    def dropped(self, number: int, place: int, reason: str) -> None:
+        """Notes in the record that a formula was not tried."""
+        if self._journal is not None:
+            self._journal.dropped(number, place, reason)
+
+    def stop(self, reason: str) -> None:
+        """No further question is asked."""
+        self._stopped = self._stopped or reason
+
     def close(self) -> None:
         """Ends all calls; those in flight are counted at what they may have cost."""
         outstanding = self._worker.outstanding

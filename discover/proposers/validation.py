@@ -1,0 +1,97 @@
+"""From a formula that somebody wrote to a structure to fit, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from discover.errors import DiscoverError, FormulaError
+from discover.expressions import (
+    Call,
+    Constant,
+    Expr,
+    complexity,
+    constant_names,
+    evaluate,
+    feature_names,
+    parse,
+    reduce_constants,
+    to_text,
+    walk,
+)
+from discover.fitting import Structure
+from discover.proposers.grammar import MAX_COMPLEXITY, finished
+from discover.scoring import Problem
+
+_LARGEST = 4 * MAX_COMPLEXITY  # before constants are merged; larger trees are not worked on
+
+
+class RefusedError(DiscoverError):
+    """Why a proposed formula is no candidate."""
+
+
+def structure_of_text(problem: Problem, formula: str, shared: Sequence[str] = ()) -> Structure:
+    """The structure of a formula, with constants merged and named in our way.
+
+    Args:
+        problem: columns, budget of constants and train rows.
+        formula: in the formula language; names that are no columns are constants.
+        shared: constants with one value for all groups; names that the formula does not have are ignored.
+
+    Raises:
+        RefusedError: not a formula, no column in it, too large, too many constants, or without a value on
+            the train rows whatever the constants are.
+    """
+    expr = _parsed(problem, formula)
+    if (size := complexity(expr)) > _LARGEST:
+        raise RefusedError(_too_large(size))
+    try:
+        reduced = reduce_constants(expr)
+        structure = finished(problem, expr, frozenset(shared) if problem.table.n_groups > 1 else frozenset())
+    except FormulaError as error:
+        raise RefusedError(str(error)) from None
+    if structure is None:
+        raise RefusedError(_why_not(problem, reduced))
+    for part in _without_constants(reduced):
+        _check_values(problem, part)
+    return structure
+
+
+def _parsed(problem: Problem, formula: str) -> Expr:
+    try:
+        return parse(formula, tuple(problem.kinds))
+    except FormulaError as error:
+        raise RefusedError(str(error)) from None
+
+
+def _why_not(problem: Problem, reduced: Expr) -> str:
+    """Why `finished` makes no structure of it."""
+    used = len(constant_names(reduced))
+    if not feature_names(reduced):
+        return f"no column in it; the columns are {', '.join(problem.kinds)}"
+    if problem.constants is not None and used > problem.constants:
+        return f"{used} constants; the task allows {problem.constants}"
+    return _too_large(complexity(reduced))
+
+
+def _too_large(size: int) -> str:
+    return f"too large: its complexity is {size}, at most {MAX_COMPLEXITY} is allowed"
+
+
+def _without_constants(expr: Expr) -> Iterator[Expr]:
+    """The largest parts that columns and numbers alone decide."""
+    if not isinstance(expr, Call):
+        return
+    if not any(isinstance(node, Constant) for node in walk(expr)):
+        yield expr
+        return
+    for arg in expr.args:
+        yield from _without_constants(arg)
+
+
+def _check_values(problem: Problem, part: Expr) -> None:
+    with np.errstate(all="ignore"):
+        values = evaluate(part, problem.table.features)
+    if not np.all(np.isfinite(values)):
+        raise RefusedError(f"{to_text(part)} has no finite value on some rows, whatever the constants are")

@@ -971,7 +971,7 @@ def _pseudo_rows(data, blocks, kind, scale, link, base, F, mix, pseudo):  # type
             pseudo[i] = F[i] + unit * r * (weight / m)
 
 
-@_leaf
+@_jit
 def robust_search(program, data, work, state, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, c_hi,  # type: ignore[no-untyped-def]
                   kind, scale, link, base, scratch, theta, kept, tolerance, rounds):
     """Robust fit from these constants, in place: reweighted least squares that turns into Newton's method.

@@ -28,7 +28,15 @@ _LARGEST = 4 * MAX_COMPLEXITY  # before constants are merged; larger trees are n
 
 
 class RefusedError(DiscoverError):
-    """Why a proposed formula is no candidate."""
+    """Why a proposed formula is no candidate.
+
+    Attributes:
+        kind: the check that refused it: "formula", "column", "budget", "size" or "domain".
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 def structure_of_text(problem: Problem, formula: str, shared: Sequence[str] = ()) -> Structure:
@@ -45,14 +53,14 @@ def structure_of_text(problem: Problem, formula: str, shared: Sequence[str] = ()
     """
     expr = _parsed(problem, formula)
     if (size := complexity(expr)) > _LARGEST:
-        raise RefusedError(_too_large(size))
+        raise RefusedError("size", _too_large(size))
     try:
         reduced = reduce_constants(expr)
         structure = finished(problem, expr, frozenset(shared) if problem.table.n_groups > 1 else frozenset())
     except FormulaError as error:
-        raise RefusedError(str(error)) from None
+        raise RefusedError("formula", str(error)) from None
     if structure is None:
-        raise RefusedError(_why_not(problem, reduced))
+        raise _why_not(problem, reduced)
     for part in _without_constants(reduced):
         _check_values(problem, part)
     return structure
@@ -62,17 +70,17 @@ def _parsed(problem: Problem, formula: str) -> Expr:
     try:
         return parse(formula, tuple(problem.kinds))
     except FormulaError as error:
-        raise RefusedError(str(error)) from None
+        raise RefusedError("formula", str(error)) from None
 
 
-def _why_not(problem: Problem, reduced: Expr) -> str:
+def _why_not(problem: Problem, reduced: Expr) -> RefusedError:
     """Why `finished` makes no structure of it."""
     used = len(constant_names(reduced))
     if not feature_names(reduced):
-        return f"no column in it; the columns are {', '.join(problem.kinds)}"
+        return RefusedError("column", f"no column in it; the columns are {', '.join(problem.kinds)}")
     if problem.constants is not None and used > problem.constants:
-        return f"{used} constants; the task allows {problem.constants}"
-    return _too_large(complexity(reduced))
+        return RefusedError("budget", f"{used} constants; the task allows {problem.constants}")
+    return RefusedError("size", _too_large(complexity(reduced)))
 
 
 def _too_large(size: int) -> str:
@@ -94,4 +102,5 @@ def _check_values(problem: Problem, part: Expr) -> None:
     with np.errstate(all="ignore"):
         values = evaluate(part, problem.table.features)
     if not np.all(np.isfinite(values)):
-        raise RefusedError(f"{to_text(part)} has no finite value on some rows, whatever the constants are")
+        reason = f"{to_text(part)} has no finite value on some rows, whatever the constants are"
+        raise RefusedError("domain", reason)

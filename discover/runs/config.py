@@ -65,6 +65,41 @@ class TrainFacts(Strict):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class ModelConfig(Strict):
+    """The language model that a run asks; holds no secret.
+
+    Attributes:
+        model: its name; "" for a replay.
+        url: its address without user, password and query; "" for the default one.
+        key_variable: name of the environment variable with the key; "" for the default one.
+        replay: absolute path of the run whose recorded answers are used instead of a model; "" for none.
+        prices: absolute path of the user's price table; "" for none.
+        deadline_s: longest time of a call.
+        context, max_tokens: tokens of prompt and answer together, and of the answer.
+        slots: calls in flight at a time.
+        proposals: formulas asked for in one call.
+        patterns: the model's decoder is confined to the formula language.
+        temperature: of the sampling; None leaves it to the server.
+        calls, tokens, cost: caps; cost in US dollars.
+    """
+
+    model: str = ""
+    url: str = ""
+    key_variable: str = ""
+    replay: str = ""
+    prices: str = ""
+    deadline_s: Annotated[float, Field(gt=0)]
+    context: int
+    max_tokens: int
+    slots: int
+    proposals: int
+    patterns: bool
+    temperature: float | None = None
+    calls: int
+    tokens: int
+    cost: float
+
+
 class RunConfig(Strict):
     """The content of `run.toml`.
 
@@ -76,6 +111,7 @@ class RunConfig(Strict):
         evaluations: candidates to score; None where only time counts.
         workers: worker processes; does not change the result of an evaluation budget.
         proposers: names of who suggests candidates.
+        llm: the language model that proposes laws besides; None for none.
         open_sealed: whether the finished law is judged on the sealed rows.
         started: when the run began, ISO 8601.
         source: where the task came from.
@@ -90,6 +126,7 @@ class RunConfig(Strict):
     evaluations: Annotated[int, Field(ge=1)] | None = None
     workers: Annotated[int, Field(ge=1)] = 1
     proposers: tuple[str, ...] = ("library", "grammar")
+    llm: ModelConfig | None = None
     open_sealed: bool = True
     started: str = ""
     source: TaskSource

@@ -40,13 +40,19 @@ def fold_weights(session: Session) -> tuple[float, ...]:
     return tuple(fold.weight for fold in make_folds(session.problem))
 
 
-def conclude(session: Session, found: SearchResult, library: Sequence[str] = ()) -> dict[str, Any]:
+def conclude(
+    session: Session,
+    found: SearchResult,
+    library: Sequence[str] = (),
+    llm: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Writes the law and the result of a search.
 
     Args:
         session: the run.
         found: what the search found.
         library: human laws to compare with where the task names none.
+        llm: what a language model was asked and proposed, if there was one.
 
     Returns:
         The content of `result.json`.
@@ -69,6 +75,8 @@ def conclude(session: Session, found: SearchResult, library: Sequence[str] = ())
         "run_dir": str(session.folder.path),
         "notes": list(session.task.notes),
     }
+    if llm is not None:
+        result["llm"] = dict(llm)
     compared = session.task.baselines or tuple(library)[:COMPARED]
     result |= judge(session, document, compared, "run" if session.config.open_sealed else None)
     session.folder.write_result(finite(result))

@@ -18,7 +18,7 @@ from discover.fitting import Diagnostics, Domain, FitResult, Outcome, Recipe, St
 from discover.proposers.candidate import Candidate
 from discover.runs.journal import Record
 from discover.scoring import Score
-from discover.search import Step
+from discover.search import BROUGHT, Step
 
 STEP, OPENED = "step", "opened"
 
@@ -35,6 +35,8 @@ def step_record(step: Step) -> Record:
     return {
         "kind": STEP,
         "index": step.index,
+        "batch": step.batch,
+        "brought": step.brought,
         "origin": candidate.origin,
         "parents": list(candidate.parents),
         "key": candidate.key,
@@ -53,7 +55,7 @@ def step_record(step: Step) -> Record:
 def known_scores(
     records: Sequence[Record], features: Collection[str], groups: tuple[str, ...], targets: tuple[str, ...]
 ) -> dict[str, Score]:
-    """Scores by candidate key, of all steps in these records.
+    """Scores by candidate key, of all steps in these records; `search` says which key a guest's has.
 
     Args:
         records: of a journal.
@@ -70,12 +72,25 @@ def known_scores(
     return result
 
 
+def batches(records: Sequence[Record]) -> int:
+    """Batches of the search of which these records hold a step."""
+    return max((record.get("batch", 0) for record in records if record["kind"] == STEP), default=-1) + 1
+
+
+def own_steps(records: Sequence[Record]) -> int:
+    """Steps of the search itself, without those that guests brought."""
+    return sum(record["kind"] == STEP and not record.get("brought") for record in records)
+
+
 def _known(
     record: Record, features: Collection[str], groups: tuple[str, ...], targets: tuple[str, ...]
 ) -> tuple[str, Score]:
     try:
         candidate = candidate_of(record, features)
-        return str(record["key"]), _score_in(record["score"], candidate, groups, targets)
+        key = str(record["key"])
+        if record.get("brought"):
+            key = BROUGHT + key
+        return key, _score_in(record["score"], candidate, groups, targets)
     except (KeyError, TypeError, ValueError, DiscoverError) as problem:
         place = record.get("index", "?")
         raise InputError(f"the journal is damaged at step {place}: {problem}") from None

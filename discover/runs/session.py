@@ -7,7 +7,7 @@ and brings every part to the state it was in; then the search goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +16,13 @@ from discover.data.table import Table
 from discover.data.tasks import Task
 from discover.documents import current_versions
 from discover.errors import DiscoverError, InputError
-from discover.runs.config import RunConfig, TaskSource, train_facts
+from discover.runs.config import ModelConfig, RunConfig, TaskSource, train_facts
 from discover.runs.folder import Progress, RunFolder, new_folder, open_folder
 from discover.runs.journal import Journal, Record
 from discover.runs.problem import problem_of
 from discover.runs.records import OPENED, STEP, known_scores, opened_record, step_record
 from discover.scoring import Problem
-from discover.search import SearchConfig, SearchResult, Step, search
+from discover.search import Guest, SearchConfig, SearchResult, Step, search
 
 NOTE_EVERY_S = 1.0
 INTERRUPTED = "interrupted"
@@ -66,7 +66,12 @@ class Budget:
 
 
 def begin(
-    source: TaskSource, seed: int, budget: Budget, out: Path | None = None, open_sealed: bool = True
+    source: TaskSource,
+    seed: int,
+    budget: Budget,
+    out: Path | None = None,
+    open_sealed: bool = True,
+    llm: ModelConfig | None = None,
 ) -> Session:
     """A new run in a new folder. The task and its train rows are checked before anything is written.
 
@@ -82,6 +87,7 @@ def begin(
         budget_s=budget.seconds,
         evaluations=budget.evaluations,
         workers=budget.workers,
+        llm=llm,
         open_sealed=open_sealed,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         source=source,
@@ -140,12 +146,17 @@ class Stopwatch:
         return 0.0 if self.since is None else self.before + time.monotonic() - self.since
 
 
-def pursue(session: Session, on_step: Callable[[Step, float], None] | None = None) -> SearchResult:
+def pursue(
+    session: Session,
+    on_step: Callable[[Step, float], None] | None = None,
+    guests: Sequence[Guest] = (),
+) -> SearchResult:
     """Searches until the budget is spent or the user interrupts, noting every step in the journal.
 
     Args:
         session: the run.
         on_step: told of every step, replayed ones included, and of the seconds spent.
+        guests: see `search`.
 
     Raises:
         JournalError: the disk is full; what the journal holds stays whole.
@@ -160,7 +171,12 @@ def pursue(session: Session, on_step: Callable[[Step, float], None] | None = Non
     with Journal(session.folder.journal_path) as journal:
         scribe = _Scribe(session.folder, journal, steps, watch, on_step)
         result = search(
-            session.problem, search_config(session.config), known=known, on_step=scribe.take, clock=watch
+            session.problem,
+            search_config(session.config),
+            known=known,
+            on_step=scribe.take,
+            clock=watch,
+            guests=guests,
         )
         journal.sync()
     watch.go()

@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 MULTIPLE = 8.0  # of the largest scale of each axis
 STEPS = 4
 ROWS_PER_GROUP = 12
+PER_GROUP = 40  # rows of a group from which points between and outside are made
+OUTWARDS = 0.15  # of the distance from the centre of the design
+ALL = "all axes"
 SLACK = 0.01  # of the target's range: rises smaller than this are not held against a law
 
 
@@ -38,13 +41,16 @@ class Beyond:
     axis: tuple[str, ...]
 
 
-def points_beyond(problem: Problem) -> Beyond | None:
-    """Continuations of the largest rows of every group along every axis and all axes at once."""
+def points_beyond(problem: Problem) -> Beyond:
+    """Continuations of the largest rows of every group along every axis and all axes at once.
+
+    Without an axis: points between the rows, and a step outwards from the rows.
+    """
     if not problem.axes:
-        return None
+        return _between_and_outside(problem)
     blocks: list[tuple[str, NDArray[np.int64], dict[str, Floats]]] = []
-    for axis in (*problem.axes, *(("all axes",) if len(problem.axes) > 1 else ())):
-        moved = problem.axes if axis == "all axes" else (axis,)
+    for axis in (*problem.axes, *((ALL,) if len(problem.axes) > 1 else ())):
+        moved = problem.axes if axis == ALL else (axis,)
         rows = _top_rows(problem, moved)
         columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in problem.table.features.items()}
         for name in moved:
@@ -56,6 +62,33 @@ def points_beyond(problem: Problem) -> Beyond | None:
         np.concatenate([group for _, group, _ in blocks]),
         tuple(axis for axis, group, _ in blocks for _ in group),
     )
+
+
+def _between_and_outside(problem: Problem) -> Beyond:
+    """Rows (row 0), points half way to another row of the group, and points a step away from the centre."""
+    table = problem.table
+    names = list(table.features)
+    rows = np.array([r for g in range(table.n_groups) for r in np.flatnonzero(table.group == g)[:PER_GROUP]])
+    partner = np.array([_partner(table.group, r) for r in rows], dtype=np.int64)
+    columns = {}
+    for name in names:
+        x = table.features[name]
+        outside = x[rows] + OUTWARDS * (x[rows] - x.mean())
+        if problem.kinds[name] in ("share", "scale"):
+            outside = np.maximum(outside, x.min())
+        columns[name] = np.vstack([x[rows], 0.5 * (x[rows] + x[partner]), outside])
+    shares = problem.of_kind("share")
+    if shares and np.allclose(sum(table.features[s] for s in shares), 1.0):
+        total = sum(columns[s] for s in shares)
+        columns.update({s: columns[s] / total for s in shares})
+    return Beyond(columns, table.group[rows], ("",) * len(rows))
+
+
+def _partner(group: NDArray[np.int64], row: int) -> int:
+    """Another row of the same group, a fixed stride away, so that neighbours in the table are not paired."""
+    members = np.flatnonzero(group == group[row])
+    place = int(np.searchsorted(members, row))
+    return int(members[(place + max(1, (2 * len(members)) // 5)) % len(members)])
 
 
 def _top_rows(problem: Problem, axes: tuple[str, ...]) -> NDArray[np.int64]:
@@ -115,7 +148,24 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
         return f"falls below {problem.lower:g} beyond the data"
     if problem.upper is not None and np.any(predicted > problem.upper + slack):
         return f"rises above {problem.upper:g} beyond the data"
-    low, high = targets.min(axis=0) - span, targets.max(axis=0) + span
-    if np.any(predicted < low) or np.any(predicted > high):
+    low, high = _believable(problem)
+    if np.any(predicted < low[beyond.group]) or np.any(predicted > high[beyond.group]):
         return "leaves the range of the data by more than its width"
     return None
+
+
+def _believable(problem: Problem) -> tuple[Floats, Floats]:
+    """Limits of forecasts, (n_groups, T): the range of the group's data widened by its width.
+
+    Groups whose data hardly vary are allowed a quarter of the width of all groups.
+    """
+    table = problem.table
+    least = 0.25 * np.ptp(table.targets, axis=0)
+    low = np.empty((table.n_groups, table.n_targets))
+    high = np.empty_like(low)
+    for g in range(table.n_groups):
+        rows = table.targets[table.group == g]
+        rows = rows if len(rows) else table.targets
+        width = np.maximum(np.ptp(rows, axis=0), least)
+        low[g], high[g] = rows.min(axis=0) - width, rows.max(axis=0) + width
+    return low, high

@@ -157,12 +157,10 @@ class Scorer:
             bound = unit_bound(self.problem, self.units, full)
             if bound is not None:
                 return replace(base, refused=bound)
-        forecast = None
-        if self.beyond is not None:
-            forecast = predict_beyond(full, self.beyond)
-            reason = implausible(self.problem, self.beyond, forecast)
-            if reason is not None:
-                return replace(base, refused=reason)
+        forecast = predict_beyond(full, self.beyond)
+        reason = implausible(self.problem, self.beyond, forecast)
+        if reason is not None:
+            return replace(base, refused=reason)
         return self._judge(base, structure, recipe, weights, full, forecast)
 
     def _over_budget(self, structure: Structure) -> str | None:
@@ -178,7 +176,7 @@ class Scorer:
         recipe: Recipe,
         weights: Floats | None,
         full: FitResult,
-        forecast: Floats | None,
+        forecast: Floats,
     ) -> Score:
         warm: dict[str, Floats | float] = {n: full.constants[:, :, i] for i, n in enumerate(structure.constants)}
         errors: list[float] = []
@@ -191,8 +189,7 @@ class Scorer:
             errors.append(self._error(part.residuals(outer)))
             if not math.isfinite(errors[-1]):
                 return replace(base, refused=f"not finite on fold '{fold.label}'")
-            if forecast is not None and self.beyond is not None:
-                wobbles.append(self._wobble(predict_beyond(part, self.beyond) - forecast))
+            wobbles.append(self._wobble(predict_beyond(part, self.beyond) - forecast))
         wobble = float(self.nearest @ np.array(wobbles)) if wobbles else 0.0
         return replace(base, folds=tuple(errors), wobble=wobble)
 

@@ -166,7 +166,9 @@ def _spectrum(scaled: Floats) -> tuple[Floats, Floats]:
 
 
 def _condition(sizes: Floats) -> float:
-    return float(sizes.max() / sizes.min()) if sizes.size and sizes.min() > 0 else np.inf
+    if not sizes.size:
+        return 1.0
+    return float(sizes.max() / sizes.min()) if sizes.min() > 0 else np.inf
 
 
 def _redundant_sets(part: Component, null: Floats, norms: Floats) -> tuple[tuple[str, ...], ...]:

@@ -115,7 +115,7 @@ def fit(
     Returns:
         A FitResult, or a FitFailure that names the reason.
     """
-    reason = _refusal(structure, table, recipe)
+    reason = _refusal(structure, table, recipe, weights)
     if reason is not None:
         return FitFailure(structure, recipe, *reason)
     starts: list[Mapping[str, Floats | float]] = [*warm]
@@ -132,12 +132,22 @@ def fit(
     return result
 
 
-def _refusal(structure: Structure, table: Table, recipe: Recipe) -> tuple[Reason, str] | None:
+def _refusal(
+    structure: Structure, table: Table, recipe: Recipe, weights: Floats | None
+) -> tuple[Reason, str] | None:
     missing = [name for name in structure.features if name not in table.features]
     if missing:
         return Reason.MISSING_FEATURE, ", ".join(missing)
     if len(table) == 0:
         return Reason.NO_ROWS, ""
+    broken = [name for name in structure.features if not np.isfinite(table.features[name]).all()]
+    if broken or not np.isfinite(table.targets).all():
+        return Reason.BAD_DATA, broken[0] if broken else "the target"
+    for values in (weights, table.weights):
+        if values is not None and not (np.all(values >= 0) and np.any(values > 0) and np.isfinite(values).all()):
+            return Reason.BAD_WEIGHTS, "weights"
+    if table.errors is not None and not (np.all(table.errors > 0) and np.isfinite(table.errors).all()):
+        return Reason.BAD_WEIGHTS, "errors"
     if recipe.space == "log" and np.any(table.targets <= 0):
         row = int(np.argwhere((table.targets <= 0).any(axis=1))[0, 0])
         return Reason.NOT_POSITIVE, f"row {row} has {table.targets[row].min():g}"

@@ -663,7 +663,7 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
                         norm2 += R[b, j, i] * R[b, j, i]
                         slope -= R[b, j, i] * R[b, q, i]
                     if j < q_own:
-                        D_own[b, j] = max(D_own[b, j], math.sqrt(norm2), 1e-12)
+                        D_own[b, j] = max(D_own[b, j], math.sqrt(norm2), 1e-150)
                         f_own[b, j] = _freeze(own[b, j], slope, u_lo[j], u_hi[j])
                         if not f_own[b, j] and norm2 > 0.0:
                             steepest = max(steepest, abs(slope) / math.sqrt(norm2))
@@ -671,7 +671,7 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
                         T[0, j - q_own] = norm2 if b == 0 else T[0, j - q_own] + norm2
                         d[j - q_own] += slope
             for j in range(q_shared):
-                D_shared[j] = max(D_shared[j], math.sqrt(T[0, j]), 1e-12)
+                D_shared[j] = max(D_shared[j], math.sqrt(T[0, j]), 1e-150)
                 f_shared[j] = _freeze(shared[j], d[j], u_lo[q_own + j], u_hi[q_own + j])
                 if not f_shared[j] and T[0, j] > 0.0:
                     steepest = max(steepest, abs(d[j]) / math.sqrt(T[0, j]))

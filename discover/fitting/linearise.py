@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.table import Table
-from discover.expressions import differentiate, evaluate
+from discover.expressions import Expr, differentiate, evaluate
+from discover.fitting.program import guarded_log
 from discover.fitting.result import FitResult
 
 Floats = NDArray[np.float64]
@@ -70,7 +71,7 @@ def _component(
     result: FitResult,
     table: Table,
     weights: Floats | None,
-    slopes: Mapping[str, object],
+    slopes: Mapping[str, Expr],
     target: int,
     groups: list[int],
 ) -> Component:
@@ -90,7 +91,8 @@ def _component(
         fitted[inside] = evaluate(structure.expr, values)
         for name, slope in slopes.items():
             label = (g, name) if name in own else (ALL_GROUPS, name)
-            jacobian[inside, place[label]] = evaluate(slope, values)  # type: ignore[arg-type]
+            jacobian[inside, place[label]] = evaluate(slope, values, {"log": guarded_log})
+    jacobian[~np.isfinite(jacobian)] = 0.0  # a row at the edge of the formula's domain says nothing
     measured = table.targets[rows, target]
     if result.recipe.space == "log":
         jacobian /= fitted[:, None]

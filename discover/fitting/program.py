@@ -45,7 +45,7 @@ VECTOR = 1 << 20  # operands at or above this are vectors, below it scalars
 _SMALLEST = 1e-300
 
 
-def _guarded_log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def guarded_log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """The logarithm with 0 taken as 1e-300: then 0**a = exp(a*log(0)) is 0 and its derivative finite.
 
     A formula that takes the logarithm of 0 itself is caught when the fitted law is evaluated.
@@ -87,7 +87,7 @@ class Program:
         """Values of the columns for n rows, shape (len(columns), n)."""
         out = np.empty((len(self.columns), n))
         for i, column in enumerate(self.columns):
-            out[i] = evaluate(column, features, {"log": _guarded_log})
+            out[i] = evaluate(column, features, {"log": guarded_log})
         return out
 
 

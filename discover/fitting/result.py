@@ -52,6 +52,8 @@ class Reason(Enum):
     TOO_FEW_ROWS = "there are fewer rows than constants"
     NOT_POSITIVE = "a fit of the logarithm needs positive targets"
     NO_ROWS = "there are no rows"
+    BAD_DATA = "a column that the formula uses, or the target, holds a value that is not a finite number"
+    BAD_WEIGHTS = "weights must be finite and not negative, some of them positive; errors must be positive"
     MISSING_FEATURE = "the formula uses a column that the table does not have"
 
 

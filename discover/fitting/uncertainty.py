@@ -102,7 +102,8 @@ def covariance(
     components = []
     for part in linearise(result, table, weights):
         variance = 1.0 if absolute and table.errors is not None else _variance(part, result.recipe)
-        matrix = _inverse_normal(part) * variance
+        with np.errstate(invalid="ignore"):
+            matrix = _inverse_normal(part) * variance
         components.append((part.labels, matrix))
         diagonal = np.sqrt(np.diag(matrix))
         for (group, name), error in zip(part.labels, diagonal, strict=True):

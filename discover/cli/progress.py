@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
+    from discover.cli.llm_run import OpenModel
     from discover.proposers.base import Told
     from discover.runs.session import Session
     from discover.search import Step
@@ -28,16 +29,18 @@ class Watcher:
     Args:
         session: the run.
         quiet: show nothing.
+        model: the language model of the run, if it has one.
     """
 
-    def __init__(self, session: Session, quiet: bool) -> None:
+    def __init__(self, session: Session, quiet: bool, model: OpenModel | None = None) -> None:
         from discover.runs.outcome import fold_weights
 
-        self.session, self.quiet = session, quiet
+        self.session, self.quiet, self.model = session, quiet, model
         self.weights = fold_weights(session)
         self.best: Told | None = None
         self.human: dict[str, float] = {}
         self.steps = 0
+        self.brought = 0
         self.fitted = 0
         self.seconds = 0.0
         self.shown = time.monotonic()
@@ -66,6 +69,7 @@ class Watcher:
         """Notes a step, and shows the state if the last showing was long enough ago."""
         told = step.told
         self.steps, self.seconds = told.index + 1, seconds
+        self.brought += step.brought
         if self.best is None or told.merit < self.best.merit:
             self.best = told
         self._note_human(told)
@@ -97,6 +101,8 @@ class Watcher:
         best += f", human {number(human[1], 3)}" if human else ""
         formula = "" if self.best is None else f": {self.best.candidate.structure.text}"
         note(f"{self._clock()}, {self._count()}{best}{formula}")
+        if self.model is not None:
+            note(f"  model: {self.model.proposer.status_line}")
 
     def _panel(self) -> RenderableType:
         from rich.table import Table
@@ -108,6 +114,8 @@ class Watcher:
             formula = Text(self.best.candidate.structure.text, overflow="ellipsis", no_wrap=True)
             grid.add_row("best law", formula)
             grid.add_row("inner error", Text(self._errors()))
+        if self.model is not None:
+            grid.add_row("model", Text(self.model.proposer.status_line))
         return grid
 
     def _errors(self) -> str:
@@ -128,4 +136,5 @@ class Watcher:
     def _count(self) -> str:
         limit = self.session.config.evaluations
         rate = f" ({self.steps / self.seconds:.0f}/s)" if self.seconds > 1 else ""
-        return f"{self.steps}{'' if limit is None else f' of {limit}'} laws{rate}"
+        own = f"{self.steps - self.brought}{'' if limit is None else f' of {limit}'}"
+        return f"{own}{f' + {self.brought} of the model' if self.brought else ''} laws{rate}"

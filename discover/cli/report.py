@@ -124,8 +124,40 @@ def _account(result: Result) -> list[str]:
     rate = result["evaluations"] / result["seconds"] if result["seconds"] else 0.0
     return [
         f"{result['evaluations']} laws scored in {result['seconds']:.0f} s ({rate:.0f}/s), seed {result['seed']}; "
-        f"{result['stopped']}"
+        f"{result['stopped']}",
+        *_model(result.get("llm")),
     ]
+
+
+def _model(llm: Mapping[str, Any] | None) -> list[str]:
+    """What a language model was asked, and what came of it."""
+    if llm is None:
+        return []
+    about = "about " if llm["tokens_estimated"] else ""
+    cost = "price unknown" if llm["cost"] is None else f"{about}${llm['cost']:.4f}"
+    tokens = f"{about}{llm['prompt_tokens'] + llm['answer_tokens']:,} tokens, {cost}"
+    lines = [
+        f"{llm['model']}: {llm['calls']:,} calls, {tokens}; "
+        f"{llm['accepted']:,} of {llm['proposed']:,} proposals entered the archive"
+    ]
+    refused = [f"{count:,} {_CHECKS.get(check, check)}" for check, count in llm["refused"].items()]
+    failed = [f"{count:,} {reason.replace('_', ' ')}" for reason, count in llm["failed_calls"].items()]
+    lines += [f"  refused proposals: {', '.join(refused)}"] if refused else []
+    lines += [f"  failed calls: {', '.join(failed)}"] if failed else []
+    lines += [f"  {text}" for text in (llm["stopped"], *llm["notes"]) if text and text != "the run has ended"]
+    return lines
+
+
+_CHECKS = {
+    "schema": "not in the form asked for",
+    "formula": "no formulas",
+    "column": "without a column",
+    "budget": "with too many constants",
+    "size": "too large",
+    "domain": "without a value on the rows",
+    "duplicate": "tried before",
+    "search": "refused by fit or forecast",
+}
 
 
 def _next(result: Result) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discover.cli import llm_run
 from discover.cli.options import duration_s, names, numbers
 from discover.errors import DiscoverError, InputError
 
@@ -139,6 +140,21 @@ def run(
     test_rows: TestRows = None,
     weights: Weights = None,
     errors: Errors = None,
+    llm: llm_run.Model = None,
+    llm_url: llm_run.Url = None,
+    llm_key_env: llm_run.KeyVariable = None,
+    llm_calls: llm_run.Calls = None,
+    llm_tokens: llm_run.Tokens = None,
+    llm_cost: llm_run.Cost = None,
+    llm_prices: llm_run.Prices = None,
+    llm_context: llm_run.Context = None,
+    llm_answer_tokens: llm_run.AnswerTokens = None,
+    llm_timeout: llm_run.Timeout = None,
+    llm_parallel: llm_run.Parallel = None,
+    llm_proposals: llm_run.Proposals = None,
+    llm_temperature: llm_run.Temperature = None,
+    llm_patterns: llm_run.Patterns = None,
+    llm_replay: llm_run.Replay = None,
     out: Out = None,
     no_sealed: Blind = False,
     quiet: Quiet = False,
@@ -161,17 +177,45 @@ def run(
         "weights": weights,
         "errors": names(errors),
     }
+    model = llm_run.config_of(
+        {
+            "model": llm,
+            "url": llm_url,
+            "key_env": llm_key_env,
+            "calls": llm_calls,
+            "tokens": llm_tokens,
+            "cost": llm_cost,
+            "prices": llm_prices,
+            "context": llm_context,
+            "answer_tokens": llm_answer_tokens,
+            "timeout": llm_timeout,
+            "parallel": llm_parallel,
+            "proposals": llm_proposals,
+            "temperature": llm_temperature,
+            "patterns": llm_patterns,
+            "replay": llm_replay,
+        }
+    )
+    if llm_replay is not None and budget is None and evaluations is None:
+        repeated = llm_run.recorded(llm_replay)
+        seed, evaluations = seed or repeated.seed, repeated.evaluations
     if budget is None and evaluations is None:
         budget = DEFAULT_BUDGET
     seconds = None if budget is None else duration_s(budget)
     from discover.runs.session import Budget, begin
 
     source = _source(subject, options)
-    session = begin(source, seed, Budget(seconds, evaluations, workers or _workers()), out, not no_sealed)
-    _pursue(session, quiet, json)
+    session = begin(source, seed, Budget(seconds, evaluations, workers or usual_workers()), out, not no_sealed, model)
+    _pursue(session, quiet, json, llm_url)
 
 
-def resume(folder: Folder, workers: Workers = None, quiet: Quiet = False, json: Json = False) -> None:
+def resume(
+    folder: Folder,
+    workers: Workers = None,
+    llm_url: llm_run.Url = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
     """Continue an interrupted run: it ends in the same law as if nothing had happened."""
     from discover.cli.output import note
     from discover.runs.session import reopen
@@ -181,7 +225,7 @@ def resume(folder: Folder, workers: Workers = None, quiet: Quiet = False, json: 
         note(f"{folder} has spent what it was given; this is what it found")
         _print_result(session.folder.result() or {}, json)
         return
-    _pursue(session, quiet, json)
+    _pursue(session, quiet, json, llm_url)
 
 
 def evaluate(folder: Folder, json: Json = False) -> None:
@@ -211,7 +255,8 @@ def show(folder: Folder, json: Json = False) -> None:
     _print_result(result, json)
 
 
-def _workers() -> int:
+def usual_workers() -> int:
+    """One process per processor that this process may use, within reason."""
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(free, MOST_WORKERS))
 
@@ -237,32 +282,50 @@ def _headings(table: str) -> str:
     return f" (its columns: {', '.join(read_table(Path(table)).columns)})"
 
 
-def _pursue(session: Session, quiet: bool, json: bool) -> None:
+def _pursue(session: Session, quiet: bool, json: bool, llm_url: str | None = None) -> None:
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.progress import Watcher
     from discover.runs.outcome import conclude
     from discover.runs.session import pursue
 
-    _terminate_like_interrupt()
+    interrupts = _count_interrupts()
     if not quiet:
         for text in session.task.notes:
             typer.echo(f"note: {text}", err=True)
+    model = llm_run.open_model(session, llm_url, os.environ)
+    if model is not None and not quiet:
+        for text in model.notes:
+            typer.echo(f"note: {text}", err=True)
     compile_kernel()
-    watcher = Watcher(session, quiet)
-    with watcher:
-        found = pursue(session, watcher.take)
-    result = conclude(session, found, watcher.human_laws)
+    watcher = Watcher(session, quiet, model)
+    try:
+        with watcher:
+            found = pursue(session, watcher.take, () if model is None else (model.proposer,))
+    except InputError as problem:
+        if not interrupts:
+            raise
+        again = f"discover resume {session.folder.path}"
+        raise DiscoverError(f"interrupted before a law was found; go on with: {again}") from problem
+    result = conclude(session, found, watcher.human_laws, None if model is None else model.summary())
     _print_result(result, json)
 
 
-def _terminate_like_interrupt() -> None:
-    """A cluster that ends a job sends SIGTERM first: the run then ends with the result so far, too."""
+def _count_interrupts() -> list[int]:
+    """From now on interrupts are noted in the returned list, and SIGTERM is one of them.
+
+    A cluster that ends a job sends SIGTERM first: the run then ends with the result so far, as with Ctrl-C.
+    """
     import signal
 
-    def interrupt(_number: int, _frame: object) -> None:
+    noted: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        noted.append(number)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
+    return noted
 
 
 def _print_result(result: dict[str, Any], json: bool) -> None:

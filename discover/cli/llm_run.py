@@ -1,0 +1,333 @@
+"""The language model of a run: its options, and the proposer that they make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discover.errors import InputError
+
+if TYPE_CHECKING:
+    from discover.llm.opening import Options
+    from discover.proposers.llm import LanguageModel
+    from discover.runs.config import ModelConfig
+    from discover.runs.session import Session
+
+_PANEL = "Language model"
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--llm",
+        metavar="MODEL",
+        help="Let this model propose laws, too; on top of the search's own.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--llm-url",
+        metavar="URL",
+        help="Address of an OpenAI-compatible server, such as http://localhost:11434/v1; by default "
+        "OPENAI_BASE_URL, else OpenAI.",
+        rich_help_panel=_PANEL,
+    ),
+]
+KeyVariable = Annotated[
+    str | None,
+    typer.Option(
+        "--llm-key-env",
+        metavar="NAME",
+        help="Environment variable with the key; by default OPENAI_API_KEY for servers on the internet, "
+        "none for servers on this machine or network.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Calls = Annotated[
+    int | None, typer.Option("--llm-calls", min=0, metavar="N", help="Most calls; 100.", rich_help_panel=_PANEL)
+]
+Tokens = Annotated[
+    int | None,
+    typer.Option(
+        "--llm-tokens", min=0, metavar="N", help="Most tokens, prompts included; 1000000.", rich_help_panel=_PANEL
+    ),
+]
+Cost = Annotated[
+    float | None,
+    typer.Option(
+        "--llm-cost",
+        min=0,
+        metavar="DOLLARS",
+        help="Most money, for models with a known price; 1.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Prices = Annotated[
+    Path | None,
+    typer.Option("--llm-prices", metavar="FILE", help="Your own price table (TOML).", rich_help_panel=_PANEL),
+]
+Context = Annotated[
+    int | None,
+    typer.Option(
+        "--llm-context", metavar="TOKENS", help="Prompt and answer together; 8192.", rich_help_panel=_PANEL
+    ),
+]
+AnswerTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--llm-answer-tokens",
+        metavar="TOKENS",
+        help="Longest answer; thoughts of the model count; 2048.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--llm-timeout", metavar="SECONDS", help="Longest time of a call; 180.", rich_help_panel=_PANEL
+    ),
+]
+Parallel = Annotated[
+    int | None,
+    typer.Option(
+        "--llm-parallel", min=1, max=16, metavar="N", help="Calls in flight; 2.", rich_help_panel=_PANEL
+    ),
+]
+Proposals = Annotated[
+    int | None,
+    typer.Option(
+        "--llm-proposals", min=1, max=16, metavar="N", help="Laws asked for in a call; 4.", rich_help_panel=_PANEL
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--llm-temperature",
+        min=0,
+        max=2,
+        metavar="T",
+        help="Of the sampling; the server's own by default.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Patterns = Annotated[
+    bool | None,
+    typer.Option(
+        "--llm-patterns",
+        help="Confine the model's decoder to formulas; for servers that obey patterns.",
+        rich_help_panel=_PANEL,
+        show_default=False,
+    ),
+]
+Replay = Annotated[
+    Path | None,
+    typer.Option(
+        "--llm-replay",
+        metavar="DIR",
+        help="Use the answers that this run recorded, instead of a model.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+DEFAULTS: Mapping[str, Any] = {
+    "timeout": 180.0,
+    "context": 8192,
+    "answer_tokens": 2048,
+    "parallel": 2,
+    "proposals": 4,
+    "patterns": False,
+    "calls": 100,
+    "tokens": 1_000_000,
+    "cost": 1.0,
+}
+
+
+def config_of(given: Mapping[str, Any]) -> ModelConfig | None:
+    """The model that these options name; None without one. Nothing secret is in it.
+
+    Args:
+        given: value by option without "--llm-" (the model is "model"); None for options not given.
+
+    Raises:
+        InputError: options that do not belong together, or with values that cannot be.
+    """
+    named = {key: value for key, value in given.items() if value is not None}
+    if not named:
+        return None
+    if "replay" in named:
+        return _replayed(named)
+    if "model" not in named:
+        option = next(iter(named)).replace("_", "-")
+        raise InputError(f"--llm-{option} needs a model: name it with --llm")
+    from discover.llm.client import find_endpoint
+    from discover.llm.secrets import shown_url
+    from discover.runs.config import ModelConfig
+
+    values = {**DEFAULTS, **named}
+    config = ModelConfig(
+        model=values["model"],
+        url=shown_url(values.get("url", "")),
+        key_variable=values.get("key_env", ""),
+        prices=str(Path(values["prices"]).absolute()) if "prices" in values else "",
+        deadline_s=values["timeout"],
+        context=values["context"],
+        max_tokens=min(values["answer_tokens"], values["context"] // 2),
+        slots=values["parallel"],
+        proposals=values["proposals"],
+        patterns=values["patterns"],
+        temperature=values.get("temperature"),
+        calls=values["calls"],
+        tokens=values["tokens"],
+        cost=values["cost"],
+    )
+    options = options_of(config, named.get("url"))  # says now what is wrong, before a folder is made
+    find_endpoint(
+        options.model,
+        options.url,
+        key_variable=options.key_variable,
+        environ=os.environ,
+        deadline_s=options.deadline_s,
+    )
+    return config
+
+
+def _replayed(named: Mapping[str, Any]) -> ModelConfig:
+    from discover.llm.replay import load_record
+    from discover.runs.config import ModelConfig
+
+    if other := [key for key in named if key not in ("replay", "model")]:
+        option = other[0].replace("_", "-")
+        raise InputError(f"--llm-{option} does not go with --llm-replay: the recorded run says it")
+    folder = Path(named["replay"]).absolute()
+    if not load_record(folder).head:
+        raise InputError(f"{folder} holds no record of a model's answers (llm.jsonl), so nothing can be replayed")
+    fields = {
+        "deadline_s": "timeout",
+        "context": "context",
+        "max_tokens": "answer_tokens",
+        "slots": "parallel",
+        "proposals": "proposals",
+        "patterns": "patterns",
+        "calls": "calls",
+        "tokens": "tokens",
+        "cost": "cost",
+    }
+    return ModelConfig(replay=str(folder), **{field: DEFAULTS[option] for field, option in fields.items()})
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """The model of a run that is under way.
+
+    Attributes:
+        proposer: what the search asks.
+        shown: name and address.
+        notes: what the user should know.
+    """
+
+    proposer: LanguageModel
+    shown: str
+    notes: tuple[str, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """For `result.json`."""
+        return {"model": self.shown, **self.proposer.summary()}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Seed and evaluations of a recorded run, which a replay takes over unless others are given."""
+
+    seed: int
+    evaluations: int
+
+
+def recorded(folder: Path) -> Recorded:
+    """What a replay of this run repeats.
+
+    Raises:
+        InputError: no run in the folder.
+    """
+    from discover.runs.folder import open_folder
+    from discover.runs.records import own_steps
+
+    opened = open_folder(folder)
+    return Recorded(opened.config().seed, max(1, own_steps(opened.records())))
+
+
+def options_of(config: ModelConfig, url: str | None = None) -> Options:
+    """The options of a session.
+
+    Args:
+        config: of the run.
+        url: the address with everything that the configuration leaves out.
+    """
+    from discover.llm.budget import Caps, load_prices
+    from discover.llm.opening import Options
+    from discover.llm.session import Settings
+
+    settings = Settings(
+        context=config.context,
+        max_tokens=config.max_tokens,
+        slots=config.slots,
+        proposals=config.proposals,
+        patterns=config.patterns,
+        temperature=config.temperature,
+    )
+    prices = Path(config.prices) if config.prices else None
+    load_prices(prices)
+    return Options(
+        config.model,
+        url or config.url or None,
+        config.key_variable or None,
+        config.deadline_s,
+        prices,
+        settings,
+        Caps(config.calls, config.tokens, config.cost),
+    )
+
+
+def open_model(
+    session: Session, url: str | None, environ: MutableMapping[str, str]
+) -> OpenModel | None:
+    """The model of a run as a proposer; None for a run without one.
+
+    The key is taken out of the environment, so that no process that is started later inherits it.
+
+    Args:
+        session: the run.
+        url: see `options_of`.
+        environ: of this process.
+    """
+    config = session.config.llm
+    if config is None:
+        return None
+    from discover.llm.client import KEY_VARIABLE
+    from discover.llm.opening import open_live, open_replay
+    from discover.proposers.brief import task_card
+    from discover.proposers.llm import LanguageModel
+    from discover.runs.records import batches
+
+    folder = session.folder
+    notes: tuple[str, ...]
+    if config.replay:
+        asked, shown = open_replay(Path(config.replay), folder.path), f"answers recorded in {config.replay}"
+        notes = (shown,)
+    else:
+        shown = f"{config.model} at {config.url}" if config.url else config.model
+        asked, notes = open_live(
+            options_of(config, url), folder.path, environ=environ, steps_done=batches(folder.records())
+        )
+    environ.pop(config.key_variable or KEY_VARIABLE, None)
+    try:
+        proposer = LanguageModel(session.problem, task_card(session.task, session.problem), asked)
+    except BaseException:
+        asked.close()
+        raise
+    return OpenModel(proposer, shown, notes)

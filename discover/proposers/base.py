@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -46,4 +46,13 @@ class Proposer(Protocol):
 
     def close(self) -> None:
         """The search is over: end calls and processes."""
+        ...
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """A proposer that may have something slow under way."""
+
+    def wait(self) -> bool:
+        """No proposer has a candidate. Whether this one expects an answer; its next `ask` then waits for it."""
         ...

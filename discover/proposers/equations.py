@@ -592,7 +592,8 @@ def law_of(
     columns: Mapping[str, Floats],
     *,
     known: Mapping[str, float] | None = None,
-    shared: bool = False,
+    shared: Set[str] = frozenset(),
+    share_new: bool = False,
 ) -> Structure:
     """A tree with literals as a structure to fit, whose constants start at the literals.
 
@@ -601,7 +602,8 @@ def law_of(
         columns: values on which the law was found, each of shape (n,); they tell whether merging constants
             kept the values.
         known: values of constants that the tree has already.
-        shared: whether constants made from literals have one value for all groups.
+        shared: those of them that have one value for all groups.
+        share_new: whether constants made from literals have one value for all groups, too.
 
     Raises:
         FormulaError: no column is left in it, or constants make up all of it.
@@ -617,7 +619,7 @@ def law_of(
     kept = _refound(raw, reduced, guess, columns)
     tidy, new = well_named(reduced)
     start = {new[name]: value for name, value in kept.items() if name in new}
-    together = frozenset(new[name] for name in fresh if name in new) if shared else frozenset()
+    together = frozenset(new[name] for name in (fresh | shared if share_new else shared) if name in new)
     return Structure(tidy, shared=together, domains=_domains(tidy, start), guess=start)
 
 

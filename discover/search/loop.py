@@ -21,14 +21,15 @@ from discover.expressions import Constant
 from discover.fitting import FitResult, Recipe, Structure
 from discover.fitting.fit import NORMAL
 from discover.proposers.bandit import Bandit
-from discover.proposers.base import Proposer, Told
+from discover.proposers.base import Proposer, Told, Waiting
 from discover.proposers.candidate import Candidate
-from discover.proposers.grammar import Grammar
-from discover.proposers.library import Library
+from discover.proposers.engine_proposer import Circumstances
+from discover.proposers.logbook import Logbook
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
 from discover.search.archive import AddStatus, Archive
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
+from discover.search.team import make_team
 
 BATCH = 16
 ATTEMPTS = 6  # rounds of asking until a batch is full
@@ -43,8 +44,6 @@ BROUGHT = "guest "  # before the keys of guests' candidates in `known`: they are
 GATE = 6.0  # train errors above this multiple of the best law's are not tried on the folds
 FINAL_SHARE = 0.12  # of a time budget, kept for the closer look
 
-PROPOSERS: dict[str, Callable[[Problem], Proposer]] = {"library": Library, "grammar": Grammar}
-
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -54,7 +53,7 @@ class SearchConfig:
         seed: of everything drawn.
         evaluations: candidates to score, or None.
         seconds: time to spend, or None. At least one of the two is given.
-        proposers: names from `PROPOSERS`.
+        proposers: names from `discover.search.team.PROPOSERS`.
         workers: processes that score; does not change the result.
         cuts: cut points per axis of the inner folds.
         rule: weights of the selection rule.
@@ -129,6 +128,7 @@ def search(
     clock: Callable[[], float] = time.monotonic,
     proposers: Sequence[Proposer] | None = None,
     guests: Sequence[Guest] = (),
+    logbook: Logbook | None = None,
 ) -> SearchResult:
     """Search a problem for the law that extrapolates best.
 
@@ -142,13 +142,15 @@ def search(
         clock: seconds; replaced in tests.
         proposers: instances to use instead of those that the configuration names.
         guests: proposers whose candidates come on top of the search's own and of its evaluations.
+        logbook: answers of engines in earlier sessions of the run, and who hears of new ones.
 
     Raises:
         InputError: no candidate could be fitted, or an unknown proposer is named.
     """
     if config.evaluations is None and config.seconds is None:
         raise InputError("a search needs a budget: a time or a number of evaluations")
-    team = list(proposers) if proposers is not None else [_make(name, problem) for name in config.proposers]
+    circumstances = Circumstances(patient=config.evaluations is not None, logbook=logbook or Logbook())
+    team = list(proposers) if proposers is not None else make_team(config.proposers, problem, circumstances)
     visitors = Guests(guests, problem, config.seed)
     try:
         with Pool(problem, config.workers, config.cuts) as pool:
@@ -159,12 +161,6 @@ def search(
         for proposer in team:
             proposer.close()
         visitors.close()
-
-
-def _make(name: str, problem: Problem) -> Proposer:
-    if name not in PROPOSERS:
-        raise InputError(f"unknown proposer {name!r}; there are {', '.join(PROPOSERS)}")
-    return PROPOSERS[name](problem)
 
 
 @dataclass
@@ -213,12 +209,23 @@ class _State:
                 while len(queue) < UNDER_WAY and (batch := self.next_batch()) is not None:
                     queue.append(batch)
                 if not queue:
-                    return "budget of evaluations reached" if self.at_limit() else "no more candidates"
+                    if self.at_limit():
+                        return "budget of evaluations reached"
+                    if self.out_of_time():
+                        return "budget of time reached"
+                    if not self.wait():
+                        return "no more candidates"
+                    continue
                 self.finish(queue.popleft(), on_step)
                 if self.out_of_time():
                     return "budget of time reached"
         except KeyboardInterrupt:
             return "interrupted"
+
+    def wait(self) -> bool:
+        """Nobody has a candidate: whether someone expects an answer, for which its next `ask` waits."""
+        waits = [proposer.wait() for proposer in self.team if isinstance(proposer, Waiting)]
+        return any(waits)
 
     def at_limit(self) -> bool:
         return self.config.evaluations is not None and self.asked >= self.config.evaluations

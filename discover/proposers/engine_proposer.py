@@ -1,0 +1,301 @@
+"""What the symbolic-regression proposers have in common: views out, fronts in, candidates on.
+
+An engine works beside the loop in a process of its own. At most one view is with it at a time; when a front is
+used up the next view is chosen, of the kind that paid best. With a budget of evaluations an answer comes into use
+a fixed number of batches after its question, and the search waits there if it must: so the course of the search
+does not depend on the clock. With a budget of time it comes into use when it is there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from discover.errors import FormulaError
+from discover.expressions import Expr, complexity, constant_names, evaluate, reduce_constants
+from discover.fitting import Structure
+from discover.proposers.bandit import Bandit
+from discover.proposers.base import Told
+from discover.proposers.candidate import Candidate
+from discover.proposers.equations import law_of, named, read_equation, untangle
+from discover.proposers.grammar import MAX_COMPLEXITY, recipes
+from discover.proposers.logbook import Answer, Logbook, Row
+from discover.proposers.surgery import has_feature, places, terms, without
+from discover.proposers.views import LABELS, View, make_view, scaled_equation
+from discover.proposers.worker import Worker
+from discover.scoring import Problem
+
+LAG = 8  # batches between question and answer, where the answer has a fixed place
+MOST_CUTS = 8  # terms that are cut from an equation to bring it within the budget of constants
+MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody waits for another
+QUEUE = 12  # candidates waiting, above which the engine rests
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How a search is run, as far as an engine must know.
+
+    Attributes:
+        patient: answers have a fixed place in the search, for which it waits.
+        logbook: answers of earlier sessions, and who hears of new ones.
+    """
+
+    patient: bool
+    logbook: Logbook
+
+
+@dataclass(frozen=True)
+class _Question:
+    number: int
+    view: View
+    batch: int
+
+
+class EngineProposer:
+    """A proposer that asks an engine; `question` and `worker` make it one of a kind.
+
+    Attributes:
+        name: of the proposer and of the first part of its candidates' origins.
+        views: kinds of view that it works on.
+        limit_s: seconds after which a job is given up.
+    """
+
+    name = "engine"
+    views: tuple[str, ...] = LABELS
+    limit_s = 60.0
+
+    def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
+        self.problem = problem
+        self.patient = circumstances.patient
+        self.logbook = circumstances.logbook
+        grouped = problem.table.n_groups > 1
+        kinds = [v for v in self.views if grouped or v not in ("one_group", "group_constants")]
+        self.bandit = Bandit(kinds)
+        self.positive = frozenset(name for name, v in problem.table.features.items() if np.all(v > 0))
+        self.queue: deque[Candidate] = deque()
+        self.refused: dict[str, int] = {}
+        self._worker: Worker | None = None
+        self._rng: np.random.Generator | None = None
+        self._question: _Question | None = None
+        self._asked = self._batches = self._told = self._jobs = self._fruitless = 0
+        self._owed = False
+        self._elites: Sequence[Told] = ()
+        self._own: set[str] = set()
+
+    # -- for the kinds of engine ------------------------------------------------------------------------------
+
+    def worker(self) -> Worker:
+        """The process that works."""
+        raise NotImplementedError
+
+    def question(self, view: View, seed: int) -> dict[str, Any]:
+        """The job for a view."""
+        raise NotImplementedError
+
+    def structures(self, row: Row, view: View) -> list[Structure]:
+        """Laws of the task that an equation stands for, with the engine's numbers as starting values.
+
+        Raises:
+            FormulaError: none, and why.
+        """
+        law = untangle(scaled_equation(row.equation, view, read_equation), self.positive)
+        return self.laws(law, view)
+
+    # -- the contract ---------------------------------------------------------------------------------------
+
+    def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
+        if self._rng is None:
+            self._rng = np.random.default_rng(int(rng.integers(2**31)))
+        self._elites = elites
+        if self._question is not None:
+            self._receive()
+        if self._question is None and len(self.queue) <= QUEUE:
+            self._send()
+        self._asked += 1
+        return [self.queue.popleft() for _ in range(min(n, len(self.queue)))]
+
+    def tell(self, results: Sequence[Told]) -> None:
+        self._batches += 1
+        self._told += len(results)
+        for told in results:
+            proposer, _, label = told.candidate.origin.partition(":")
+            if proposer != self.name:
+                continue
+            self.bandit.reward(label.removesuffix("_of_logs"), told.added)
+            if told.added:
+                self.queue.extend(self._variants(told))
+
+    def drop(self, candidate: Candidate, reason: str) -> None:
+        """A duplicate is a try that did not pay."""
+        self.bandit.reward(candidate.origin.partition(":")[2].removesuffix("_of_logs"), False)
+
+    def wait(self) -> bool:
+        """Nobody has a candidate: the next `ask` waits for the answer under way. False if none is."""
+        self._owed = self._question is not None and self._fruitless < MOST_FRUITLESS
+        return self._owed or bool(self.queue)
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+    # -- questions ------------------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        """Chooses a view and gives it to the engine, unless an earlier session has the answer."""
+        assert self._rng is not None
+        if self._worker is not None and self._worker.dead is not None:
+            return
+        view = self._choose(self._rng)
+        seed = int(self._rng.integers(2**31))
+        if view is None:
+            return
+        self._question = _Question(self._jobs, view, self._batches)
+        self._jobs += 1
+        if self.logbook.answer(self.name, self._question.number) is None:
+            if self._worker is None:
+                self._worker = self.worker()
+            self._worker.submit(self.question(view, seed), self.limit_s)
+
+    def _choose(self, rng: np.random.Generator) -> View | None:
+        for _ in range(4):
+            label = self.bandit.draw(rng)
+            view = make_view(label, self.problem, self._elites, rng)
+            if view is not None:
+                return view
+        return make_view("logs", self.problem, self._elites, rng)
+
+    def _receive(self) -> None:
+        """Takes the answer if it is there and its place in the search has come."""
+        question = self._question
+        assert question is not None
+        old = self.logbook.answer(self.name, question.number)
+        if old is not None:
+            if old.asked == self._asked:
+                self._use(question, old.rows)
+            return
+        must = self._owed or (self.patient and self._batches - question.batch >= LAG)
+        may = must or (not self.patient and self._told >= self.logbook.replayed)
+        if not may or self._worker is None:
+            return
+        reply = self._worker.reply(self.limit_s + self._worker.start_s + 5.0 if must else 0.0)
+        if reply is None:
+            return
+        self.logbook.on_answer(Answer(self.name, question.number, self._asked, reply.rows))
+        self._use(question, reply.rows)
+
+    def _use(self, question: _Question, rows: Sequence[Row]) -> None:
+        self._question, self._owed = None, False
+        fresh: list[Candidate] = []
+        for row in sorted(rows, key=lambda r: (r.complexity, r.loss)):
+            try:
+                found = self.structures(row, question.view)
+            except FormulaError as problem:
+                reason = str(problem)
+                self.refused[reason] = self.refused.get(reason, 0) + 1
+                continue
+            for structure in found:
+                fresh += self._candidates(structure, question.view)
+        self._fruitless = 0 if fresh else self._fruitless + 1
+        if not fresh:
+            self.bandit.reward(question.view.label.removesuffix("_of_logs"), False)
+        self.queue = deque([*fresh, *self.queue])
+
+    def _candidates(self, structure: Structure, view: View) -> list[Candidate]:
+        candidate = Candidate(structure, view.recipe, f"{self.name}:{view.label}", view.parents)
+        if candidate.law_key in self._own:
+            return []
+        self._own.add(candidate.law_key)
+        return [candidate]
+
+    # -- from equations to laws -----------------------------------------------------------------------------
+
+    def laws(self, law: Expr, view: View) -> list[Structure]:
+        """A tree with literals as structures within the limits of the task; longer ones are cut to size."""
+        small = self._cut(law, view)
+        options = (True, False) if view.pooled else (False,)
+        out = [
+            law_of(small, view.values, known=view.known, shared=view.shared, share_new=share) for share in options
+        ]
+        for structure in out:
+            if complexity(structure.expr) > MAX_COMPLEXITY:
+                raise FormulaError(f"the law is more complex than {MAX_COMPLEXITY}")
+        return out
+
+    def _cut(self, law: Expr, view: View) -> Expr:
+        """Leaves out the terms and factors that matter least until the constants are within the budget."""
+        for _ in range(MOST_CUTS):
+            if self._fits(law):
+                return law
+            law = self._without_least(law, view)
+        if self._fits(law):
+            return law
+        raise FormulaError("the law has far more constants than the task allows")
+
+    def _fits(self, law: Expr) -> bool:
+        reduced = reduce_constants(named(law)[0])
+        most = self.problem.constants
+        return complexity(reduced) <= MAX_COMPLEXITY and (most is None or len(constant_names(reduced)) <= most)
+
+    def _without_least(self, law: Expr, view: View) -> Expr:
+        """The law without the part whose loss changes the shape of its values least."""
+        mapping: dict[str, Any] = {**view.values, **view.known}
+        with np.errstate(all="ignore"):
+            whole = np.broadcast_to(evaluate(law, mapping), view.y.shape)
+        best: tuple[float, Expr] | None = None
+        for path, node in places(law):
+            try:
+                smaller = without(law, path) if path else None
+            except FormulaError:
+                continue
+            if smaller is None or not has_feature(smaller) or smaller == law or node in terms(smaller):
+                continue
+            with np.errstate(all="ignore"):
+                change = np.broadcast_to(evaluate(smaller, mapping), view.y.shape) - whole
+                size = float(np.std(change))
+            if np.isfinite(size) and (best is None or size < best[0]) and _counts_less(smaller, law):
+                best = (size, smaller)
+        if best is None:
+            raise FormulaError("the law has more constants than the task allows, and no part of it can be left out")
+        return untangle(best[1], self.positive)
+
+    def _variants(self, told: Told) -> list[Candidate]:
+        """A law that the archive took, under another recipe."""
+        candidate = told.candidate
+        assert self._rng is not None
+        options = [r for r in recipes(self.problem) if r != candidate.recipe]
+        other = options[int(self._rng.integers(len(options)))]
+        return [replace(candidate, recipe=other, parents=(told.index,))]
+
+
+def _counts_less(smaller: Expr, law: Expr) -> bool:
+    """Whether a law has fewer literals or nodes than another, so that cutting ends."""
+    return complexity(smaller) < complexity(law)
+
+
+def rows_to_json(rows: Sequence[Row]) -> list[list[Any]]:
+    """Rows as plain data."""
+    return [[row.complexity, row.loss, row.equation] for row in rows]
+
+
+def answer_to_record(answer: Answer) -> dict[str, Any]:
+    """An answer as plain data for a journal."""
+    return {
+        "proposer": answer.proposer,
+        "job": answer.job,
+        "asked": answer.asked,
+        "rows": rows_to_json(answer.rows),
+    }
+
+
+def answer_from_record(record: Mapping[str, Any]) -> Answer:
+    """The answer in a record of `answer_to_record`.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    rows = tuple(Row(int(c), float(loss), str(equation)) for c, loss, equation in record["rows"])
+    return Answer(str(record["proposer"]), int(record["job"]), int(record["asked"]), rows)

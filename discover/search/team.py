@@ -1,0 +1,89 @@
+"""Who proposes: the proposers by name, whether each can work here, and the team of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from discover.errors import InputError
+from discover.proposers.base import Proposer
+from discover.proposers.engine_proposer import Circumstances
+from discover.proposers.grammar import Grammar
+from discover.proposers.library import Library
+from discover.proposers.operon import Operon
+from discover.proposers.operon import missing as operon_missing
+from discover.scoring import Problem
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A proposer of the table.
+
+    Attributes:
+        make: builds it for a problem.
+        missing: why it cannot work here, with what to do about it, or None; cheap to ask.
+        about: one line for lists.
+    """
+
+    make: Callable[[Problem, Circumstances], Proposer]
+    missing: Callable[[], str | None]
+    about: str
+
+
+def _nothing() -> str | None:
+    return None
+
+
+PROPOSERS: dict[str, Entry] = {
+    "library": Entry(lambda problem, _: Library(problem), _nothing, "published laws that fit the columns"),
+    "grammar": Entry(lambda problem, _: Grammar(problem), _nothing, "the field's building blocks, bred"),
+    "operon": Entry(Operon, operon_missing, "symbolic regression in C++ (pyoperon)"),
+}
+AUTO = "auto"
+
+
+def chosen(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The team that a list of names stands for; `auto` is everyone who can work here.
+
+    Returns:
+        The names, and a sentence for each whom `auto` leaves out.
+
+    Raises:
+        InputError: a name is unknown or given twice, or who was named cannot work here.
+    """
+    if not names:
+        raise InputError(f"--proposers is empty; there are {', '.join(PROPOSERS)}, or {AUTO} for all that work here")
+    team: list[str] = []
+    left_out: list[str] = []
+    for name in names:
+        if name == AUTO:
+            for other, entry in PROPOSERS.items():
+                reason = entry.missing()
+                if reason is not None:
+                    left_out.append(reason)
+                elif other not in names:
+                    team.append(other)
+            continue
+        if name not in PROPOSERS:
+            raise InputError(f"unknown proposer {name!r}; there are {', '.join(PROPOSERS)}, or {AUTO}")
+        reason = PROPOSERS[name].missing()
+        if reason is not None:
+            raise InputError(reason)
+        team.append(name)
+    if len(set(team)) < len(team):
+        raise InputError(f"a proposer is named twice in {','.join(names)}")
+    return tuple(team), tuple(left_out)
+
+
+def make_team(names: Sequence[str], problem: Problem, circumstances: Circumstances) -> list[Proposer]:
+    """The proposers of a search.
+
+    Raises:
+        InputError: an unknown name, or one who cannot work here.
+    """
+    team: list[Proposer] = []
+    for name in names:
+        if name not in PROPOSERS:
+            raise InputError(f"unknown proposer {name!r}; there are {', '.join(PROPOSERS)}")
+        team.append(PROPOSERS[name].make(problem, circumstances))
+    return team

@@ -24,9 +24,9 @@ prepare() {
         echo "making .venv with $("$python" --version)" >&2
         "$python" -m venv .venv || exit 1
     fi
-    # The stamp holds what was asked for and the checksum of pyproject.toml: pip runs only when one changed.
-    stamp=.venv/discover-installed
-    wanted="$extras $(cksum < pyproject.toml)"
+    # A stamp per set of extras holds the checksum of pyproject.toml: pip runs only when that has changed.
+    stamp=.venv/installed-${extras:-nothing-more}
+    wanted=$(cksum < pyproject.toml)
     if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         echo "installing discover and what it needs into .venv" >&2
         .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extras:+[$extras]}" >&2 || exit 1

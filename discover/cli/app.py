@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
 
 from discover._version import __version__
 from discover.cli import (
+    bench_command,
     export_command,
     fit_command,
     law_commands,
@@ -27,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for family in (run_commands, fit_command, export_command, task_commands, law_commands, llm_commands):
+for family in (run_commands, bench_command, fit_command, export_command, task_commands, law_commands, llm_commands):
     family.register(app)
 
 
@@ -60,6 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
     """
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
+    if not debug:
+        # What a user must know of a fit stands in its diagnosis; numpy's warnings would name our lines only.
+        warnings.simplefilter("ignore")
     try:
         status: Any = app(
             [word for word in given if word != "--debug"], prog_name="discover", standalone_mode=False

@@ -52,6 +52,7 @@ class Watcher:
 
             self.live = Live(console=stderr(), auto_refresh=False, transient=True)
             self.live.start()
+            self.show()
         return self
 
     def __exit__(

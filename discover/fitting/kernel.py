@@ -40,15 +40,21 @@ def _jit(function: Any) -> Any:
     return njit(**_OPTIONS)(function)
 
 
-def _leaf(function: Any) -> Any:
+def _leaf(function: Any, fastmath: Any = None) -> Any:
     """For functions that create no array: without reference counts, which cost more than short loops."""
+    options = _OPTIONS | {"fastmath": fastmath or _FAST}
     try:
-        return njit(_nrt=False, **_OPTIONS)(function)
+        return njit(_nrt=False, **options)(function)
     except (KeyError, TypeError):  # the option is not part of Numba's promised interface
-        return _jit(function)
+        return njit(**options)(function)
 
 
-@_leaf
+def _strict(function: Any) -> Any:
+    """A leaf whose sums keep their order, because their rounding errors are meant to cancel."""
+    return _leaf(function, {"contract", "nsz"})
+
+
+@_strict
 def _exp(out, x, n, bits, twos):  # type: ignore[no-untyped-def]
     """out = exp(x) in a form that vectorises: 2**k * exp(r), |r| <= log(2)/2, Taylor to r**13 (1e-15)."""
     for i in range(n):
@@ -384,11 +390,9 @@ def _bounded(M, p, lo, hi, c, free, T, d):  # type: ignore[no-untyped-def]
             inside = False
     if inside:
         return
-    for j in range(p):  # start with every constant at the bound nearest to zero
-        free[j] = 0
+    for j in range(p):  # start with every constant as near to zero as it may be
         c[j] = min(max(0.0, lo[j]), hi[j])
-        if lo[j] == -np.inf and hi[j] == np.inf:
-            free[j] = 1
+        free[j] = 1 if lo[j] < c[j] < hi[j] else 0
     for _ in range(4 * p + 4):
         for _inner in range(p + 1):
             k = 0
@@ -421,7 +425,7 @@ def _bounded(M, p, lo, hi, c, free, T, d):  # type: ignore[no-untyped-def]
                     k += 1
             if blocking < 0:
                 break
-            c[blocking] = hi[blocking] if c[blocking] > 0.5 * (lo[blocking] + hi[blocking]) else lo[blocking]
+            c[blocking] = hi[blocking] if c[blocking] - lo[blocking] > hi[blocking] - c[blocking] else lo[blocking]
             free[blocking] = 0
         best, chosen = 1e-12, -1
         for j in range(p):

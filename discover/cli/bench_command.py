@@ -1,0 +1,180 @@
+"""`discover bench`: all tasks, several seeds, blind, beside the human laws and the published records."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discover.cli.options import duration_s
+from discover.cli.run_commands import _count_interrupts, usual_workers
+from discover.errors import DiscoverError
+
+if TYPE_CHECKING:
+    from discover.runs.bench import Bench, Place
+
+BENCHES = Path("benches")
+INTERRUPTED = 130
+
+Tasks = Annotated[
+    list[str] | None, typer.Argument(metavar="[TASK]...", help="Shipped tasks or task files; by default all shipped.")
+]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Runs of every task, seeds 0 to N-1; by default 5.")]
+BudgetText = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="TIME",
+        help="Time to search in every run: 60s, 5m. By default 120s if --evaluations is not given.",
+    ),
+]
+Evaluations = Annotated[int | None, typer.Option(min=1, metavar="N", help="Laws to score in every run.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="W", help="Processes; by default one per processor, at most 8.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder of the runs; one that exists is continued. By default a new one, benches/N."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as Markdown, too.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command of this module."""
+    app.command("bench", rich_help_panel="Find a law")(bench)
+
+
+def bench(
+    tasks: Tasks = None,
+    seeds: Seeds = None,
+    budget: BudgetText = None,
+    evaluations: Evaluations = None,
+    workers: Workers = None,
+    out: Out = None,
+    markdown: Markdown = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Run tasks blind with several seeds and judge each law on the sealed rows, opened once at the end of its run.
+
+    Finished runs in DIR are kept and an interrupted one goes on, so the same command continues.
+
+    Examples: discover bench --seeds 5 --budget 120s --out bench, or discover bench --out bench to continue.
+    """
+    from discover.data.tasks import list_tasks
+    from discover.runs.bench import Asked, open_bench
+
+    asked = Asked(tuple(tasks or ()), seeds, None if budget is None else duration_s(budget), evaluations, workers)
+    _check_writable(markdown)
+    opened = open_bench(out or _first_free(BENCHES), asked, list_tasks(), usual_workers())
+    failures: dict[str, str] = {}
+    status = 0
+    interrupts = _count_interrupts()
+    try:
+        _run_all(opened, failures, interrupts, quiet)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"interrupted; continue with: discover bench --out {opened.path}\n")
+        status = INTERRUPTED
+    _show(opened, failures, markdown, json)
+    if status or failures:
+        raise typer.Exit(status or 1)
+
+
+def _first_free(parent: Path) -> Path:
+    number = 1
+    while (parent / str(number)).exists():
+        number += 1
+    return parent / str(number)
+
+
+def _check_writable(markdown: Path | None) -> None:
+    """Before hours of work rather than after."""
+    from discover.errors import InputError
+
+    if markdown is not None and not markdown.absolute().parent.is_dir():
+        raise InputError(f"there is no folder {markdown.parent} for --markdown {markdown}")
+
+
+def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], quiet: bool) -> None:
+    """Runs what is not finished. A run that ends in an error is noted, and the others go on."""
+    from discover.cli.kernel_note import compile_kernel
+    from discover.cli.output import note
+    from discover.runs.bench import finished_result
+    from discover.runs.journal import JournalError
+
+    places = list(opened.places())
+    left = [place for place in places if finished_result(place.path) is None]
+    if left:
+        compile_kernel()
+    if not quiet and len(left) < len(places):
+        note(f"{len(places) - len(left)} of {len(places)} runs are finished")
+    for place in left:
+        head = f"[{places.index(place) + 1}/{len(places)}] {place.label}"
+        begin = time.monotonic()
+        try:
+            result = _run_one(opened, place, quiet)
+        except JournalError:
+            raise
+        except DiscoverError as problem:
+            if interrupts:  # before the run had any law
+                raise KeyboardInterrupt from problem
+            failures[place.label] = str(problem)
+            note(f"{head}: {problem}")
+            continue
+        if not quiet:
+            note(f"{head}: {_outcome(result)}, {time.monotonic() - begin:.0f} s")
+
+
+def _run_one(opened: Bench, place: Place, quiet: bool) -> dict[str, Any]:
+    from discover.cli.progress import Watcher
+    from discover.runs.bench import Meter
+    from discover.runs.outcome import conclude
+    from discover.runs.session import INTERRUPTED, pursue
+
+    with Meter(place.path):
+        session = opened.session(place)
+        # Without a terminal a line for each of many runs is enough.
+        watcher = Watcher(session, quiet or not sys.stderr.isatty())
+        with watcher:
+            found = pursue(session, watcher.take)
+        if found.stopped == INTERRUPTED:
+            raise KeyboardInterrupt
+        return conclude(session, found, watcher.human_laws)
+
+
+def _outcome(result: dict[str, Any]) -> str:
+    sealed = result.get("sealed")
+    r2 = "no R2" if sealed is None or sealed["r2"] is None else f"R2 {sealed['r2']:.4f}"
+    return f"{r2}, {result['evaluations']} laws, {result['formula']}"
+
+
+def _show(opened: Bench, failures: dict[str, str], markdown: Path | None, json: bool) -> None:
+    from discover.cli.bench_report import describe_summary, markdown_of
+    from discover.cli.output import plain, print_json, stdout
+    from discover.documents import write_whole
+    from discover.runs.bench_summary import summarise
+    from discover.runs.standings import load_standings
+
+    summary = summarise(opened, load_standings(), failures)
+    write_whole(opened.path / "summary.json", _json_text(plain(summary)))
+    if markdown is not None:
+        write_whole(markdown, markdown_of(summary).encode())
+    if json:
+        print_json(summary)
+        return
+    console = stdout()
+    for line in describe_summary(summary):
+        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+
+
+def _json_text(summary: Any) -> bytes:
+    import json
+
+    return json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"

@@ -1,0 +1,164 @@
+"""The figures of a benchmark for people: tables on a terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from discover.cli.output import table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Summary = Mapping[str, Any]
+
+HEADINGS = (
+    "task", "mean R2", "sd", "worst", "best", "seeds", "human", "refitted", "record", "best run", "laws", "wall s",
+    "cpu s",
+)  # fmt: skip
+OVERALL = "all tasks"
+
+
+def describe_summary(summary: Summary) -> list[str | Table]:
+    """The content of `summary.json` as lines and tables."""
+    if not summary["tasks"]:
+        return [f"no run is finished yet in {summary['bench_dir']}"]
+    lines: list[str | Table] = [
+        table(HEADINGS, _rows(summary), range(1, len(HEADINGS))),
+        "",
+        *_headline(summary),
+        "",
+        *_legend(summary),
+        "",
+        *_account(summary),
+    ]
+    return lines
+
+
+def markdown_of(summary: Summary) -> str:
+    """The tables, every single run and how they were made, as Markdown."""
+    runs = [
+        (name, str(run["seed"]), r2(run["r2_raw"]), _code(run["formula"] or run.get("error", "")))
+        for name, task in summary["tasks"].items()
+        for run in task["runs"]
+    ]
+    notes = [f"- {name}: {task['note']}" for name, task in summary["tasks"].items() if task["note"]]
+    parts = [
+        "# Benchmark",
+        "",
+        f"Made with `{command(summary)}`, begun {summary['started']}.",
+        "",
+        *_markdown_table(HEADINGS, _rows(summary)),
+        "",
+        *[f"- {line}" for line in _headline(summary)],
+        "",
+        *[f"- {line}" for line in _legend(summary)],
+        *notes,
+        "",
+        *_account(summary),
+        "",
+        "## Every run",
+        "",
+        *_markdown_table(("task", "seed", "R2, not clipped", "law"), runs, right=(1, 2)),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def command(summary: Summary) -> str:
+    """The command line that makes these runs."""
+    parts = ["discover bench", *summary["tasks"], f"--seeds {summary['seeds']}"]
+    if summary["budget_s"] is not None:
+        parts.append(f"--budget {summary['budget_s']:g}s")
+    if summary["evaluations_per_run"] is not None:
+        parts.append(f"--evaluations {summary['evaluations_per_run']}")
+    return " ".join([*parts, f"--workers {summary['workers']}"])
+
+
+def _rows(summary: Summary) -> list[tuple[str, ...]]:
+    rows = [_row(name, task, len(task["runs"])) for name, task in summary["tasks"].items()]
+    overall = {
+        "mean": summary["mean"], "sd": summary["sd"], "worst": summary["worst_mean"], "best": summary["best_mean"],
+        "human": summary["human_mean"], "human_refitted": summary["human_refitted_mean"],
+        "record_mean": summary["record_mean"], "record_run": summary["record_run"],
+        "evaluations": summary["evaluations"], "seconds": summary["seconds"], "cpu_seconds": summary["cpu_seconds"],
+    }  # fmt: skip
+    return [*rows, _row(OVERALL, overall, None)]
+
+
+def _row(name: str, figures: Mapping[str, Any], seeds: int | None) -> tuple[str, ...]:
+    return (
+        name,
+        r2(figures["mean"]),
+        r2(figures["sd"]),
+        r2(figures["worst"]),
+        r2(figures["best"]),
+        "" if seeds is None else str(seeds),
+        r2(figures["human"]),
+        r2(figures["human_refitted"]),
+        r2(figures["record_mean"]),
+        r2(figures["record_run"]),
+        str(figures["evaluations"]),
+        f"{figures['seconds']:.0f}",
+        f"{figures['cpu_seconds']:.0f}",
+    )
+
+
+def _headline(summary: Summary) -> list[str]:
+    lines = [
+        f"Mean over {len(summary['tasks'])} tasks: {_with_sd(summary['mean'], summary['sd'])}; "
+        f"mean of the tasks' worst seeds: {r2(summary['worst_mean'])}; of their best: {r2(summary['best_mean'])}"
+    ]
+    for standing in summary["standings"]:
+        published = [f"{item['label']} {_with_sd(item['mean'], item['sd'], 3)}" for item in standing["overall"]]
+        lines.append(f"Published on {standing['title']}: {'; '.join(published)}")
+        lines.append(standing["source"])
+    return lines
+
+
+def _legend(summary: Summary) -> list[str]:
+    low, high = summary["clipped"]
+    lines = [
+        f"R2 on the sealed rows, clipped to [{low:g}, {high:g}] as the benchmark does, before any mean; each run "
+        "opened them once, after its law was chosen",
+        "sd: sample standard deviation between seeds; in the last row between the seeds' means over all tasks",
+        "human: published constants; refitted: the same law fitted to the train rows by discover; record: the best "
+        "mean of any one published system on that task; best run: the best single run of any system",
+        "wall and cpu: search, human laws and judgement; cpu with worker processes",
+    ]
+    if not summary["complete"]:
+        lines.append("Not all runs are finished.")
+    if not summary["same_versions"]:
+        lines.append("The runs were made with different versions of the software.")
+    return lines
+
+
+def _account(summary: Summary) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
+    return [
+        f"{summary['evaluations']} laws scored in {summary['seconds']:.0f} s ({summary['cpu_seconds']:.0f} s of "
+        f"processors, {summary['workers']} workers); {versions}; runs in {summary['bench_dir']}"
+    ]
+
+
+def r2(value: float | None) -> str:
+    """An R2 or a spread of it, four digits after the point; fewer where it is far below zero."""
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if value > -10 else f"{value:.4g}"
+
+
+def _with_sd(mean: float, sd: float | None, digits: int = 4) -> str:
+    return f"{mean:.{digits}f}" if sd is None else f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`".replace("|", "\\|")
+
+
+def _markdown_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] | None = None
+) -> list[str]:
+    """Lines of a table; `right` are the places of columns aligned at the right, all but the first by default."""
+    aligned = range(1, len(headings)) if right is None else right
+    rule = ["---:" if place in aligned else "---" for place in range(len(headings))]
+    return [f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows)]

@@ -117,15 +117,22 @@ def answer_patterns(features: Sequence[str], constants: Sequence[str]) -> dict[s
 
 
 def formula_pattern(features: Sequence[str], constants: Sequence[str]) -> str:
-    """An anchored, bounded regular expression, without backslashes, whose every match is a formula.
+    """An anchored, bounded regular expression, without backslashes, whose every match is a formula with a column.
 
-    It covers sums of up to four terms of up to three factors each, not the whole language.
+    It covers sums of up to four terms of up to four factors each, not the whole language.
     """
+    column = f"({'|'.join(features)})"
     atom = f"({'|'.join([*features, *constants])}|[1-9]([.][0-9])?)"
-    power = f"{atom}([*][*]([(][-]{atom}[)]|{atom}))?"
-    factor = f"({power}|(exp|log|sqrt|tanh)[(]{power}([+]{atom})?[)])"
-    term = f"{factor}([*/]{factor}){{0,2}}"
-    return f"^{term}([ ]?[+-][ ]?{term}){{0,3}}$"
+
+    def factor(base: str) -> str:
+        power = f"{base}([*][*]([(][-]{atom}[)]|{atom}))?"
+        return f"({power}|(exp|log|sqrt|tanh)[(]{power}([+]{atom})?[)])"
+
+    def term(base: str) -> str:
+        return f"{factor(base)}([*/]{factor(atom)}){{0,2}}"
+
+    sign = "[ ]?[+-][ ]?"
+    return f"^({term(atom)}{sign}){{0,2}}({factor(atom)}[*])?{term(column)}({sign}{term(atom)})?$"
 
 
 # --- reading what comes back ---------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from discover.scoring import Problem
 from discover.search.archive import AddStatus, Archive
 
 PLACES = 4  # on top of every batch
-TRIAL = 8  # tries of a guest before the bandit decides
+TRIAL = 24  # tries of a guest before the bandit decides
 SEARCH, POLISH = "search", "polish"
 
 

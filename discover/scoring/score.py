@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.table import Table
 from discover.expressions import complexity
 from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
 from discover.scoring.beyond import implausible, points_beyond, predict_beyond
@@ -26,6 +27,9 @@ Floats = NDArray[np.float64]
 SEARCH_EFFORT = Effort(draws=32, agree=2, tolerance=1e-9, iterations=120)
 FOLD_EFFORT = Effort(draws=8, agree=1, tolerance=1e-8, iterations=80)
 FLOOR = 1e-6  # of the target's variance: errors below this count as equal
+FAR = "train error far above the best law's"
+SCREEN_ROWS = 300  # tables three times as long are screened on so many rows
+SCREEN_SLACK = 1.5
 CEILING = 4.0  # errors above this count as equal: a forecast this far off is of no use, however far
 WORST = 1e6
 
@@ -105,9 +109,8 @@ def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
 class Scorer:
     """Scores candidates of one problem; pure but for the work done once here."""
 
-    def __init__(self, problem: Problem, cuts: int = CUTS, effort: Effort = SEARCH_EFFORT) -> None:
+    def __init__(self, problem: Problem, cuts: int = CUTS) -> None:
         self.problem = problem
-        self.effort = effort
         self.folds = make_folds(problem, cuts)
         self.weights = np.array([f.weight for f in self.folds])
         nearest = np.array([f.nearest for f in self.folds], dtype=float)
@@ -116,15 +119,11 @@ class Scorer:
         self.units = unit_groups(problem)
         variance = problem.table.targets.var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
+        self._screen = self._sample(SCREEN_ROWS) if len(problem.table) > 3 * SCREEN_ROWS else None
         self._tables = [(problem.table.take(f.fit), problem.table.take(f.judge)) for f in self.folds]
 
     def merit(self, score: Score, rule: Rule = DEFAULT_RULE) -> float:
         return merit(score, self.weights, rule)
-
-    def full_fit(self, structure: Structure, recipe: Recipe, effort: Effort | None = None) -> FitResult | FitFailure:
-        """The fit to all train rows, as the score makes it."""
-        weights = emphasis_weights(self.problem, recipe.emphasis)
-        return fit(structure, self.problem.table, recipe, effort=effort or self.effort, weights=weights)
 
     def score(
         self,
@@ -133,6 +132,7 @@ class Scorer:
         gate: float = math.inf,
         warm: Mapping[str, Floats | float] | None = None,
         published: bool = False,
+        effort: Effort = SEARCH_EFFORT,
     ) -> Score:
         """The score of a structure under a recipe.
 
@@ -140,19 +140,22 @@ class Scorer:
             published: a law that people published may depend on units, as some do.
             gate: candidates whose train error exceeds this are not tried on the folds.
             warm: constants of a parent, as a further starting point.
+            effort: of the fit to all train rows.
         """
         base = Score(n_constants=len(structure.constants), complexity=complexity(structure.expr))
         over = self._over_budget(structure)
         if over is not None:
             return replace(base, refused=over)
+        if self._hopeless(structure, gate):
+            return replace(base, refused=FAR)
         weights = emphasis_weights(self.problem, recipe.emphasis)
         table = self.problem.table
-        full = fit(structure, table, recipe, effort=self.effort, weights=weights, warm=[warm] if warm else ())
+        full = fit(structure, table, recipe, effort=effort, weights=weights, warm=[warm] if warm else ())
         if isinstance(full, FitFailure):
             return replace(base, refused=full.text)
         base = replace(base, fit=full, train=self._error(full.residuals(table)))
         if base.train > gate:
-            return replace(base, refused="train error far above the best of its size")
+            return replace(base, refused=FAR)
         if not published:
             bound = unit_bound(self.problem, self.units, full)
             if bound is not None:
@@ -162,6 +165,20 @@ class Scorer:
         if reason is not None:
             return replace(base, refused=reason)
         return self._judge(base, structure, recipe, weights, full, forecast)
+
+    def _sample(self, n: int) -> Table:
+        """Rows spread evenly over the table as it is sorted by group and size."""
+        table = self.problem.table
+        size = sum((self.problem.coordinate(axis) for axis in self.problem.axes), np.zeros(len(table)))
+        order = np.lexsort((size, table.group))
+        return table.take(order[np.linspace(0, len(table) - 1, n).astype(int)])
+
+    def _hopeless(self, structure: Structure, gate: float) -> bool:
+        """On a large table: whether a quick least-squares fit to a few rows is already far off."""
+        if self._screen is None or not math.isfinite(gate):
+            return False
+        quick = fit(structure, self._screen, effort=FOLD_EFFORT)
+        return isinstance(quick, FitResult) and self._error(quick.residuals(self._screen)) > SCREEN_SLACK * gate
 
     def _over_budget(self, structure: Structure) -> str | None:
         budget, used = self.problem.constants, len(structure.constants)

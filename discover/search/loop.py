@@ -19,7 +19,6 @@ import numpy as np
 from discover.errors import InputError
 from discover.expressions import Constant
 from discover.fitting import FitResult, Recipe, Structure
-from discover.fitting.fit import NORMAL
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Proposer, Told, Waiting
 from discover.proposers.candidate import Candidate
@@ -30,6 +29,7 @@ from discover.search.archive import AddStatus, Archive
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
 from discover.search.team import make_team
+from discover.search.verdict import choose, closer_look
 
 BATCH = 16
 ATTEMPTS = 6  # rounds of asking until a batch is full
@@ -95,7 +95,7 @@ class SearchResult:
 
     Attributes:
         best: the chosen law with the fit to all train rows.
-        finalists: the laws of the closer look, best first; `best` leads them.
+        finalists: the laws of the closer look: `best`, then the others by merit.
         front: Pareto front of merit against complexity.
         evaluations: candidates scored, those that guests brought included.
         seconds: time spent.
@@ -234,6 +234,10 @@ class _State:
         seconds = self.config.seconds
         return seconds is not None and self.clock() - self.begin >= seconds * (1.0 - FINAL_SHARE)
 
+    def overdue(self) -> bool:
+        seconds = self.config.seconds
+        return seconds is not None and self.clock() - self.begin >= seconds
+
     def next_batch(self) -> _Batch | None:
         if self.at_limit() or self.out_of_time():
             return None
@@ -356,15 +360,9 @@ class _State:
                 "no law could be fitted to this table"
                 + (f"; the first reason was: {sorted(reasons)[0]}" if reasons else "")
             )
-        scorer = Scorer(self.problem, self.config.cuts, effort=NORMAL)
-        finalists = []
-        for told in leaders:
-            structure, recipe = told.candidate.structure, told.candidate.recipe
-            score = scorer.score(structure, recipe, published=told.candidate.published)
-            value = scorer.merit(score, self.config.rule)
-            if math.isfinite(value):
-                finalists.append(Told(told.index, told.candidate, score, value, added=True))
-        finalists = sorted(finalists or leaders, key=lambda t: (t.merit, t.index))
+        finalists = choose(
+            closer_look(leaders, self.pool, self.weights, self.config.rule, self.overdue), self.problem
+        )
         return SearchResult(
             finalists[0], tuple(finalists), tuple(merged.front()), len(self.told),
             self.clock() - self.begin, stopped, self.bandit.shares,

@@ -12,18 +12,21 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from types import TracebackType
 
+from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
 from discover.scoring import Problem, Score, Scorer
+from discover.scoring.score import SEARCH_EFFORT
 
 _scorer: Scorer | None = None  # of this worker process
 
 
 @dataclass(frozen=True)
 class Job:
-    """One candidate and the train error above which it is not tried on the folds."""
+    """One candidate, the train error above which it is not tried on the folds, and whether to try harder."""
 
     candidate: Candidate
     gate: float = math.inf
+    closer: bool = False
 
 
 @dataclass
@@ -33,6 +36,11 @@ class Ticket:
     pool: Pool
     job: Job
     future: Future[Score] | None = None
+
+    def cancel(self) -> None:
+        """The score is not needed any more."""
+        if self.future is not None:
+            self.future.cancel()
 
     def result(self) -> Score:
         if self.future is None:
@@ -114,6 +122,6 @@ def _work(job: Job) -> Score:
 
 
 def _score(scorer: Scorer, job: Job) -> Score:
-    return scorer.score(
-        job.candidate.structure, job.candidate.recipe, job.gate, published=job.candidate.published
-    )
+    candidate = job.candidate
+    effort = NORMAL if job.closer else SEARCH_EFFORT
+    return scorer.score(candidate.structure, candidate.recipe, job.gate, published=candidate.published, effort=effort)

@@ -12,6 +12,8 @@ from discover.proposers.grammar import Grammar
 from discover.proposers.library import Library
 from discover.proposers.operon import Operon
 from discover.proposers.operon import missing as operon_missing
+from discover.proposers.pysr import PySR
+from discover.proposers.pysr import missing as pysr_missing
 from discover.scoring import Problem
 
 
@@ -38,6 +40,7 @@ PROPOSERS: dict[str, Entry] = {
     "library": Entry(lambda problem, _: Library(problem), _nothing, "published laws that fit the columns"),
     "grammar": Entry(lambda problem, _: Grammar(problem), _nothing, "the field's building blocks, bred"),
     "operon": Entry(Operon, operon_missing, "symbolic regression in C++ (pyoperon)"),
+    "pysr": Entry(PySR, pysr_missing, "symbolic regression in Julia (PySR)"),
 }
 AUTO = "auto"
 

@@ -1,0 +1,46 @@
+"""The end of a search: a closer look at the leaders, and the choice among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.proposers.base import Told
+from discover.scoring import Problem, Rule, Score, merit, points_beyond, predict_beyond
+from discover.scoring.consensus import medoid, near_tied
+from discover.search.pool import Job, Pool
+
+Floats = NDArray[np.float64]
+
+
+def closer_look(
+    leaders: Sequence[Told], pool: Pool, weights: Floats, rule: Rule, out_of_time: Callable[[], bool]
+) -> list[Told]:
+    """The leaders fitted and scored again with more effort, best first.
+
+    Those that time does not suffice for keep their score; with a budget of evaluations there is always time.
+    """
+    tickets = [pool.submit(Job(told.candidate, closer=True)) for told in leaders]
+    looked = []
+    for told, ticket in zip(leaders, tickets, strict=True):
+        if out_of_time():
+            ticket.cancel()
+            looked.append(told)
+            continue
+        score: Score = ticket.result()
+        looked.append(replace(told, score=score, merit=merit(score, weights, rule)))
+    finalists = [told for told in looked if math.isfinite(told.merit)] or list(leaders)
+    return sorted(finalists, key=lambda t: (t.merit, t.index))
+
+
+def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
+    """The finalists with the chosen law first, the others by merit."""
+    beyond = points_beyond(problem)
+    tied = near_tied([t.merit for t in finalists], [t.candidate.law_key for t in finalists])
+    forecasts = [predict_beyond(fit, beyond)[1:] for i in tied if (fit := finalists[i].score.fit) is not None]
+    chosen = finalists[tied[medoid(forecasts)]]
+    return [chosen, *(t for t in finalists if t is not chosen)]

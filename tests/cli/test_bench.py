@@ -15,8 +15,8 @@ from discover.runs.standings import load_standings
 
 from .commands import COMMAND, assert_one_error
 
-FEW = ("--evaluations", "10", "--workers", "1")
-TASKS = ("parallel", "sft")
+FEW = ("--evaluations", "25", "--workers", "1")
+TASKS = ("parallel", "easy_question")
 
 
 def test_an_interrupted_benchmark_goes_on_and_gives_its_figures(discover) -> None:
@@ -26,7 +26,7 @@ def test_an_interrupted_benchmark_goes_on_and_gives_its_figures(discover) -> Non
     )  # fmt: skip
     first = Path("b/parallel/seed0/result.json")
     deadline = time.monotonic() + 100
-    while process.poll() is None and time.monotonic() < deadline and not Path("b/sft/seed0/steps.jsonl").exists():
+    while process.poll() is None and time.monotonic() < deadline and not Path("b/easy_question/seed0/steps.jsonl").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -34,7 +34,7 @@ def test_an_interrupted_benchmark_goes_on_and_gives_its_figures(discover) -> Non
     assert "continue with: discover bench --out b" in err
     assert "Not all runs are finished." in out
     assert "Traceback" not in err
-    assert not Path("b/sft/seed1").exists()
+    assert not Path("b/easy_question/seed1").exists()
     before = first.read_bytes()
 
     again = discover("bench", "--out", "b", "--json", "--markdown", "b.md")
@@ -52,18 +52,18 @@ def test_an_interrupted_benchmark_goes_on_and_gives_its_figures(discover) -> Non
         assert task["worst"] <= task["mean"] <= task["best"]
     assert found["tasks"]["parallel"]["human"] == 0.99989
     assert found["tasks"]["parallel"]["human_refitted"] > 0.99
-    assert (found["evaluations"], found["complete"], found["seeds"]) == (40, True, 2)
+    assert (found["evaluations"], found["complete"], found["seeds"]) == (100, True, 2)
     assert found["cpu_seconds"] > 0
     assert json.loads(Path("b/summary.json").read_text()) == found
     text = Path("b.md").read_text()
-    assert "discover bench parallel sft --seeds 2 --evaluations 10 --workers 1" in text
-    assert text.count("| sft |") == 3
+    assert "discover bench parallel easy_question --seeds 2 --evaluations 25 --workers 1" in text
+    assert text.count("| easy_question |") == 3
 
     shown = discover("bench", "--out", "b")
     assert shown.status == 0
     assert "4 of 4 runs are finished" in shown.err
     assert "clipped to [-1, 1]" in shown.out
-    assert_one_error(discover("bench", "--out", "b", "--evaluations", 11), "another budget", "--out")
+    assert_one_error(discover("bench", "--out", "b", "--evaluations", 26), "another budget", "--out")
 
 
 def test_wrong_requests_are_told_before_anything_runs(discover, tmp_path) -> None:

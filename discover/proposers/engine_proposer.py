@@ -25,13 +25,14 @@ from discover.proposers.equations import law_of, named, read_equation, untangle
 from discover.proposers.grammar import MAX_COMPLEXITY, recipes
 from discover.proposers.logbook import Answer, Logbook, Row
 from discover.proposers.surgery import has_feature, places, terms, without
-from discover.proposers.views import LABELS, View, make_view, scaled_equation
+from discover.proposers.views import LABELS, TEMPLATE, View, make_view, scaled_equation
 from discover.proposers.worker import Worker
 from discover.scoring import Problem
 
 LAG = 8  # batches between question and answer, where the answer has a fixed place
 MOST_CUTS = 8  # terms that are cut from an equation to bring it within the budget of constants
 MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody waits for another
+NAP_S = 0.5  # that a search with a budget of time waits before it looks at the clock again
 QUEUE = 12  # candidates waiting, above which the engine rests
 
 
@@ -73,7 +74,7 @@ class EngineProposer:
         self.patient = circumstances.patient
         self.logbook = circumstances.logbook
         grouped = problem.table.n_groups > 1
-        kinds = [v for v in self.views if grouped or v not in ("one_group", "group_constants")]
+        kinds = [v for v in self.views if grouped or v not in ("one_group", "group_constants", TEMPLATE)]
         self.bandit = Bandit(kinds)
         self.positive = frozenset(name for name, v in problem.table.features.items() if np.all(v > 0))
         self.queue: deque[Candidate] = deque()
@@ -181,7 +182,8 @@ class EngineProposer:
         may = must or (not self.patient and self._told >= self.logbook.replayed)
         if not may or self._worker is None:
             return
-        reply = self._worker.reply(self.limit_s + self._worker.start_s + 5.0 if must else 0.0)
+        longest = self.limit_s + self._worker.start_s + 5.0 if self.patient else NAP_S
+        reply = self._worker.reply(longest if must else 0.0)
         if reply is None:
             return
         self.logbook.on_answer(Answer(self.name, question.number, self._asked, reply.rows))

@@ -33,6 +33,7 @@ from discover.scoring import Problem
 Floats = NDArray[np.float64]
 LEAST_ROWS = 5
 PLAIN = Recipe()
+MOST_GROUPS = 40  # of a template, which has parameters for each
 MOST_ROWS = 1500  # more are thinned evenly: an engine's time grows with the rows
 
 
@@ -88,6 +89,7 @@ class _Target:
 
 
 LABELS = ("table", "logs", "one_group", "residual", "above_floor", "group_constants")
+TEMPLATE = "template"  # the target as it is, for engines that know parameters per group
 
 
 def make_view(label: str, problem: Problem, elites: Sequence[Told], rng: np.random.Generator) -> View | None:
@@ -95,7 +97,7 @@ def make_view(label: str, problem: Problem, elites: Sequence[Told], rng: np.rand
     target = _TARGETS[label](problem, elites, rng)
     if target is None or len(target.rows) < LEAST_ROWS:
         return None
-    logs = label in ("logs", "above_floor") or (label != "table" and bool(rng.random() < 0.5))
+    logs = label in ("logs", "above_floor") or (label not in ("table", TEMPLATE) and bool(rng.random() < 0.5))
     return _view(problem, target, logs)
 
 
@@ -183,6 +185,14 @@ def _one_group(problem: Problem, elites: Sequence[Told], rng: np.random.Generato
     return _Target("one_group", y, lambda expr: expr, rows, pooled=True)
 
 
+def _template(problem: Problem, elites: Sequence[Told], rng: np.random.Generator) -> _Target | None:
+    table = problem.table
+    if not 2 <= table.n_groups <= MOST_GROUPS:
+        return None
+    y = table.targets[:, _column(problem, rng)]
+    return _Target("template", y, lambda expr: expr, np.arange(len(table)), pooled=True)
+
+
 def _residual(problem: Problem, elites: Sequence[Told], rng: np.random.Generator) -> _Target | None:
     """What is left of an elite that has room for more constants."""
     room = 2 if problem.table.n_groups == 1 else 3
@@ -261,6 +271,7 @@ _TARGETS: dict[str, Callable[[Problem, Sequence[Told], np.random.Generator], _Ta
     "residual": _residual,
     "above_floor": _above_floor,
     "group_constants": _group_constants,
+    TEMPLATE: _template,
 }
 
 

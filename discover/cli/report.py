@@ -152,6 +152,7 @@ _CHECKS = {
     "schema": "not in the form asked for",
     "formula": "no formulas",
     "column": "without a column",
+    "constants": "without a constant",
     "budget": "with too many constants",
     "size": "too large",
     "domain": "without a value on the rows",

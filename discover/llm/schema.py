@@ -119,20 +119,22 @@ def answer_patterns(features: Sequence[str], constants: Sequence[str]) -> dict[s
 def formula_pattern(features: Sequence[str], constants: Sequence[str]) -> str:
     """An anchored, bounded regular expression, without backslashes, whose every match is a formula with a column.
 
-    It covers sums of up to four terms of up to four factors each, not the whole language.
+    It covers sums of up to four terms of up to four factors each, not the whole language; numbers stand as
+    exponents only, because a number elsewhere usually ties a law to the units of the table.
     """
     column = f"({'|'.join(features)})"
-    atom = f"({'|'.join([*features, *constants])}|[1-9]([.][0-9])?)"
+    name = f"({'|'.join([*features, *constants])})"
+    exponent = f"({'|'.join([*features, *constants])}|[1-9]([.][0-9])?)"
 
     def factor(base: str) -> str:
-        power = f"{base}([*][*]([(][-]{atom}[)]|{atom}))?"
-        return f"({power}|(exp|log|sqrt|tanh)[(]{power}([+]{atom})?[)])"
+        power = f"{base}([*][*]([(][-]{exponent}[)]|{exponent}))?"
+        return f"({power}|(exp|log|sqrt|tanh)[(]{power}([+]{name})?[)])"
 
     def term(base: str) -> str:
-        return f"{factor(base)}([*/]{factor(atom)}){{0,2}}"
+        return f"{factor(base)}([*/]{factor(name)}){{0,2}}"
 
     sign = "[ ]?[+-][ ]?"
-    return f"^({term(atom)}{sign}){{0,2}}({factor(atom)}[*])?{term(column)}({sign}{term(atom)})?$"
+    return f"^({term(name)}{sign}){{0,2}}({factor(name)}[*])?{term(column)}({sign}{term(name)})?$"
 
 
 # --- reading what comes back ---------------------------------------------------------------------------

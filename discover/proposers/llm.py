@@ -287,7 +287,7 @@ class LanguageModel:
             place,
             {"formula": formula, "rationale": rationale, "refused": reason, "check": kind},
         )
-        self._remember(formula, reason, repairable=kind in ("formula", "budget", "domain"))
+        self._remember(formula, reason, repairable=kind in ("formula", "constants", "budget", "domain"))
 
     def _remember(self, formula: str, reason: str, repairable: bool) -> None:
         failure = Failure(clip(formula, 300), clip(reason, 200))

@@ -31,7 +31,7 @@ class RefusedError(DiscoverError):
     """Why a proposed formula is no candidate.
 
     Attributes:
-        kind: the check that refused it: "formula", "column", "budget", "size" or "domain".
+        kind: the check that refused it: "formula", "column", "constants", "budget", "size" or "domain".
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -61,6 +61,8 @@ def structure_of_text(problem: Problem, formula: str, shared: Sequence[str] = ()
         raise RefusedError("formula", str(error)) from None
     if structure is None:
         raise _why_not(problem, reduced)
+    if not structure.constants:
+        raise RefusedError("constants", "no constant in it, so there is nothing to fit")
     for part in _without_constants(reduced):
         _check_values(problem, part)
     return structure

@@ -312,7 +312,7 @@ class _State:
         """The part of a batch that guests brought; nothing of the search's own depends on it."""
         results = []
         for candidate, ticket in zip(batch.brought, batch.brought_tickets, strict=True):
-            score = ticket if isinstance(ticket, Score) else ticket.result()
+            score = ticket if isinstance(ticket, Score) else _score_of(ticket)
             told = Told(len(self.told), candidate, score, merit(score, self.weights, self.config.rule), added=False)
             status = self.guests.judge(told)
             told = replace(told, added=bool(status))
@@ -374,6 +374,14 @@ class _State:
         own = [t for t in ranked if not self.guests.brought(t.candidate)]
         brought = [t for t in ranked if self.guests.brought(t.candidate)]
         return own[:FINALISTS] + brought[:GUEST_FINALISTS]
+
+
+def _score_of(ticket: Ticket) -> Score:
+    """The score of what a guest brought: a formula that nobody foresaw must not end the search."""
+    try:
+        return ticket.result()
+    except Exception as error:
+        return Score(refused=f"cannot be scored: {type(error).__name__}: {error}")
 
 
 def _gate(candidate: Candidate, gate: float) -> float:

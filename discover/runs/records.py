@@ -115,6 +115,7 @@ def _score_out(score: Score) -> dict[str, Any]:
         "folds": [_out(error) for error in score.folds],
         "wobble": _out(score.wobble),
         "n_constants": score.n_constants,
+        "description": _out(score.description),
         "complexity": score.complexity,
         "fit": None if score.fit is None else _fit_out(score.fit),
     }
@@ -129,6 +130,7 @@ def _score_in(
         folds=tuple(_in(error) for error in values["folds"]),
         wobble=_in(values["wobble"]),
         n_constants=values["n_constants"],
+        description=_in(values["description"]),
         complexity=values["complexity"],
         fit=None if values["fit"] is None else _fit_in(values["fit"], candidate, groups, targets),
     )

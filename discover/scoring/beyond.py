@@ -148,24 +148,25 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
         return f"falls below {problem.lower:g} beyond the data"
     if problem.upper is not None and np.any(predicted > problem.upper + slack):
         return f"rises above {problem.upper:g} beyond the data"
-    low, high = _believable(problem)
-    if np.any(predicted < low[beyond.group]) or np.any(predicted > high[beyond.group]):
-        return "leaves the range of the data by more than its width"
+    low, high, width = _believable(problem)
+    room = (0.5 + np.arange(len(predicted)))[:, None, None] * width[beyond.group]  # one width more with every step
+    if np.any(predicted < low[beyond.group] - room) or np.any(predicted > high[beyond.group] + room):
+        return "leaves the range of the data far behind"
     return None
 
 
-def _believable(problem: Problem) -> tuple[Floats, Floats]:
-    """Limits of forecasts, (n_groups, T): the range of the group's data widened by its width.
+def _believable(problem: Problem) -> tuple[Floats, Floats, Floats]:
+    """Range and width of the measured values of every group, each (n_groups, T).
 
-    Groups whose data hardly vary are allowed a quarter of the width of all groups.
+    Groups whose values hardly vary are given a quarter of the width of all groups.
     """
     table = problem.table
     least = 0.25 * np.ptp(table.targets, axis=0)
     low = np.empty((table.n_groups, table.n_targets))
-    high = np.empty_like(low)
+    high, width = np.empty_like(low), np.empty_like(low)
     for g in range(table.n_groups):
         rows = table.targets[table.group == g]
         rows = rows if len(rows) else table.targets
-        width = np.maximum(np.ptp(rows, axis=0), least)
-        low[g], high[g] = rows.min(axis=0) - width, rows.max(axis=0) + width
-    return low, high
+        low[g], high[g] = rows.min(axis=0), rows.max(axis=0)
+        width[g] = np.maximum(np.ptp(rows, axis=0), least)
+    return low, high, width

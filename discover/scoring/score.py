@@ -44,6 +44,7 @@ class Score:
         folds: held-out error of every fold, in the order of `make_folds`.
         wobble: mean squared distance, beyond the data, between the full fit and the fits of the nearest folds.
         n_constants: constants per group and target.
+        description: length of the law and its constants, in nats per measured value, see `description_length`.
         complexity: weighted nodes of the formula.
         fit: the fit to all train rows.
     """
@@ -53,6 +54,7 @@ class Score:
     folds: tuple[float, ...] = ()
     wobble: float = math.inf
     n_constants: int = 0
+    description: float = 0.0
     complexity: int = 0
     fit: FitResult | None = field(default=None, compare=False, repr=False)
 
@@ -61,15 +63,15 @@ class Score:
 class Rule:
     """Weights of the selection rule.
 
-    merit = sum over folds of weight * log(error + FLOOR)  (the log of a geometric mean error)
+    merit = mean over folds of log(error + FLOOR)  (the log of a geometric mean error; folds by their weights)
           + spread * standard deviation of log(error) over folds
-          + per_constant * constants + per_node * complexity + wobble * log(1 + wobble / geometric mean error)
+          + description * description length per value
+          + wobble * log(1 + wobble / geometric mean error)
     """
 
-    spread: float = 0.0
-    per_constant: float = 0.05
-    per_node: float = 0.015
-    wobble: float = 0.1
+    spread: float = 0.05
+    description: float = 0.25
+    wobble: float = 0.05
 
 
 DEFAULT_RULE = Rule()
@@ -83,13 +85,20 @@ def merit(score: Score, weights: Floats, rule: Rule = DEFAULT_RULE) -> float:
     mean = float(weights @ logs)
     spread = float(np.sqrt(weights @ (logs - mean) ** 2))
     wobble = math.log1p(score.wobble / math.exp(mean)) if math.isfinite(score.wobble) else 50.0
-    return (
-        mean
-        + rule.spread * spread
-        + rule.per_constant * score.n_constants
-        + rule.per_node * score.complexity
-        + rule.wobble * wobble
-    )
+    return mean + rule.spread * spread + rule.description * score.description + rule.wobble * wobble
+
+
+def description_length(structure: Structure, table: Table) -> float:
+    """Twice the description length of a law and its constants over the number of measured values, in nats.
+
+    Half a logarithm of the number of values per constant (Rissanen 1978, Automatica 14, 465), which is the BIC's
+    penalty on the logarithm of a mean squared error, and one nat per node of the formula.
+    """
+    values = len(table) * table.n_targets
+    shared = len(structure.shared & frozenset(structure.constants))
+    own = len(structure.constants) - shared
+    constants = table.n_targets * (own * table.n_groups + shared)
+    return (constants * math.log(values) + 2.0 * complexity(structure.expr)) / values
 
 
 def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
@@ -142,7 +151,11 @@ class Scorer:
             warm: constants of a parent, as a further starting point.
             effort: of the fit to all train rows.
         """
-        base = Score(n_constants=len(structure.constants), complexity=complexity(structure.expr))
+        base = Score(
+            n_constants=len(structure.constants),
+            description=description_length(structure, self.problem.table),
+            complexity=complexity(structure.expr),
+        )
         over = self._over_budget(structure)
         if over is not None:
             return replace(base, refused=over)

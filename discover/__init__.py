@@ -7,15 +7,27 @@ from typing import TYPE_CHECKING, Any
 from discover._version import __version__
 
 if TYPE_CHECKING:
+    from discover.api import as_table, fit, fit_report
     from discover.export.law import FittedLaw, load
+    from discover.fitting import FitFailure, FitResult, bootstrap, covariance, diagnose, profile
 
-__all__ = ["FittedLaw", "__version__", "load"]
+__all__ = [
+    "FitFailure", "FitResult", "FittedLaw", "__version__", "as_table", "bootstrap", "covariance", "diagnose",
+    "fit", "fit_report", "load", "profile",
+]  # fmt: skip
+
+_HOMES = {
+    "discover.export.law": ("FittedLaw", "load"),
+    "discover.api": ("as_table", "fit", "fit_report"),
+    "discover.fitting": ("FitFailure", "FitResult", "bootstrap", "covariance", "diagnose", "profile"),
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Parts of the interface are imported when they are first used, so that the command starts fast."""
-    if name in ("FittedLaw", "load"):
-        from discover.export import law
+    from importlib import import_module
 
-        return getattr(law, name)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
     raise AttributeError(f"module 'discover' has no attribute {name!r}")

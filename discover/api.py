@@ -1,0 +1,195 @@
+"""The fitter for use from Python, without tasks, runs or search: `discover.fit(law, table, ...)`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from discover.data.table import Floats, Table
+from discover.errors import InputError
+from discover.fitting import NORMAL, THOROUGH, FitFailure, FitResult, Recipe, Structure, recipe_from_text
+from discover.fitting import fit as fit_structure
+from discover.fitting import report as fit_report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from discover.laws.library import Law
+
+__all__ = ["as_table", "fit", "fit_report"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LAW_ID = re.compile(r"[a-z0-9_]+(\([^()]+\))?")
+
+
+def fit(
+    law: str | Structure | Law,
+    table: pd.DataFrame | Mapping[str, Any] | Table | str | Path,
+    *,
+    target: str | Sequence[str] | None = None,
+    group: str | None = None,
+    loss: str | Recipe | None = None,
+    scale: float | None = None,
+    shared: Sequence[str] = (),
+    weights: str | Floats | None = None,
+    errors: str | None = None,
+    starts: Sequence[Mapping[str, float]] = (),
+    thorough: bool = False,
+    seed: int = 0,
+) -> FitResult | FitFailure:
+    """Fits one law to one table.
+
+    Linear constants are eliminated, the others searched from several starts by a damped Gauss-Newton method
+    (Golub and Pereyra 1973, SIAM J. Numer. Anal. 10, 413; Levenberg-Marquardt damping). The objective is the
+    sum, not the mean, of the loss over rows.
+
+    Args:
+        law: id of a law of the library ("chinchilla"), the text of a formula over the table's columns
+            ("E + A*params**(-alpha)"; other names are constants), or a Structure.
+        table: a data frame, a mapping of column names to n values, a path (CSV, TSV, JSON lines, Parquet), or
+            a Table. Columns and constants are in the user's own units; nothing is rescaled in the result.
+        target: the column or columns to predict; needed unless the law names a column that the table has.
+        group: column whose values each get their own constants.
+        loss: "squared", "huber" or "soft_l1", with "-log" for the residual of the logarithm, or a Recipe; by
+            default as the law's study did it, else squared.
+        scale: residual at which a robust loss turns linear, in units of the residual.
+        shared: constants with one value for all groups, besides those of the law.
+        weights: column with, or array (n,) of, the weight of each row.
+        errors: column with the standard error of each measurement of a single target.
+        starts: starting values besides the drawn ones, constant -> value.
+        thorough: more starts and closer convergence.
+        seed: of the drawn starts; equal arguments give equal results.
+
+    Returns:
+        A FitResult: `result.named()` are the constants of a group, `result.predict(columns)` values of shape
+        (n, targets). Where no constants can be found, a FitFailure with the reason. `discover.diagnose`,
+        `discover.covariance`, `discover.bootstrap` and `discover.fit_report` say how far to trust a result; they
+        take the Table that `discover.as_table` makes of the same arguments.
+
+    Raises:
+        InputError: a column, constant or law is not there, or a column is not numeric.
+        FormulaError: the text is neither a law's id nor a formula.
+    """
+    structure, usual, target_of_law = _structure(law, table)
+    unknown = sorted(set(shared) - set(structure.constants))
+    if unknown:
+        raise InputError(f"no constant {unknown[0]!r} to share; the law has {', '.join(structure.constants)}")
+    if shared:
+        structure = Structure(
+            structure.expr, structure.shared | frozenset(shared), structure.domains, structure.guess
+        )
+    given = weights if isinstance(weights, str) else None
+    rows = as_table(
+        table, structure.features, target=target or target_of_law, group=group, weights=given, errors=errors
+    )
+    return fit_structure(
+        structure,
+        rows,
+        _recipe(loss, scale, usual),
+        seed=seed,
+        effort=THOROUGH if thorough else NORMAL,
+        warm=tuple(starts),
+        weights=None if weights is None or isinstance(weights, str) else np.asarray(weights, np.float64),
+    )
+
+
+def as_table(
+    table: pd.DataFrame | Mapping[str, Any] | Table | str | Path,
+    features: Sequence[str],
+    *,
+    target: str | Sequence[str] | None = None,
+    group: str | None = None,
+    weights: str | None = None,
+    errors: str | None = None,
+) -> Table:
+    """The arrays that a fit works on: features of shape (n,), targets (n, T), groups as codes.
+
+    Raises:
+        InputError: a column is missing, is not numeric, or has another length.
+    """
+    if isinstance(table, Table):
+        return table
+    columns = _columns(table)
+    targets = [target] if isinstance(target, str) else list(target or ())
+    if not targets:
+        raise InputError(f"say with target= which column to predict (columns: {', '.join(columns)})")
+    y = np.stack([_numbers(columns, name) for name in targets], axis=1)
+    names, codes = ("all",), np.zeros(len(y), np.int64)
+    if group is not None:
+        labels, inverse = np.unique(np.asarray(_column(columns, group)).astype(str), return_inverse=True)
+        names, codes = tuple(labels.tolist()), inverse.astype(np.int64)
+    values = {name: _numbers(columns, name) for name in features}
+    for name, column in values.items():
+        if len(column) != len(y):
+            raise InputError(f"column {name!r} has {len(column)} values, the target {len(y)}")
+    return Table(
+        features=values,
+        targets=y,
+        target_names=tuple(targets),
+        group=codes,
+        group_names=names,
+        weights=None if weights is None else _numbers(columns, weights),
+        errors=None if errors is None else _numbers(columns, errors)[:, None],
+    )
+
+
+def _structure(law: str | Structure | Law, table: Any) -> tuple[Structure, Recipe, str | None]:
+    """The structure, the loss that is usual for it, and the law's own target if the table has it."""
+    if isinstance(law, Structure):
+        return law, Recipe(), None
+    from discover.laws.library import Law, get_law
+    from discover.proposers.library import recipe_of, structure_of
+
+    if isinstance(law, str) and not _LAW_ID.fullmatch(law):
+        from discover.expressions import parse
+
+        names = set(_columns(table)) if not isinstance(table, Table) else set(table.features)
+        return Structure(parse(law, names & set(_IDENTIFIER.findall(law)))), Recipe(), None
+    found = law if isinstance(law, Law) else get_law(law)
+    has_target = not isinstance(table, Table) and found.target in _columns(table)
+    return structure_of(found), recipe_of(found), found.target if has_target else None
+
+
+def _recipe(loss: str | Recipe | None, scale: float | None, usual: Recipe) -> Recipe:
+    recipe = usual if loss is None else recipe_from_text(loss) if isinstance(loss, str) else loss
+    if scale is None:
+        return recipe
+    if not (math.isfinite(scale) and scale > 0):
+        raise InputError(f"scale must be a positive number, not {scale}")
+    return Recipe(recipe.loss, recipe.space, scale, recipe.emphasis)
+
+
+def _columns(table: Any) -> Mapping[str, Any]:
+    if isinstance(table, str | Path):
+        from discover.data.reading import read_table
+
+        return read_table(Path(table)).columns
+    if hasattr(table, "columns") and hasattr(table, "to_numpy"):
+        return {str(name): table[name] for name in table.columns}
+    if isinstance(table, Mapping):
+        return table
+    raise InputError(f"a table is a data frame, a mapping, a path or a Table, not {type(table).__name__}")
+
+
+def _column(columns: Mapping[str, Any], name: str) -> Any:
+    if name not in columns:
+        from discover.data.names import near
+
+        raise InputError(f"no column {name!r}{near(name, columns)} (columns: {', '.join(columns)})")
+    return columns[name]
+
+
+def _numbers(columns: Mapping[str, Any], name: str) -> Floats:
+    values = _column(columns, name)
+    try:
+        out = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"column {name!r} holds something that is not a number: {error}") from error
+    if out.ndim != 1:
+        raise InputError(f"column {name!r} must have one dimension, not {out.ndim}")
+    return np.ascontiguousarray(out)

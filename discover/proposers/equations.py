@@ -49,8 +49,10 @@ Floats = NDArray[np.float64]
 MAX_LENGTH = 4_000
 MAX_TOKENS = 600
 MAX_DEPTH = 40
-MAX_NODES = 160  # of a tree before it is untangled
+MAX_NODES = 120  # of a tree, before and after it is untangled
+MOST_RESTORED = 8  # constants whose starting values are worked out again after merging
 ROUNDS = 8
+FAR = 1e3  # residuals beyond count as this
 AGREE = 1e-6  # of the values' scale: constants that are merged further apart lose their starting values
 
 ONE = Number(1.0)
@@ -610,6 +612,8 @@ def law_of(
     """
     if not has_feature(expr):
         raise FormulaError("the equation does not depend on any column")
+    if _nodes(expr) > MAX_NODES:
+        raise FormulaError(f"the equation has more than {MAX_NODES} operators, names and numbers")
     raw, guess = named(expr)
     fresh = frozenset(guess)
     guess = {**(known or {}), **guess}
@@ -647,6 +651,8 @@ def _refound(raw: Expr, reduced: Expr, guess: dict[str, float], columns: Mapping
 
     if off(start) <= AGREE:
         return start
+    if len(start) > MOST_RESTORED:
+        return {}
     found = _solved(reduced, start, wanted, columns)
     return found if found and off(found) <= AGREE else {}
 
@@ -658,13 +664,18 @@ def _solved(
     from scipy.optimize import least_squares
 
     names = tuple(start)
-    scales = np.array([abs(start[name]) or 1.0 for name in names])
+    sizes = np.array([abs(start[name]) or 1.0 for name in names])
+    scale = float(np.abs(wanted).max()) or 1.0
 
     def residuals(x: Floats) -> Floats:
-        with np.errstate(all="ignore"):
-            got = np.asarray(evaluate(reduced, {**columns, **dict(zip(names, x * scales, strict=True))}))
-        out: Floats = np.nan_to_num(np.broadcast_to(got, wanted.shape) - wanted, nan=1e6, posinf=1e6, neginf=-1e6)
-        return out
+        got = np.asarray(evaluate(reduced, {**columns, **dict(zip(names, x * sizes, strict=True))}))
+        off = (np.broadcast_to(got, wanted.shape) - wanted) / scale
+        return np.clip(np.nan_to_num(off, nan=FAR), -FAR, FAR)
 
-    solved = least_squares(residuals, np.array([start[name] for name in names]) / scales, max_nfev=40)
-    return dict(zip(names, (solved.x * scales).tolist(), strict=True))
+    begin = np.array([start[name] for name in names]) / sizes
+    with np.errstate(all="ignore"):
+        try:
+            solved = least_squares(residuals, begin, max_nfev=20)
+        except (ValueError, np.linalg.LinAlgError):
+            return {}
+    return dict(zip(names, (solved.x * sizes).tolist(), strict=True))

@@ -53,7 +53,7 @@ class _Law:
     Attributes:
         number, place: of the call, and in its answer.
         formula: as the model wrote it.
-        waiting: candidates without an outcome.
+        later: candidates to try once the one before has been fitted.
         added: one of them entered the archive.
         error: smallest extrapolation error.
         reason: why the last refused one was refused.
@@ -62,7 +62,7 @@ class _Law:
     number: int
     place: int
     formula: str
-    waiting: int
+    later: list[Candidate]
     added: bool = False
     tried: bool = False
     error: float = math.inf
@@ -126,10 +126,8 @@ class LanguageModel:
     def drop(self, candidate: Candidate, reason: str) -> None:
         """The search has tried it under the same recipe."""
         law = self._laws[candidate.law_key]
-        law.waiting -= 1
         law.reason = law.reason or reason
-        if not law.waiting:
-            self._conclude(law)
+        self._go_on(law)
 
     def wasted(self) -> int:
         """Refused formulas since the last call."""
@@ -238,8 +236,8 @@ class LanguageModel:
             self._refuse(number, place, proposal.formula, proposal.rationale, error.kind, str(error))
             return
         self.proposed += 1
-        self._laws[candidates[0].law_key] = _Law(number, place, proposal.formula, len(candidates))
-        self._queue.extend(candidates)
+        self._laws[candidates[0].law_key] = _Law(number, place, proposal.formula, candidates[1:])
+        self._queue.append(candidates[0])
         self.session.proposed(
             number,
             place,
@@ -299,18 +297,26 @@ class LanguageModel:
     # -- hearing ----------------------------------------------------------------------------------------
 
     def _hear(self, law: _Law, told: Told, error: float) -> None:
-        law.waiting -= 1
         law.tried = True
         law.error = min(law.error, error)
         law.reason = told.score.refused or law.reason
         if told.added and not law.added:
             law.added = True
             self.accepted += 1
-        if not law.waiting:
+        if math.isfinite(error):
+            self._go_on(law)
+        else:
+            self._conclude(law)
+
+    def _go_on(self, law: _Law) -> None:
+        """The next recipe, or the end of a formula's way."""
+        if law.later:
+            self._queue.appendleft(law.later.pop(0))
+        else:
             self._conclude(law)
 
     def _conclude(self, law: _Law) -> None:
-        """All candidates of a formula have an outcome: what did not succeed is told to the model."""
+        """The outcome of a formula is known: what did not succeed is told to the model."""
         if not law.tried:
             self.refused["duplicate"] += 1
             self.session.dropped(law.number, law.place, law.reason)

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 SEARCH_EFFORT = Effort(draws=32, agree=2, tolerance=1e-9, iterations=120)
 FOLD_EFFORT = Effort(draws=8, agree=1, tolerance=1e-8, iterations=80)
 FLOOR = 1e-6  # of the target's variance: errors below this count as equal
+LARGEST = 1e40  # of a constant; raw counts of parameters to a power reach 1e20
 FAR = "train error far above the best law's"
 SCREEN_ROWS = 300  # tables three times as long are screened on so many rows
 SCREEN_SLACK = 1.5
@@ -115,6 +116,17 @@ def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
     return weights
 
 
+def _run_off(fit: FitResult) -> str | None:
+    """A constant that runs off to where no unit would put it: the formula says less than it seems to."""
+    sizes = np.abs(fit.constants)
+    with np.errstate(invalid="ignore"):
+        away = (sizes > LARGEST) | ((sizes > 0) & (sizes < 1.0 / LARGEST))
+    for i, name in enumerate(fit.structure.constants):
+        if np.any(away[:, :, i]):
+            return f"the constant {name} runs off to {fit.constants[:, :, i][away[:, :, i]][0]:.0e}"
+    return None
+
+
 class Scorer:
     """Scores candidates of one problem; pure but for the work done once here."""
 
@@ -169,6 +181,9 @@ class Scorer:
         base = replace(base, fit=full, train=self._error(full.residuals(table)))
         if base.train > gate:
             return replace(base, refused=FAR)
+        lost = _run_off(full)
+        if lost is not None:
+            return replace(base, refused=lost)
         if not published:
             bound = unit_bound(self.problem, self.units, full)
             if bound is not None:

@@ -236,8 +236,8 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        wall = time.monotonic() - self.wall
         _wait_for_children()
+        wall = time.monotonic() - self.wall
         before = spent(self.path)
         now = Spent(round(before.seconds + wall, 3), round(before.cpu_seconds + _cpu_seconds() - self.cpu, 3))
         if self.path.is_dir():

@@ -124,4 +124,9 @@ def _work(job: Job) -> Score:
 def _score(scorer: Scorer, job: Job) -> Score:
     candidate = job.candidate
     effort = NORMAL if job.closer else SEARCH_EFFORT
-    return scorer.score(candidate.structure, candidate.recipe, job.gate, published=candidate.published, effort=effort)
+    try:
+        return scorer.score(
+            candidate.structure, candidate.recipe, job.gate, published=candidate.published, effort=effort
+        )
+    except Exception as error:  # one candidate must not end a search; the journal keeps what went wrong
+        return Score(refused=f"could not be scored: {type(error).__name__}: {str(error)[:200]}")

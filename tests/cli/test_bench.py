@@ -25,8 +25,9 @@ def test_an_interrupted_benchmark_goes_on_and_gives_its_figures(discover) -> Non
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     first = Path("b/parallel/seed0/result.json")
+    second = Path("b/easy_question/seed0/steps.jsonl")
     deadline = time.monotonic() + 100
-    while process.poll() is None and time.monotonic() < deadline and not Path("b/easy_question/seed0/steps.jsonl").exists():
+    while process.poll() is None and time.monotonic() < deadline and not second.exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

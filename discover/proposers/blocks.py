@@ -17,6 +17,7 @@ import numpy as np
 from discover.expressions import Expr, Feature, Number, add, call, div, mul, neg, power, sub
 from discover.proposers.surgery import Names
 from discover.scoring import Problem
+from discover.scoring.units import same_unit
 
 ONE = Number(1.0)
 TWO = Number(2.0)
@@ -100,9 +101,9 @@ class Maker:
         return options[int(self.rng.integers(len(options)))]()
 
     def _below(self, small: str, large: str) -> bool:
-        """A column that never exceeds another, as unique data never exceed data seen."""
+        """A part and its whole, as unique data are of data seen."""
         features = self.problem.table.features
-        return bool(np.all(features[small] <= features[large] * (1 + 1e-9)))
+        return same_unit(features[small], features[large]) and bool(np.all(features[small] <= features[large]))
 
     def centre(self, column: str) -> Expr:
         """Where a bowl in one column lies: a constant, moved by the logarithms of other columns."""

@@ -31,7 +31,7 @@ def unit_groups(problem: Problem) -> tuple[tuple[str, ...], ...]:
     free = [c for c, kind in problem.kinds.items() if kind in ("scale", "logged") and not _natural(features[c])]
     groups: list[list[str]] = []
     for column in free:
-        home = next((g for g in groups if any(_same_unit(features[column], features[c]) for c in g)), None)
+        home = next((g for g in groups if any(same_unit(features[column], features[c]) for c in g)), None)
         if home is None:
             groups.append([column])
         else:
@@ -44,7 +44,7 @@ def _natural(values: Floats) -> bool:
     return bool(values.min() == 1.0 and np.all(values == np.round(values)))
 
 
-def _same_unit(a: Floats, b: Floats) -> bool:
+def same_unit(a: Floats, b: Floats) -> bool:
     """One never exceeds the other, and they meet: a part and its whole."""
     for small, large in ((a, b), (b, a)):
         if np.all(small <= large * (1 + 1e-9)) and np.any(small >= large * (1 - 1e-9)):

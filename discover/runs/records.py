@@ -16,16 +16,46 @@ from discover.errors import DiscoverError, InputError
 from discover.expressions import parse
 from discover.fitting import Diagnostics, Domain, FitResult, Outcome, Recipe, Structure
 from discover.proposers.candidate import Candidate
+from discover.proposers.logbook import Answer, Event, Row
 from discover.runs.journal import Record
 from discover.scoring import Score
 from discover.search import BROUGHT, Step
 
-STEP, OPENED = "step", "opened"
+STEP, OPENED, ANSWER, EVENT = "step", "opened", "answer", "event"
 
 
 def opened_record(command: str) -> Record:
     """The record of one opening of the sealed rows by this command."""
     return {"kind": OPENED, "by": command}
+
+
+def answer_record(answer: Answer) -> Record:
+    """The record of an engine's answer, written when the search begins to use it."""
+    rows = [[row.complexity, _out(row.loss), row.equation] for row in answer.rows]
+    return {"kind": ANSWER, "by": answer.proposer, "job": answer.job, "asked": answer.asked, "rows": rows}
+
+
+def event_record(event: Event) -> Record:
+    """The record of something that befell a proposer, such as an engine that was started again."""
+    return {"kind": EVENT, "by": event.proposer, "text": event.text}
+
+
+def known_answers(records: Sequence[Record]) -> list[Answer]:
+    """The answers of engines in these records.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    answers = []
+    for record in records:
+        if record["kind"] != ANSWER:
+            continue
+        try:
+            rows = tuple(Row(int(size), _in(loss), str(text)) for size, loss, text in record["rows"])
+            answers.append(Answer(str(record["by"]), int(record["job"]), int(record["asked"]), rows))
+        except (KeyError, TypeError, ValueError) as problem:
+            raise InputError(f"the journal is damaged at an answer of an engine: {problem}") from None
+    return answers
 
 
 def step_record(step: Step) -> Record:
@@ -117,6 +147,7 @@ def _score_out(score: Score) -> dict[str, Any]:
         "n_constants": score.n_constants,
         "description": _out(score.description),
         "complexity": score.complexity,
+        "published": score.published,
         "fit": None if score.fit is None else _fit_out(score.fit),
     }
 
@@ -132,6 +163,7 @@ def _score_in(
         n_constants=values["n_constants"],
         description=_in(values["description"]),
         complexity=values["complexity"],
+        published=values["published"],
         fit=None if values["fit"] is None else _fit_in(values["fit"], candidate, groups, targets),
     )
 

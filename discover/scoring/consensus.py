@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-TIE = 0.2  # merits closer than this, about a fifth in error, count as near-tied
+TIE = 0.3  # merits closer than this count as near-tied
 MOST = 10  # laws that are consulted
 LEAST = 3  # fewer than this have no median to speak of
 

@@ -47,6 +47,7 @@ class Score:
         n_constants: constants per group and target.
         description: length of the law and its constants, in nats per measured value, see `description_length`.
         complexity: weighted nodes of the formula.
+        published: the law is of the library.
         fit: the fit to all train rows.
     """
 
@@ -57,6 +58,7 @@ class Score:
     n_constants: int = 0
     description: float = 0.0
     complexity: int = 0
+    published: bool = False
     fit: FitResult | None = field(default=None, compare=False, repr=False)
 
 
@@ -65,14 +67,18 @@ class Rule:
     """Weights of the selection rule.
 
     merit = mean over folds of log(error + FLOOR)  (the log of a geometric mean error; folds by their weights)
-          + spread * standard deviation of log(error) over folds
+          + train * log(error of the fit to all train rows + FLOOR)
           + description * description length per value
+          + spread * standard deviation of log(error) over folds
           + wobble * log(1 + wobble / geometric mean error)
+          + novelty, if nobody published the law: the best of a thousand tried owes that much to chance
     """
 
-    spread: float = 0.05
+    train: float = 0.5
     description: float = 0.25
+    spread: float = 0.05
     wobble: float = 0.05
+    novelty: float = 0.2
 
 
 DEFAULT_RULE = Rule()
@@ -86,7 +92,14 @@ def merit(score: Score, weights: Floats, rule: Rule = DEFAULT_RULE) -> float:
     mean = float(weights @ logs)
     spread = float(np.sqrt(weights @ (logs - mean) ** 2))
     wobble = math.log1p(score.wobble / math.exp(mean)) if math.isfinite(score.wobble) else 50.0
-    return mean + rule.spread * spread + rule.description * score.description + rule.wobble * wobble
+    return (
+        mean
+        + rule.train * math.log(score.train + FLOOR)
+        + rule.description * score.description
+        + rule.spread * spread
+        + rule.wobble * wobble
+        + (0.0 if score.published else rule.novelty)
+    )
 
 
 def description_length(structure: Structure, table: Table) -> float:
@@ -167,6 +180,7 @@ class Scorer:
             n_constants=len(structure.constants),
             description=description_length(structure, self.problem.table),
             complexity=complexity(structure.expr),
+            published=published,
         )
         over = self._over_budget(structure)
         if over is not None:

@@ -11,6 +11,7 @@ import typer
 from discover._version import __version__
 from discover.cli import (
     bench_command,
+    engine_commands,
     export_command,
     fit_command,
     law_commands,
@@ -29,7 +30,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for family in (run_commands, bench_command, fit_command, export_command, task_commands, law_commands, llm_commands):
+for family in (
+    run_commands, bench_command, fit_command, export_command, task_commands, law_commands, llm_commands,
+    engine_commands,
+):  # fmt: skip
     family.register(app)
 
 

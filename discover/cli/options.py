@@ -11,7 +11,7 @@ _DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)\s*(?P<unit>s|sec
 _SECONDS = {None: 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
-def duration_s(text: str) -> float:
+def duration_s(text: str, option: str = "--budget") -> float:
     """Seconds of a text such as `60s`, `5m`, `1.5h` or `90`.
 
     Raises:
@@ -20,7 +20,7 @@ def duration_s(text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     seconds = float(match["number"]) * _SECONDS[match["unit"]] if match else math.nan
     if not seconds > 0:
-        raise InputError(f"--budget is {text!r}; expected a duration above zero such as 60s, 5m or 1h")
+        raise InputError(f"{option} is {text!r}; expected a duration above zero such as 60s, 5m or 1h")
     return seconds
 
 

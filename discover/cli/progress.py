@@ -79,6 +79,11 @@ class Watcher:
             self.shown = time.monotonic()
             self.show()
 
+    def tell(self, text: str) -> None:
+        """Says what befell an engine."""
+        if not self.quiet:
+            note(text)
+
     def _note_human(self, told: Told) -> None:
         origin, _, law = told.candidate.origin.partition(":")
         if origin != "library" or law == "group_means":

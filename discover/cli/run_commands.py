@@ -49,6 +49,15 @@ Workers = Annotated[
         min=1, metavar="W", help="Processes; by default one per processor, at most 8.", rich_help_panel=_SEARCH
     ),
 ]
+Proposers = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B",
+        help="Who proposes laws: library, grammar, operon, pysr; auto is everyone who can work here "
+        "(see: discover engines).",
+        rich_help_panel=_SEARCH,
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -130,6 +139,7 @@ def run(
     budget: BudgetText = None,
     evaluations: Evaluations = None,
     workers: Workers = None,
+    proposers: Proposers = "auto",
     target: Target = None,
     features: Features = None,
     group: Group = None,
@@ -205,8 +215,12 @@ def run(
     from discover.runs.session import Budget, begin
 
     source = _source(subject, options)
-    session = begin(source, seed, Budget(seconds, evaluations, workers or usual_workers()), out, not no_sealed, model)
-    _pursue(session, quiet, json, llm_url)
+    from discover.search.team import chosen
+
+    team, left_out = chosen(names(proposers) or ())
+    spend = Budget(seconds, evaluations, workers or usual_workers())
+    session = begin(source, seed, spend, out, not no_sealed, model, team)
+    _pursue(session, quiet, json, llm_url, left_out)
 
 
 def resume(
@@ -247,8 +261,9 @@ def show(folder: Folder, json: Json = False) -> None:
     result = opened.result()
     if result is None:
         progress = opened.progress()
+        laws = sum(record["kind"] == "step" for record in opened.records())
         raise InputError(
-            f"{folder} has no result yet ({len(opened.records())} laws scored, {progress.seconds:.0f} s); "
+            f"{folder} has no result yet ({laws} laws scored, {progress.seconds:.0f} s); "
             f"continue it with: discover resume {folder}"
         )
     result["run_dir"] = str(folder)
@@ -282,7 +297,9 @@ def _headings(table: str) -> str:
     return f" (its columns: {', '.join(read_table(Path(table)).columns)})"
 
 
-def _pursue(session: Session, quiet: bool, json: bool, llm_url: str | None = None) -> None:
+def _pursue(
+    session: Session, quiet: bool, json: bool, llm_url: str | None = None, notes: tuple[str, ...] = ()
+) -> None:
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.progress import Watcher
     from discover.runs.outcome import conclude
@@ -290,7 +307,7 @@ def _pursue(session: Session, quiet: bool, json: bool, llm_url: str | None = Non
 
     interrupts = _count_interrupts()
     if not quiet:
-        for text in session.task.notes:
+        for text in (*session.task.notes, *notes):
             typer.echo(f"note: {text}", err=True)
     model = llm_run.open_model(session, llm_url, os.environ)
     if model is not None and not quiet:
@@ -300,7 +317,8 @@ def _pursue(session: Session, quiet: bool, json: bool, llm_url: str | None = Non
     watcher = Watcher(session, quiet, model)
     try:
         with watcher:
-            found = pursue(session, watcher.take, () if model is None else (model.proposer,))
+            guests = () if model is None else (model.proposer,)
+            found = pursue(session, watcher.take, guests, watcher.tell)
     except InputError as problem:
         if not interrupts:
             raise

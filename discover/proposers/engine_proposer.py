@@ -1,9 +1,10 @@
 """What the symbolic-regression proposers have in common: views out, fronts in, candidates on.
 
 An engine works beside the loop in a process of its own. At most one view is with it at a time; when a front is
-used up the next view is chosen, of the kind that paid best. With a budget of evaluations an answer comes into use
-a fixed number of batches after its question, and the search waits there if it must: so the course of the search
-does not depend on the clock. With a budget of time it comes into use when it is there.
+used up the next view is chosen, of the kind that paid best. An answer comes into use a fixed number of batches
+after its question, and the search waits there if it must: so the course of the search does not depend on the
+clock. With a budget of time it waits for some seconds only; and engines whose answers depend on the clock anyway are
+used when they are there.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from discover.proposers.grammar import MAX_COMPLEXITY, recipes
 from discover.proposers.logbook import Answer, Logbook, Row
 from discover.proposers.surgery import has_feature, places, terms, without
 from discover.proposers.views import LABELS, TEMPLATE, View, make_view, scaled_equation
-from discover.proposers.worker import Worker
+from discover.proposers.worker import Reply, Worker
 from discover.scoring import Problem
 
 LAG = 8  # batches between question and answer, where the answer has a fixed place
 MOST_CUTS = 8  # terms that are cut from an equation to bring it within the budget of constants
 MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody waits for another
+PATIENCE_S = 5.0  # that a search with a budget of time waits for an answer that is due
 NAP_S = 0.5  # that a search with a budget of time waits before it looks at the clock again
 QUEUE = 12  # candidates waiting, above which the engine rests
 
@@ -63,11 +65,13 @@ class EngineProposer:
         name: of the proposer and of the first part of its candidates' origins.
         views: kinds of view that it works on.
         limit_s: seconds after which a job is given up.
+        repeatable: the same job has the same answer, whatever the clock says.
     """
 
     name = "engine"
     views: tuple[str, ...] = LABELS
     limit_s = 60.0
+    repeatable = True
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
         self.problem = problem
@@ -84,6 +88,7 @@ class EngineProposer:
         self._question: _Question | None = None
         self._asked = self._batches = self._told = self._jobs = self._fruitless = 0
         self._owed = False
+        self._patience_s = PATIENCE_S
         self._elites: Sequence[Told] = ()
         self._own: set[str] = set()
 
@@ -154,6 +159,7 @@ class EngineProposer:
         seed = int(self._rng.integers(2**31))
         if view is None:
             return
+        self._patience_s = PATIENCE_S if self.repeatable else 0.0
         self._question = _Question(self._jobs, view, self._batches)
         self._jobs += 1
         if self.logbook.answer(self.name, self._question.number) is None:
@@ -178,16 +184,26 @@ class EngineProposer:
             if old.asked == self._asked:
                 self._use(question, old.rows)
             return
-        must = self._owed or (self.patient and self._batches - question.batch >= LAG)
-        may = must or (not self.patient and self._told >= self.logbook.replayed)
-        if not may or self._worker is None:
+        due = self._owed or self._batches - question.batch >= LAG
+        if self._worker is None or not (due or (not self.patient and not self.repeatable)):
             return
-        longest = self.limit_s + self._worker.start_s + 5.0 if self.patient else NAP_S
-        reply = self._worker.reply(longest if must else 0.0)
+        if not self.patient and self._told < self.logbook.replayed:  # it was not used so far in an earlier session
+            return
+        reply = self._waited() if due else self._worker.reply()
         if reply is None:
             return
         self.logbook.on_answer(Answer(self.name, question.number, self._asked, reply.rows))
         self._use(question, reply.rows)
+
+    def _waited(self) -> Reply | None:
+        """The reply, for which the search waits: to the end, or where time is short for a while."""
+        assert self._worker is not None
+        if self.patient:
+            return self._worker.reply(self.limit_s + self._worker.start_s + 5.0)
+        nap = NAP_S if self._owed else min(NAP_S, self._patience_s)
+        if self.repeatable:
+            nap, self._patience_s = max(nap, self._patience_s), 0.0
+        return self._worker.reply(nap)
 
     def _use(self, question: _Question, rows: Sequence[Row]) -> None:
         self._question, self._owed = None, False

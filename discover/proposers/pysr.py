@@ -68,6 +68,7 @@ class PySR(EngineProposer):
     def __init__(self, problem: Problem, circumstances: Circumstances, start: Sequence[str] = ()) -> None:
         super().__init__(problem, circumstances)
         self.start = tuple(start)
+        self.repeatable = self.patient  # in a budget of time it searches for a number of seconds
         self.limit_s = 600.0 if self.patient else TIMEOUT_S + SLACK_S
         reason = None if start else missing()
         if reason is not None:

@@ -173,6 +173,7 @@ class Worker:
         self.folder: Path | None = None
         self._process: EngineProcess | None = None
         self._began = 0.0
+        self._ready = False  # the present process said so
         self._task: _Task | None = None
         self._count = 0
 
@@ -204,6 +205,18 @@ class Worker:
                 return None
         return Reply((), "there is no job")
 
+    def ready(self, wait_s: float) -> str | None:
+        """Starts the process without a job. None once it said that it is ready, else why it did not."""
+        assert self._task is None, "it works already"
+        self._task = _Task(-1, {}, wait_s, sent=True)
+        until = time.monotonic() + wait_s
+        while not self._ready and time.monotonic() < until:
+            answer = self._advance(STEP_S)
+            if answer is not None:
+                break
+        self._task = None
+        return None if self._ready else self.dead or f"the engine was not ready after {wait_s:g} s"
+
     def close(self) -> None:
         """Ends the process and removes its folder."""
         self._stop()
@@ -224,7 +237,7 @@ class Worker:
             if self._process is None:
                 self._start()
             assert self._process is not None
-            if self.facts_of_process and not task.sent:
+            if self._ready and not task.sent:
                 self._process.send({**task.job, "id": task.number, "folder": str(self.folder)})
                 task.sent, task.since = True, time.monotonic()
             message = self._process.receive(wait_s)
@@ -233,13 +246,6 @@ class Worker:
             return self._died(task, str(problem))
         except OSError as problem:
             return self._given_up(f"the engine's process cannot be started: {problem}")
-
-    @property
-    def facts_of_process(self) -> bool:
-        """Whether the present process said that it is ready."""
-        return self._ready
-
-    _ready = False
 
     def _start(self) -> None:
         if self.folder is None:
@@ -254,7 +260,7 @@ class Worker:
             self._process.kill()
             self._process = None
         self._ready = False
-        if self._task is not None:
+        if self._task is not None and self._task.number >= 0:
             self._task.sent = False
 
     def _heard(self, task: _Task, message: dict[str, Any]) -> Reply | None:

@@ -16,13 +16,24 @@ from discover.data.table import Table
 from discover.data.tasks import Task
 from discover.documents import current_versions
 from discover.errors import DiscoverError, InputError
+from discover.proposers.logbook import Event, Logbook
 from discover.runs.config import ModelConfig, RunConfig, TaskSource, train_facts
 from discover.runs.folder import Progress, RunFolder, new_folder, open_folder
 from discover.runs.journal import Journal, Record
 from discover.runs.problem import problem_of
-from discover.runs.records import OPENED, STEP, known_scores, opened_record, step_record
+from discover.runs.records import (
+    OPENED,
+    STEP,
+    answer_record,
+    event_record,
+    known_answers,
+    known_scores,
+    opened_record,
+    step_record,
+)
 from discover.scoring import Problem
 from discover.search import Guest, SearchConfig, SearchResult, Step, search
+from discover.search.team import AUTO, chosen
 
 NOTE_EVERY_S = 1.0
 INTERRUPTED = "interrupted"
@@ -72,8 +83,12 @@ def begin(
     out: Path | None = None,
     open_sealed: bool = True,
     llm: ModelConfig | None = None,
+    proposers: Sequence[str] = (),
 ) -> Session:
     """A new run in a new folder. The task and its train rows are checked before anything is written.
+
+    Args:
+        proposers: names; without any, all that can work here.
 
     Raises:
         InputError: the task, its table or the folder is not as expected.
@@ -87,6 +102,7 @@ def begin(
         budget_s=budget.seconds,
         evaluations=budget.evaluations,
         workers=budget.workers,
+        proposers=tuple(proposers) or chosen((AUTO,))[0],
         llm=llm,
         open_sealed=open_sealed,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -150,6 +166,7 @@ def pursue(
     session: Session,
     on_step: Callable[[Step, float], None] | None = None,
     guests: Sequence[Guest] = (),
+    on_event: Callable[[str], None] = lambda text: None,
 ) -> SearchResult:
     """Searches until the budget is spent or the user interrupts, noting every step in the journal.
 
@@ -157,6 +174,7 @@ def pursue(
         session: the run.
         on_step: told of every step, replayed ones included, and of the seconds spent.
         guests: see `search`.
+        on_event: told what befell an engine, such as its end; the journal notes it too.
 
     Raises:
         JournalError: the disk is full; what the journal holds stays whole.
@@ -177,11 +195,27 @@ def pursue(
             on_step=scribe.take,
             clock=watch,
             guests=guests,
+            logbook=_logbook(journal, records, on_event),
         )
         journal.sync()
     watch.go()
     session.folder.write_progress(Progress(watch(), result.evaluations, result.stopped))
     return replace(result, seconds=watch())
+
+
+def _logbook(journal: Journal, records: Sequence[Record], on_event: Callable[[str], None]) -> Logbook:
+    """Answers of engines from the journal, and new ones into it."""
+
+    def note(event: Event) -> None:
+        journal.append(event_record(event))
+        on_event(f"{event.proposer}: {event.text}")
+
+    return Logbook(
+        known=known_answers(records),
+        on_answer=lambda answer: journal.append(answer_record(answer)),
+        on_event=note,
+        replayed=sum(record["kind"] == STEP and not record.get("brought", False) for record in records),
+    )
 
 
 def search_config(config: RunConfig) -> SearchConfig:

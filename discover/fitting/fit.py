@@ -53,6 +53,7 @@ class _Arrays:
     factors: Floats
     spans: NDArray[np.int64]
     blocks: tuple[tuple[int, int], ...]
+    places: tuple[NDArray[np.int64], NDArray[np.int64]]
 
     @staticmethod
     def of(table: Table, weights: Floats | None) -> _Arrays:
@@ -72,6 +73,7 @@ class _Arrays:
             factors=factors,
             spans=spans.reshape(-1, 3),
             blocks=tuple(blocks),
+            places=(np.array([g for g, _ in blocks]), np.array([t for _, t in blocks])),
         )
 
 
@@ -127,7 +129,7 @@ def fit(
         return FitFailure(structure, recipe, Reason.NOT_FINITE)
     constants, objective, diagnostics = outcome
     result = FitResult(structure, recipe, constants, objective, table.group_names, table.target_names, diagnostics)
-    if not np.all(np.isfinite(result.predict(table.features, table.group))):
+    if job.guarded and not np.all(np.isfinite(result.predict(table.features, table.group))):
         return FitFailure(structure, recipe, Reason.NOT_FINITE, diagnostics=diagnostics)
     return result
 
@@ -170,6 +172,7 @@ class _Job:
         self.structure, self.table, self.arrays = structure, table, arrays
         self.seed, self.effort = seed, effort
         self.shared = structure.shared & frozenset(structure.constants)
+        self.guarded = False
 
     def value_fit(self, recipe: Recipe, starts: list[Mapping[str, Floats | float]]) -> _Outcome | None:
         bounded = [n for n in self.structure.constants if np.isfinite(self.structure.domain(n).upper)]
@@ -260,7 +263,8 @@ class _Solver:
         self.c_lo = np.array([d.lower for d in linear], dtype=np.float64)
         self.c_hi = np.array([d.upper for d in linear], dtype=np.float64)
         arrays = job.arrays
-        self.x = program.design(arrays.features, len(arrays.rows))
+        self.x, guarded = program.design(arrays.features, len(arrays.rows))
+        job.guarded |= guarded
         self.raw = (program.code, program.bounds, program.outputs, self.p, self.q_own + self.q_shared)
         self.work = kernel.workspace(len(program.scalars), program.n_vectors, self.p, self.q_own + self.q_shared)
         self.work[0][:] = program.scalars
@@ -272,17 +276,19 @@ class _Solver:
 
     def _coordinates(self, start: Mapping[str, Floats | float], names: Sequence[str], offset: int) -> Floats | None:
         """Coordinates of these constants for every block, (nb, len(names)); None if one is missing."""
-        blocks = self.job.arrays.blocks
-        out = np.empty((len(blocks), len(names)))
+        groups, targets = self.job.arrays.places
+        out = np.empty((len(groups), len(names)))
         for i, name in enumerate(names):
             if name not in start:
                 return None
-            value = np.asarray(start[name], dtype=np.float64)
-            per_block = np.array([value[g, t] for g, t in blocks]) if value.ndim == 2 else np.full(len(blocks), value)
-            if self.logs[offset + i]:
-                per_block = np.log(np.maximum(per_block, 1e-300))
-            out[:, i] = np.clip(per_block, self.u_lo[offset + i], self.u_hi[offset + i])
-        return out if np.all(np.isfinite(out)) else None
+            value = start[name]
+            out[:, i] = value[groups, targets] if isinstance(value, np.ndarray) and value.ndim == 2 else value
+        end = offset + len(names)
+        logs = self.logs[offset:end]
+        if logs.any():
+            out[:, logs] = np.log(np.maximum(out[:, logs], 1e-300))
+        out = np.minimum(np.maximum(out, self.u_lo[offset:end]), self.u_hi[offset:end])
+        return out if np.isfinite(out).all() else None
 
     def _draws(self) -> Floats:
         """Coordinates of drawn starts, (draws, q)."""
@@ -433,14 +439,16 @@ class _Solver:
         return out, float(total), diagnostics
 
     def _diagnostics(self, report: Floats, own: Floats, shared: Floats, c: Floats) -> Diagnostics:
-        at_bound = set()
-        for j, name in enumerate(self.searched):
-            u = own[:, j] if j < self.q_own else shared[j - self.q_own : j - self.q_own + 1]
-            if np.any((u <= self.u_lo[j]) | (u >= self.u_hi[j])):
-                at_bound.add(name)
-        for j, name in enumerate(self.program.linear):
-            if np.any((c[:, j] <= self.c_lo[j]) | (c[:, j] >= self.c_hi[j])):
-                at_bound.add(name)
+        q = self.q_own
+        at_bound: set[str] = set()
+        for names, values, lower, upper in (
+            (self.program.own, own, self.u_lo[:q], self.u_hi[:q]),
+            (self.program.shared, shared[None, :], self.u_lo[q:], self.u_hi[q:]),
+            (self.program.linear, c, self.c_lo, self.c_hi),
+        ):
+            if names and values.size:
+                hits = np.flatnonzero(((values <= lower) | (values >= upper)).any(axis=0))
+                at_bound.update(names[i] for i in hits)
         return Diagnostics(
             outcomes=tuple(Outcome(int(code)) for code in report[:, 1]),
             iterations=int(report[:, 2].sum()),

@@ -80,6 +80,36 @@ def _exp(out, x, n, bits, twos):  # type: ignore[no-untyped-def]
         out[i] *= twos[i]
 
 
+@_strict
+def _log(out, x, n, bits, twos):  # type: ignore[no-untyped-def]
+    """out = log(x) in a form that vectorises: k*log(2) + 2 artanh((m-1)/(m+1)), m = x/2**k near 1 (1e-15)."""
+    for i in range(n):
+        twos[i] = x[i]
+    for i in range(n):
+        out[i] = (bits[i] >> 52) - 1023
+        bits[i] = (bits[i] & 0xFFFFFFFFFFFFF) | 0x3FF0000000000000
+    for i in range(n):
+        m = twos[i]
+        k = out[i] + (1.0 if m > 1.4142135623730951 else 0.0)
+        m = m * (0.5 if m > 1.4142135623730951 else 1.0)
+        s = (m - 1.0) / (m + 1.0)
+        z = s * s
+        p = z * (1 / 21.0) + 1 / 19.0
+        p = p * z + 1 / 17.0
+        p = p * z + 1 / 15.0
+        p = p * z + 1 / 13.0
+        p = p * z + 1 / 11.0
+        p = p * z + 1 / 9.0
+        p = p * z + 1 / 7.0
+        p = p * z + 1 / 5.0
+        p = p * z + 1 / 3.0
+        out[i] = k * 6.93147180369123816490e-1 + (2.0 * s + (2.0 * s * z * p + k * 1.90821492927058770002e-10))
+    for i in range(n):
+        v = x[i]
+        if not (v >= 2.3e-308 and v < np.inf):
+            out[i] = math.log(v) if v > 0.0 else np.nan
+
+
 @_leaf
 def _scalar_op(op, a, b):  # type: ignore[no-untyped-def]
     if op == 0:
@@ -191,8 +221,7 @@ def _unary(op, out, a, n, bits, twos):  # type: ignore[no-untyped-def]
     if op == 7:
         _exp(out, a, n, bits, twos)
     elif op == 8:
-        for i in range(n):
-            out[i] = math.log(a[i]) if a[i] > 0.0 else np.nan
+        _log(out, a, n, bits, twos)
     elif op == 9:
         for i in range(n):
             out[i] = math.sqrt(a[i]) if a[i] >= 0.0 else np.nan
@@ -225,40 +254,53 @@ def _run_vectors(code, lo, hi, S, V, n, bits, twos):  # type: ignore[no-untyped-
 
 
 @_leaf
-def _column(out, top, operand, S, V, n):  # type: ignore[no-untyped-def]
+def _column(out, operand, S, V, n):  # type: ignore[no-untyped-def]
     if operand >= VECTOR:
         source = V[operand - VECTOR]
         for i in range(n):
-            out[top + i] = source[i]
+            out[i] = source[i]
     else:
         value = S[operand]
         for i in range(n):
-            out[top + i] = value
+            out[i] = value
+
+
+@_leaf
+def _length2(x, n):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for i in range(n):
+        total += x[i] * x[i]
+    return total
 
 
 @_leaf
 def _mirror(M, j, other, k, m, beta):  # type: ignore[no-untyped-def]
-    """Applies the reflection I - beta v v', v = M[j, j:m], to M[other:k, j:m], two columns at a time."""
-    v = M[j]
+    """Applies the reflection I - beta v v', v = M[j, j:m], to M[other:k, j:m], two columns at a time.
+
+    Loops run over slices from 0 with one array written in each: only these become vector instructions.
+    """
+    n = m - j
+    v = M[j, j:m]
     while other + 1 < k:
-        a, b = M[other], M[other + 1]
+        a, b = M[other, j:m], M[other + 1, j:m]
         s, t = 0.0, 0.0
-        for i in range(j, m):
+        for i in range(n):
             s += v[i] * a[i]
             t += v[i] * b[i]
         s *= beta
         t *= beta
-        for i in range(j, m):
+        for i in range(n):
             a[i] -= s * v[i]
+        for i in range(n):
             b[i] -= t * v[i]
         other += 2
     if other < k:
-        a = M[other]
+        a = M[other, j:m]
         s = 0.0
-        for i in range(j, m):
+        for i in range(n):
             s += v[i] * a[i]
         s *= beta
-        for i in range(j, m):
+        for i in range(n):
             a[i] -= s * v[i]
 
 
@@ -266,19 +308,16 @@ def _mirror(M, j, other, k, m, beta):  # type: ignore[no-untyped-def]
 def _reflect(M, k, m):  # type: ignore[no-untyped-def]
     """Triangle of the m by k matrix whose columns are M[:k, :m], by reflections, in place; False if not finite."""
     for j in range(k):
-        col = M[j]
-        norm2 = 0.0
-        for i in range(j, m):
-            norm2 += col[i] * col[i]
+        norm2 = _length2(M[j, j:m], m - j)
         if not norm2 < np.inf:
             return False
         if j >= m or norm2 == 0.0:
             continue
-        alpha = -math.sqrt(norm2) if col[j] >= 0.0 else math.sqrt(norm2)
-        beta = 1.0 / (norm2 - alpha * col[j])  # 2 / v'v for v = (col[j] - alpha, col[j+1:])
-        col[j] -= alpha
-        _mirror(M, j, j + 1, k, m, beta)
-        col[j] = alpha
+        head = M[j, j]
+        alpha = -math.sqrt(norm2) if head >= 0.0 else math.sqrt(norm2)
+        M[j, j] = head - alpha
+        _mirror(M, j, j + 1, k, m, 1.0 / (norm2 - alpha * head))  # 2 / v'v for v = (head - alpha, rest)
+        M[j, j] = alpha
     return True
 
 
@@ -291,12 +330,13 @@ def _triangle(M, k, m):  # type: ignore[no-untyped-def]
 
 
 @_leaf
-def _assemble(program, data, work, block, c, with_slopes):  # type: ignore[no-untyped-def]
+def _assemble(program, data, work, block, c, with_slopes, reuse):  # type: ignore[no-untyped-def]
     """Triangle of [phi | d f/d eta | y - phi_0] over the rows of a block, into work.M.
 
     Constants are taken from work.S. Without slopes the middle columns are left out; with them, the linear
-    constants c must have been written to work.S, and the free ones are named by work.free. Returns the number
-    of columns, or -1 if a value is not finite.
+    constants c must have been written to work.S, and the free ones are named by work.free. With reuse, the
+    vector slots hold the values at these constants already. Returns the number of columns, or -1 if a value is
+    not finite.
     """
     code, bounds, outputs, p, q = program
     X, Y, W, spans = data
@@ -312,35 +352,39 @@ def _assemble(program, data, work, block, c, with_slopes):  # type: ignore[no-un
     top = 0
     for start in range(x_lo, x_hi, ROWS):
         n = min(ROWS, x_hi - start)
-        for f in range(X.shape[0]):
-            source = X[f]
-            target = V[f]
-            for i in range(n):
-                target[i] = source[start + i]
-        _run_vectors(code, bounds[0], bounds[1], S, V, n, bits, twos)
+        if not reuse:
+            for f in range(X.shape[0]):
+                source = X[f, start : start + n]
+                target = V[f]
+                for i in range(n):
+                    target[i] = source[i]
+            _run_vectors(code, bounds[0], bounds[1], S, V, n, bits, twos)
         if with_slopes:
             _run_vectors(code, bounds[2], bounds[3], S, V, n, bits, twos)
         y0 = y_lo + start - x_lo
-        last = M[k - 1]
-        _column(last, top, outputs[p], S, V, n)
+        end = top + n
+        last = M[k - 1, top:end]
+        y = Y[y0 : y0 + n]
+        _column(last, outputs[p], S, V, n)
         for i in range(n):
-            last[top + i] = Y[y0 + i] - last[top + i]
+            last[i] = y[i] - last[i]
         j = 0
         for column in range(p):
             if not with_slopes or free[column]:
-                _column(M[j], top, outputs[column], S, V, n)
+                _column(M[j, top:end], outputs[column], S, V, n)
                 j += 1
             elif c[column] != 0.0:
-                _subtract(last, top, c[column], outputs[column], S, V, n)
+                _subtract(last, c[column], outputs[column], S, V, n)
         if with_slopes:
             for slope in range(q):
-                _column(M[j], top, outputs[p + 1 + slope], S, V, n)
+                _column(M[j, top:end], outputs[p + 1 + slope], S, V, n)
                 j += 1
         if W.shape[0] > 0:
+            w = W[y0 : y0 + n]
             for column in range(k):
-                target = M[column]
+                target = M[column, top:end]
                 for i in range(n):
-                    target[top + i] *= W[y0 + i]
+                    target[i] *= w[i]
         if not _reflect(M, k, top + n):
             return -1
         _triangle(M, k, top + n)
@@ -349,15 +393,15 @@ def _assemble(program, data, work, block, c, with_slopes):  # type: ignore[no-un
 
 
 @_leaf
-def _subtract(out, top, factor, operand, S, V, n):  # type: ignore[no-untyped-def]
+def _subtract(out, factor, operand, S, V, n):  # type: ignore[no-untyped-def]
     if operand >= VECTOR:
         source = V[operand - VECTOR]
         for i in range(n):
-            out[top + i] -= factor * source[i]
+            out[i] -= factor * source[i]
     else:
         value = factor * S[operand]
         for i in range(n):
-            out[top + i] -= value
+            out[i] -= value
 
 
 @_leaf
@@ -474,7 +518,7 @@ def _project(program, data, work, block, own, shared, logs, lo, hi, c, scratch):
     S, V, M, bits, twos, free = work
     p = program[3]
     _set_constants(S, p, own, shared, logs)
-    if _assemble(program, data, work, block, c, False) < 0:
+    if _assemble(program, data, work, block, c, False, False) < 0:
         return np.inf
     _bounded(M, p, lo, hi, c, free, scratch[0], scratch[1][0])
     cost = _constrained_cost(M, p, c)
@@ -482,14 +526,14 @@ def _project(program, data, work, block, own, shared, logs, lo, hi, c, scratch):
 
 
 @_leaf
-def _slopes(program, data, work, block, own, shared, logs, c, R):  # type: ignore[no-untyped-def]
+def _slopes(program, data, work, block, own, shared, logs, c, R, reuse):  # type: ignore[no-untyped-def]
     """Triangle R (by columns) of the projected [J_own | J_shared | residual] of a block; False if not finite."""
     S, V, M, bits, twos, free = work
     p, q = program[3], program[4]
     _set_constants(S, p, own, shared, logs)
     for j in range(p):
         S[j] = c[j]
-    k = _assemble(program, data, work, block, c, True)
+    k = _assemble(program, data, work, block, c, True, reuse)
     if k < 0:
         return False
     skip = k - q - 1
@@ -574,19 +618,16 @@ def _damped_step(R, q_own, q_shared, nb, D_own, D_shared, damping, frozen_own, f
 def _reflect_first(A, first, k, m):  # type: ignore[no-untyped-def]
     """Reflections that clear the first columns of A[:k, :m] below the diagonal, applied to all."""
     for j in range(first):
-        col = A[j]
-        norm2 = 0.0
-        for i in range(j, m):
-            norm2 += col[i] * col[i]
+        norm2 = _length2(A[j, j:m], m - j)
         if not norm2 > 0.0:
             continue
-        alpha = -math.sqrt(norm2) if col[j] >= 0.0 else math.sqrt(norm2)
-        beta = 1.0 / (norm2 - alpha * col[j])
-        col[j] -= alpha
-        _mirror(A, j, j + 1, k, m, beta)
-        col[j] = alpha
+        head = A[j, j]
+        alpha = -math.sqrt(norm2) if head >= 0.0 else math.sqrt(norm2)
+        A[j, j] = head - alpha
+        _mirror(A, j, j + 1, k, m, 1.0 / (norm2 - alpha * head))
+        A[j, j] = alpha
         for i in range(j + 1, m):
-            col[i] = 0.0
+            A[j, i] = 0.0
 
 
 @_leaf
@@ -644,6 +685,8 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
         return cost, CONVERGED_COST, 0
     D_own[:] = 0.0
     D_shared[:] = 0.0
+    # With one block in one pass, the last projection left its values in the slots.
+    reuse = nb == 1 and data[3][blocks[0], 1] - data[3][blocks[0], 0] <= ROWS
     exact = tolerance < 1e-13
     noise = _rounding(data, blocks, cost) if exact else 0.0
     polished = 0
@@ -659,7 +702,7 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
             for b in range(nb):
                 for j in range(p):
                     free[j] = flags[b, j]
-                if not _slopes(program, data, work, blocks[b], own[b], shared, logs, c[b], R[b]):
+                if not _slopes(program, data, work, blocks[b], own[b], shared, logs, c[b], R[b], reuse):
                     return cost, NOT_FINITE, iteration
                 for j in range(q):
                     norm2, slope = 0.0, 0.0
@@ -783,7 +826,7 @@ def multi_start(program, data, work, state, starts, n_screened, logs, u_lo, u_hi
             else:
                 u[0] = starts[s]
             cost, code, steps = search(program, data, work, block, u, shared, logs, u_lo, u_hi, c, c_lo, c_hi,
-                                       state, 1e-7, rough_iterations)  # fmt: skip
+                                       state, 1e-6, rough_iterations)  # fmt: skip
             iterations += steps
             found[tried] = cost
             tried += 1
@@ -829,13 +872,14 @@ def predict(program, data, work, block, theta, out):  # type: ignore[no-untyped-
     for start in range(x_lo, x_hi, ROWS):
         n = min(ROWS, x_hi - start)
         for f in range(X.shape[0]):
+            source, target = X[f, start : start + n], V[f]
             for i in range(n):
-                V[f, i] = X[f, start + i]
+                target[i] = source[i]
         _run_vectors(code, bounds[0], bounds[1], S, V, n, bits, twos)
-        at = start - x_lo
-        _column(out, at, outputs[p], S, V, n)
+        part = out[start - x_lo : start - x_lo + n]
+        _column(part, outputs[p], S, V, n)
         for j in range(p):
-            _subtract(out, at, -theta[j], outputs[j], S, V, n)
+            _subtract(part, -theta[j], outputs[j], S, V, n)
 
 
 @_jit
@@ -1020,7 +1064,8 @@ def robust_search(program, data, work, state, blocks, own, shared, logs, u_lo, u
             state[15][0] = 1e-3
             _robust_cost(program, data, work, blocks, own, shared, logs, c, kind, scale, link, base, F, theta)
             if mix >= 1.0 or kind == 0:
-                outcome = CONVERGED_COST if link == 0 else NO_DESCENT
+                settled = link == 0 or trial - cost <= 1e-9 * cost + 1e-28 * base.shape[0]
+                outcome = CONVERGED_COST if settled else NO_DESCENT
                 break
             mix = min(1.0, mix * 5.0)
         if calm >= 2:

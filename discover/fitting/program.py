@@ -83,12 +83,18 @@ class Program:
     def constants(self) -> tuple[str, ...]:
         return self.linear + self.own + self.shared
 
-    def design(self, features: Mapping[str, NDArray[np.float64]], n: int) -> NDArray[np.float64]:
-        """Values of the columns for n rows, shape (len(columns), n)."""
+    def design(self, features: Mapping[str, NDArray[np.float64]], n: int) -> tuple[NDArray[np.float64], bool]:
+        """Values of the columns for n rows, shape (len(columns), n); and whether a logarithm of 0 was guarded."""
         out = np.empty((len(self.columns), n))
+        zeros = []
+
+        def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+            zeros.append(bool((x == 0.0).any()))
+            return guarded_log(x) if zeros[-1] else np.asarray(np.log(x))
+
         for i, column in enumerate(self.columns):
-            out[i] = evaluate(column, features, {"log": guarded_log})
-        return out
+            out[i] = features[column.name] if isinstance(column, Feature) else evaluate(column, features, {"log": log})
+        return out, any(zeros)
 
 
 def compile_program(expr: Expr, shared: Iterable[str] = (), nonlinear: Iterable[str] = ()) -> Program:
@@ -308,6 +314,7 @@ def _direct(exponent: float) -> bool:
     return abs(exponent) == 0.5 or (exponent.is_integer() and 0 < abs(exponent) <= 16)
 
 
+@lru_cache(maxsize=4096)
 def log_formula(expr: Expr) -> Expr:
     """The logarithm of a formula, simplified: products become sums, exp disappears."""
     if isinstance(expr, Call) and expr.op == "mul" and not any(_negative(arg) for arg in expr.args):

@@ -29,6 +29,21 @@ def test_the_exponential_is_that_of_numpy_to_rounding() -> None:
     np.testing.assert_allclose(out, np.exp(x), rtol=3e-15)
 
 
+def test_the_logarithm_is_that_of_numpy_to_rounding() -> None:
+    x = np.concatenate([np.geomspace(1e-300, 1e300, 9001), np.linspace(0.5, 2.0, 2001), [1.0, 5e-324, 1e-310]])
+    out, bits = np.empty_like(x), np.zeros(len(x), np.int64)
+    kernel._log(out, x, len(x), bits, bits.view(np.float64))
+    np.testing.assert_allclose(out, np.log(x), rtol=1e-15, atol=2e-16)
+
+
+def test_the_logarithm_of_what_has_none_is_not_finite() -> None:
+    x = np.array([0.0, -1.0, np.nan, np.inf])
+    out, bits = np.empty_like(x), np.zeros(len(x), np.int64)
+    kernel._log(out, x, len(x), bits, bits.view(np.float64))
+    assert np.isnan(out[:3]).all()
+    assert out[3] == np.inf
+
+
 def test_the_exponential_keeps_what_is_not_finite() -> None:
     x = np.array([np.nan, np.inf, -np.inf, 1e4, -1e4])
     out, bits = np.empty_like(x), np.zeros(len(x), np.int64)

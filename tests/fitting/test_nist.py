@@ -18,6 +18,8 @@ from discover.expressions import parse
 from discover.fitting import REAL, Effort, FitResult, Structure, covariance, fit
 
 PROBLEMS = json.loads((Path(__file__).parent / "nist_strd.json").read_text())
+# Two terms of the same form: which is the first is a matter of the path from the start.
+INTERCHANGEABLE = {"MGH17": (("b2", "b3"), ("b4", "b5"))}
 GIVEN_START_ONLY = Effort(draws=0, agree=1, tolerance=1e-15, iterations=2000)
 
 
@@ -44,11 +46,16 @@ def digits(value: float, certified: float) -> float:
 def test_certified_constants_are_reached_to_six_digits(problem: dict[str, Any], start: int) -> None:
     result, table = solve(problem, start)
     found = result.named()
+    for one, other in INTERCHANGEABLE.get(problem["name"], ()):
+        if (result.named()["b4"] < result.named()["b5"]) != (problem["certified"]["b4"] < problem["certified"]["b5"]):
+            found |= {one: found[other], other: found[one]}
     assert min(digits(found[name], value) for name, value in problem["certified"].items()) >= 6.0
     certified_sum = problem["residual_sum_of_squares"]
     if certified_sum > 1e-20:  # Lanczos1 is data without noise: its sum is rounding error
         assert result.objective == pytest.approx(certified_sum, rel=1e-9)
         errors = covariance(result, table).named_errors()
+        if found != result.named():
+            errors |= {"b2": errors["b3"], "b3": errors["b2"], "b4": errors["b5"], "b5": errors["b4"]}
         for name, value in problem["standard_errors"].items():
             assert errors[name] == pytest.approx(value, rel=1e-4)
 

@@ -93,7 +93,7 @@ def elite_of(told: Told, label: str, problem: Problem, error: float) -> Elite:
     fit = told.score.fit
     assert fit is not None
     structure = told.candidate.structure
-    values = fit.constants.reshape(-1, len(structure.constants))
+    values = np.concatenate(fit.constants)  # a row per group and target
     low, high = np.nanmin(values, axis=0, initial=np.inf), np.nanmax(values, axis=0, initial=-np.inf)
     constants = tuple((name, float(low[i]), float(high[i])) for i, name in enumerate(structure.constants))
     patterns = residual_patterns(problem, fit.residuals(problem.table))

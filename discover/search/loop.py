@@ -29,7 +29,7 @@ from discover.search.archive import AddStatus, Archive
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
 from discover.search.team import make_team
-from discover.search.verdict import choose, closer_look
+from discover.search.verdict import choose_with_guests, closer_look
 
 BATCH = 16
 ATTEMPTS = 6  # rounds of asking until a batch is full
@@ -312,7 +312,7 @@ class _State:
         """The part of a batch that guests brought; nothing of the search's own depends on it."""
         results = []
         for candidate, ticket in zip(batch.brought, batch.brought_tickets, strict=True):
-            score = ticket if isinstance(ticket, Score) else _score_of(ticket)
+            score = ticket if isinstance(ticket, Score) else ticket.result()
             told = Told(len(self.told), candidate, score, merit(score, self.weights, self.config.rule), added=False)
             status = self.guests.judge(told)
             told = replace(told, added=bool(status))
@@ -360,9 +360,9 @@ class _State:
                 "no law could be fitted to this table"
                 + (f"; the first reason was: {sorted(reasons)[0]}" if reasons else "")
             )
-        finalists = choose(
-            closer_look(leaders, self.pool, self.weights, self.config.rule, self.overdue), self.problem
-        )
+        finalists = closer_look(leaders, self.pool, self.weights, self.config.rule, self.overdue)
+        own = [told for told in finalists if not self.guests.brought(told.candidate)]
+        finalists = choose_with_guests(finalists, own, self.problem)
         return SearchResult(
             finalists[0], tuple(finalists), tuple(merged.front()), len(self.told),
             self.clock() - self.begin, stopped, self.bandit.shares,
@@ -374,14 +374,6 @@ class _State:
         own = [t for t in ranked if not self.guests.brought(t.candidate)]
         brought = [t for t in ranked if self.guests.brought(t.candidate)]
         return own[:FINALISTS] + brought[:GUEST_FINALISTS]
-
-
-def _score_of(ticket: Ticket) -> Score:
-    """The score of what a guest brought: a formula that nobody foresaw must not end the search."""
-    try:
-        return ticket.result()
-    except Exception as error:
-        return Score(refused=f"cannot be scored: {type(error).__name__}: {error}")
 
 
 def _gate(candidate: Candidate, gate: float) -> float:

@@ -43,4 +43,17 @@ def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
     tied = near_tied([t.merit for t in finalists], [t.candidate.law_key for t in finalists])
     forecasts = [predict_beyond(fit, beyond)[1:] for i in tied if (fit := finalists[i].score.fit) is not None]
     chosen = finalists[tied[medoid(forecasts)]]
+    return _led_by(chosen, finalists)
+
+
+def choose_with_guests(finalists: Sequence[Told], own: Sequence[Told], problem: Problem) -> list[Told]:
+    """As `choose`, but what guests brought never leads to a choice of higher merit than the own finalists alone."""
+    together = choose(finalists, problem)
+    if not own or len(own) == len(finalists):
+        return together
+    alone = choose(own, problem)[0]
+    return together if together[0].merit <= alone.merit else _led_by(alone, finalists)
+
+
+def _led_by(chosen: Told, finalists: Sequence[Told]) -> list[Told]:
     return [chosen, *(t for t in finalists if t is not chosen)]

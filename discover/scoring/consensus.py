@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-TIE = 0.3  # merits closer than this count as near-tied
-MOST = 10  # laws that are consulted
+TIE = 0.8  # merits closer than this count as near-tied; a merit sums two logarithms of errors
+MOST = 15  # laws that are consulted
 LEAST = 3  # fewer than this have no median to speak of
 
 
@@ -44,7 +44,13 @@ def medoid(forecasts: Sequence[Floats]) -> int:
     if len(forecasts) < LEAST:
         return 0
     stacked = np.stack(forecasts)
+    return int(np.argmin(distances(forecasts, np.median(stacked, axis=0))))
+
+
+def distances(forecasts: Sequence[Floats], centre: Floats) -> Floats:
+    """Mean squared distance of every forecast from one of them, in variances of the forecasts, targets alike."""
+    stacked = np.stack(forecasts)
     scale = stacked.std(axis=tuple(range(stacked.ndim - 1)))
-    stacked = stacked / np.where(scale > 0, scale, 1.0)
-    distance = np.mean((stacked - np.median(stacked, axis=0)) ** 2, axis=tuple(range(1, stacked.ndim)))
-    return int(np.argmin(distance))
+    scaled = (stacked - centre) / np.where(scale > 0, scale, 1.0)
+    out: Floats = np.mean(scaled**2, axis=tuple(range(1, stacked.ndim)))
+    return out

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from discover.proposers.base import Told
 from discover.scoring import Problem, Rule, Score, merit, points_beyond, predict_beyond
-from discover.scoring.consensus import medoid, near_tied
+from discover.scoring.consensus import distances, medoid, near_tied
 from discover.search.pool import Job, Pool
 
 Floats = NDArray[np.float64]
+
+ALIKE = 0.02  # forecasts closer than this share of the error to be expected are the same forecast
 
 
 def closer_look(
@@ -38,11 +40,20 @@ def closer_look(
 
 
 def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
-    """The finalists with the chosen law first, the others by merit."""
+    """The finalists with the chosen law first, the others by merit.
+
+    The choice is the medoid of the near-tied laws, or the simplest law that forecasts the same.
+    """
     beyond = points_beyond(problem)
-    tied = near_tied([t.merit for t in finalists], [t.candidate.law_key for t in finalists])
-    forecasts = [predict_beyond(fit, beyond)[1:] for i in tied if (fit := finalists[i].score.fit) is not None]
-    chosen = finalists[tied[medoid(forecasts)]]
+    near = near_tied([t.merit for t in finalists], [t.candidate.law_key for t in finalists])
+    tied = [finalists[i] for i in near if finalists[i].score.fit is not None]
+    if not tied:
+        return list(finalists)
+    forecasts = [predict_beyond(t.score.fit, beyond)[1:] for t in tied if t.score.fit is not None]
+    centre = medoid(forecasts)
+    alike = distances(forecasts, forecasts[centre]) <= ALIKE * min(1.0, max(tied[0].score.folds, default=0.0))
+    same = [t for t, close in zip(tied, alike, strict=True) if close] or [tied[centre]]
+    chosen = min(same, key=lambda t: (t.score.complexity, t.merit, t.index))
     return _led_by(chosen, finalists)
 
 

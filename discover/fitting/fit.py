@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -452,8 +453,8 @@ class _Solver:
         return Diagnostics(
             outcomes=tuple(Outcome(int(code)) for code in report[:, 1]),
             iterations=int(report[:, 2].sum()),
-            searches=float(report[:, 3].mean()),
-            agreed=float((report[:, 4] / np.maximum(report[:, 3], 1)).mean()),
+            searches=float(report[:, 3].sum()) / len(report),
+            agreed=float((report[:, 4] / np.maximum(report[:, 3], 1)).sum()) / len(report),
             at_bound=tuple(sorted(at_bound)),
         )
 
@@ -462,4 +463,6 @@ def _coordinate(bound: float, domain: Domain) -> float:
     """A bound of a constant as a bound of its coordinate; logarithms stay within exp(+-460)."""
     if not domain.log:
         return bound
-    return float(np.clip(np.log(bound) if bound > 0 else -460.0, -460.0, 460.0))
+    if not bound > 0.0:
+        return -460.0
+    return min(max(math.log(bound), -460.0), 460.0)

@@ -29,7 +29,7 @@ def _run(expr: Expr, features: Mapping[str, NDArray[np.float64]], constants: Map
     S, V, _, bits, twos, _ = kernel.workspace(len(program.scalars), program.n_vectors, p, q)
     S[:] = program.scalars
     S[: p + q] = [constants[name] for name in program.constants]
-    V[: len(program.columns), :n] = program.design(features, n)
+    V[: len(program.columns), :n] = program.design(features, n)[0]
     code, ends = program.code, program.bounds
     kernel._run_scalars(code, 0, ends[0], S)
     kernel._run_scalars(code, ends[1], ends[2], S)

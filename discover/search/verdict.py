@@ -16,6 +16,7 @@ from discover.search.pool import Job, Pool
 
 Floats = NDArray[np.float64]
 
+FIRST_STEP = slice(1, 2)  # the forecasts nearest beyond the data; farther ones are ruled by the wildest laws
 ALIKE = 0.02  # forecasts closer than this share of the error to be expected are the same forecast
 
 
@@ -49,7 +50,7 @@ def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
     tied = [finalists[i] for i in near if finalists[i].score.fit is not None]
     if not tied:
         return list(finalists)
-    forecasts = [predict_beyond(t.score.fit, beyond)[1:] for t in tied if t.score.fit is not None]
+    forecasts = [predict_beyond(t.score.fit, beyond)[FIRST_STEP] for t in tied if t.score.fit is not None]
     centre = medoid(forecasts)
     alike = distances(forecasts, forecasts[centre]) <= ALIKE * min(1.0, max(tied[0].score.folds, default=0.0))
     same = [t for t, close in zip(tied, alike, strict=True) if close] or [tied[centre]]

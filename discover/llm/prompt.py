@@ -292,7 +292,8 @@ def _constant(name: str, low: float, high: float, shared: bool) -> str:
 
 def _pattern(pattern: Pattern) -> str:
     word = "high" if pattern.excess > 0 else "low"
-    where = f"{pattern.column} {pattern.low:.4g} to {pattern.high:.4g}"
+    where = f"{pattern.column} {pattern.low:.4g}"
+    where += f" to {pattern.high:.4g}" if pattern.high > pattern.low else ""
     return f"for {where} ({pattern.rows} rows) it predicts too {word} by {abs(pattern.excess):.3g}"
 
 

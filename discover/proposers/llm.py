@@ -167,6 +167,7 @@ class LanguageModel:
 
     def _question(self, elites: Sequence[Told], rng: np.random.Generator, step: int) -> None:
         laws = shown([told for told in elites if math.isfinite(self._error(told.score))], LAWS_SHOWN, rng)
+        laws.sort(key=lambda told: self._error(told.score))  # the order that the prompt shows
         kind, places = self._job(len(laws), rng)
         labels = tuple(_label(i) for i in places)
         job = Job(kind, labels, self._repairable.popleft() if kind == "repair" else None)
@@ -285,6 +286,8 @@ class LanguageModel:
             place,
             {"formula": formula, "rationale": rationale, "refused": reason, "check": kind},
         )
+        if kind == "schema":
+            formula = clip(formula, 60)  # any text, not a formula
         self._remember(formula, reason, repairable=kind in ("formula", "constants", "budget", "domain"))
 
     def _remember(self, formula: str, reason: str, repairable: bool) -> None:

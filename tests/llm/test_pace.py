@@ -17,7 +17,7 @@ from discover.llm.schema import answer_schema
 from discover.llm.session import Session, Settings
 from discover.proposers.brief import task_card
 from discover.proposers.llm import LanguageModel
-from discover.scoring import Problem, problem_of
+from discover.scoring import problem_of
 from discover.search import SearchConfig, search
 from discover.search.guests import Guests
 

@@ -175,6 +175,7 @@ class Worker:
         self._began = 0.0
         self._ready = False  # the present process said so
         self._task: _Task | None = None
+        self._early: Reply | None = None  # of a job that was over at once
         self._count = 0
 
     @property
@@ -191,15 +192,15 @@ class Worker:
         assert self._task is None, "one job at a time"
         self._task = _Task(self._count, job, limit_s)
         self._count += 1
-        self._advance(0.0)
+        self._early = self._advance(0.0)
 
     def reply(self, wait_s: float = 0.0) -> Reply | None:
         """What became of the job, or None if it is still under way after this many seconds."""
         until = time.monotonic() + wait_s
         while self._task is not None:
-            answer = self._advance(max(0.0, min(STEP_S, until - time.monotonic())))
+            answer = self._early or self._advance(max(0.0, min(STEP_S, until - time.monotonic())))
             if answer is not None:
-                self._task = None
+                self._task = self._early = None
                 return answer
             if time.monotonic() >= until:
                 return None

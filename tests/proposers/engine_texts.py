@@ -43,7 +43,7 @@ def _pysr_leaf(rng: np.random.Generator, columns: int, odd: bool) -> tuple[str, 
         i = int(rng.integers(columns))
         return f"x{i}", lambda x: x[i]
     if odd and rng.random() < 0.1:
-        return str(rng.choice(["NaN", "Inf", "y", "x99", "#1", "1.0f40", "9e999", "", "(", "2 3", "[1]"])), lambda x: x[0]
+        return str(rng.choice(_BROKEN)), lambda x: x[0]
     value = float(np.float32(rng.normal() * 10.0 ** rng.uniform(-3, 3)))
     text = repr(value)
     if rng.random() < 0.3:
@@ -89,6 +89,7 @@ def operon_equation(rng: np.random.Generator, size: int, columns: int) -> tuple[
     return f"({left} {operator} {right})", lambda x: seen(function2(a(x), b(x)))
 
 
+_BROKEN = ("NaN", "Inf", "y", "x99", "#1", "1.0f40", "9e999", "", "(", "2 3", "[1]")
 _UNARY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "square": np.square, "inv": lambda x: 1 / x,
     "cube": lambda x: x**3, "neg": lambda x: -x, "tanh": np.tanh, "log1p": np.log1p, "safe_log": np.log,

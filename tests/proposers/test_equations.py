@@ -18,7 +18,7 @@ from tests.proposers.engine_texts import deep, junk, operon_equation, pysr_equat
 TYPICAL = (3.0e8, 7.0e9, 40.0)
 COLUMNS = ("params", "tokens", "lr")
 MEANING: dict[str, Expr] = {
-    f"x{i}": mul(Number(1.0 / typical), Feature(name)) for i, (name, typical) in enumerate(zip(COLUMNS, TYPICAL, strict=True))
+    f"x{i}": mul(Number(1.0 / TYPICAL[i]), Feature(name)) for i, name in enumerate(COLUMNS)
 }
 POSITIVE = frozenset(COLUMNS)
 RECORDINGS = sorted((Path(__file__).parent / "recordings").rglob("*.json"))
@@ -82,7 +82,7 @@ def test_five_thousand_texts_are_read_or_refused_in_time():
     rng = np.random.default_rng(11)
     table = table_of(scaled_columns(rng))
     import_of_the_solver()  # which is late otherwise
-    read = 0
+    read, reasons = 0, set()
     for i in range(5000):
         kind = i % 10
         if kind == 8:
@@ -98,9 +98,10 @@ def test_five_thousand_texts_are_read_or_refused_in_time():
             law_of(untangle(read_equation(text, MEANING), POSITIVE), table)
             read += 1
         except FormulaError as refusal:
-            assert str(refusal)
+            reasons.add(str(refusal))
         took = time.process_time() - begin
         assert took < 0.1, (took, text)
+    assert all(reasons)
     assert read > 1500
 
 

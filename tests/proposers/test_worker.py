@@ -104,8 +104,9 @@ def test_an_error_of_the_engine_ends_the_job_alone(engine):
 
 
 @pytest.mark.parametrize(
-    ("start", "reason"), [("fail", "could not find Julia"), ("die", "signal 9"), ("hang", "not ready"), ("nonsense", "no answer")]
-)  # fmt: skip
+    ("start", "reason"),
+    [("fail", "could not find Julia"), ("die", "signal 9"), ("hang", "not ready"), ("nonsense", "no answer")],
+)
 def test_an_engine_that_never_starts_is_left_out_with_one_reason(engine, start, reason):
     worker, events = engine(start=start, start_s=0.5 if start == "hang" else 20.0)
     assert run(worker).rows == ()
@@ -148,7 +149,8 @@ def test_the_pipe_of_a_process_that_is_killed_between_jobs(engine):
     [
         ("", 0), ("Complexity,Loss,Equation\n", 0), ('Complexity,Loss,Equation\n1,0.5,"x0"\n', 1),
         ('Complexity,Loss,Equation\n1,0.5,"x0"\n2,nan,"x1"\n3,inf,"x1"\n', 1), ('1,0.5,"x0"\n', 0),
-        ('Complexity,Loss,Equation\n1,0.5,"x0"\n2,0.', 1), ("\0\0\0\0", 0), ('Complexity,Loss,Equation\n1,0.5,"x0\n', 0),
+        ('Complexity,Loss,Equation\n1,0.5,"x0"\n2,0.', 1), ("\0\0\0\0", 0),
+        ('Complexity,Loss,Equation\n1,0.5,"x0\n', 0),
         ('Complexity,Loss,Equation\none,0.5,"x0"\n1,0.5,"f = #1; c = [1.0, 2.0]; e = [0.5]"\n', 1),
     ],
 )  # fmt: skip

@@ -75,11 +75,11 @@ def children_of(pid: int) -> list[str]:
 
 def test_a_resumed_search_uses_the_answers_it_had():
     problem, answers = plain_problem(), list[Answer]()
-    first = search(problem, SearchConfig(0, 224, None, ("grammar", "operon")), logbook=Logbook(on_answer=answers.append))
+    config = SearchConfig(0, 224, None, ("grammar", "operon"))
+    first = search(problem, config, logbook=Logbook(on_answer=answers.append))
     assert answers
     fresh = list[Answer]()
-    logbook = Logbook(known=answers, on_answer=fresh.append)
-    again = search(problem, SearchConfig(0, 224, None, ("grammar", "operon")), logbook=logbook)
+    again = search(problem, config, logbook=Logbook(known=answers, on_answer=fresh.append))
     assert course(first) == course(again)
     assert not fresh
 

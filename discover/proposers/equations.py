@@ -621,7 +621,7 @@ def law_of(
     if not has_feature(reduced):
         raise FormulaError("the equation does not depend on any column")
     kept = _refound(raw, reduced, guess, columns)
-    tidy, new = well_named(reduced)
+    tidy, new = well_named(reduced, columns.keys() - (known or {}).keys())
     start = {new[name]: value for name, value in kept.items() if name in new}
     together = frozenset(new[name] for name in (fresh | shared if share_new else shared) if name in new)
     return Structure(tidy, shared=together, domains=_domains(tidy, start), guess=start)

@@ -97,7 +97,7 @@ class Grammar:
             return self._with_recipe(parents[0], rng)
         if move == "change_sharing":
             return self._with_sharing(parents[0], rng)
-        names = Names(tuple(name for s in structures for name in s.constants))
+        names = Names((*self.problem.table.features, *(name for s in structures for name in s.constants)))
         maker = Maker(self.problem, rng, names)
         try:
             changed = MOVES[move](maker, [s.expr for s in structures])
@@ -140,7 +140,7 @@ def finished(problem: Problem, expr: Expr, shared: frozenset[str] = frozenset())
         return None
     if problem.constants is not None and len(constant_names(reduced)) > problem.constants:
         return None
-    named, new = well_named(reduced)
+    named, new = well_named(reduced, problem.table.features.keys())
     return Structure(named, shared=frozenset(new[n] for n in shared if n in new))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from discover.expressions import Constant, substitute
 from discover.fitting import Domain, Recipe, Structure
 from discover.laws.library import Law, laws_for
 from discover.proposers.base import Told
@@ -41,13 +42,34 @@ class Library:
 
 def _candidates(problem: Problem, laws: Iterable[Law]) -> Iterable[Candidate]:
     """First every law with the plain recipe, then with exponents shared by groups, then the other recipes."""
-    structures = [(law.id, structure_of(law)) for law in laws]
+    structures = [(law.id, _apart(structure_of(law), problem.table.features)) for law in laws]
     structures = [(i, s) for i, s in structures if problem.constants is None or len(s.constants) <= problem.constants]
     if problem.table.n_groups > 1:
         structures += [(i, replace(s, shared=frozenset(e))) for i, s in structures if (e := exponents(s.expr))]
     for recipe in recipes(problem):
         for law_id, structure in structures:
             yield Candidate(structure, recipe, f"library:{law_id}")
+
+
+def _apart(structure: Structure, columns: Collection[str]) -> Structure:
+    """The structure with constants that are not named like a column of the table, whether it uses it or not."""
+    new: dict[str, str] = {}
+    taken = {*columns, *structure.constants}
+    for name in structure.constants:
+        if name in columns:
+            fresh = name + "_"
+            while fresh in taken:
+                fresh += "_"
+            new[name] = fresh
+            taken.add(fresh)
+    if not new:
+        return structure
+    return Structure(
+        substitute(structure.expr, {old: Constant(fresh) for old, fresh in new.items()}),
+        frozenset(new.get(name, name) for name in structure.shared),
+        {new.get(name, name): domain for name, domain in structure.domains.items()},
+        {new.get(name, name): value for name, value in structure.guess.items()},
+    )
 
 
 def structure_of(law: Law) -> Structure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from discover.expressions import (
     Call,
@@ -103,13 +103,17 @@ def renamed_apart(expr: Expr, names: Names) -> Expr:
     return substitute(expr, {name: names.fresh() for name in constant_names(expr)})
 
 
-def well_named(expr: Expr) -> tuple[Expr, dict[str, str]]:
+def well_named(expr: Expr, columns: Collection[str] = ()) -> tuple[Expr, dict[str, str]]:
     """The tree with readable constants: E the floor, A, B, ... coefficients, Greek exponents, k1, ... the rest.
+
+    Args:
+        columns: of the table, also those that the tree does not use: their names are no names for constants,
+            or the text of the formula would read back as another formula.
 
     Returns:
         The tree, and the new name of every old one.
     """
-    features = set(feature_names(expr))
+    features = {*feature_names(expr), *columns}
     roles: dict[str, str] = {}
     for term in terms(expr):
         if isinstance(term, Constant):

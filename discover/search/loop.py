@@ -24,6 +24,7 @@ from discover.proposers.base import Proposer, Told, Waiting
 from discover.proposers.candidate import Candidate
 from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.logbook import Logbook
+from discover.proposers.surgery import well_named
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
 from discover.search.archive import AddStatus, Archive
 from discover.search.guests import Guest, Guests
@@ -259,7 +260,7 @@ class _State:
     def gather(self, size: int, island: int) -> Iterator[Candidate]:
         """New candidates: at most half from the library, the rest by the bandit's shares of the others."""
         elites = self.islands[island].parents()
-        fresh: list[tuple[Proposer | None, Candidate]] = [] if self.batches else [(None, _constant_law())]
+        fresh: list[tuple[Proposer | None, Candidate]] = [] if self.batches else [(None, _group_means(self.problem))]
         for proposer in self.team:
             if proposer.name == LIBRARY:
                 room = size // 2 if self.batches else size - len(fresh)
@@ -381,6 +382,7 @@ def _gate(candidate: Candidate, gate: float) -> float:
     return math.inf if not candidate.structure.features else gate
 
 
-def _constant_law() -> Candidate:
+def _group_means(problem: Problem) -> Candidate:
     """No law at all: the mean of every group."""
-    return Candidate(Structure(Constant("E")), Recipe(), "library:group_means")
+    constant, _ = well_named(Constant("E"), problem.table.features.keys())
+    return Candidate(Structure(constant), Recipe(), "library:group_means")

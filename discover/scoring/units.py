@@ -61,9 +61,9 @@ def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitRe
     values: dict[str, Floats | float] = {name: v[rows] for name, v in table.features.items()}
     values.update(fit.named(largest, 0))
     expr = fit.structure.expr
-    span = np.column_stack(
-        [np.broadcast_to(evaluate(differentiate(expr, name), values), len(rows)) for name in fit.structure.constants]
-    )
+    span = np.empty((len(rows), len(fit.structure.constants)))
+    for i, name in enumerate(fit.structure.constants):
+        span[:, i] = evaluate(differentiate(expr, name), values)
     used = set(fit.structure.features)
     for group in groups:
         moved: Floats = np.zeros(len(rows))

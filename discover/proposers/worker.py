@@ -27,6 +27,8 @@ from discover.proposers.logbook import Row
 
 TRIES = 3  # of a job whose process dies
 STARTS = 40  # of processes in one search
+PREFIX = "discover-engine-"  # of working folders, followed by the number of the search's process
+SWEEP_AFTER_S = 3600.0
 STEP_S = 0.05  # between looks at the clock while waiting
 
 
@@ -250,7 +252,9 @@ class Worker:
 
     def _start(self) -> None:
         if self.folder is None:
-            self.folder = Path(tempfile.mkdtemp(prefix="discover-engine-"))
+            sweep(Path(tempfile.gettempdir()))
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self.folder.mkdir(exist_ok=True)
         self.starts += 1
         self._ready = False
         self._process = EngineProcess(self.command, self.environ, self.folder)
@@ -312,6 +316,22 @@ class Worker:
         self.dead = reason
         self.on_event(f"{reason}; the search goes on without this engine")
         return Reply((), reason)
+
+
+def sweep(place: Path) -> None:
+    """Removes working folders of searches that were killed with their engines and are gone for an hour."""
+    if os.name != "posix":  # elsewhere a process cannot be asked for without harm
+        return
+    for folder in place.glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        try:
+            if not pid.isdigit() or time.time() - folder.stat().st_mtime < SWEEP_AFTER_S:
+                continue
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # another user's
+            continue
 
 
 def rows_of(value: object) -> tuple[Row, ...]:

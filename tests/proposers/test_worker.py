@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from discover.proposers.hall_of_fame import parse_hall_of_fame, read_hall_of_fame
-from discover.proposers.worker import Worker
+from discover.proposers.worker import PREFIX, Worker, sweep
 
 FAKE = Path(__file__).parent / "fake_engine.py"
 ROWS = [[1, 0.5, "x0"], [3, 0.25, "x0 ^ -0.5"]]
@@ -142,6 +143,16 @@ def test_the_pipe_of_a_process_that_is_killed_between_jobs(engine):
         os.kill(worker.pid, signal.SIGKILL)
         assert len(run(worker).rows) == 2
     assert len(events) == 10
+
+
+def test_folders_of_searches_that_were_killed_are_swept(tmp_path):
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    names = {"gone": f"{PREFIX}{dead.stdout.strip()}-a", "mine": f"{PREFIX}{os.getpid()}-b", "other": f"{PREFIX}x-c"}
+    for name in names.values():
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (0, 0))
+    sweep(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted((names["mine"], names["other"]))
 
 
 @pytest.mark.parametrize(

@@ -242,10 +242,11 @@ class OpenModel:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Seed and evaluations of a recorded run, which a replay takes over unless others are given."""
+    """Seed, evaluations and team of a recorded run, which a replay takes over unless others are given."""
 
     seed: int
     evaluations: int
+    proposers: tuple[str, ...]
 
 
 def recorded(folder: Path) -> Recorded:
@@ -258,7 +259,8 @@ def recorded(folder: Path) -> Recorded:
     from discover.runs.records import own_steps
 
     opened = open_folder(folder)
-    return Recorded(opened.config().seed, max(1, own_steps(opened.records())))
+    config = opened.config()
+    return Recorded(config.seed, max(1, own_steps(opened.records())), config.proposers)
 
 
 def options_of(config: ModelConfig, url: str | None = None) -> Options:

@@ -209,6 +209,7 @@ def run(
     if llm_replay is not None and budget is None and evaluations is None:
         repeated = llm_run.recorded(llm_replay)
         seed, evaluations = seed or repeated.seed, repeated.evaluations
+        proposers = ",".join(repeated.proposers) if proposers == "auto" else proposers
     if budget is None and evaluations is None:
         budget = DEFAULT_BUDGET
     seconds = None if budget is None else duration_s(budget)

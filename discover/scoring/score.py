@@ -28,6 +28,7 @@ SEARCH_EFFORT = Effort(draws=32, agree=2, tolerance=1e-9, iterations=120)
 SCREEN_EFFORT = Effort(draws=8, agree=1, tolerance=1e-6, iterations=40)
 FOLD_EFFORT = Effort(draws=0, agree=1, tolerance=1e-8, iterations=80)  # from the fit to all train rows
 FLOOR = 1e-6  # of the target's variance: errors below this count as equal
+SYMBOLS = 8  # what a node of a formula is chosen from, on average
 FEW_GROUPS = 0.25
 LARGEST = 1e40  # of a constant; raw counts of parameters to a power reach 1e20
 FAR = "train error far above the best law's"
@@ -77,10 +78,10 @@ class Rule:
     """
 
     train: float = 1.0
-    description: float = 0.25
+    description: float = 1.0
     spread: float = 0.05
     wobble: float = 0.05
-    novelty: float = 0.2
+    novelty: float = 0.5
 
 
 DEFAULT_RULE = Rule()
@@ -108,13 +109,13 @@ def description_length(structure: Structure, table: Table) -> float:
     """Twice the description length of a law and its constants over the number of measured values, in nats.
 
     Half a logarithm of the number of values per constant (Rissanen 1978, Automatica 14, 465), which is the BIC's
-    penalty on the logarithm of a mean squared error, and one nat per node of the formula.
+    penalty on the logarithm of a mean squared error, and per node the choice of one symbol among some eight.
     """
     values = len(table) * table.n_targets
     shared = len(structure.shared & frozenset(structure.constants))
     own = len(structure.constants) - shared
     constants = table.n_targets * (own * table.n_groups + shared)
-    return (constants * math.log(values) + 2.0 * complexity(structure.expr)) / values
+    return (constants * math.log(values) + 2.0 * math.log(SYMBOLS) * complexity(structure.expr)) / values
 
 
 def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:

@@ -1,0 +1,137 @@
+"""What a law may say where nobody has measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from discover.scoring import Problem, implausible, points_beyond, predict_beyond
+from discover.scoring.beyond import ALL, MULTIPLE, STEPS
+from tests.scoring.problems import chinchilla, law_with, problem_from
+
+
+def line(**more) -> Problem:
+    """A loss between 2 and 3 along tokens, and a column that does nothing."""
+    tokens = np.geomspace(1e6, 1e9, 16)
+    features = {"tokens": tokens, "depth": np.tile([2.0, 4.0], 8)}
+    return problem_from(features, 2 + (tokens / 1e6) ** -0.5, axes=("tokens",), **more)
+
+
+def verdict(problem: Problem, text: str, **constants: float) -> str | None:
+    beyond = points_beyond(problem)
+    return implausible(problem, beyond, predict_beyond(law_with(problem, text, **constants), beyond))
+
+
+def test_rows_are_continued_to_a_multiple_of_the_largest_scale() -> None:
+    problem = line()
+    beyond = points_beyond(problem)
+    tokens, depth = beyond.features["tokens"], beyond.features["depth"]
+    assert tokens.shape == depth.shape == (STEPS + 1, len(beyond.group))
+    assert set(beyond.axis) == {"tokens"}
+    assert set(tokens[0]) <= set(problem.table.features["tokens"])
+    assert tokens[-1] == pytest.approx(np.full(len(beyond.group), 1e9 * MULTIPLE))
+    assert np.ptp(np.diff(np.log(tokens), axis=0), axis=0) == pytest.approx(0.0, abs=1e-9)
+    assert np.all(np.diff(tokens, axis=0) > 0)
+    assert np.all(depth == depth[0])
+    assert set(depth[0]) == {2.0, 4.0}
+
+
+def test_a_target_scale_farther_out_is_reached() -> None:
+    assert points_beyond(line(target_scale={"tokens": 1e12})).features["tokens"][-1] == pytest.approx(1e12)
+    assert points_beyond(line(target_scale={"tokens": 2e9})).features["tokens"][-1] == pytest.approx(8e9)
+
+
+def test_every_axis_and_all_at_once() -> None:
+    problem = chinchilla()
+    beyond = points_beyond(problem)
+    assert set(beyond.axis) == {"N", "D", ALL}
+    for axis in ("N", "D", ALL):
+        here = [i for i, a in enumerate(beyond.axis) if a == axis]
+        for name in ("N", "D"):
+            x = beyond.features[name][:, here]
+            moves = axis in (name, ALL)
+            assert np.all(np.diff(x, axis=0) > 0) if moves else np.all(x == x[0])
+
+
+def test_logarithms_and_other_columns_are_moved_by_steps() -> None:
+    u = np.linspace(17.0, 21.0, 12)
+    problem = problem_from({"u": u}, u, {"u": "logged"}, axes=("u",))
+    assert points_beyond(problem).features["u"][-1] == pytest.approx(21 + 0.4 * np.log10(MULTIPLE))
+    further = problem_from({"u": u}, u, {"u": "logged"}, axes=("u",), target_scale={"u": 25.0})
+    assert points_beyond(further).features["u"][-1] == pytest.approx(25.0)
+    other = problem_from({"u": u - 19}, u, {"u": "other"}, axes=("u",))
+    assert points_beyond(other).features["u"][-1] == pytest.approx(4.0)
+
+
+def test_without_an_axis_shares_stay_shares() -> None:
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet([1.0, 1.0, 1.0], 30)
+    features = {f"p{i}": shares[:, i] for i in range(3)}
+    problem = problem_from(features, shares[:, 0], dict.fromkeys(features, "share"), group=np.repeat([0, 1], 15))
+    beyond = points_beyond(problem)
+    assert beyond.features["p0"].shape == (3, 30)
+    assert sum(beyond.features.values()) == pytest.approx(1.0)
+    assert all(np.all(x >= 0) for x in beyond.features.values())
+    assert np.array_equal(beyond.group, problem.table.group)
+
+
+def test_every_group_is_continued() -> None:
+    x = np.tile(np.geomspace(1e3, 1e6, 6), 9)
+    beyond = points_beyond(problem_from({"x": x}, x, group=np.repeat(np.arange(9), 6), axes=("x",)))
+    assert set(beyond.group) == set(range(9))
+
+
+@pytest.mark.parametrize("value", ["decreasing", "increasing"])
+def test_declared_directions_are_kept(value) -> None:
+    problem = line(monotone={"tokens": value})
+    falls, rises = {"A": 1e3, "a": 0.5}, {"A": -1e3, "a": 0.5}
+    right, wrong = (falls, rises) if value == "decreasing" else (rises, falls)
+    slow = problem_from(problem.table.features, problem.table.targets * 30, axes=("tokens",), monotone=problem.monotone)
+    assert verdict(problem, "2.1 + A*tokens**(-a)", **right) is None
+    assert verdict(problem, "2.1 + 30*A*tokens**(-a)", **wrong) == f"does not keep {value} along tokens beyond the data"
+    assert verdict(slow, "60 + 0.1*A*tokens**(-a)", **wrong) is None  # by less than the slack
+
+
+def test_a_turn_beyond_the_data_is_seen() -> None:
+    problem = line(monotone={"tokens": "decreasing"})
+    assert verdict(problem, "2 + A*(log(tokens) - m)**2", A=0.004, m=30.0) is None
+    assert "along tokens" in str(verdict(problem, "2 + A*(log(tokens) - m)**2", A=0.03, m=21.0))
+
+
+def test_directions_along_other_axes_do_not_matter() -> None:
+    problem = chinchilla(monotone={"N": "decreasing"})
+    assert verdict(problem, "E + A*N**(-a) + B*log(D)", E=0.8, A=480.0, a=0.35, B=0.05) is None
+
+
+def test_known_bounds() -> None:
+    text, constants = "E + A*tokens**(-a)", {"E": 1.7, "A": 1.5e3, "a": 0.5}
+    assert verdict(line(), text, **constants) is None
+    assert verdict(line(lower=1.6), text, **constants) is None
+    assert verdict(line(lower=1.75), text, **constants) == "falls below 1.75 beyond the data"
+    assert verdict(line(upper=3.0), text, **constants) is None
+    assert verdict(line(upper=1.4), text, **constants) == "rises above 1.4 beyond the data"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_pole_or_an_overflow_beyond_the_data() -> None:
+    assert verdict(line(), "E + (k - tokens)**(-a)", E=2.0, k=2e9, a=0.5) == "not finite beyond the data"
+    assert verdict(line(), "E + exp(k*tokens)", E=2.0, k=5e-7) == "not finite beyond the data"
+
+
+def test_a_law_that_leaves_the_range() -> None:
+    reason = "leaves the range of the data far behind"
+    assert verdict(line(), "E + k*tokens", E=2.0, k=1e-9) == reason
+    assert verdict(line(), "E - k*tokens", E=2.0, k=1e-9) == reason
+    assert verdict(line(), "E - k*log(tokens)", E=3.2, k=0.06) is None
+
+
+def test_every_target_and_group_has_its_own_range() -> None:
+    x = np.tile(np.geomspace(1e3, 1e6, 8), 2)
+    group = np.repeat([0, 1], 8)
+    y = np.column_stack([group * 10.0 + x**-0.1, 100 + 5 * x**-0.1])
+    problem = problem_from({"x": x}, y, group=group, axes=("x",))
+    beyond = points_beyond(problem)
+    good = np.array([[0.3, 101.5], [10.3, 101.5]])  # groups by targets
+    assert implausible(problem, beyond, predict_beyond(law_with(problem, "E + 0*x", E=good), beyond)) is None
+    swapped = good[::-1]  # each group at the level of the other
+    assert implausible(problem, beyond, predict_beyond(law_with(problem, "E + 0*x", E=swapped), beyond)) is not None

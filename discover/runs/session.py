@@ -20,7 +20,6 @@ from discover.proposers.logbook import Event, Logbook
 from discover.runs.config import ModelConfig, RunConfig, TaskSource, train_facts
 from discover.runs.folder import Progress, RunFolder, new_folder, open_folder
 from discover.runs.journal import Journal, Record
-from discover.runs.problem import problem_of
 from discover.runs.records import (
     OPENED,
     STEP,
@@ -31,7 +30,7 @@ from discover.runs.records import (
     opened_record,
     step_record,
 )
-from discover.scoring import Problem
+from discover.scoring import Problem, problem_of
 from discover.search import Guest, SearchConfig, SearchResult, Step, search
 from discover.search.team import AUTO, chosen
 

@@ -61,22 +61,25 @@ def column_kind(values: Floats, logged: bool, fraction: bool) -> Kind:
     return "other"
 
 
-def problem_of(task: Task) -> Problem:
-    """The problem of a task: its train rows and declarations. Reads the train rows only."""
-    table = task.train()
-    kinds = {
-        name: column_kind(table.features[name], name in task.logged, task.column(name).domain == "fraction")
-        for name in task.features
-    }
-    lower = [k.lower for k in task.knowledge if k.kind == "bounds" and k.lower is not None]
-    upper = [k.upper for k in task.knowledge if k.kind == "bounds" and k.upper is not None]
+def problem_of(task: Task, train: Table | None = None) -> Problem:
+    """The problem of a task: its train rows and declarations.
+
+    Args:
+        task: read for its declarations; its train rows are read unless they are given.
+        train: the train rows, if they have been read already.
+    """
+    table = task.train() if train is None else train
+    bounds = [item for item in task.knowledge if item.kind == "bounds"]
     return Problem(
         table=table,
-        kinds=kinds,
-        axes=tuple(task.extrapolate),
-        monotone={k.feature: k.direction for k in task.knowledge if k.kind == "monotone"},
-        lower=max(lower, default=None),
-        upper=min(upper, default=None),
-        constants=None if task.constants is None else task.constants // table.n_targets,
+        kinds={
+            name: column_kind(values, name in task.logged, task.column(name).domain == "fraction")
+            for name, values in table.features.items()
+        },
+        axes=task.extrapolate,
+        monotone={item.feature: item.direction for item in task.knowledge if item.kind == "monotone"},
+        lower=max((item.lower for item in bounds if item.lower is not None), default=None),
+        upper=min((item.upper for item in bounds if item.upper is not None), default=None),
+        constants=None if task.constants is None else max(task.constants // table.n_targets, 1),
         target_scale=dict(task.target_scale),
     )

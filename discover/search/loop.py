@@ -146,7 +146,8 @@ def search(
         logbook: answers of engines in earlier sessions of the run, and who hears of new ones.
 
     Raises:
-        InputError: no candidate could be fitted, or an unknown proposer is named.
+        InputError: the table is too small to hold rows out, no candidate could be fitted, or an unknown
+            proposer is named.
     """
     if config.evaluations is None and config.seconds is None:
         raise InputError("a search needs a budget: a time or a number of evaluations")
@@ -193,6 +194,11 @@ class _State:
         self.begin = clock()
         self.rng = np.random.default_rng(config.seed)
         self.weights = Scorer(problem, config.cuts).weights
+        if not len(self.weights):
+            raise InputError(
+                f"no rows can be held out to judge laws on (rows: {len(problem.table)}, groups:"
+                f" {problem.table.n_groups}); every group that is held out in part must keep at least two rows"
+            )
         self.islands = [Archive() for _ in range(ISLANDS)]
         self.bandit = Bandit([p.name for p in team if p.name != LIBRARY])
         self.seen: set[str] = set()

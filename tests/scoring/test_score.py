@@ -11,7 +11,16 @@ import pytest
 from discover.expressions import complexity, parse
 from discover.fitting import FitResult, Recipe, Structure
 from discover.scoring import DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
-from discover.scoring.score import CEILING, FAR, FEW_GROUPS, FLOOR, _run_off, description_length, emphasis_weights
+from discover.scoring.score import (
+    CEILING,
+    FAR,
+    FEW_GROUPS,
+    FLOOR,
+    SYMBOLS,
+    _run_off,
+    description_length,
+    emphasis_weights,
+)
 from tests.scoring.problems import chinchilla, law_with, problem_from
 
 TRUE = "E + A*N**(-a) + B*D**(-b)"
@@ -116,7 +125,7 @@ def test_constants_may_run_off_in_few_groups() -> None:
 def test_description_length_by_hand() -> None:
     x = np.tile(np.geomspace(1.0, 8.0, 4), 3)
     problem = problem_from({"N": x}, np.column_stack([x, x]), group=np.repeat(np.arange(3), 4))
-    nodes = complexity(parse("E + A*N**(-a)", ["N"]))
+    nodes = math.log(SYMBOLS) * complexity(parse("E + A*N**(-a)", ["N"]))
     plain, tied = (law("E + A*N**(-a)", "N", shared=frozenset(s)) for s in ((), ("a",)))
     values = 12 * 2
     assert description_length(plain, problem.table) == pytest.approx((2 * 9 * math.log(values) + 2 * nodes) / values)

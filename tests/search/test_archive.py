@@ -1,0 +1,84 @@
+"""The archive: one elite per number of constants and shape of law."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discover.expressions import parse
+from discover.fitting import Recipe, Structure
+from discover.proposers import Candidate, Told
+from discover.scoring import Score
+from discover.search import AddStatus, Archive
+from discover.search.archive import cell_of, shape_class
+
+LAWS = ("E + A*n**(-a)", "E + A*d**(-a)", "E + A*log(n)", "E", "E + A*n**(-a) + B*d**(-b)", "A*n**(-a)*d**(-b) + E")
+
+
+def told(index: int, merit: float, text: str = LAWS[0], complexity: int = 5) -> Told:
+    candidate = Candidate(Structure(parse(text, ["n", "d"])), Recipe(), "x:y")
+    return Told(index, candidate, Score(complexity=complexity), merit, False)
+
+
+def test_what_becomes_of_a_candidate() -> None:
+    archive = Archive()
+    assert archive.add(told(0, -1.0)) is AddStatus.NEW
+    assert archive.add(told(1, -1.0)) is AddStatus.REFUSED  # as good is not better
+    assert archive.add(told(2, -0.5)) is AddStatus.REFUSED
+    assert archive.add(told(3, -2.0)) is AddStatus.IMPROVED
+    assert archive.add(told(4, -0.1, LAWS[1])) is AddStatus.NEW
+    assert archive.add(told(5, math.inf, LAWS[2])) is AddStatus.REFUSED
+    assert archive.add(told(6, math.nan, LAWS[2])) is AddStatus.REFUSED
+    assert [t.index for t in archive.elites()] == [3, 4]
+    assert len(archive) == 2
+    assert [bool(s) for s in AddStatus] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("E + A*n**(-a)", "B + C*n**(-k)", True),
+        ("E + A*n**(-a)", "E + A*n**a", True),
+        ("E + A*n**(-a)", "E + A*d**(-a)", False),
+        ("E + A*n**(-a)", "E + A*n**(-0.5)", False),
+        ("E + A*n**(-0.5)", "E + A*n**(-0.25)", False),
+        ("E + A*n**(-a)", "E*(A + n)**(-a)", False),
+        ("E + A*n**(-a)", "E + A*exp(-a*n)", False),
+        ("E + A*n", "E + A*n + B*n", False),
+    ],
+)
+def test_cells(one: str, other: str, same: bool) -> None:
+    assert (cell_of(told(0, 0.0, one).candidate) == cell_of(told(0, 0.0, other).candidate)) is same
+
+
+def test_a_shape_names_columns_and_building_blocks() -> None:
+    law = parse("E + (A*n**(-a) + B/d)**b + C*exp(-c*n)", ["n", "d"])
+    assert shape_class(law) == "d+n|col^-1,col^c,exp,sum^c"
+
+
+additions = st.lists(
+    st.tuples(st.floats(-9, 9) | st.just(math.inf), st.sampled_from(LAWS), st.integers(1, 9)), max_size=30
+)
+
+
+@given(additions)
+def test_whatever_is_added(entries) -> None:
+    archive, best = Archive(breeding=3), dict[object, float]()
+    for i, (merit, text, complexity) in enumerate(entries):
+        one = told(i, merit, text, complexity)
+        cell = cell_of(one.candidate)
+        before = best.get(cell, math.inf)
+        assert bool(archive.add(one)) == (merit < before)
+        best[cell] = min(before, merit)
+    elites = archive.elites()
+    assert [t.merit for t in elites] == sorted(m for m in best.values() if math.isfinite(m))
+    assert archive.parents() == elites[:3]
+    front = archive.front()
+    assert [t.score.complexity for t in front] == sorted({t.score.complexity for t in front})
+    assert all(a.merit > b.merit for a, b in pairwise(front))
+    for one in elites:  # everything is on the front or behind it
+        assert any(t.score.complexity <= one.score.complexity and t.merit <= one.merit for t in front)

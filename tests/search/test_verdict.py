@@ -1,0 +1,80 @@
+"""The choice at the end of a search."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from discover.fitting import Recipe
+from discover.proposers import Candidate, Told
+from discover.scoring import DEFAULT_RULE, Problem, Score
+from discover.search.pool import Pool
+from discover.search.verdict import choose, choose_with_guests, closer_look
+from tests.scoring.problems import law_with, problem_from
+
+
+@pytest.fixture
+def problem() -> Problem:
+    x = np.geomspace(1e6, 1e9, 12)
+    return problem_from({"x": x}, 2 + 1e3 * x**-0.5, axes=("x",))
+
+
+def law(problem: Problem, index: int, merit: float, complexity: int, text: str, **constants: float) -> Told:
+    fit = law_with(problem, text, **constants)
+    score = Score(folds=(0.1,), complexity=complexity, fit=fit)
+    return Told(index, Candidate(fit.structure, Recipe(), "x:y"), score, merit, True)
+
+
+def power(problem: Problem, index: int, merit: float, floor: float = 2.0) -> Told:
+    return law(problem, index, merit, 9, "E + A*x**(-a)", E=floor, A=1e3, a=0.5)
+
+
+def test_of_equal_forecasts_the_simplest_law_is_chosen(problem: Problem) -> None:
+    finalists = [
+        law(problem, 0, -5.00, 14, "E + A*x**(-a) + B*x**(-b)", E=2.0, A=5e2, a=0.5, B=5e2, b=0.5),
+        power(problem, 1, -4.95),
+        law(problem, 2, -4.90, 7, "E + A*x**(-0.5)", E=2.0, A=1e3),
+        law(problem, 3, -4.80, 5, "E + A*log(x)", E=3.0, A=-0.02),  # simpler, and says something else
+        law(problem, 4, -1.00, 3, "E", E=2.0),  # not near-tied
+    ]
+    chosen = choose(finalists, problem)
+    assert [t.index for t in chosen] == [2, 0, 1, 3, 4]
+
+
+def test_the_law_that_stands_apart_is_not_chosen(problem: Problem) -> None:
+    apart = law(problem, 0, -5.0, 5, "E + A*log(x)", E=5.0, A=-0.2)
+    near = [power(problem, 1, -4.9), law(problem, 2, -4.8, 8, "E + A*(x + k)**(-0.5)", E=2.0, A=1e3, k=1.0)]
+    assert choose([apart, *near], problem)[0].index == 2
+    assert choose([apart, near[0]], problem)[0].index == 0  # two have no median
+
+
+def test_one_finalist_and_finalists_without_a_fit(problem: Problem) -> None:
+    only = power(problem, 0, -5.0)
+    assert choose([only], problem) == [only]
+    bare = replace(only, score=replace(only.score, fit=None))
+    assert choose([bare], problem) == [bare]
+
+
+def test_a_guests_law_is_chosen_only_for_a_better_merit(problem: Problem) -> None:
+    own = [power(problem, 0, -5.0)]
+    better = law(problem, 1, -6.0, 7, "E + A*x**(-0.4)", E=2.0, A=300.0)
+    worse = law(problem, 2, -4.9, 7, "E + A*x**(-0.4)", E=2.0, A=300.0)
+    assert choose_with_guests([better, *own], own, problem)[0] is better
+    assert choose_with_guests([*own, worse], own, problem)[0] is own[0]
+    assert choose_with_guests([better], [], problem)[0] is better
+    assert choose_with_guests(own, own, problem)[0] is own[0]
+
+
+def test_a_closer_look_ranks_anew_and_stops_when_time_is_up(problem: Problem) -> None:
+    weights = np.ones(3) / 3
+    leaders = [power(problem, 0, -1.0), law(problem, 1, 5.0, 3, "E", E=2.0)]
+    with Pool(problem, 1, 3) as pool:
+        looked = closer_look(leaders[::-1], pool, weights, DEFAULT_RULE, lambda: False)
+        assert [t.index for t in looked] == [0, 1]
+        assert looked[0].merit < -10
+        assert all(len(t.score.folds) == 3 and math.isfinite(t.merit) for t in looked)
+        kept = closer_look(leaders, pool, weights, DEFAULT_RULE, lambda: True)
+    assert kept == leaders

@@ -20,6 +20,20 @@ def number_text(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
+def formula_number(value: float) -> str:
+    """As `number_text`, but simple fractions as such: (1/3) reads better than 0.3333333333333333.
+
+    Only where the parser's arithmetic gives back the same 64-bit number.
+    """
+    plain = number_text(value)
+    if len(plain) > 8 and abs(value) < 10.0:
+        for below in (3, 6, 7, 9, 11, 12):
+            above = round(abs(value) * below)
+            if above and above * float(below) ** -1.0 == abs(value):
+                return f"{'-' if value < 0 else ''}({above}/{below})"
+    return plain
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How a language writes formulas.
@@ -39,7 +53,7 @@ class Dialect:
     sign_binds_tighter: bool = False
 
 
-TEXT = Dialect("text")
+TEXT = Dialect("text", number=formula_number)
 
 
 def to_text(expr: Expr, dialect: Dialect = TEXT) -> str:

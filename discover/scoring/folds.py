@@ -54,8 +54,11 @@ def make_folds(problem: Problem, cuts: int = CUTS) -> tuple[Fold, ...]:
     folds: list[Fold] = []
     seen: set[bytes] = set()
     for family, decay, share in families:
-        fresh = [(label, judge) for label, judge in family if judge.tobytes() not in seen]
-        seen.update(judge.tobytes() for _, judge in fresh)
+        fresh: Family = []
+        for label, judge in family:
+            if judge.tobytes() not in seen:
+                seen.add(judge.tobytes())
+                fresh.append((label, judge))
         fresh.sort(key=lambda fold: float(fold[1].mean()))
         weights = decay ** np.arange(len(fresh))
         for i, (label, judge) in enumerate(fresh):
@@ -98,29 +101,28 @@ def _heights(problem: Problem, axis: str) -> Floats:
 
 def _cut_family(problem: Problem, label: str, height: Floats, cuts: int, corner: bool = False) -> Family:
     """Cut points from high to low, evenly spread over those that leave enough to fit on."""
-    levels = np.unique(height)
-    if len(levels) > FEW_LEVELS:
+    levels = np.unique(height)[1:]
+    if len(levels) >= FEW_LEVELS:
         levels = np.quantile(height, 1.0 - np.array([0.5, 0.4, 0.3, 0.2, 0.12]), method="higher")
     valid: Family = []
-    for level in levels[1:] if len(levels) > 1 else []:
-        judge = height >= level
+    for level in levels:
+        judge = _judged(problem, height >= level)
         share = float(judge.mean())
         remaining = len(np.unique(height[~judge]))
         if share < SMALLEST_SHARE or share > LARGEST_SHARE or (remaining < 2 and not corner):
             continue
-        if _groups_left(problem, judge):
-            valid.append((f"{label}: top {share:.0%}", judge))
+        valid.append((f"{label}: top {share:.0%}", judge))
     if len(valid) > cuts:
         chosen = np.unique(np.round(np.linspace(0, len(valid) - 1, cuts)).astype(int))
         valid = [valid[i] for i in chosen]
     return valid
 
 
-def _groups_left(problem: Problem, judge: Mask) -> bool:
-    """Every group that is judged keeps at least two rows to fit on."""
+def _judged(problem: Problem, judge: Mask) -> Mask:
+    """Without the rows of groups that would keep fewer than two rows to fit on."""
     left = np.bincount(problem.table.group[~judge], minlength=problem.table.n_groups)
-    judged = np.bincount(problem.table.group[judge], minlength=problem.table.n_groups)
-    return bool(np.all(left[judged > 0] >= 2))
+    kept: Mask = judge & (left >= 2)[problem.table.group]
+    return kept
 
 
 def _edge_family(problem: Problem) -> Family:
@@ -129,8 +131,8 @@ def _edge_family(problem: Problem) -> Family:
     if len(points) < 6:
         return []
     order = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
-    edge = np.isin(inverse, order[: max(2, len(points) // 4)])
-    return [("edge of the design", edge)] if _groups_left(problem, edge) else []
+    edge = _judged(problem, np.isin(inverse, order[: max(2, len(points) // 4)]))
+    return [("edge of the design", edge)] if edge.any() else []
 
 
 def _interleaved_family(problem: Problem) -> Family:
@@ -139,8 +141,8 @@ def _interleaved_family(problem: Problem) -> Family:
     if len(points) < 6:
         return []
     order = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
-    family = [(f"interleaved part {k + 1}", np.isin(inverse, order[k::5])) for k in range(5)]
-    return [(label, judge) for label, judge in family if _groups_left(problem, judge)]
+    family = [(f"interleaved part {k + 1}", _judged(problem, np.isin(inverse, order[k::5]))) for k in range(5)]
+    return [(label, judge) for label, judge in family if judge.any()]
 
 
 def _design_points(problem: Problem) -> tuple[Floats, NDArray[np.int64]]:

@@ -21,7 +21,7 @@ from discover.scoring.problem import Problem
 
 Floats = NDArray[np.float64]
 
-TOLERANCE = 0.02  # share of a change that the constants may leave undone
+TOLERANCE = 0.005  # share of a change that the constants may leave undone
 ROWS = 240
 
 

@@ -295,8 +295,9 @@ class _State:
             counts[arm] = counts.get(arm, 0) + 1
         out: list[tuple[Proposer | None, Candidate]] = []
         for proposer in self.team:
-            share = n if everyone else counts.get(proposer.name, 0)
-            if share:
+            fresh = {c.key for _, c in out} - self.seen
+            share = n - len(fresh) if everyone else counts.get(proposer.name, 0)
+            if share > 0:
                 out += [(proposer, c) for c in proposer.ask(share, elites, self.rng)]
         return out
 

@@ -50,7 +50,7 @@ class Ticket:
                 return self.future.result()
             except BrokenProcessPool:  # a worker was killed: start others and try again
                 self.future = self.pool.again(self.job)
-        return self.pool.here(self.job)
+        return Score(refused="could not be scored: the worker processes ended while they tried")
 
 
 class Pool:

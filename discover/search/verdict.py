@@ -43,8 +43,11 @@ def closer_look(
 def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
     """The finalists with the chosen law first, the others by merit.
 
-    The choice is the medoid of the near-tied laws, or the simplest law that forecasts the same.
+    The choice is the medoid of the near-tied laws, or the simplest law that forecasts the same. If the group means
+    are best, there is no law to choose among.
     """
+    if not finalists[0].candidate.structure.features:
+        return list(finalists)
     beyond = points_beyond(problem)
     near = near_tied([t.merit for t in finalists], [t.candidate.law_key for t in finalists])
     tied = [finalists[i] for i in near if finalists[i].score.fit is not None]

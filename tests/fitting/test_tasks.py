@@ -18,7 +18,7 @@ KNOWN = [
     ("parallel", "squared", 0.9999),
     ("parallel", "huber-log", 0.9999),
     ("domain_mixture", "squared", 0.978),
-    ("vocab", "squared", 0.9675),
+    ("vocab", "squared", 0.9735),
 ]
 
 
@@ -33,7 +33,7 @@ def test_human_laws_reach_their_known_scores(name: str, loss: str, known: float)
     assert float(np.mean(1 - residuals / spread)) == pytest.approx(known, abs=2e-3)
 
 
-OBJECTIVES = [("domain_mixture", 0.2221), ("vocab", 14.3236), ("data_constrained", 10.4939), ("lr_bsz", 5.2608)]
+OBJECTIVES = [("domain_mixture", 0.2221), ("vocab", 14.1441), ("data_constrained", 10.4939), ("lr_bsz", 5.2608)]
 
 
 @pytest.mark.parametrize(("name", "known"), OBJECTIVES)

@@ -101,16 +101,13 @@ class Grammar:
         maker = Maker(self.problem, rng, names)
         try:
             changed = MOVES[move](maker, [s.expr for s in structures])
-            structure = None if changed is None else self._finished(changed, structures)
+            shared = structures[0].shared if structures else frozenset[str]()
+            structure = None if changed is None else finished(self.problem, changed, shared)
         except FormulaError:  # a literal that cannot be worked out, such as 0**(-1)
             return None
         if structure is None:
             return None
         return Candidate(structure, recipe, f"{self.name}:{move}", tuple(p.index for p in parents))
-
-    def _finished(self, expr: Expr, parents: Sequence[Structure]) -> Structure | None:
-        """Reduced, named, within the limits; None if it is no law."""
-        return finished(self.problem, expr, parents[0].shared if parents else frozenset())
 
     def _recipe(self, rng: np.random.Generator) -> Recipe:
         return RECIPES[int(rng.integers(len(RECIPES)))] if positive(self.problem) else Recipe()

@@ -8,7 +8,6 @@ one number by which candidates are ranked; `docs/selection.md` derives it and co
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -170,7 +169,6 @@ class Scorer:
         structure: Structure,
         recipe: Recipe,
         gate: float = math.inf,
-        warm: Mapping[str, Floats | float] | None = None,
         published: bool = False,
         effort: Effort = SEARCH_EFFORT,
     ) -> Score:
@@ -179,7 +177,6 @@ class Scorer:
         Args:
             published: a law that people published may depend on units, as some do.
             gate: candidates whose train error exceeds this are not tried on the folds.
-            warm: constants of a parent, as a further starting point.
             effort: of the fit to all train rows.
         """
         base = Score(
@@ -195,7 +192,7 @@ class Scorer:
             return replace(base, refused=FAR)
         weights = emphasis_weights(self.problem, recipe.emphasis)
         table = self.problem.table
-        full = fit(structure, table, recipe, effort=effort, weights=weights, warm=[warm] if warm else ())
+        full = fit(structure, table, recipe, effort=effort, weights=weights)
         if isinstance(full, FitFailure):
             return replace(base, refused=full.text)
         base = replace(base, fit=full, train=self._error(full.residuals(table)))

@@ -24,6 +24,7 @@ from discover.data.aliases import (
 )
 from discover.data.names import is_usable, to_identifier
 from discover.data.reading import RawTable, number, read_table
+from discover.data.table import Floats
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tasks import Task, resolve
 from discover.data.tomls import build_model
@@ -92,6 +93,30 @@ def task_from_table(
     first = resolved(file)
     knowledge = _knowledge(first, draft.notes)
     return resolved(file.model_copy(update={"knowledge": knowledge}))
+
+
+def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
+    """The columns that a law is likely to be extended along.
+
+    Those whose headings name a main scale of training; else those that name a lesser one; else those of unknown
+    meaning that are positive and span a decade.
+
+    Args:
+        columns: heading -> values, shape (n,).
+    """
+    by_rank: dict[int, list[str]] = {1: [], 2: [], 3: []}
+    for heading, values in columns.items():
+        quantity = recognise(heading)
+        if quantity is not None and quantity.rank:
+            by_rank[quantity.rank].append(heading)
+        elif quantity is None and _span(values) >= DECADE:
+            by_rank[3].append(heading)
+    return tuple(by_rank[1] or by_rank[2] or by_rank[3])
+
+
+def _span(values: Floats) -> float:
+    """Largest over smallest value of an all-positive column; 0 for others."""
+    return float(values.max() / values.min()) if np.isfinite(values).all() and values.min() > 0 else 0.0
 
 
 def _tuple(names: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -231,24 +256,16 @@ class _Draft:
                 self.check(heading)
             self.axes = tuple(axes)
             return
-        by_rank: dict[int, list[str]] = {1: [], 2: [], 3: []}
-        for heading in self.features:
-            quantity = recognise(heading)
-            if quantity is not None and quantity.rank:
-                by_rank[quantity.rank].append(heading)
-            elif quantity is None and self.span(heading) >= DECADE:
-                by_rank[3].append(heading)
-        self.axes = tuple(by_rank[1] or by_rank[2] or by_rank[3])
+        self.axes = scale_axes({heading: self.values(heading) for heading in self.features})
         self.notes.append(
             f"extrapolating along {', '.join(self.axes)}"
             if self.axes
             else "no column was recognised as a scale"
         )
 
-    def span(self, heading: str) -> float:
-        """Largest over smallest value of an all-positive column; 0 for others."""
-        values = np.array([number(self.raw.columns[heading][row]) or 0.0 for row in self.open_rows()])
-        return float(values.max() / values.min()) if np.isfinite(values).all() and values.min() > 0 else 0.0
+    def values(self, heading: str) -> Floats:
+        """Open cells as numbers, 0 where there is none."""
+        return np.array([number(self.raw.columns[heading][row]) or 0.0 for row in self.open_rows()])
 
     def keys(self) -> dict[str, Any]:
         """The choices as the keys of a task file."""
@@ -271,7 +288,7 @@ class _Draft:
         logged = quantity is not None and is_logged(heading)
         # Settings and unknown columns may hold zeros; a size, an amount of data or compute may not.
         scaled = quantity is not None and quantity.kind != "setting" and not logged
-        positive = scaled or (role == "feature" and not logged and self.span(heading) >= DECADE)
+        positive = scaled or (role == "feature" and not logged and _span(self.values(heading)) >= DECADE)
         return {
             "name": self.name(heading),
             "source": "" if is_usable(heading) else heading,

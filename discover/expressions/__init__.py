@@ -24,10 +24,11 @@ from discover.expressions.tree import (
     substitute,
     walk,
 )
+from discover.expressions.typesetting import to_mathml, to_typst
 
 __all__ = [
     "FUNCTIONS", "OPERATORS", "Call", "Constant", "Dialect", "Expr", "Feature", "Number", "Operator",
     "add", "call", "complexity", "constant_names", "differentiate", "div", "evaluate", "feature_names",
     "from_sympy", "mul", "neg", "parse", "power", "reduce_constants", "simplify", "skeleton", "sub",
-    "substitute", "to_latex", "to_sympy", "to_text", "walk",
+    "substitute", "to_latex", "to_mathml", "to_sympy", "to_text", "to_typst", "walk",
 ]

@@ -148,17 +148,24 @@ _GREEK = frozenset(
 )
 
 
-def latex_name(name: str) -> str:
-    """A constant or column name in LaTeX: Greek letters, subscripts after the first underscore or digit."""
+def name_parts(name: str) -> tuple[str, str]:
+    """A name as the letter or word that is set, and its subscript: after the first underscore, or digits."""
     head, _, tail = name.partition("_")
+    if not head:
+        return name, ""
     if not tail and len(head) > 1 and head[-1].isdigit():
         stem = head.rstrip("0123456789")
         if len(stem) == 1 or stem in _GREEK:
             head, tail = stem, head[len(stem) :]
-    head = "lambda" if head == "lam" else head
+    return "lambda" if head == "lam" else head, tail
+
+
+def latex_name(name: str) -> str:
+    """A constant or column name in LaTeX: Greek letters, subscripts after the first underscore or digit."""
+    head, tail = name_parts(name)
     if head in _GREEK:
         head = "\\" + head
-    elif len(head) > 1:
+    elif not head.isalpha() or len(head) > 1:
         return r"\mathrm{" + name.replace("_", r"\_") + "}"
     return head + (r"_{\mathrm{" + tail.replace("_", r"\_") + "}}" if tail else "")
 

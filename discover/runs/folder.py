@@ -6,6 +6,7 @@
     progress.json  seconds spent so far and why the search stopped
     law.json       the law found, full precision
     result.json    what the end of the run printed, as `--json` prints it
+    sealed.json    the sealed rows as they were when they were opened last
 """
 
 from __future__ import annotations

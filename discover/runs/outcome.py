@@ -15,6 +15,7 @@ from discover.expressions import evaluate
 from discover.fitting import covariance, diagnose
 from discover.proposers.base import Told
 from discover.runs.human import HumanLaw, human_laws
+from discover.runs.sealed_rows import remember
 from discover.runs.session import Session, note_opening, openings
 from discover.scoring import Metrics, Score, Scorer, make_folds, metrics
 from discover.scoring.score import emphasis_weights
@@ -146,6 +147,7 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
             # The law stands; only the judgement is missing, and the message says why.
             keys["sealed_error"] = str(problem)
         else:
+            remember(session.folder.path, rows)
             keys["sealed"] = _metric_keys(metrics(predict(document, rows), rows.targets))
             keys["human"] = _human_keys(session, human, rows)
     return keys | {"opened": openings(session.folder)}

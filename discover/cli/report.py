@@ -24,6 +24,7 @@ def describe_result(result: Result) -> Lines:
         *_scores(result),
         "",
         *_doubts(result),
+        *_problems(result),
         *_account(result),
         "",
         *_next(result),
@@ -118,6 +119,11 @@ def _doubts(result: Result) -> list[str]:
         f"  {item['formula']}   ({item['n_constants']} constants, {number(item['inner_error'])})" for item in close
     ]
     return [*lines, ""]
+
+
+def _problems(result: Result) -> list[str]:
+    found = result.get("problems", ())
+    return ["Problems of the table:", *(f"  {item['text']}" for item in found), ""] if found else []
 
 
 def _account(result: Result) -> list[str]:

@@ -221,7 +221,7 @@ def run(
     team, left_out = chosen(names(proposers) or ())
     spend = Budget(seconds, evaluations, workers or usual_workers())
     session = begin(source, seed, spend, out, not no_sealed, model, team)
-    _pursue(session, quiet, json, llm_url, left_out)
+    _pursue(session, quiet, json, llm_url, left_out, fresh=True)
 
 
 def resume(
@@ -299,7 +299,12 @@ def _headings(table: str) -> str:
 
 
 def _pursue(
-    session: Session, quiet: bool, json: bool, llm_url: str | None = None, notes: tuple[str, ...] = ()
+    session: Session,
+    quiet: bool,
+    json: bool,
+    llm_url: str | None = None,
+    notes: tuple[str, ...] = (),
+    fresh: bool = False,
 ) -> None:
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.progress import Watcher
@@ -315,6 +320,8 @@ def _pursue(
         for text in model.notes:
             typer.echo(f"note: {text}", err=True)
     compile_kernel()
+    if fresh:
+        _tell_problems(session, quiet)
     watcher = Watcher(session, quiet, model)
     try:
         with watcher:
@@ -327,6 +334,16 @@ def _pursue(
         raise DiscoverError(f"interrupted before a law was found; go on with: {again}") from problem
     result = conclude(session, found, watcher.human_laws, None if model is None else model.summary())
     _print_result(result, json)
+
+
+def _tell_problems(session: Session, quiet: bool) -> None:
+    """What is the matter with the table, before time is spent on it."""
+    from discover.runs.inspection import inspect, save
+
+    found = inspect(session.task, session.problem)
+    save(session.folder.path, found)
+    for one in found if not quiet else ():
+        typer.echo(f"problem: {one.text}", err=True)
 
 
 def _count_interrupts() -> list[int]:

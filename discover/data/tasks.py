@@ -111,6 +111,16 @@ class Task(TaskFile):
             else None,
         )
 
+    def train_places(self) -> tuple[str, tuple[int, ...]]:
+        """What the file counts ("line" or "row") and the number of every train row, in the order of `train`.
+
+        Raises:
+            InputError: see `train`.
+        """
+        raw = read_table(self.table)
+        rows, _ = _split_rows(self, raw)
+        return raw.unit, tuple(raw.lines[row] for row in rows)
+
     def sealed(self) -> Table:
         """The test rows, with the group codes of `train()`; without weights and errors.
 

@@ -13,8 +13,10 @@ from discover.documents import LawDocument, from_fit, read, write
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.fitting import covariance, diagnose
+from discover.forecasts import Contender, Ensemble, make_ensemble, with_forecasts
 from discover.proposers.base import Told
 from discover.runs.human import HumanLaw, human_laws
+from discover.runs.inspection import saved
 from discover.runs.sealed_rows import remember
 from discover.runs.session import Session, note_opening, openings
 from discover.scoring import Metrics, Score, Scorer, make_folds, metrics
@@ -63,7 +65,7 @@ def conclude(
     """
     weights = fold_weights(session)
     document = law_document(session, found, weights)
-    write(document, session.folder.law_path)
+    write(with_forecasts(_ensemble(session, found, document)), session.folder.law_path)
     result = {
         **law_keys(document),
         "origin": found.best.candidate.origin,
@@ -75,6 +77,7 @@ def conclude(
         "stopped": found.stopped,
         "run_dir": str(session.folder.path),
         "notes": list(session.task.notes),
+        "problems": saved(session.folder.path),
     }
     if llm is not None:
         result["llm"] = dict(llm)
@@ -98,6 +101,16 @@ def law_document(session: Session, found: SearchResult, weights: Sequence[float]
         seed=session.config.seed,
         versions=session.config.versions,
     )
+
+
+def _ensemble(session: Session, found: SearchResult, document: LawDocument) -> Ensemble:
+    """The law and those near-tied with it, with what their forecasts are unsure of."""
+    finalists = [
+        Contender(told.score.fit, told.candidate.law_key, told.merit)
+        for told in found.finalists
+        if told.score.fit is not None
+    ]
+    return make_ensemble(session.problem, document, finalists[0], finalists[1:], seed=session.config.seed)
 
 
 def _warnings(session: Session, found: SearchResult) -> list[str]:

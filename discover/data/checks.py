@@ -1,0 +1,287 @@
+"""Problems of a table that a fit cannot mend: each with its rows and what to do about it.
+
+Nothing is changed or left out here. All checks look at train rows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.data.table import Floats, Ints, Table
+
+Kind = Literal[
+    "duplicate", "contradiction", "non_positive", "constant", "collinear", "few_rows", "narrow", "few_levels",
+    "warm_up", "far_off",
+]  # fmt: skip
+
+CONTRADICTION = 0.25  # of the group's standard deviation: equal settings whose targets differ by more
+TOGETHER = 0.01  # smallest eigenvalue of the correlations below which columns count as moving together
+MEMBER = 0.2  # share of the largest weight from which a column takes part in such a relation
+DECADE = 10.0
+FEWEST_LEVELS = 4  # a power with a floor has three constants
+OUTLIER = 10.0  # robust standard deviations
+VISIBLE = 0.02  # of the target's standard deviation: what is closer to the law is never far off
+MOST_OFF = 0.2  # share of rows; if more are off, it is the law that is off
+EARLY = 0.25  # share of the rows with the smallest amount of data
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem of a table.
+
+    Attributes:
+        kind: which check found it.
+        text: what is the matter, without the rows.
+        advice: what to do.
+        rows: rows of the train table that it is about, from 0; empty if it is about columns.
+        columns: columns that it is about.
+    """
+
+    kind: Kind
+    text: str
+    advice: str
+    rows: tuple[int, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the checks know of the columns.
+
+    Attributes:
+        scales: features with positive values, whose ratios matter.
+        logged: features whose values are decimal logarithms.
+        axes: features along which the law must reach further.
+        target_scale: feature -> value at which the law will be used.
+    """
+
+    scales: tuple[str, ...]
+    logged: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    target_scale: Mapping[str, float] | None = None
+
+
+def check_table(table: Table, columns: Columns) -> list[Finding]:
+    """The problems that can be seen without a law, in the order in which they should be mended."""
+    return [
+        *_repeated(table),
+        *_non_positive(table, columns),
+        *_constant(table),
+        *_collinear(table, columns),
+        *_few_rows(table),
+        *_narrow(table, columns),
+    ]
+
+
+def listed(names: Sequence[object], most: int = SHOWN) -> str:
+    """`a, b and 3 more`."""
+    shown = ", ".join(map(str, names[:most]))
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+# --- rows
+
+
+def _repeated(table: Table) -> Iterator[Finding]:
+    """Rows with equal features and group."""
+    keys = np.column_stack([*table.features.values(), table.group])
+    _, setting, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    setting = setting.ravel()
+    again, against = [], []
+    largest = 0.0
+    for code in np.flatnonzero(counts > 1):
+        rows = np.flatnonzero(setting == code)
+        spread = np.ptp(table.targets[rows], axis=0)
+        if not spread.any():
+            again += rows[1:].tolist()
+            continue
+        usual = table.targets[table.group == table.group[rows[0]]].std(axis=0)
+        share = float(np.max(spread / np.where(usual > 0, usual, 1.0)))
+        if share > CONTRADICTION:
+            against += rows.tolist()
+            largest = max(largest, float(spread.max()))
+    if again:
+        text = f"{len(again)} row(s) repeat an earlier row exactly, so that it counts more than once"
+        yield Finding("duplicate", text, "delete them if they are copies of one run", tuple(sorted(again)))
+    if against:
+        what = "/".join(table.target_names)
+        text = f"{len(against)} rows have equal features but {what} that differ by up to {largest:.3g}"
+        advice = "check them, or add the column that tells them apart to the features"
+        yield Finding("contradiction", text, advice, tuple(sorted(against)))
+
+
+def _few_rows(table: Table) -> Iterator[Finding]:
+    """Groups with fewer different settings than a power of every column and a floor have constants."""
+    keys = np.column_stack(list(table.features.values()))
+    varying = sum(np.ptp(values) > 0 for values in table.features.values())
+    needed = 2 * int(varying) + 1
+    few = []
+    for code, name in enumerate(table.group_names):
+        settings = len(np.unique(keys[table.group == code], axis=0))
+        if settings <= needed:
+            few.append((name, settings))
+    if not few:
+        return
+    law = f"a floor and a power of each of {varying} column(s) have {needed} constants"
+    if table.n_groups == 1:
+        text, advice = f"there are {few[0][1]} different settings; {law}", "add runs, or use fewer features"
+    else:
+        groups = listed([f"{name} ({n})" for name, n in few])
+        text = f"{len(few)} of {table.n_groups} groups have few different settings: {groups}; {law}"
+        advice = "add runs to these groups, or share constants between groups"
+    codes = [table.group_names.index(name) for name, _ in few]
+    rows = np.flatnonzero(np.isin(table.group, codes)) if table.n_groups > 1 else ()
+    yield Finding("few_rows", text, advice, tuple(int(row) for row in rows))
+
+
+# --- columns
+
+
+def _non_positive(table: Table, columns: Columns) -> Iterator[Finding]:
+    for name in columns.axes:
+        rows = np.flatnonzero(table.features[name] <= 0)
+        if name not in columns.logged and len(rows):
+            text = f"{name} is to be extrapolated but holds values that are not above 0; it has no powers there"
+            advice = f"leave these rows out, or take {name} out of extrapolate"
+            yield Finding("non_positive", text, advice, tuple(rows.tolist()), (name,))
+
+
+def _constant(table: Table) -> Iterator[Finding]:
+    for place, name in enumerate(table.target_names):
+        if np.ptp(table.targets[:, place]) == 0:
+            yield Finding("constant", f"{name} never changes; there is no law to find", "check the target", (), (name,))
+    for name, values in table.features.items():
+        if np.ptp(values) == 0:
+            text = f"{name} never changes; nothing can be said about its effect"
+            yield Finding("constant", text, f"take {name} out of the features", (), (name,))
+        elif table.n_groups > 1 and not _within(values, table).any():
+            text = f"{name} has one value in every group, where the group's own constants take up its effect"
+            yield Finding("constant", text, f"take {name} out of the features, or do not group", (), (name,))
+
+
+def _within(values: Floats, table: Table) -> Floats:
+    """Differences from the group's mean; exact zeros where the group has one value."""
+    out = np.zeros(len(values))
+    for code in range(table.n_groups):
+        own = table.group == code
+        if own.any() and np.ptp(values[own]) > 0:
+            out[own] = values[own] - values[own].mean()
+    return out
+
+
+def _collinear(table: Table, columns: Columns) -> Iterator[Finding]:
+    """Sets of columns whose logarithms satisfy a linear relation on the rows, within groups."""
+    logs = {name: np.log10(table.features[name]) for name in columns.scales}
+    logs |= {name: table.features[name] for name in columns.logged}
+    centred = {name: _within(values, table) for name, values in logs.items()}
+    left = [name for name, values in centred.items() if values.any()]
+    while len(left) > 1:
+        scaled = np.column_stack([centred[name] / centred[name].std() for name in left])
+        sizes, vectors = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+        if sizes[0] >= TOGETHER:
+            return
+        weights = np.abs(vectors[:, 0])
+        members = [name for name, w in zip(left, weights, strict=True) if w > MEMBER * weights.max()]
+        if len(members) < 2:
+            return
+        yield _relation(members, logs, centred, table, columns)
+        left.remove(members[-1])
+
+
+def _relation(
+    members: list[str], logs: Mapping[str, Floats], centred: Mapping[str, Floats], table: Table, columns: Columns
+) -> Finding:
+    last, others = members[-1], members[:-1]
+    matrix = np.column_stack([centred[name] for name in others])
+    slopes = np.linalg.lstsq(matrix, centred[last], rcond=None)[0]
+    off = float(np.abs(centred[last] - matrix @ slopes).max())
+    within = f"within {10**off - 1:.1%}" if off < 1 else f"within a factor of {10**off:.3g}"
+    plain = not set(members) & set(columns.logged) and table.n_groups == 1
+    if plain and len(members) == 2 and abs(slopes[0] - 1) < 0.02:
+        ratio = 10 ** float(np.median(logs[last] - logs[others[0]]))
+        how = f"{last} is always about {ratio:.3g} times {others[0]}, {within}"
+    else:
+        product = " * ".join(f"{name}^{slope:.2g}" for name, slope in zip(others, slopes, strict=True))
+        how = f"{last} goes as {product}, {within}"
+    names = f"{', '.join(others)} and {last}"
+    text = f"{how}: the exponents of {names} cannot be separated"
+    advice = f"add runs that break the relation, or take {last} out of the features"
+    return Finding("collinear", text, advice, (), tuple(members))
+
+
+def _narrow(table: Table, columns: Columns) -> Iterator[Finding]:
+    wanted = columns.target_scale or {}
+    for name in columns.axes:
+        values = table.features[name]
+        if name not in columns.logged and values.min() <= 0:
+            continue
+        low, high = float(values.min()), float(values.max())
+        factor = 10 ** (high - low) if name in columns.logged else high / low
+        levels = len(np.unique(values))
+        if 1 < levels < FEWEST_LEVELS:
+            text = f"{name} has {levels} different values; a power with a floor has three constants"
+            yield Finding("few_levels", text, f"add runs at other values of {name}", (), (name,))
+        elif 1 < factor < DECADE:
+            text = f"{name} spans a factor of {factor:.2g}; a power hardly differs from a straight line there"
+            yield Finding("narrow", text, f"add smaller or larger runs: a factor of {DECADE:.0f} or more", (), (name,))
+        if name in wanted:
+            yield from _far_target(name, wanted[name], high, factor, name in columns.logged)
+
+
+def _far_target(name: str, wanted: float, high: float, factor: float, logged: bool) -> Iterator[Finding]:
+    ahead = 10 ** min(wanted - high, 300) if logged else wanted / high
+    if ahead > max(factor, 1.0):
+        text = f"the target scale of {name} is {ahead:.3g} times its largest value, but the rows span {factor:.3g}"
+        yield Finding("narrow", text, f"add larger runs, or expect wide intervals along {name}", (), (name,))
+
+
+# --- rows against laws
+
+
+def check_residuals(table: Table, residuals: Sequence[Floats], data_axes: Sequence[str] = ()) -> list[Finding]:
+    """Rows that are far off every one of some laws, told apart into early and other rows.
+
+    Args:
+        table: the train rows.
+        residuals: measured minus fitted of each law, shapes (n, T); the laws that fit best.
+        data_axes: features that grow in the course of a run (tokens, steps, compute).
+    """
+    if not residuals:
+        return []
+    off = np.all([_outliers(r, table) for r in residuals], axis=0)
+    rows = np.flatnonzero(off)
+    if not len(rows) or len(rows) > MOST_OFF * len(table):
+        return []
+    best = residuals[0]
+    for name in data_axes:
+        if _early(table.features[name], best, rows):
+            text = f"{len(rows)} rows with small {name} lie far above every law, as runs do that are still in warm-up"
+            return [Finding("warm_up", text, "leave out the first part of these runs", tuple(rows.tolist()), (name,))]
+    size = float(np.abs(best[rows]).max())
+    text = f"{len(rows)} row(s) are far off every law (by up to {size:.3g}), the others are not"
+    return [Finding("far_off", text, "check these runs; correct them or leave them out", tuple(rows.tolist()))]
+
+
+def _outliers(residuals: Floats, table: Table) -> NDArray[np.bool_]:
+    off = np.zeros(len(table), dtype=bool)
+    for t in range(table.n_targets):
+        r = residuals[:, t]
+        away = np.abs(r - np.median(r))
+        limit = OUTLIER * 1.4826 * float(np.median(away))
+        off |= away > max(limit, VISIBLE * float(table.targets[:, t].std()))
+    return off
+
+
+def _early(values: Floats, residuals: Floats, rows: Ints) -> bool:
+    """Whether several rows lie above the law and among those with the least data."""
+    if len(rows) < 3:
+        return False
+    small = values[rows] <= np.quantile(values, EARLY)
+    above = residuals[rows].mean(axis=1) > 0
+    return bool(np.mean(small & above) >= 0.8)

@@ -1,0 +1,50 @@
+"""The problems of a table are told before the search, kept in the run folder, and nothing is left out for them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .commands import FEW, table_text
+
+
+def spoilt(path: Path) -> None:
+    """A copy of a row, a row far off, and tokens that are 20 times the parameters everywhere."""
+    lines = table_text().splitlines()
+    lines[9] = lines[9].rsplit(",", 1)[0] + ",9.5"
+    path.write_text("\n".join([*lines, lines[4]]) + "\n")
+
+
+def test_problems_are_told_with_the_lines_of_the_file(discover, runs_csv) -> None:
+    spoilt(runs_csv)
+    outcome = discover("run", "runs.csv", "--target", "loss", *FEW[:-1], "--out", "r", "--json")
+    told = [line for line in outcome.err.splitlines() if line.startswith("problem: ")]
+    assert len(told) == 2
+    assert "repeat an earlier row" in told[0]
+    assert "(line 32)" in told[0]
+    assert "far off every law" in told[1]
+    assert "(line 10)" in told[1]
+    problems = outcome.json["problems"]
+    assert [(one["kind"], one["rows"], one["unit"]) for one in problems] == [
+        ("duplicate", [32], "line"),
+        ("far_off", [10], "line"),
+    ]
+    assert json.loads(Path("r/problems.json").read_text()) == problems
+    shown = discover("show", "r")
+    assert "Problems of the table:" in shown.out
+    assert "(line 10)" in shown.out
+    assert json.loads(Path("r/run.toml").read_text().split("rows = ")[1].split()[0]) == 31
+
+
+def test_a_clean_table_has_none(discover, runs_csv) -> None:
+    outcome = discover("run", "runs.csv", "--target", "loss", *FEW[:-1], "--json")
+    assert "problem" not in outcome.err
+    assert outcome.json["problems"] == []
+
+
+def test_fixed_tokens_per_parameter_is_told(discover, tmp_path) -> None:
+    rows = [(1e7 * 2**i, 20e7 * 2**i, 1.7 + (1e7 * 2**i) ** -0.1) for i in range(12)]
+    Path("runs.csv").write_text("params,tokens,loss\n" + "".join(f"{n:g},{d:g},{y}\n" for n, d, y in rows))
+    outcome = discover("run", "runs.csv", "--target", "loss", *FEW[:-1])
+    assert outcome.status == 0, outcome.err
+    assert "tokens is always about 20 times params" in outcome.err

@@ -1,0 +1,133 @@
+"""Problems of a table: each made on purpose, found with its rows, and not found where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from discover.data.checks import Columns, Finding, check_residuals, check_table
+from discover.data.table import Table
+
+SCALES = Columns(("params", "tokens"), axes=("params", "tokens"))
+
+
+def grid(factor: float = 10.0, groups: int = 1) -> Table:
+    """Five sizes times five token counts in every group, with a clean loss."""
+    size, data = (axis.ravel() for axis in np.meshgrid(1e7 * factor ** np.arange(5), 1e9 * factor ** np.arange(5)))
+    params, tokens = np.tile(size, groups), np.tile(data, groups)
+    loss = 1.7 + 400 * params**-0.34 + 410 * tokens**-0.28
+    return Table(
+        {"params": params, "tokens": tokens}, loss[:, None], ("loss",), np.repeat(np.arange(groups), 25),
+        tuple(f"g{i}" for i in range(groups)),
+    )  # fmt: skip
+
+
+def kinds(found: list[Finding]) -> set[str]:
+    return {one.kind for one in found}
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_clean_grid_has_no_problem(groups: int) -> None:
+    assert check_table(grid(groups=groups), SCALES) == []
+
+
+def test_exact_copies_and_contradictions_are_told_apart() -> None:
+    table = grid().take(np.array([*range(25), 3, 7]))
+    targets = table.targets.copy()
+    targets[26] += 1.0
+    found = {one.kind: one for one in check_table(replace(table, targets=targets), SCALES)}
+    assert found["duplicate"].rows == (25,)
+    assert found["contradiction"].rows == (7, 26)
+    assert "up to 1" in found["contradiction"].text
+
+
+def test_repeated_runs_that_nearly_agree_are_no_problem() -> None:
+    table = grid().take(np.repeat(np.arange(25), 2))
+    targets = table.targets * (1 + 0.003 * np.resize([1, -1], (50, 1)))
+    assert check_table(replace(table, targets=targets), SCALES) == []
+
+
+def test_equal_rows_of_different_groups_are_no_duplicates() -> None:
+    assert check_table(grid(groups=2), SCALES) == []
+
+
+def test_values_that_have_no_power_are_named() -> None:
+    table = grid()
+    table.features["params"][4] = 0.0
+    found = check_table(table, Columns(("tokens",), axes=("params", "tokens")))
+    assert [(one.kind, one.rows, one.columns) for one in found] == [("non_positive", (4,), ("params",))]
+
+
+def test_constant_columns_are_named_in_all_and_within_groups() -> None:
+    table = grid(groups=2)
+    features = {**table.features, "lr": np.full(50, 1e-3), "batch": np.where(table.group == 0, 1.0, 2.0)}
+    found = check_table(replace(table, features=features), SCALES)
+    assert [(one.kind, one.columns) for one in found] == [("constant", ("lr",)), ("constant", ("batch",))]
+    assert "every group" in found[1].text
+    still = check_table(replace(grid(), targets=np.ones((25, 1))), SCALES)
+    assert still[0].columns == ("loss",)
+
+
+def test_fixed_tokens_per_parameter_is_told_with_the_ratio() -> None:
+    params = 1e7 * 3.0 ** np.arange(10)
+    table = Table(
+        {"params": params, "tokens": 20 * params}, (2 + params**-0.1)[:, None], ("loss",), np.zeros(10, int), ("all",)
+    )
+    (found,) = check_table(table, SCALES)
+    assert found.kind == "collinear"
+    assert "about 20 times params" in found.text
+    assert "exponents of params and tokens cannot be separated" in found.text
+
+
+def test_compute_as_a_product_of_two_columns_is_told() -> None:
+    table = grid()
+    features = {**table.features, "flops": 6 * table.features["params"] * table.features["tokens"]}
+    (found,) = check_table(replace(table, features=features), Columns(("params", "tokens", "flops")))
+    assert found.columns == ("params", "tokens", "flops")
+    assert "flops goes as params^1 * tokens^1" in found.text
+
+
+def test_groups_with_few_settings_are_named() -> None:
+    table = grid(groups=2)
+    keep = np.flatnonzero((table.group == 0) | (np.arange(50) % 6 == 0))
+    (found,) = check_table(table.take(keep), SCALES)
+    assert found.kind == "few_rows"
+    assert "g1 (4)" in found.text
+    assert found.rows == tuple(range(25, 29))
+
+
+def test_a_narrow_scale_few_levels_and_a_far_target_are_told() -> None:
+    assert kinds(check_table(grid(factor=1.5), SCALES)) == {"narrow"}
+    two = grid().take(grid().features["params"] <= 1e8)
+    assert kinds(check_table(two, SCALES)) == {"few_levels"}
+    far = replace(SCALES, target_scale={"params": 1e17, "tokens": 1e14})
+    found = check_table(grid(), far)
+    assert [one.columns for one in found] == [("params",)]
+
+
+def test_a_row_far_off_every_law_is_named_but_not_one_off_a_single_law() -> None:
+    table = grid()
+    noise = 0.001 * np.sin(np.arange(25.0))[:, None]
+    off = noise.copy()
+    off[[2, 11]] += [[0.5], [-0.4]]
+    (found,) = check_residuals(table, [off, off])
+    assert (found.kind, found.rows) == ("far_off", (2, 11))
+    assert check_residuals(table, [off, noise]) == []
+
+
+def test_early_rows_above_the_law_are_in_warm_up() -> None:
+    table = grid()
+    residuals = 0.001 * np.sin(np.arange(25.0))[:, None]
+    residuals[table.features["tokens"] == 1e9, 0] += [0.5, 0.6, 0.7, 0.4, 0.3]
+    (found,) = check_residuals(table, [residuals, residuals], ["tokens"])
+    assert (found.kind, found.rows) == ("warm_up", (0, 1, 2, 3, 4))
+    (found,) = check_residuals(table, [-residuals, -residuals], ["tokens"])
+    assert found.kind == "far_off"
+
+
+def test_where_a_fifth_is_off_it_is_the_law_that_is() -> None:
+    residuals = 0.001 * np.sin(np.arange(25.0))[:, None]
+    residuals[::4] += 1.0
+    assert check_residuals(grid(), [residuals, residuals]) == []

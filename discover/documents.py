@@ -88,6 +88,7 @@ class LawDocument:
         target_range: target -> smallest and largest value on the train rows.
         seed: of the run, or None.
         versions: software -> version that made the law.
+        forecasts: what intervals of its forecasts need, see `discover.forecasts.storing`; empty for none.
     """
 
     task: str
@@ -105,6 +106,7 @@ class LawDocument:
     target_range: Mapping[str, Range] = field(default_factory=dict)
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    forecasts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -316,6 +318,8 @@ def to_json(document: LawDocument) -> str:
         "seed": document.seed,
         "versions": dict(document.versions),
     }
+    if document.forecasts:
+        content["forecasts"] = dict(document.forecasts)
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -373,6 +377,7 @@ def _document(fields: _Fields) -> LawDocument:
         target_range=fields.within("target_range").ranges(),
         seed=fields.get("seed", int, None),
         versions=fields.within("versions").texts(),
+        forecasts=fields.get("forecasts", dict) if "forecasts" in fields.content else {},
     )
 
 

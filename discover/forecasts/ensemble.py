@@ -1,0 +1,294 @@
+"""Forecasts with uncertainty: near-tied laws, each with plausible constants, noise, and what grows beyond the data.
+
+A forecast is a mixture. Every near-tied law has a weight and, in proportion to it, draws of its constants; each draw
+counts the same. On top come two independent terms: the noise of a new measurement, and the drift, by which any
+law is wrong beyond the data although it fits them (see `discover.forecasts.drift`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.documents import LawDocument, read
+from discover.errors import InputError
+from discover.expressions import evaluate
+from discover.forecasts.drift import Drift
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LEVELS = (0.5, 0.9)
+DRAWS = 400
+NODES = 25  # points by which noise and drift are spread around every draw
+CHUNK = 4_000_000  # numbers at a time
+
+
+@dataclass(frozen=True)
+class Draws:
+    """One law, with many plausible constants.
+
+    Attributes:
+        document: the law with its best constants.
+        weight: its share among the laws of the ensemble.
+        values: constant name -> values, shape (draws, groups, targets), groups and targets as in the document.
+    """
+
+    document: LawDocument
+    weight: float
+    values: Mapping[str, Floats]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values()))) if self.values else 1
+
+    def best(self, features: Mapping[str, Floats], codes: Ints, target: int) -> Floats:
+        """The law with its best constants, shape (points,)."""
+        document, width = self.document, len(self.document.targets)
+        sets = [document.constants[g * width + target].values for g in range(len(document.groups))]
+        known: dict[str, Any] = dict(features)
+        for name in document.constant_names:
+            known[name] = np.array([values[name] for values in sets])[codes]
+        return _evaluated(document, known, codes.shape)
+
+    def sample(self, features: Mapping[str, Floats], codes: Ints, target: int) -> Floats:
+        """The law with every draw of its constants, shape (draws, points)."""
+        known: dict[str, Any] = dict(features)
+        known.update({name: values[:, codes, target] for name, values in self.values.items()})
+        return _evaluated(self.document, known, (len(self), len(codes)))
+
+
+def _evaluated(document: LawDocument, known: Mapping[str, Any], shape: tuple[int, ...]) -> Floats:
+    with np.errstate(all="ignore"):
+        return np.array(np.broadcast_to(evaluate(document.expr, dict(known)), shape), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Errors of new measurements.
+
+    Attributes:
+        scale: standard deviation, shape (groups, targets), in the target's unit, or relative where `log`.
+        log: per target, whether the noise multiplies.
+    """
+
+    scale: Floats
+    log: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Forecasts of one target at some points.
+
+    Attributes:
+        value: of the chosen law, shape (points,).
+        lower, upper: level -> ends of the interval, shape (points,).
+        shares: share of the variance that is due to "constants", "laws" (their disagreement), "drift" (beyond
+            the data) and "noise", each of shape (points,); they sum to 1.
+    """
+
+    value: Floats
+    lower: Mapping[float, Floats]
+    upper: Mapping[float, Floats]
+    shares: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Near-tied laws of a run, each with draws of its constants; the noise; the drift beyond the data.
+
+    Attributes:
+        laws: the chosen law first.
+        noise, drift: what comes on top of a law's value.
+        bounds: known lower and upper bound of the targets.
+    """
+
+    laws: tuple[Draws, ...]
+    noise: Noise
+    drift: Drift
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+
+    @classmethod
+    def from_run(cls, folder: str | Path, *, draws: int = DRAWS, seed: int = 0) -> Ensemble:
+        """The forecasts of a run.
+
+        Args:
+            folder: the run's folder, or its law.json, which holds all that is needed.
+            draws: at most so many draws of all laws together.
+            seed: of the choice among the draws, where the file holds more.
+
+        Raises:
+            InputError: no such file, not a law, or a law without uncertainty.
+        """
+        return cls.from_document(read(folder), draws=draws, seed=seed)
+
+    @classmethod
+    def from_document(cls, document: LawDocument, *, draws: int = DRAWS, seed: int = 0) -> Ensemble:
+        """The forecasts that a law document holds; see `from_run`."""
+        from discover.forecasts.storing import restored
+
+        found = restored(document)
+        total = sum(map(len, found.laws))
+        return found if total <= draws else found.thinned(draws / total, np.random.default_rng(seed))
+
+    @property
+    def document(self) -> LawDocument:
+        """The chosen law."""
+        return self.laws[0].document
+
+    @cached_property
+    def weights(self) -> Floats:
+        return np.array([law.weight for law in self.laws])
+
+    def thinned(self, share: float, rng: np.random.Generator) -> Ensemble:
+        """About this share of every law's draws, at least one."""
+        return replace(self, laws=tuple(_thinned(law, share, rng) for law in self.laws))
+
+    def codes(self, groups: Sequence[str] | None, points: int) -> Ints:
+        """Places of the groups, shape (points,).
+
+        Raises:
+            InputError: an unknown group, or none is named where the law has several.
+        """
+        known = self.document.groups
+        if groups is None:
+            if len(known) > 1:
+                raise InputError(f"the law has {len(known)} groups; name one for every point")
+            return np.zeros(points, dtype=np.int64)
+        place = {name: code for code, name in enumerate(known)}
+        unknown = [str(name) for name in groups if str(name) not in place]
+        if unknown:
+            self.document.group_code(unknown[0])
+        return np.array([place[str(name)] for name in groups], dtype=np.int64)
+
+    def sample(
+        self,
+        features: Mapping[str, Any],
+        groups: Sequence[str] | None = None,
+        *,
+        noise: bool = False,
+        target: str | None = None,
+        seed: int = 0,
+    ) -> Floats:
+        """Plausible values, shape (draws of all laws, points); row by row one law with one set of constants.
+
+        Args:
+            features: the law's columns, shape (points,) or single numbers.
+            groups: name of every point's group; None for a law with one group.
+            noise: with drift and noise, as a new measurement; the drift of a row is the same at all points, up to
+                its size.
+            target: name; None for the only one.
+            seed: of drift and noise.
+
+        Raises:
+            InputError: an unknown group or target, or a missing column.
+        """
+        columns, codes, t = self._points(features, groups, target)
+        values = np.concatenate([law.sample(columns, codes, t) for law in self.laws])
+        if not noise:
+            return values
+        rng = np.random.default_rng(seed)
+        drift = self.drift.scale(columns, codes, t) * rng.standard_normal((len(values), 1))
+        fresh = self.noise.scale[codes, t] * rng.standard_normal(values.shape)
+        return self._spread(values, drift + fresh, t)
+
+    def intervals(
+        self,
+        features: Mapping[str, Any],
+        groups: Sequence[str] | None = None,
+        *,
+        levels: Sequence[float] = LEVELS,
+        target: str | None = None,
+        noise: bool = True,
+    ) -> Forecast:
+        """Forecasts with prediction intervals; arguments as in `sample`.
+
+        Args:
+            levels: probabilities of the intervals.
+            noise: the interval is for a new measurement; otherwise for what the law would be.
+
+        Raises:
+            InputError: an unknown group or target, a missing column, or a level outside of (0, 1).
+        """
+        for level in levels:
+            if not 0.0 < level < 1.0:
+                raise InputError(f"the level of an interval is {level:g}; expected a number between 0 and 1")
+        columns, codes, t = self._points(features, groups, target)
+        value = self.laws[0].best(columns, codes, t)
+        per_law = [law.sample(columns, codes, t) for law in self.laws]
+        drift = self.drift.scale(columns, codes, t)
+        fresh = self.noise.scale[codes, t] if noise else np.zeros(len(codes))
+        tails = np.array([p for level in levels for p in (0.5 - level / 2, 0.5 + level / 2)])
+        ends = self._quantiles(np.concatenate(per_law), drift, fresh, tails, t)
+        return Forecast(
+            value=value,
+            lower={level: np.fmin(ends[2 * i], value) for i, level in enumerate(levels)},
+            upper={level: np.fmax(ends[2 * i + 1], value) for i, level in enumerate(levels)},
+            shares=self._shares(per_law, value, drift, fresh, t),
+        )
+
+    def _points(
+        self, features: Mapping[str, Any], groups: Sequence[str] | None, target: str | None
+    ) -> tuple[dict[str, Floats], Ints, int]:
+        document = self.document
+        if target is None and len(document.targets) > 1:
+            raise InputError(f"the law has {len(document.targets)} targets; name one of {', '.join(document.targets)}")
+        missing = [name for name in document.feature_names if name not in features]
+        if missing:
+            raise InputError(f"the column {missing[0]!r} is missing; expected {', '.join(document.feature_names)}")
+        arrays = [np.asarray(features[name], dtype=np.float64) for name in document.feature_names]
+        length = np.zeros(len(groups) if groups is not None else 1)
+        wide = np.broadcast_arrays(*map(np.atleast_1d, arrays), length)[:-1]
+        columns = dict(zip(document.feature_names, wide, strict=True))
+        codes = self.codes(groups, len(wide[0]))
+        return columns, codes, 0 if target is None else document.target_code(target)
+
+    def _spread(self, values: Floats, term: Floats, target: int) -> Floats:
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved = values * np.exp(term) if self.noise.log[target] else values + term
+        return np.clip(moved, *self.bounds)
+
+    def _quantiles(self, values: Floats, drift: Floats, fresh: Floats, tails: Floats, target: int) -> Floats:
+        """Quantiles of the mixture, shape (tails, points): every draw is spread over nodes of drift and noise."""
+        draws, points = values.shape
+        nodes = self.drift.nodes(drift, fresh, NODES)
+        out = np.empty((len(tails), points))
+        step = max(1, CHUNK // (draws * NODES))
+        for start in range(0, points, step):
+            part = slice(start, start + step)
+            spread = self._spread(values[:, None, part], nodes[None, :, part], target)
+            out[:, part] = np.nanquantile(spread.reshape(draws * NODES, -1), tails, axis=0)
+        return out
+
+    def _shares(
+        self, per_law: Sequence[Floats], value: Floats, drift: Floats, fresh: Floats, target: int
+    ) -> dict[str, Floats]:
+        centres = np.array([np.nanmedian(sample, axis=0) for sample in per_law])
+        spreads = np.array([_spread_of(sample) for sample in per_law])
+        middle = self.weights @ centres
+        size = np.abs(value) if self.noise.log[target] else np.ones_like(value)
+        parts = {
+            "constants": self.weights @ spreads**2,
+            "laws": self.weights @ (centres - middle) ** 2,
+            "drift": (size * drift) ** 2,
+            "noise": (size * fresh) ** 2,
+        }
+        total = sum(parts.values(), np.zeros_like(value))
+        return {name: np.divide(part, total, out=np.zeros_like(part), where=total > 0) for name, part in parts.items()}
+
+
+def _spread_of(sample: Floats) -> Floats:
+    """Half the width of the middle two thirds: a standard deviation that single wild draws do not rule."""
+    low, high = np.nanquantile(sample, [0.159, 0.841], axis=0)
+    out: Floats = (high - low) / 2.0
+    return out
+
+
+def _thinned(law: Draws, share: float, rng: np.random.Generator) -> Draws:
+    kept = np.sort(rng.choice(len(law), max(1, round(share * len(law))), replace=False))
+    return replace(law, values={name: values[kept] for name, values in law.values.items()})

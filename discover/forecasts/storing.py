@@ -1,0 +1,144 @@
+"""The forecasts' part of law.json: key `forecasts`.
+
+laws         the chosen law first; formula, shared constants, recipe, weight, and `constants`: 64-bit numbers,
+             little-endian, base64, shape (1 + draws, groups, targets, constants), row 0 the best constants,
+             the constants in the order of their first appearance in the formula
+noise        scale per group and target; whether it multiplies, per target
+drift        reach of the data per column and group, logged columns, base, growth, start
+bounds       known lower and upper bound of the targets, null for none
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.documents import ConstantSet, LawDocument
+from discover.errors import DiscoverError, InputError
+from discover.expressions import constant_names, parse
+from discover.fitting import Recipe
+from discover.forecasts.drift import Drift, Reach
+from discover.forecasts.ensemble import Draws, Ensemble, Noise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Floats = NDArray[np.float64]
+
+
+def with_forecasts(ensemble: Ensemble) -> LawDocument:
+    """The chosen law's document with everything that forecasts need."""
+    return replace(ensemble.document, forecasts=_content(ensemble))
+
+
+def _content(ensemble: Ensemble) -> dict[str, Any]:
+    drift = ensemble.drift
+    return {
+        "laws": [_law(law) for law in ensemble.laws],
+        "noise": {"scale": ensemble.noise.scale.tolist(), "log": list(ensemble.noise.log)},
+        "drift": {
+            "reach": {name: ends.tolist() for name, ends in drift.reach.ends.items()},
+            "logged": sorted(drift.reach.logged),
+            "base": drift.base.tolist(),
+            "growth": drift.growth,
+            "start": drift.start,
+        },
+        "bounds": [bound if np.isfinite(bound) else None for bound in ensemble.bounds],
+    }
+
+
+def _law(law: Draws) -> dict[str, Any]:
+    document = law.document
+    names = document.constant_names
+    shape = (1, len(document.groups), len(document.targets), len(names))
+    best = np.array([[entry.values[name] for name in names] for entry in document.constants]).reshape(shape)
+    drawn = np.stack([law.values[name] for name in names], axis=-1) if names else np.empty((len(law), *shape[1:]))
+    return {
+        "formula": document.formula,
+        "shared": list(document.shared),
+        "recipe": dict(document.recipe),
+        "weight": law.weight,
+        "constants": base64.b64encode(np.concatenate([best, drawn]).astype("<f8").tobytes()).decode(),
+    }
+
+
+def restored(document: LawDocument) -> Ensemble:
+    """The ensemble that a document holds.
+
+    Raises:
+        InputError: the document holds none, or it is damaged.
+    """
+    content = document.forecasts
+    if not content:
+        raise InputError(
+            "this law has no uncertainty beside it, so it has no intervals; "
+            "expected the law.json of `discover run` or of `discover fit --out`"
+        )
+    try:
+        return _ensemble(document, content)
+    except (KeyError, TypeError, ValueError, IndexError, binascii.Error, DiscoverError) as problem:
+        raise InputError(f"the key forecasts of the law is damaged: {problem}") from None
+
+
+def _ensemble(document: LawDocument, content: Mapping[str, Any]) -> Ensemble:
+    bare = replace(document, forecasts={})
+    size = (len(document.groups), len(document.targets))
+    drift = content["drift"]
+    reach = Reach(
+        frozenset(map(str, drift["logged"])),
+        {str(name): _array(ends, (size[0], 2)) for name, ends in drift["reach"].items()},
+    )
+    low, high = content["bounds"]
+    laws = tuple(_draws(bare, entry, first=i == 0) for i, entry in enumerate(content["laws"]))
+    if not laws or set(reach.ends) != set(document.feature_names):
+        raise ValueError("no law, or other columns than the law's")
+    return Ensemble(
+        laws=laws,
+        noise=Noise(_array(content["noise"]["scale"], size), _flags(content["noise"]["log"], size[1])),
+        drift=Drift(reach, _array(drift["base"], size), float(drift["growth"]), float(drift["start"])),
+        bounds=(-np.inf if low is None else float(low), np.inf if high is None else float(high)),
+    )
+
+
+def _draws(bare: LawDocument, entry: Mapping[str, Any], first: bool) -> Draws:
+    formula = str(entry["formula"])
+    names = constant_names(parse(formula, bare.feature_names))
+    shape = (len(bare.groups), len(bare.targets), len(names))
+    flat = np.frombuffer(base64.b64decode(entry["constants"], validate=True), dtype="<f8").astype(np.float64)
+    values = flat.reshape(-1, *shape) if names else np.empty((2, *shape))
+    document = bare if first else runner_up(bare, formula, values[0], entry["shared"], Recipe(**entry["recipe"]))
+    return Draws(document, float(entry["weight"]), {name: values[1:, :, :, i] for i, name in enumerate(names)})
+
+
+def runner_up(
+    chosen: LawDocument, formula: str, constants: Floats, shared: Iterable[str], recipe: Recipe
+) -> LawDocument:
+    """Another law for the same task as a document; constants of shape (groups, targets, constants)."""
+    names = constant_names(parse(formula, chosen.feature_names))
+    sets = tuple(
+        ConstantSet(entry.group, entry.target, dict(zip(names, row.tolist(), strict=True)))
+        for entry, row in zip(chosen.constants, constants.reshape(len(chosen.constants), -1), strict=True)
+    )
+    return replace(
+        chosen, formula=formula, constants=sets, shared=tuple(shared), recipe=asdict(recipe),
+        n_constants=len(names) * len(chosen.targets), inner_error=None, forecasts={},
+    )  # fmt: skip
+
+
+def _array(values: Sequence[Any], shape: tuple[int, ...]) -> Floats:
+    out = np.array(values, dtype=np.float64)
+    if out.shape != shape or not np.all(np.isfinite(out)):
+        raise ValueError(f"numbers of shape {out.shape}; expected finite ones of shape {shape}")
+    return out
+
+
+def _flags(values: Sequence[Any], n: int) -> tuple[bool, ...]:
+    if len(values) != n or not all(isinstance(value, bool) for value in values):
+        raise ValueError("noise.log; expected true or false for every target")
+    return tuple(values)

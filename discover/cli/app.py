@@ -16,6 +16,7 @@ from discover.cli import (
     fit_command,
     law_commands,
     llm_commands,
+    predict_command,
     run_commands,
     task_commands,
 )
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for family in (
     run_commands, bench_command, fit_command, export_command, task_commands, law_commands, llm_commands,
-    engine_commands,
+    engine_commands, predict_command,
 ):  # fmt: skip
     family.register(app)
 

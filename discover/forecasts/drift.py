@@ -45,9 +45,11 @@ class Reach:
         return Reach(logged, ends)
 
     def distance(self, features: Mapping[str, Floats], codes: Ints) -> Floats:
-        """How far points lie beyond their group's data, in widths of the data, all columns together."""
+        """How far points lie beyond their group's data, in widths of the data, all given columns together."""
         total = np.zeros(len(codes))
         for name, ends in self.ends.items():
+            if name not in features:
+                continue
             with np.errstate(divide="ignore", invalid="ignore"):
                 x = np.log10(features[name]) if name in self.logged else features[name]
             low, high = ends[codes, 0], ends[codes, 1]

@@ -20,6 +20,7 @@ from discover.documents import LawDocument, read
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.forecasts.drift import Drift
+from discover.forecasts.points import used_columns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -142,6 +143,11 @@ class Ensemble:
         return self.laws[0].document
 
     @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that a point needs: those that any of the laws reads."""
+        return used_columns(*(law.document for law in self.laws))
+
+    @cached_property
     def weights(self) -> Floats:
         return np.array([law.weight for law in self.laws])
 
@@ -238,13 +244,14 @@ class Ensemble:
         document = self.document
         if target is None and len(document.targets) > 1:
             raise InputError(f"the law has {len(document.targets)} targets; name one of {', '.join(document.targets)}")
-        missing = [name for name in document.feature_names if name not in features]
+        missing = [name for name in self.inputs if name not in features]
         if missing:
-            raise InputError(f"the column {missing[0]!r} is missing; expected {', '.join(document.feature_names)}")
-        arrays = [np.asarray(features[name], dtype=np.float64) for name in document.feature_names]
+            raise InputError(f"the column {missing[0]!r} is missing; expected {', '.join(self.inputs)}")
+        given = [name for name in document.feature_names if name in features]
+        arrays = [np.atleast_1d(np.asarray(features[name], dtype=np.float64)) for name in given]
         length = np.zeros(len(groups) if groups is not None else 1)
-        wide = np.broadcast_arrays(*map(np.atleast_1d, arrays), length)[:-1]
-        columns = dict(zip(document.feature_names, wide, strict=True))
+        wide = np.broadcast_arrays(*arrays, length)[:-1]
+        columns = dict(zip(given, wide, strict=True))
         codes = self.codes(groups, len(wide[0]))
         return columns, codes, 0 if target is None else document.target_code(target)
 

@@ -1,0 +1,334 @@
+"""`discover predict`: what a law says of new points, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discover.cli.options import pairs
+from discover.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from discover.documents import LawDocument
+    from discover.forecasts import Ensemble, Forecast
+
+MANY = 40  # points shown in full on a terminal
+
+Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
+At = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=NUMBER,..", help="A point, such as params=7e10,tokens=1.4e12; may be repeated."),
+]
+Group = Annotated[str | None, typer.Option(metavar="NAME", help="The group of the points that name none.")]
+PointsFile = Annotated[
+    Path | None,
+    typer.Option("--points", metavar="FILE", help="A table of points: CSV, TSV, JSON lines or Parquet."),
+]
+Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Write points and forecasts here, as CSV.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command("predict", rich_help_panel="Use a run")(predict)
+
+
+def predict(
+    source: Source,
+    at: At = None,
+    group: Group = None,
+    points: PointsFile = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Forecast new points with 50 and 90 % prediction intervals.
+
+    The intervals are for a new measurement: they include what the constants are unsure of, the disagreement of
+    laws that the data cannot tell apart, the error beyond the data, and the noise.
+
+    Example: discover predict runs/moe-seed0-1 --at params=7e9,experts=64
+    """
+    from discover.cli.output import note, print_json
+    from discover.documents import read, write_whole
+    from discover.forecasts import Ensemble
+
+    place = _law_of(source)
+    document = read(place)
+    ensemble = Ensemble.from_document(document) if document.forecasts else None
+    asked = _asked(document, ensemble, at, group, points)
+    forecasts = [] if ensemble is None else [_forecast(ensemble, asked, target) for target in document.targets]
+    answer = _Answer(document, ensemble, asked, forecasts)
+    if out is not None:
+        write_whole(out, answer.csv().encode())
+    if ensemble is None:
+        note(f"note: no intervals: {place} holds the law alone, as written before intervals were kept or by hand")
+    if json:
+        print_json({"law": str(place), **answer.keys()})
+        return
+    _show(answer)
+    if out is not None:
+        note(f"written to {out}")
+
+
+def _law_of(source: Path) -> Path:
+    """The law.json of a run folder, or the file itself."""
+    if source.is_file():
+        return source
+    from discover.runs.folder import open_folder
+
+    folder = open_folder(source)
+    if not folder.law_path.is_file():
+        raise InputError(f"{source} has no law yet; continue it with: discover resume {source}")
+    return folder.law_path
+
+
+# -- what is asked --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Points: column -> values, and the group of every point."""
+
+    columns: dict[str, list[float]]
+    groups: list[str]
+
+    def point(self, i: int) -> dict[str, float]:
+        return {name: values[i] for name, values in self.columns.items()}
+
+
+def _asked(
+    document: LawDocument, ensemble: Ensemble | None, at: Sequence[str] | None, group: str | None, file: Path | None
+) -> _Asked:
+    from discover.forecasts.points import used_columns
+
+    if bool(at) == (file is not None):
+        raise InputError("say which points to forecast: either with --at NAME=NUMBER,.. or with --points FILE")
+    needed = used_columns(document) if ensemble is None else ensemble.inputs
+    if group is not None:
+        _known_group(document, group, "--group")
+    if file is not None:
+        return _from_file(document, needed, group, file)
+    rows = [_from_text(document, needed, group, text) for text in at or ()]
+    columns = {name: [row[0].get(name, math.nan) for row in rows] for name in document.feature_names}
+    given = {name: values for name, values in columns.items() if not any(map(math.isnan, values))}
+    return _Asked(given, [row[1] for row in rows])
+
+
+def _from_text(
+    document: LawDocument, needed: Sequence[str], group: str | None, text: str
+) -> tuple[dict[str, float], str]:
+    from discover.data.names import near
+    from discover.forecasts.points import positive_columns
+
+    given = pairs(text, "--at")
+    named = given.pop(document.group_column, group) if document.group_column is not None else group
+    unknown = [name for name in given if name not in document.feature_names]
+    if unknown:
+        expected = ", ".join(document.feature_names)
+        raise InputError(
+            f"--at names {unknown[0]!r}, which is no column of the law{near(unknown[0], document.feature_names)} "
+            f"(its columns: {expected})"
+        )
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise InputError(f"--at {text} has no value for {missing[0]}; expected {', '.join(needed)}")
+    positive = positive_columns(document)
+    point = {name: _number(value, f"--at gives {name} the value", name in positive) for name, value in given.items()}
+    return point, _group_of(document, named, f"--at {text}")
+
+
+def _number(text: str, where: str, positive: bool) -> float:
+    expected = "a number above 0" if positive else "a finite number"
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or (positive and value <= 0):
+        raise InputError(f"{where} {text!r}; expected {expected}")
+    return value
+
+
+def _group_of(document: LawDocument, named: str | None, where: str) -> str:
+    if named is not None:
+        return _known_group(document, named, where)
+    if document.group_column is None or len(document.groups) == 1:
+        return document.groups[0]
+    raise InputError(
+        f"{where} has no group; the law has {len(document.groups)} of {document.group_column}: name one with --group, "
+        f"such as --group {document.groups[0]!r}"
+    )
+
+
+def _known_group(document: LawDocument, name: str, where: str) -> str:
+    from discover.data.names import near
+
+    if name not in document.groups:
+        listed = ", ".join(document.groups[:8]) + (", ..." if len(document.groups) > 8 else "")
+        raise InputError(f"{where}: the law has no group {name!r}{near(name, document.groups)} (its groups: {listed})")
+    return name
+
+
+def _from_file(document: LawDocument, needed: Sequence[str], group: str | None, file: Path) -> _Asked:
+    from discover.data.names import near, to_identifier
+    from discover.data.reading import read_table
+    from discover.forecasts.points import positive_columns
+
+    raw = read_table(file)
+    rows = range(len(raw))
+    headings = {name: name for name in raw.columns}
+    headings |= {to_identifier(name): name for name in raw.columns if to_identifier(name) not in headings}
+    positive = positive_columns(document)
+    columns = {}
+    for name in document.feature_names:
+        if name in headings:
+            columns[name] = raw.numbers(headings[name], rows, "positive" if name in positive else "real").tolist()
+        elif name in needed:
+            listed = ", ".join(raw.columns)
+            raise InputError(f"{file} has no column {name!r}{near(name, raw.columns)} (its columns: {listed})")
+    column = document.group_column
+    if column is not None and column in headings:
+        names = raw.texts(headings[column], rows)
+        groups = [_known_group(document, name, raw.where(i, column)) for i, name in enumerate(names)]
+    else:
+        groups = [_group_of(document, group, str(file))] * len(raw)
+    return _Asked(columns, groups)
+
+
+# -- the answer -----------------------------------------------------------------------------------------
+
+
+def _forecast(ensemble: Ensemble, asked: _Asked, target: str) -> Forecast:
+    found = ensemble.intervals(asked.columns, asked.groups, target=target)
+    bad = [i for i, value in enumerate(found.value.tolist()) if not math.isfinite(value)]
+    if bad:
+        point = ", ".join(f"{name}={value:g}" for name, value in asked.point(bad[0]).items())
+        raise InputError(f"the law has no finite value of {target} at {point}")
+    return found
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Forecasts of every point, target by target; without an ensemble the law's values alone."""
+
+    document: LawDocument
+    ensemble: Ensemble | None
+    asked: _Asked
+    forecasts: list[Forecast]
+
+    def value(self, i: int, t: int) -> float:
+        if self.forecasts:
+            return float(self.forecasts[t].value[i])
+        from discover.export import FittedLaw
+
+        found = FittedLaw(self.document)(self.asked.point(i), group=self.asked.groups[i])
+        return float(found[t]) if len(self.document.targets) > 1 else float(found)
+
+    def ends(self, i: int, t: int) -> dict[float, tuple[float, float]]:
+        if not self.forecasts:
+            return {}
+        found = self.forecasts[t]
+        return {level: (float(found.lower[level][i]), float(found.upper[level][i])) for level in found.lower}
+
+    def keys(self) -> dict[str, Any]:
+        from discover.runs.outcome import law_keys
+
+        about = law_keys(self.document)
+        laws = [] if self.ensemble is None else self.ensemble.laws
+        return {
+            "formula": about["formula"],
+            "targets": about["targets"],
+            "points": [self._point(i) for i in range(len(self.asked.groups))],
+            "laws": [{"formula": law.document.formula, "weight": law.weight} for law in laws],
+        }
+
+    def _point(self, i: int) -> dict[str, Any]:
+        from discover.forecasts.points import excesses
+
+        point = self.asked.point(i)
+        return {
+            "at": point,
+            "group": self.asked.groups[i] if self.document.group_column else None,
+            "forecasts": [self._target(i, t) for t in range(len(self.document.targets))],
+            "beyond": [
+                {"column": e.column, "value": e.value, "end": e.end, "times": e.times}
+                for e in excesses(self.document, point)
+            ],
+        }
+
+    def _target(self, i: int, t: int) -> dict[str, Any]:
+        shares = {k: float(v[i]) for k, v in self.forecasts[t].shares.items()} if self.forecasts else None
+        ends = {f"{level:g}": list(pair) for level, pair in self.ends(i, t).items()}
+        return {
+            "target": self.document.targets[t], "value": self.value(i, t), "intervals": ends or None, "shares": shares,
+        }  # fmt: skip
+
+    def csv(self) -> str:
+        import csv
+        import io
+
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        grouped = [self.document.group_column] if self.document.group_column else []
+        heads = [head for t, name in enumerate(self.document.targets) for head in self._heads(name, t)]
+        writer.writerow([*self.asked.columns, *grouped, *heads])
+        for i, group in enumerate(self.asked.groups):
+            row: list[object] = [*self.asked.point(i).values(), *([group] if grouped else [])]
+            for t in range(len(self.document.targets)):
+                row += [self.value(i, t), *(end for pair in self.ends(i, t).values() for end in pair)]
+            writer.writerow(row)
+        return file.getvalue()
+
+    def _heads(self, target: str, t: int) -> list[str]:
+        parts = [f"{level:.0%}".rstrip("%") for level in (self.forecasts[t].lower if self.forecasts else ())]
+        return [f"{target}_predicted", *(f"{target}_{side}{part}" for part in parts for side in ("low", "high"))]
+
+
+# -- for people -----------------------------------------------------------------------------------------
+
+CAUSES = {"constants": "constants", "laws": "which law", "drift": "beyond the data", "noise": "noise"}
+
+
+def _show(answer: _Answer) -> None:
+    from discover.cli.output import note, number, stdout, table
+    from discover.forecasts.points import excesses
+
+    document, asked = answer.document, answer.asked
+    console = stdout()
+    console.print(f"{', '.join(document.targets)} = {document.formula}", markup=False)
+    shown = min(len(asked.groups), MANY)
+    several = len(document.targets) > 1
+    heads = [*asked.columns, *([document.group_column] if document.group_column else [])]
+    heads += [*(["target"] if several else []), "forecast", "50 %", "90 %", "unsure because of"]
+    rows = []
+    for i in range(shown):
+        for t, target in enumerate(document.targets):
+            row = [number(value, 6) for value in asked.point(i).values()]
+            row += [asked.groups[i]] if document.group_column else []
+            row += [target] if several else []
+            ends = [f"{number(low)} to {number(high)}" for low, high in answer.ends(i, t).values()] or ["-", "-"]
+            rows.append([*row, number(answer.value(i, t), 5), *ends, _causes(answer, i, t)])
+    console.print(table(heads, rows, right=range(len(asked.columns))))
+    if shown < len(asked.groups):
+        console.print(f"and {len(asked.groups) - shown} more points; --out FILE writes all of them")
+    if answer.ensemble is not None and len(answer.ensemble.laws) > 1:
+        console.print(
+            f"{len(answer.ensemble.laws)} laws that the data cannot tell apart have a share in the intervals."
+        )
+    warned = dict.fromkeys(e.text for i in range(len(asked.groups)) for e in excesses(document, asked.point(i)))
+    for text in list(warned)[:MANY]:
+        note(f"warning: {text}")
+
+
+def _causes(answer: _Answer, i: int, t: int) -> str:
+    """The contributions to the variance of a forecast, largest first; those below a twentieth are left out."""
+    if not answer.forecasts:
+        return "-"
+    shares: Mapping[str, Any] = answer.forecasts[t].shares
+    found = sorted(((float(values[i]), CAUSES[name]) for name, values in shares.items()), reverse=True)
+    return ", ".join(f"{name} {share:.0%}" for share, name in found if share >= 0.05)

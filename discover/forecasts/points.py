@@ -1,0 +1,69 @@
+"""Points to forecast, and by how many times they exceed the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.documents import LawDocument
+from discover.expressions import feature_names
+
+Floats = NDArray[np.float64]
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A column by which a point lies outside of the data.
+
+    Attributes:
+        column: name.
+        value: of the point.
+        end: the nearest value of the data.
+        times: factor between the two, above 1, for columns of positive sizes; None for others.
+    """
+
+    column: str
+    value: float
+    end: float
+    times: float | None
+
+    @property
+    def text(self) -> str:
+        """One phrase, such as "params = 7e+10 is 17.9 times the largest in the data (3.9e+09)"."""
+        above = self.value > self.end
+        if self.times is None:
+            return f"{self.column} = {self.value:g} is {'above' if above else 'below'} the data ({self.end:g})"
+        if above:
+            return f"{self.column} = {self.value:g} is {self.times:.3g} times the largest in the data ({self.end:g})"
+        return f"{self.column} = {self.value:g} is {self.times:.3g} times below the smallest in the data ({self.end:g})"
+
+
+def positive_columns(document: LawDocument) -> frozenset[str]:
+    """Columns all of whose train values are above zero."""
+    return frozenset(name for name, (low, _) in document.domain.items() if low > 0)
+
+
+def excesses(document: LawDocument, point: Mapping[str, float]) -> list[Excess]:
+    """The columns by which a point lies outside of the rows that the law was fitted to."""
+    found = []
+    positive = positive_columns(document)
+    for name, value in point.items():
+        if name not in document.domain:
+            continue
+        low, high = document.domain[name]
+        end = min(max(value, low), high)
+        if abs(value - end) <= ROUNDING * max(abs(low), abs(high)):
+            continue
+        times = max(value / end, end / value) if name in positive and value > 0 else None
+        found.append(Excess(name, float(value), end, times))
+    return found
+
+
+def used_columns(*documents: LawDocument) -> tuple[str, ...]:
+    """Columns that at least one of these laws reads, in the order of the first's features; all if none does."""
+    used = {name for document in documents for name in feature_names(document.expr)}
+    return tuple(name for name in documents[0].feature_names if name in used) or documents[0].feature_names

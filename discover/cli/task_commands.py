@@ -115,7 +115,7 @@ def _facts_lines(task: Task, facts: Facts) -> list[str]:
 
 def _knowledge(item: Any) -> str:
     if item.kind == "monotone":
-        text = f"{item.direction} in {item.feature}"
+        text = f"{'eventually ' if item.eventually else ''}{item.direction} in {item.feature}"
     else:
         ends = [f"at least {item.lower:g}" if item.lower is not None else ""]
         ends += [f"at most {item.upper:g}" if item.upper is not None else ""]

@@ -14,11 +14,16 @@ from discover.data.tomls import Strict
 
 
 class Monotone(Strict):
-    """The target never moves the other way when this feature grows and the others stay; equal is allowed."""
+    """The target never moves the other way when this feature grows and the others stay; equal is allowed.
+
+    Attributes:
+        eventually: only from somewhat beyond the largest value in the train rows; within them it may turn.
+    """
 
     kind: Literal["monotone"] = "monotone"
     feature: str
     direction: Literal["decreasing", "increasing"]
+    eventually: bool = False
     reason: str = ""
 
 
@@ -35,9 +40,7 @@ class Bounds(Strict):
         if self.lower is None and self.upper is None:
             raise ValueError("bounds need a lower value, an upper value or both")
         if self.lower is not None and self.upper is not None and not self.lower < self.upper:
-            raise ValueError(
-                f"the lower bound must be below the upper bound, got {self.lower} and {self.upper}"
-            )
+            raise ValueError(f"the lower bound must be below the upper bound, got {self.lower} and {self.upper}")
         return self
 
 
@@ -135,9 +138,7 @@ class TaskFile(Strict):
         used = [*self.features, *self.target, *([self.group] if self.group else [])]
         twice = [name for name, count in Counter(used).items() if count > 1]
         if twice:
-            raise ValueError(
-                f"the column {twice[0]!r} is used more than once among features, target and group"
-            )
+            raise ValueError(f"the column {twice[0]!r} is used more than once among features, target and group")
         for key, names in (
             ("extrapolate", self.extrapolate),
             ("target_scale", tuple(self.target_scale)),
@@ -150,11 +151,7 @@ class TaskFile(Strict):
         if not all(math.isfinite(value) for value in self.target_scale.values()):
             raise ValueError("target_scale must hold finite numbers")
         if self.errors and len(self.errors) != len(self.target):
-            raise ValueError(
-                f"errors names {len(self.errors)} columns; expected one per target, {len(self.target)}"
-            )
+            raise ValueError(f"errors names {len(self.errors)} columns; expected one per target, {len(self.target)}")
         if self.split.holdout is not None and not self.extrapolate:
-            raise ValueError(
-                "split.holdout seals the largest scales, so extrapolate must name at least one feature"
-            )
+            raise ValueError("split.holdout seals the largest scales, so extrapolate must name at least one feature")
         return self

@@ -69,7 +69,8 @@ def _sentence(task: Task, item: Knowledge) -> str:
     reason = f" ({item.reason})" if item.reason else ""
     if item.kind == "monotone":
         verb = "rise" if item.direction == "decreasing" else "fall"
-        return f"{target} does not {verb} with {item.feature}{reason}"
+        where = " beyond the data" if item.eventually else ""
+        return f"{target} does not {verb} with {item.feature}{where}{reason}"
     low = "" if item.lower is None else f"at least {item.lower:g}"
     high = "" if item.upper is None else f"at most {item.upper:g}"
     return f"{target} is {' and '.join(filter(None, (low, high)))}{reason}"

@@ -7,6 +7,21 @@ from discover.scoring.problem import Problem, column_kind, problem_of
 from discover.scoring.score import DEFAULT_RULE, Rule, Score, Scorer, merit
 
 __all__ = [
-    "CUTS", "DEFAULT_RULE", "Fold", "Metrics", "Problem", "Rule", "Score", "Scorer", "column_kind", "implausible",
-    "make_folds", "merit", "metrics", "points_beyond", "predict_beyond", "problem_of", "r_squared",
+    "CUTS",
+    "DEFAULT_RULE",
+    "Fold",
+    "Metrics",
+    "Problem",
+    "Rule",
+    "Score",
+    "Scorer",
+    "column_kind",
+    "implausible",
+    "make_folds",
+    "merit",
+    "metrics",
+    "points_beyond",
+    "predict_beyond",
+    "problem_of",
+    "r_squared",
 ]

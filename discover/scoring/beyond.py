@@ -142,6 +142,8 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
         along = [i for i, a in enumerate(beyond.axis) if a == axis]
         if along:
             steps = np.diff(predicted[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
+            if axis in problem.eventually:
+                steps *= _starts_beyond(problem, beyond, axis, along)[:, :, None]
             if np.any(steps.sum(axis=0) > slack) or np.any(steps > slack):
                 return f"does not keep {direction} along {axis} beyond the data"
     if problem.lower is not None and np.any(predicted < problem.lower - slack):
@@ -153,6 +155,14 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
     if np.any(predicted < low[beyond.group] - room) or np.any(predicted > high[beyond.group] + room):
         return "leaves the range of the data far behind"
     return None
+
+
+def _starts_beyond(problem: Problem, beyond: Beyond, axis: str, along: list[int]) -> NDArray[np.bool_]:
+    """Which steps along an axis begin above the largest measured value of their group, shape (steps - 1, points)."""
+    largest = np.full(problem.table.n_groups, -np.inf)
+    np.maximum.at(largest, problem.table.group, problem.table.features[axis])
+    starts: NDArray[np.bool_] = beyond.features[axis][:-1, along] > largest[beyond.group[along]]
+    return starts
 
 
 def _believable(problem: Problem) -> tuple[Floats, Floats, Floats]:

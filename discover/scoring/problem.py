@@ -27,6 +27,7 @@ class Problem:
         kinds: per feature: a positive scale, a logarithm of one, a share of a mixture, or anything else.
         axes: features to extrapolate along; empty if the task does not extrapolate in scale.
         monotone: features along which the target is known to fall or rise.
+        eventually: those of them along which it does so only somewhat beyond the data.
         lower, upper: known bounds of the target.
         constants: budget of constants per group and target, or None.
         target_scale: feature values at which a forecast is wanted, if any.
@@ -36,6 +37,7 @@ class Problem:
     kinds: dict[str, Kind]
     axes: tuple[str, ...] = ()
     monotone: dict[str, Direction] = field(default_factory=dict)
+    eventually: frozenset[str] = frozenset()
     lower: float | None = None
     upper: float | None = None
     constants: int | None = None
@@ -70,6 +72,7 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
     """
     table = task.train() if train is None else train
     bounds = [item for item in task.knowledge if item.kind == "bounds"]
+    monotone = [item for item in task.knowledge if item.kind == "monotone"]
     return Problem(
         table=table,
         kinds={
@@ -77,7 +80,8 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
             for name, values in table.features.items()
         },
         axes=task.extrapolate,
-        monotone={item.feature: item.direction for item in task.knowledge if item.kind == "monotone"},
+        monotone={item.feature: item.direction for item in monotone},
+        eventually=frozenset(item.feature for item in monotone if item.eventually),
         lower=max((item.lower for item in bounds if item.lower is not None), default=None),
         upper=min((item.upper for item in bounds if item.upper is not None), default=None),
         constants=None if task.constants is None else max(task.constants // table.n_targets, 1),

@@ -98,6 +98,16 @@ def test_a_turn_beyond_the_data_is_seen() -> None:
     assert "along tokens" in str(verdict(problem, "2 + A*(log(tokens) - m)**2", A=0.03, m=21.0))
 
 
+def test_what_holds_eventually_may_turn_in_the_data_but_not_far_beyond() -> None:
+    always = line(monotone={"tokens": "increasing"})
+    later = line(monotone={"tokens": "increasing"}, eventually=frozenset({"tokens"}))
+    law = "2 + A*(log(tokens) - m)**2"
+    turned = {"A": 0.02, "m": np.log(1.2e9)}
+    assert "along tokens" in str(verdict(always, law, **turned))
+    assert verdict(later, law, **turned) is None
+    assert "along tokens" in str(verdict(later, law, A=0.02, m=np.log(4e9)))
+
+
 def test_directions_along_other_axes_do_not_matter() -> None:
     problem = chinchilla(monotone={"N": "decreasing"})
     assert verdict(problem, "E + A*N**(-a) + B*log(D)", E=0.8, A=480.0, a=0.35, B=0.05) is None

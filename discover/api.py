@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,7 +169,10 @@ def _columns(table: Any) -> Mapping[str, Any]:
     if isinstance(table, str | Path):
         from discover.data.reading import read_table
 
-        return read_table(Path(table)).columns
+        raw = read_table(Path(table))
+        for remark in raw.remarks:
+            warnings.warn(f"{table}: {remark}", stacklevel=2)
+        return raw.columns
     if hasattr(table, "columns") and hasattr(table, "to_numpy"):
         return {str(name): table[name] for name in table.columns}
     if isinstance(table, Mapping):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from discover.runs.config import TaskSource
     from discover.runs.session import Session
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 DEFAULT_BUDGET = "60s"
 MOST_WORKERS = 8
 _YOURS, _SEARCH, _OUTPUT = "Your own table", "Search", "Output"

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from discover.data.exports import path_of
+
 Kind = Literal["size", "data", "compute", "inference", "setting"]
 
 
@@ -172,6 +174,59 @@ BOOKKEEPING_NAMES = frozenset(
 )
 """Headings that number runs instead of describing them."""
 
+CLOCK_NAMES = frozenset(
+    (
+        "runtime",
+        "walltime",
+        "timestamp",
+        "time",
+        "elapsed",
+        "duration",
+        "seconds",
+        "created",
+        "createdat",
+        "updated",
+        "starttime",
+        "endtime",
+        "relativetime",
+    )
+)
+"""Headings that tell when and how long a run ran."""
+
+TRACKER_NAMES = frozenset(
+    (
+        "name",
+        "displayname",
+        "state",
+        "status",
+        "notes",
+        "user",
+        "username",
+        "tags",
+        "sweep",
+        "group",
+        "jobtype",
+        "host",
+        "hostname",
+        "commit",
+        "entity",
+        "project",
+        "description",
+        "url",
+        "path",
+        "os",
+        "python",
+        "program",
+        "gpucount",
+        "gputype",
+        "gpu",
+        "device",
+        "outputdir",
+        "logdir",
+    )
+)
+"""Headings by which a tracker's export keeps its books."""
+
 OUTCOME_WORDS = frozenset(
     (
         "loss",
@@ -194,6 +249,15 @@ OUTCOME_WORDS = frozenset(
 FALLING_WORDS = frozenset(("loss", "losses", "error", "perplexity", "ppl", "bpb", "nll"))
 """Words of results that are better when smaller."""
 
+RISING_SHARES = frozenset(("accuracy", "acc"))
+"""Words of results that are shares of one."""
+
+_MULTIPLES = {
+    "k": 3, "thousand": 3, "thousands": 3, "m": 6, "mn": 6, "million": 6, "millions": 6,
+    "b": 9, "bn": 9, "g": 9, "billion": 9, "billions": 9, "t": 12, "tn": 12, "trillion": 12, "trillions": 12,
+}  # fmt: skip
+_SUFFIX = re.compile(r"[ _-](?P<bare>[A-Za-z]+)$|[(\[]\s*(?P<inner>[A-Za-z]+)\s*[)\]]$")
+
 _BY_HEADING = {heading: quantity for quantity in QUANTITIES for heading in quantity.headings.split()}
 _LOG_PREFIX = re.compile(r"^(log10|lg|log)[ _-]+(?=\w)", re.IGNORECASE)
 
@@ -215,5 +279,19 @@ def is_logged(heading: str) -> bool:
 
 
 def recognise(heading: str) -> Quantity | None:
-    """The quantity that a heading names, or None. A prefix `log` or `log10` is looked through."""
-    return _BY_HEADING.get(squash(_LOG_PREFIX.sub("", heading.strip())))
+    """The quantity that a heading names, or None.
+
+    A prefix `log` or `log10` is looked through, a multiple at the end (`params_M`), and the levels before the last
+    of a nested heading (`config.model.n_params`).
+    """
+    last = _LOG_PREFIX.sub("", path_of(heading.strip())[-1])
+    known = _BY_HEADING.get(squash(last))
+    if known is None and multiple_of(last):
+        known = _BY_HEADING.get(squash(_SUFFIX.sub("", last)))
+    return known
+
+
+def multiple_of(heading: str) -> int:
+    """The power of ten by which a heading says its numbers must be multiplied: 6 for `params (M)`, else 0."""
+    found = _SUFFIX.search(heading.strip())
+    return _MULTIPLES.get((found["bare"] or found["inner"]).lower(), 0) if found else 0

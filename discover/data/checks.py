@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.names import listed
 from discover.data.table import Floats, Ints, Table
 
 Kind = Literal[
@@ -28,7 +29,6 @@ OUTLIER = 10.0  # robust standard deviations
 VISIBLE = 0.02  # of the target's standard deviation: what is closer to the law is never far off
 MOST_OFF = 0.2  # share of rows; if more are off, it is the law that is off
 EARLY = 0.25  # share of the rows with the smallest amount of data
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,6 @@ def check_table(table: Table, columns: Columns) -> list[Finding]:
         *_few_rows(table),
         *_narrow(table, columns),
     ]
-
-
-def listed(names: Sequence[object], most: int = SHOWN) -> str:
-    """`a, b and 3 more`."""
-    shown = ", ".join(map(str, names[:most]))
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 # --- rows

@@ -5,6 +5,7 @@ No guess looks at the target of a sealed row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +15,21 @@ import numpy as np
 
 from discover.data.aliases import (
     BOOKKEEPING_NAMES,
+    CLOCK_NAMES,
     FALLING_WORDS,
     OUTCOME_WORDS,
+    RISING_SHARES,
     STEP_NAMES,
+    TRACKER_NAMES,
+    Quantity,
     is_logged,
+    multiple_of,
     recognise,
     squash,
     words,
 )
-from discover.data.names import is_usable, to_identifier
+from discover.data.exports import PARTS, ending_in, path_of, short_names
+from discover.data.names import listed, to_identifier
 from discover.data.reading import RawTable, number, read_table
 from discover.data.table import Floats
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
@@ -31,6 +38,8 @@ from discover.data.tomls import build_model
 from discover.errors import InputError
 
 DECADE = 10.0
+HELD_OUT_WORDS = frozenset(("val", "valid", "validation", "eval", "test", "heldout"))
+UNITS = ("nats", "bits")
 NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
 
@@ -73,14 +82,19 @@ def task_from_table(
     """
     path = Path(path)
     raw = read_table(path)
-    draft = _Draft(raw, _tuple(target), weights, _tuple(errors))
+    targets = tuple(heading_of(raw, name) for name in _tuple(target))
+    errors = tuple(heading_of(raw, name) for name in _tuple(errors))
+    features = None if features is None else [heading_of(raw, name) for name in features]
+    extrapolate = None if extrapolate is None else [heading_of(raw, name) for name in extrapolate]
+    target_scale = {heading_of(raw, name): value for name, value in (target_scale or {}).items()}
+    group = heading_of(raw, group) if group else group
+    weights = None if weights is None else heading_of(raw, weights)
+    draft = _Draft(raw, targets, weights, errors)
     draft.choose_split(holdout, test_rows)
     draft.choose_group(group)
     draft.choose_features(features)
     draft.choose_axes(extrapolate)
-    for heading, _ in (target_scale or {}).items():
-        draft.check(heading)
-    scale = {draft.name(heading): value for heading, value in (target_scale or {}).items()}
+    scale = {draft.name(heading): value for heading, value in target_scale.items()}
     where = f"{path} (task_from_table)"
     file = build_model(TaskFile, draft.keys() | {"constants": constants, "target_scale": scale}, where)
 
@@ -119,6 +133,48 @@ def _span(values: Floats) -> float:
     return float(values.max() / values.min()) if np.isfinite(values).all() and values.min() > 0 else 0.0
 
 
+def heading_of(raw: RawTable, name: str) -> str:
+    """The heading that a user means: the name itself, or in a tracker's export the one that ends in it.
+
+    Raises:
+        InputError: there is no such heading, or several.
+    """
+    if name in raw.columns or not raw.export:
+        raw.cells(name)
+        return name
+    found = ending_in(name, raw.columns)
+    if len(found) > 1:
+        raise InputError(f"{raw.path} has several columns that end in {name!r}: {listed(found)}; say which one")
+    if not found:
+        raw.cells(name)
+    return found[0]
+
+
+def guess_target(raw: RawTable) -> str:
+    """The heading of the result to predict: one that names a loss or a score, of held-out data if it can be told.
+
+    Raises:
+        InputError: no heading does, or several do.
+    """
+    found = [heading for heading in raw.columns if words(heading) & OUTCOME_WORDS and not _is_error(heading)]
+    found = [heading for heading in found if _numeric_share(raw.columns[heading]) >= 0.5]
+    for wanted in (HELD_OUT_WORDS, FALLING_WORDS):
+        found = [heading for heading in found if words(heading) & wanted] or found
+    if len(found) == 1:
+        return found[0]
+    what = f"several columns may be the result: {listed(found)}" if found else "no column is named like a result"
+    columns = listed(list(raw.columns), 12)
+    raise InputError(f"{raw.path}: {what}; say with --target which one to predict (columns: {columns})")
+
+
+def _is_error(heading: str) -> bool:
+    return bool(words(heading) & {"std", "stderr", "sem", "ci"})
+
+
+def _numeric_share(cells: Sequence[object]) -> float:
+    return sum(number(cell) is not None for cell in cells) / len(cells)
+
+
 def _tuple(names: str | Sequence[str] | None) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names or ())
 
@@ -137,22 +193,19 @@ class _Draft:
     axes: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    short: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.targets:
             raise InputError(
                 f"{self.raw.path}: no target given; expected one of {', '.join(self.raw.columns)}"
             )
-        for heading in (*self.targets, *self.errors, *([self.weights] if self.weights else [])):
-            self.check(heading)
-
-    def check(self, heading: str) -> None:
-        self.raw.cells(heading)
+        self.short = short_names(self.raw.columns) if self.raw.export else {}
 
     def name(self, heading: str) -> str:
         """The name in formulas."""
         if heading not in self.names:
-            name = to_identifier(heading, self.names.values())
+            name = to_identifier(self.short.get(heading, heading), self.names.values())
             if name != heading:
                 self.notes.append(f"the column {heading!r} is called {name} in formulas")
             self.names[heading] = name
@@ -181,24 +234,38 @@ class _Draft:
 
     def unused(self) -> list[str]:
         taken = {*self.targets, *self.errors, self.weights, self.split.column, self.group}
-        return [heading for heading in self.raw.columns if heading not in taken]
+        return [heading for heading in self.raw.columns if heading not in taken and not self.is_bookkeeping(heading)]
+
+    def is_bookkeeping(self, heading: str) -> bool:
+        """Whether a tracker keeps its books there."""
+        if not self.raw.export:
+            return False
+        path = path_of(heading)
+        return squash(path[-1]) in TRACKER_NAMES or path[0].lower() in ("_wandb", "wandb")
+
+    def numbers(self, heading: str) -> list[float | None]:
+        """The open cells as numbers; in a tracker's export without the empty ones."""
+        found = [number(self.raw.columns[heading][row]) for row in self.open_rows()]
+        return [v for v in found if v is not None and math.isfinite(v)] if self.raw.export else found
 
     def is_numeric(self, heading: str) -> bool:
         """Whether at least half of the open cells are numbers: one slip does not make a column text."""
         cells = [self.raw.columns[heading][row] for row in self.open_rows()]
+        if self.raw.export:
+            cells = [cell for cell in cells if cell not in (None, "")]
         return 2 * sum(number(cell) is not None for cell in cells) >= len(cells)
 
     def choose_group(self, group: str | None) -> None:
         if group is not None:
-            if group != NO_GROUP:
-                self.check(group)
-                self.group = group
+            self.group = group or None
             return
         found = []
         for heading in self.unused():
             if self.is_numeric(heading):
                 continue
-            cells = [str(self.raw.columns[heading][row]) for row in self.open_rows()]
+            cells = [str(self.raw.columns[heading][row]).strip() for row in self.open_rows()]
+            if self.raw.export:
+                cells = [cell for cell in cells if cell not in ("", "None")]
             if squash(heading) in BOOKKEEPING_NAMES or 2 * len(set(cells)) > len(cells):
                 self.notes.append(f"the text column {heading!r} is left out: its values hardly repeat")
             elif len(set(cells)) > 1:
@@ -214,11 +281,10 @@ class _Draft:
 
     def choose_features(self, features: Sequence[str] | None) -> None:
         if features is not None:
-            for heading in features:
-                self.check(heading)
             self.features = tuple(features)
             return
         found, steps = [], []
+        left: dict[str, list[str]] = {}
         for heading in self.unused():
             reason = self._reason_against(heading)
             if reason == "":
@@ -226,11 +292,12 @@ class _Draft:
             elif reason == "step":
                 steps.append(heading)
             elif reason:
-                self.notes.append(f"the column {heading!r} is left out: {reason}")
+                left.setdefault(reason, []).append(heading)
+        self.notes += [_left_out_note(headings, reason) for reason, headings in left.items()]
+        found = self.of_scale(found) if self.raw.export else found
         chosen = found or steps
-        self.notes += [
-            f"the column {heading!r} is left out: it counts steps of a run" for heading in steps if found
-        ]
+        if found and steps:
+            self.notes.append(_left_out_note(steps, "it counts steps of a run"))
         if not chosen:
             raise InputError(
                 f"{self.raw.path} has no numeric column that varies beside the target; name the features"
@@ -244,16 +311,32 @@ class _Draft:
             return None
         if squash(heading) in BOOKKEEPING_NAMES:
             return "it numbers runs"
-        if words(heading) & OUTCOME_WORDS:
+        if words(heading) & OUTCOME_WORDS and recognise(heading) is None:
             return "it is a result, not a cause"
-        if len({number(self.raw.columns[heading][row]) for row in self.open_rows()}) < 2:
+        if squash(path_of(heading)[-1]) in CLOCK_NAMES:
+            return "it tells the time of a run"
+        if len(set(self.numbers(heading))) < 2:
             return "its value never changes"
-        return "step" if squash(heading) in STEP_NAMES else ""
+        return "step" if squash(path_of(heading)[-1]) in STEP_NAMES else ""
+
+    def of_scale(self, found: list[str]) -> list[str]:
+        """Of a tracker's many columns those whose names say that they scale or are tuned, each quantity once."""
+        known = {heading: quantity for heading in found if (quantity := recognise(heading)) is not None}
+        if not any(quantity.rank for quantity in known.values()):
+            return [heading for heading in found if path_of(heading)[0].lower() not in PARTS - {"config"}]
+        main = any(quantity.rank == 1 and quantity.kind == "size" for quantity in known.values())
+        kept: dict[str, str] = {}
+        for heading, quantity in known.items():
+            if not (main and quantity.rank == 2 and quantity.name in ("width", "depth")):
+                kept.setdefault(quantity.name, heading)
+        left = [heading for heading in found if heading not in kept.values()]
+        if left:
+            what = "no scale by their names, or second of a kind"
+            self.notes.append(f"left out, as {what}: {listed(left, 8)}; name the features to take them in")
+        return list(kept.values())
 
     def choose_axes(self, axes: Sequence[str] | None) -> None:
         if axes is not None:
-            for heading in axes:
-                self.check(heading)
             self.axes = tuple(axes)
             return
         self.axes = scale_axes({heading: self.values(heading) for heading in self.features})
@@ -265,7 +348,7 @@ class _Draft:
 
     def values(self, heading: str) -> Floats:
         """Open cells as numbers, 0 where there is none."""
-        return np.array([number(self.raw.columns[heading][row]) or 0.0 for row in self.open_rows()])
+        return np.array([value or 0.0 for value in self.numbers(heading)])
 
     def keys(self) -> dict[str, Any]:
         """The choices as the keys of a task file."""
@@ -291,13 +374,27 @@ class _Draft:
         positive = scaled or (role == "feature" and not logged and _span(self.values(heading)) >= DECADE)
         return {
             "name": self.name(heading),
-            "source": "" if is_usable(heading) else heading,
+            "source": "" if self.name(heading) == heading else heading,
             "role": role,
             "meaning": "" if quantity is None else ("log10 of " if logged else "") + quantity.meaning,
-            "unit": "" if quantity is None else ("log10 of " if logged else "") + quantity.unit,
+            "unit": _unit(heading, quantity, logged),
             "domain": "positive" if scaled else "real",
             "scale": "log10" if logged else "log" if positive else "linear",
         }
+
+
+def _left_out_note(headings: list[str], reason: str) -> str:
+    if len(headings) == 1:
+        return f"the column {headings[0]!r} is left out: {reason}"
+    return f"the columns {listed([repr(h) for h in headings], 8)} are left out: of each, {reason}"
+
+
+def _unit(heading: str, quantity: Quantity | None, logged: bool) -> str:
+    if quantity is None:
+        named = [unit for unit in UNITS if unit in words(heading)]
+        return named[0] if len(named) == 1 else ""
+    multiple = multiple_of(heading)
+    return ("log10 of " if logged else "") + (f"10^{multiple} " if multiple else "") + quantity.unit
 
 
 def _knowledge(task: Task, notes: list[str]) -> tuple[Knowledge, ...]:
@@ -306,13 +403,19 @@ def _knowledge(task: Task, notes: list[str]) -> tuple[Knowledge, ...]:
     if all(words(task.column(name).heading) & FALLING_WORDS for name in task.target):
         items += [Monotone(feature=name, direction="decreasing") for name in _falling(task)]
     if (task.train().targets > 0).all():
-        items.append(Bounds(lower=0))
+        items.append(Bounds(lower=0, upper=1 if _are_shares(task) else None))
     if any(isinstance(item, Monotone) for item in items):
-        listed = ", ".join(item.feature for item in items if isinstance(item, Monotone))
-        notes.append(f"assuming that {', '.join(task.target)} does not rise with {listed}")
+        along = ", ".join(item.feature for item in items if isinstance(item, Monotone))
+        notes.append(f"assuming that {', '.join(task.target)} does not rise with {along}")
     if isinstance(items[-1] if items else None, Bounds):
-        notes.append(f"assuming that {', '.join(task.target)} stays above 0, as on every train row")
+        rest = " and up to 1" if _are_shares(task) else ""
+        notes.append(f"assuming that {', '.join(task.target)} stays above 0{rest}, as on every train row")
     return tuple(items)
+
+
+def _are_shares(task: Task) -> bool:
+    named = all(words(task.column(name).heading) & RISING_SHARES for name in task.target)
+    return named and bool((task.train().targets <= 1).all())
 
 
 def _falling(task: Task) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from difflib import get_close_matches
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -33,6 +33,12 @@ def near(name: str, known: Iterable[str]) -> str:
     """`"; did you mean 'x'?"`, or nothing when no known name is close."""
     matches = get_close_matches(name, list(known), n=3)
     return f"; did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
+
+
+def listed(names: Sequence[object], most: int = 5) -> str:
+    """`a, b and 3 more`."""
+    shown = ", ".join(map(str, names[:most]))
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def is_usable(name: str) -> bool:

@@ -7,11 +7,12 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from discover.data.exports import is_export, taken_apart, unfinished
 from discover.data.names import near
 from discover.data.table import Floats
 from discover.errors import InputError, UnavailableError
@@ -37,12 +38,16 @@ class RawTable:
         columns: heading -> cells, all of the same length.
         lines: place of each row in the file, counted from 1 (a CSV header is line 1).
         unit: what `lines` counts: "line", or "row" for files without lines.
+        export: the table is a tracker's list of runs; rows without a value that is needed are left out of it.
+        remarks: what was left out on reading, one sentence each.
     """
 
     path: Path
     columns: dict[str, list[object]]
     lines: list[int]
     unit: str = "line"
+    export: bool = False
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -63,6 +68,16 @@ class RawTable:
             hint = near(column, self.columns)
             raise InputError(f"{self.path} has no column {column!r}{hint} (its columns: {listed})")
         return self.columns[column]
+
+    def is_missing(self, column: str, row: int) -> bool:
+        """Whether a cell says that there is no value: empty, NaN or infinite.
+
+        Raises:
+            InputError: no such column.
+        """
+        cell = self.cells(column)[row]
+        value = number(cell)
+        return _text(cell).lower() in EMPTY if value is None else not math.isfinite(value)
 
     def texts(self, column: str, rows: Iterable[int]) -> list[str]:
         """Cells of these rows as text without outer blanks.
@@ -132,7 +147,7 @@ def _text(cell: object) -> str:
 
 
 def read_table(path: Path) -> RawTable:
-    """The cells of a CSV, TSV, JSON-lines or Parquet file.
+    """The cells of a CSV, TSV, JSON, JSON-lines or Parquet file; see `discover.data.exports` for lists of runs.
 
     Raises:
         InputError: no such file, unknown suffix, not readable, empty, without rows, duplicate column names,
@@ -150,7 +165,7 @@ def read_table(path: Path) -> RawTable:
             f"{path}: tables with the suffix {path.suffix!r} are not read; expected one of {known}"
         )
     try:
-        table = reader(path)
+        table = _tidy(reader(path))
     except UnicodeDecodeError as problem:
         raise InputError(f"{path} is not UTF-8 text (byte {problem.start}); save it as UTF-8") from None
     except OSError as problem:
@@ -158,6 +173,34 @@ def read_table(path: Path) -> RawTable:
     if not len(table):
         raise InputError(f"{path} has no rows; expected at least two rows of experiments")
     return table
+
+
+def _tidy(table: RawTable) -> RawTable:
+    """Objects in cells taken apart, runs that did not finish left out."""
+    columns = taken_apart(table.columns)
+    if columns is None:
+        raise InputError(f"{table.path}: the objects in its cells have too many entries; export fewer columns")
+    columns = {printable(heading): cells for heading, cells in columns.items()}
+    out = unfinished(columns)
+    export = bool(out) or is_export(columns)
+    if not out:
+        return replace(table, columns=columns, export=export)
+    kept = [row for row in range(len(table)) if row not in out]
+    states = ", ".join(f"{count} {state}" for state, count in Counter(out.values()).items())
+    lines = ", ".join(str(table.lines[row]) for row in list(out)[:8]) + (", ..." if len(out) > 8 else "")
+    remark = f"{len(out)} of {len(table)} runs did not finish and are left out: {states} ({table.unit}s {lines})"
+    return replace(
+        table,
+        columns={heading: [cells[row] for row in kept] for heading, cells in columns.items()},
+        lines=[table.lines[row] for row in kept],
+        export=True,
+        remarks=(remark,),
+    )
+
+
+def printable(text: str) -> str:
+    """The text without halves of characters, which JSON can spell and no terminal can print."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _read_csv(path: Path) -> RawTable:
@@ -225,15 +268,33 @@ def _read_json_lines(path: Path) -> RawTable:
 
 
 def _json_object(path: Path, line: int, text: str) -> dict[str, object]:
-    try:
-        record = json.loads(text)
-    except json.JSONDecodeError as problem:
-        raise InputError(
-            f"{path}, line {line} is not JSON: {problem.msg} at column {problem.colno}"
-        ) from None
+    record = _json(f"{path}, line {line}", text)
     if not isinstance(record, dict):
         raise InputError(f'{path}, line {line} is not a JSON object; expected {{"column": value, ...}}')
     return record
+
+
+def _json(where: str, text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as problem:
+        place = f"line {problem.lineno}, column {problem.colno}" if problem.lineno > 1 else f"column {problem.colno}"
+        raise InputError(f"{where} is not JSON: {problem.msg} at {place}") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        raise InputError(f"{where} is not JSON that can be read: a number or its nesting is too long") from None
+
+
+def _read_json(path: Path) -> RawTable:
+    """A list of objects, or an object with one such list."""
+    content = _json(str(path), path.read_text(encoding="utf-8-sig"))
+    if isinstance(content, dict):
+        lists = [value for value in content.values() if isinstance(value, list) and value]
+        content = lists[0] if len(lists) == 1 else content
+    if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
+        raise InputError(f"{path} is not a list of JSON objects; expected one object per run")
+    names = list(dict.fromkeys(name for record in content for name in record))
+    columns = {name: [record.get(name) for record in content] for name in names}
+    return RawTable(path, columns, list(range(1, len(content) + 1)), unit="row")
 
 
 def _read_parquet(path: Path) -> RawTable:
@@ -258,5 +319,6 @@ READERS: dict[str, Callable[[Path], RawTable]] = {
     ".tsv": _read_tsv,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,
+    ".json": _read_json,
     ".parquet": _read_parquet,
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from discover.data.cards import Card, Column, Domain, Role, load_card
-from discover.data.names import near
+from discover.data.names import listed, near
 from discover.data.reading import RawTable, read_table
 from discover.data.resources import datasets_folder, tasks_folder
 from discover.data.splits import MIN_TRAIN_ROWS, hold_out
@@ -84,8 +84,8 @@ class Task(TaskFile):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Guesses, and where the table differs from its card; reads the file, but no target."""
-        return (*self.guesses, *_differences(self))
+        """Guesses, where the table differs from its card, and what is left out; reads no target of a test row."""
+        return (*self.guesses, *_differences(self), *_left_out(self))
 
     def train(self) -> Table:
         """The rows open to fitting. No test row's target is converted or checked.
@@ -95,7 +95,7 @@ class Task(TaskFile):
                 another number of train rows than the card's.
         """
         raw = read_table(self.table)
-        rows, _ = _split_rows(self, raw)
+        rows = _complete(raw, _split_rows(self, raw)[0], _result_headings(self))
         _check_count(self, raw, rows)
         group, names = _groups(self, raw, rows)
         _check_groups(self, raw, rows, group, names)
@@ -118,7 +118,7 @@ class Task(TaskFile):
             InputError: see `train`.
         """
         raw = read_table(self.table)
-        rows, _ = _split_rows(self, raw)
+        rows = _complete(raw, _split_rows(self, raw)[0], _result_headings(self))
         return raw.unit, tuple(raw.lines[row] for row in rows)
 
     def sealed(self) -> Table:
@@ -129,10 +129,12 @@ class Task(TaskFile):
         """
         raw = read_table(self.table)
         train_rows, rows = _split_rows(self, raw)
+        train_rows = _complete(raw, train_rows, _result_headings(self))
         _, names = _groups(self, raw, train_rows)
         if self.test_table is not None:
             raw = read_table(self.test_table)
-            rows = list(range(len(raw)))
+            rows = _complete(raw, list(range(len(raw))), _setting_headings(self))
+        rows = _complete(raw, rows, [self.column(name).heading for name in self.target])
         if not rows:
             raise InputError(f"{raw.path} has no test rows: {_no_test_rows(self.split)}")
         return Table(
@@ -283,20 +285,23 @@ def _columns(file: TaskFile, card: Card | None, where: str) -> list[Column]:
 
 def _split_rows(task: Task, raw: RawTable) -> tuple[list[int], list[int]]:
     """Train rows and sealed rows of the table, by row number from 0."""
-    split, everything = task.split, list(range(len(raw)))
+    split, everything = task.split, _complete(raw, list(range(len(raw))), _setting_headings(task))
     if split.column is not None:
-        return _rows_by_label(raw, split.column, split)
+        return _rows_by_label(raw, split.column, split, everything)
     if split.holdout is None:
         return everything, []
     axes = _stack([task._numbers(raw, name, everything) for name in task.extrapolate])
     group, _ = _groups(task, raw, everything)
     held = hold_out(axes, group, split.holdout)
-    return [row for row in everything if not held[row]], [row for row in everything if held[row]]
+    open_rows = [row for row, sealed in zip(everything, held, strict=True) if not sealed]
+    return open_rows, [row for row, sealed in zip(everything, held, strict=True) if sealed]
 
 
-def _rows_by_label(raw: RawTable, column: str, split: Split) -> tuple[list[int], list[int]]:
+def _rows_by_label(
+    raw: RawTable, column: str, split: Split, everything: Sequence[int]
+) -> tuple[list[int], list[int]]:
     rows: dict[str, list[int]] = {split.train: [], split.test: []}
-    for row, label in enumerate(raw.texts(column, range(len(raw)))):
+    for row, label in zip(everything, raw.texts(column, everything), strict=True):
         # Any other word would silently open a mistyped test row to the fit.
         if label not in rows:
             raise InputError(
@@ -304,6 +309,42 @@ def _rows_by_label(raw: RawTable, column: str, split: Split) -> tuple[list[int],
             )
         rows[label].append(row)
     return rows[split.train], rows[split.test]
+
+
+def _setting_headings(task: Task) -> list[str]:
+    names = [*task.features, *([task.group] if task.group else [])]
+    return [task.column(name).heading for name in names]
+
+
+def _result_headings(task: Task) -> list[str]:
+    headings = [task.column(name).heading for name in task.target]
+    return [*headings, *task.errors, *([task.weights] if task.weights else [])]
+
+
+def _complete(raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[int]:
+    """The rows of a tracker's export that have a value in all of these columns; of other tables, all rows."""
+    if not raw.export:
+        return list(rows)
+    return [row for row in rows if not any(raw.is_missing(heading, row) for heading in headings)]
+
+
+def _left_out(task: Task) -> tuple[str, ...]:
+    """What reading left out, and the train rows without a value in an export."""
+    raw = read_table(task.table)
+    if not raw.export:
+        return raw.remarks
+    notes, everything = list(raw.remarks), range(len(raw))
+    settings = _setting_headings(task)
+    gone = sorted(set(everything) - set(_complete(raw, everything, settings)))
+    train = _split_rows(task, raw)[0]
+    gone_results = sorted(set(train) - set(_complete(raw, train, _result_headings(task))))
+    for rows, headings in ((gone, settings), (gone_results, _result_headings(task))):
+        if rows:
+            places = listed([raw.lines[row] for row in rows])
+            notes.append(
+                f"{len(rows)} run(s) are left out: no value in {' or '.join(headings)} ({raw.unit} {places})"
+            )
+    return tuple(notes)
 
 
 def _count_test_rows(task: Task) -> int:

@@ -19,6 +19,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from discover.data.aliases import STEP_NAMES, is_logged, recognise, squash
 from discover.errors import InputError
 from discover.expressions import Expr, constant_names, feature_names, parse
 
@@ -43,7 +44,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "nonpositive": (-math.inf, 0.0),
 }
 _IDENTIFIER = re.compile(r"(?<![0-9.A-Za-z_])[A-Za-z_][A-Za-z0-9_]*")
-_BOUND_ID = re.compile(r"(?P<law>[a-z0-9_]+)\((?P<column>[^()]+)\)")
+_BOUND_ID = re.compile(r"(?P<law>[a-z0-9_]+)\((?P<columns>[^()]+)\)")
 
 
 @dataclass(frozen=True)
@@ -365,7 +366,8 @@ def _same(law: Law, what: str, declared: Iterable[str], used: Iterable[str]) -> 
 
 
 def get_law(law_id: str) -> Law:
-    """The law of this id; ``power_law(params)`` is the generic law `power_law` over the column `params`.
+    """The law of this id; ``power_law(params)`` is the generic law `power_law` over the column `params`, and
+    ``chinchilla(N,D)`` a law over other columns, in the order of its variables.
 
     Raises:
         InputError: there is no such law; the message names near matches.
@@ -376,9 +378,13 @@ def get_law(law_id: str) -> Law:
     bound = _BOUND_ID.fullmatch(law_id)
     if bound and bound["law"] in laws:
         law = laws[bound["law"]]
-        if law.generic is None:
-            raise InputError(f"law {law.id} is not generic: it has the variables {', '.join(law.variables)}")
-        return law.bind({law.generic: bound["column"].strip()})
+        columns = [column.strip() for column in bound["columns"].split(",")]
+        if len(columns) != len(law.variables):
+            raise InputError(
+                f"law {law.id} is not generic: it has the variables {', '.join(law.variables)}; "
+                f"expected {len(law.variables)} columns, found {len(columns)}"
+            )
+        return law.bind(dict(zip(law.variables, columns, strict=True)))
     near = difflib.get_close_matches(law_id, laws, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; the library has {len(laws)} laws"
     raise InputError(f"no law {law_id!r} in the library{hint}")
@@ -387,9 +393,10 @@ def get_law(law_id: str) -> Law:
 def laws_for(columns: Collection[str], target: str | None = None) -> list[Law]:
     """Laws that can be fitted to a table with these feature columns.
 
-    A law applies if the table has all its variables. Generic laws are bound to every column of their kind:
-    those over `x` to sizes, data, compute, counts and to names that the glossary does not know, those over
-    `z` to logarithms (role "log_scale", or an unknown name that begins with ``log_``).
+    A law applies if the table has all its variables, under their own names or under others by which the field knows
+    them (`n_params` or `N` for `params`), as long as it is clear which column is meant. Generic laws are bound to
+    every column of their kind: those over `x` to sizes, data, compute, counts and to names that the glossary does not
+    know, those over `z` to logarithms (role "log_scale", or an unknown name that begins with ``log_``).
 
     Args:
         columns: names of the table's features.
@@ -399,17 +406,40 @@ def laws_for(columns: Collection[str], target: str | None = None) -> list[Law]:
         Laws that use the most columns first, otherwise in the order of the library.
     """
     names = list(dict.fromkeys(columns))
+    places = _places(names)
     result: list[Law] = []
     for law in _library().values():
         if target is None or law.target in (target, ANY_TARGET):
-            result.extend(_applied(law, names))
+            result.extend(_applied(law, names, places))
     return sorted(result, key=lambda law: -len(law.variables))
 
 
-def _applied(law: Law, columns: list[str]) -> list[Law]:
+_GLOSSARY_NAMES = {"flops": "compute"}
+
+
+def _places(columns: list[str]) -> dict[str, str]:
+    """Name of the glossary -> column that stands for it: the one so called, or the only one known by its heading."""
+    alike: dict[str, list[str]] = {}
+    for column in columns:
+        quantity = recognise(column)
+        if quantity is None:
+            name = "steps" if squash(column) in STEP_NAMES - {"epoch"} else column
+        else:
+            name = _GLOSSARY_NAMES.get(quantity.name, quantity.name)
+        if quantity is not None and is_logged(column):
+            name = f"log_{quantity.name}"
+        alike.setdefault(name, []).append(column)
+    return {name: found[0] for name, found in alike.items() if len(found) == 1} | {name: name for name in columns}
+
+
+def _applied(law: Law, columns: list[str], places: Mapping[str, str]) -> list[Law]:
     generic = law.generic
     if generic is None:
-        return [law] if set(law.variables) <= set(columns) else []
+        if not set(law.variables) <= set(places):
+            return []
+        found = {name: places[name] for name in law.variables}
+        other = any(name != column for name, column in found.items())
+        return [law.bind(found)] if other and len(set(found.values())) == len(found) else [] if other else [law]
     kind = GENERIC[generic]
     return [law.bind({generic: name}) for name in columns if _kind(name) == kind]
 

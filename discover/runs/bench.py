@@ -27,7 +27,7 @@ from discover.errors import InputError
 from discover.runs.config import TaskSource
 from discover.runs.folder import RunFolder
 from discover.runs.session import INTERRUPTED, Budget, Session, begin, reopen
-from discover.runs.tomls import to_toml
+from discover.data.toml_text import to_toml
 
 FORMAT = 1
 DEFAULT_SEEDS = 5

@@ -14,7 +14,7 @@ from discover.data.table import Table
 from discover.data.tasks import Task, load_task
 from discover.data.tomls import Strict, build_model, read_toml
 from discover.errors import InputError
-from discover.runs.tomls import to_toml
+from discover.data.toml_text import to_toml
 
 FORMAT = 1
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.aliases import STEP_NAMES, recognise, squash
-from discover.data.checks import Columns, Finding, check_residuals, check_table, listed
+from discover.data.checks import Columns, Finding, check_residuals, check_table
+from discover.data.names import listed
 from discover.data.tasks import Task
 from discover.documents import write_whole
 from discover.fitting import QUICK, FitResult, Recipe, fit

@@ -184,6 +184,17 @@ def test_laws_for_prefers_laws_that_use_all_columns() -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_laws_for_knows_columns_by_their_other_names() -> None:
+    laws = {law.id: law for law in laws_for(["n_params", "D", "log_flops"])}
+    law = laws["chinchilla(n_params,D)"]
+    assert law.formula == "E + A*n_params**(-alpha) + B*D**(-beta)"
+    assert get_law(law.id).formula == law.formula
+    assert "sld_easy_question" in laws
+    # Two columns could be the parameters, so none is taken to be.
+    assert not [law for law in laws_for(["n_params", "N", "tokens"]) if law.id.startswith("chinchilla")]
+    assert "chinchilla" in {law.id for law in laws_for(["n_params", "params", "tokens"])}
+
+
 def test_laws_for_binds_by_kind_of_column() -> None:
     ids = {law.id for law in laws_for(["log_flops", "lr", "my_scale", "p1"])}
     assert {"bnsl_log(log_flops)", "power_law(my_scale)", "sld_easy_question"} <= ids

@@ -8,16 +8,18 @@ from discover._version import __version__
 
 if TYPE_CHECKING:
     from discover.api import as_table, fit, fit_report
+    from discover.decisions import allocate
     from discover.export.law import FittedLaw, load
     from discover.fitting import FitFailure, FitResult, bootstrap, covariance, diagnose, profile
 
 __all__ = [
-    "FitFailure", "FitResult", "FittedLaw", "__version__", "as_table", "bootstrap", "covariance", "diagnose",
-    "fit", "fit_report", "load", "profile",
+    "FitFailure", "FitResult", "FittedLaw", "__version__", "allocate", "as_table", "bootstrap", "covariance",
+    "diagnose", "fit", "fit_report", "load", "profile",
 ]  # fmt: skip
 
 _HOMES = {
     "discover.export.law": ("FittedLaw", "load"),
+    "discover.decisions": ("allocate",),
     "discover.api": ("as_table", "fit", "fit_report"),
     "discover.fitting": ("FitFailure", "FitResult", "bootstrap", "covariance", "diagnose", "profile"),
 }  # fmt: skip

@@ -11,6 +11,7 @@ import typer
 from discover._version import __version__
 from discover.cli import (
     bench_command,
+    decision_commands,
     engine_commands,
     export_command,
     fit_command,
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 for family in (
     run_commands, bench_command, fit_command, export_command, task_commands, law_commands, llm_commands,
-    engine_commands, predict_command,
+    engine_commands, decision_commands, predict_command,
 ):  # fmt: skip
     family.register(app)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .commands import Outcome, command, table_text
+from .commands import FEW, Outcome, command, table_text
 
 
 @pytest.fixture
@@ -23,3 +23,21 @@ def runs_csv(tmp_path: Path) -> Path:
     path = tmp_path / "runs.csv"
     path.write_text(table_text())
     return path
+
+
+@pytest.fixture(scope="session")
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a short run of a shipped task, or of `runs.csv`; made once, for reading only."""
+    made: dict[str, Path] = {}
+
+    def folder(subject: str) -> Path:
+        if subject not in made:
+            place = tmp_path_factory.mktemp("runs")
+            (place / "runs.csv").write_text(table_text())
+            options = ("--target", "loss", "--holdout", "0.2") if subject == "runs.csv" else ()
+            done = command("run", subject, *options, *FEW, "--out", place / "run", cwd=place)
+            assert done.status == 0, done.err
+            made[subject] = place / "run"
+        return made[subject]
+
+    return folder

@@ -1,0 +1,225 @@
+"""Optima whose values are known, and questions that have no answer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discover import allocate, load
+from discover.documents import write
+from discover.errors import InputError
+
+from .laws import CHINCHILLA, FLOPS, PUBLISHED, SEEN, document, ensemble
+
+
+def closed_form(c: dict[str, float], budget: float) -> tuple[float, float]:
+    """Best parameters and tokens (Hoffmann et al. 2022, arXiv:2203.15556, equation 4)."""
+    scale = (c["a"] * c["A"] / (c["b"] * c["B"])) ** (1 / (c["a"] + c["b"]))
+    share = c["b"] / (c["a"] + c["b"])
+    return scale * (budget / 6) ** share, (budget / 6) ** (1 - share) / scale
+
+
+def test_the_closed_form_of_chinchilla_is_met() -> None:
+    for budget in (1e18, 5.76e23, 1e24, 1e27):
+        (best,) = allocate(document(), cost=FLOPS, budget=budget).optima
+        params, tokens = closed_form(PUBLISHED, budget)
+        assert best.features["params"].value == pytest.approx(params, rel=1e-9)
+        assert best.features["tokens"].value == pytest.approx(tokens, rel=1e-9)
+        assert best.cost is not None
+        assert best.cost.value == pytest.approx(budget, rel=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    a=st.floats(0.1, 0.9),
+    b=st.floats(0.1, 0.9),
+    size=st.floats(0.5, 4.0),
+    data=st.floats(0.5, 4.0),
+    floor=st.floats(0.0, 3.0),
+    budget=st.floats(19.0, 27.0),
+)
+def test_the_closed_form_is_met_for_any_constants(
+    a: float, b: float, size: float, data: float, floor: float, budget: float
+) -> None:
+    constants = {"E": floor, "A": 10**size, "B": 10**data, "a": a, "b": b}
+    params, tokens = closed_form(constants, 10**budget)
+    if not (1e2 < params < 1e20 and 1e3 < tokens < 1e22):
+        return
+    (best,) = allocate(document(constants=constants), cost=FLOPS, budget=10**budget).optima
+    assert best.features["params"].value == pytest.approx(params, rel=1e-6)
+    assert best.features["tokens"].value == pytest.approx(tokens, rel=1e-6)
+
+
+@settings(max_examples=10, deadline=None)
+@given(a=st.floats(0.2, 0.6), b=st.floats(0.2, 0.6), gain=st.floats(0.05, 1.0))
+def test_the_cheapest_way_to_a_loss_is_the_best_way_to_spend_its_cost(a: float, b: float, gain: float) -> None:
+    law = document(constants={**PUBLISHED, "a": a, "b": b})
+    (cheapest,) = allocate(law, minimise="cost", cost=FLOPS, subject_to=f"loss <= {1.69 + gain!r}").optima
+    assert cheapest.cost is not None
+    (best,) = allocate(law, cost=FLOPS, budget=cheapest.cost.value).optima
+    assert best.objective.value == pytest.approx(1.69 + gain, rel=1e-8)
+    assert best.features["params"].value == pytest.approx(cheapest.features["params"].value, rel=1e-5)
+
+
+def test_a_sweep_has_the_exponents_of_the_closed_form_with_intervals_from_the_draws() -> None:
+    known = ensemble([document()])
+    found = allocate(known, cost=FLOPS, budget=[1e20, 1e22, 1e24, 1e26])
+    exponent = found.exponents[None]["params"]
+    assert exponent.value == pytest.approx(0.28 / 0.62, abs=1e-9)
+    drawn = known.laws[0].values
+    expected = np.quantile(drawn["b"] / (drawn["a"] + drawn["b"]), [0.05, 0.95])
+    assert exponent.interval == pytest.approx(tuple(expected), rel=1e-6)
+    assert [best.budget for best in found.optima] == [1e20, 1e22, 1e24, 1e26]
+
+
+def test_intervals_hold_the_optima_of_the_draws() -> None:
+    known = ensemble([document()], draws=200)
+    (best,) = allocate(known, cost=FLOPS, budget=1e23).optima
+    drawn = {name: values[:, 0, 0] for name, values in known.laws[0].values.items()}
+    params = [closed_form({n: float(v[i]) for n, v in drawn.items()}, 1e23)[0] for i in range(200)]
+    assert best.features["params"].interval == pytest.approx(tuple(np.quantile(params, [0.05, 0.95])), rel=1e-4)
+    forecast = best.forecasts["loss"]
+    assert forecast.lower[0.9][0] < forecast.value[0] < forecast.upper[0.9][0]
+
+
+def test_near_tied_laws_give_a_range() -> None:
+    kaplan = document("((A/params)**(a/b) + B/tokens)**b", {"A": 8.8e13, "a": 0.076, "b": 0.095, "B": 5.4e13})
+    found = allocate(ensemble([document(), kaplan]), cost=FLOPS, budget=1e22)
+    (best,) = found.optima
+    (alone,) = allocate(kaplan, cost=FLOPS, budget=1e22).optima
+    assert found.laws == 2
+    assert best.features["params"].laws == pytest.approx(
+        (closed_form(PUBLISHED, 1e22)[0], alone.features["params"].value), rel=1e-9
+    )
+
+
+def test_a_bound_is_kept_and_named() -> None:
+    (best,) = allocate(document(), cost=FLOPS, budget=1e24, bounds={"params": (1e8, 1e10)}).optima
+    assert best.features["params"].value == pytest.approx(1e10)
+    assert best.features["tokens"].value == pytest.approx(1e24 / 6e10)
+    assert any("params lies on its bound 1e+10" in text for text in best.warnings)
+    assert any("tokens is 167 times the largest value" in text for text in best.beyond)
+
+
+def test_a_cost_may_have_names_of_its_own() -> None:
+    (best,) = allocate(document(), cost=f"{FLOPS} + 2*params*served", budget=1e24, fix={"served": 1e13}).optima
+    assert best.features["params"].value < closed_form(PUBLISHED, 1e24)[0]
+    params, tokens = best.features["params"].value, best.features["tokens"].value
+    assert 6 * params * tokens + 2e13 * params == pytest.approx(1e24)
+    assert "served" not in best.features
+
+
+def test_equations_are_met() -> None:
+    (best,) = allocate(document(), cost=FLOPS, budget=1e24, subject_to="tokens = 20*params").optima
+    assert best.features["tokens"].value == pytest.approx(20 * best.features["params"].value, rel=1e-8)
+
+
+def test_a_kink_is_found() -> None:
+    law = document("E + A*params**(-a) + B*Min(tokens, 4*unique)**(-b)", PUBLISHED, {**SEEN, "unique": (1e8, 1e10)})
+    (best,) = allocate(law, cost=FLOPS, budget=1e24, fix={"unique": 1e10}).optima
+    assert best.features["tokens"].value == pytest.approx(4e10, rel=1e-6)
+    assert best.features["params"].value == pytest.approx(1e24 / 6 / 4e10, rel=1e-6)
+
+
+def test_learning_rate_and_batch_size_have_an_optimum_without_a_cost() -> None:
+    formula = CHINCHILLA + " + k*(log(lr) - l0 + 0.3*log(params))**2 + h*(log(batch) - 0.5*log(tokens))**2"
+    constants = {**PUBLISHED, "k": 0.1, "l0": 1.1, "h": 0.02}
+    law = document(formula, constants, {**SEEN, "lr": (1e-4, 1e-2), "batch": (32.0, 4096.0)})
+    (best,) = allocate(law, fix={"params": 1e9, "tokens": 1e10}).optima
+    assert best.features["lr"].value == pytest.approx(math.exp(1.1) * 1e9**-0.3, rel=1e-8)
+    assert best.features["batch"].value == pytest.approx(1e5, rel=1e-8)
+    assert best.beyond == ("batch is 24.4 times the largest value",)
+    # With a budget they follow the sizes, and the sizes are what they would be without them.
+    (both,) = allocate(law, cost=FLOPS, budget=1e22).optima
+    assert both.features["params"].value == pytest.approx(closed_form(PUBLISHED, 1e22)[0], rel=1e-6)
+    assert both.features["batch"].value == pytest.approx(both.features["tokens"].value ** 0.5, rel=1e-6)
+
+
+def test_mixtures_add_up_to_one() -> None:
+    law = document("c + k*exp(-a*p1) + exp(-p2)", {"c": 1.0, "k": 1.0, "a": 1.0}, {"p1": (0.0, 1.0), "p2": (0.0, 1.0)})
+    (best,) = allocate(law, subject_to="p1 + p2 = 1", bounds={"p1": (0, 1), "p2": (0, 1)}).optima
+    assert best.features["p1"].value == pytest.approx(0.5, abs=1e-9)
+
+
+def test_every_group_and_a_formula_of_several_targets() -> None:
+    other = {**PUBLISHED, "a": 0.4}
+    law = document(constants=[PUBLISHED, PUBLISHED, other, other], targets=("easy", "hard"), groups=("base", "tuned"))
+    found = allocate(law, minimise="easy + hard", cost=FLOPS, budget=1e22)
+    assert [best.group for best in found.optima] == ["base", "tuned"]
+    for best, constants in zip(found.optima, (PUBLISHED, other), strict=True):
+        assert best.features["params"].value == pytest.approx(closed_form(constants, 1e22)[0], rel=1e-9)
+    (one,) = allocate(law, minimise="easy", cost=FLOPS, budget=1e22, group="tuned").optima
+    assert one.group == "tuned"
+
+
+def test_a_budget_that_the_law_does_not_want_to_spend_is_not_spent() -> None:
+    law = document("E + k*(log(params) - p)**2", {"E": 1.0, "k": 0.1, "p": math.log(3e8)}, SEEN)
+    (best,) = allocate(law, cost="6*params*1e9", budget=1e22).optima
+    assert best.features["params"].value == pytest.approx(3e8, rel=1e-8)
+    assert any("the budget is not used up" in text for text in best.warnings)
+
+
+def test_a_law_file_is_taken(tmp_path) -> None:
+    write(document(), tmp_path / "law.json")
+    expected = closed_form(PUBLISHED, 1e22)[0]
+    for law in (tmp_path / "law.json", tmp_path, load(tmp_path / "law.json")):
+        (best,) = allocate(law, cost=FLOPS, budget=1e22).optima
+        assert best.features["params"].value == pytest.approx(expected, rel=1e-9)
+        assert any("no uncertainty" in text for text in best.warnings)
+
+
+REPEATED = document(
+    CHINCHILLA + " + C*unique**(-c)", {**PUBLISHED, "C": 10.0, "c": 0.2}, {**SEEN, "unique": (1e8, 1e10)}
+)
+
+
+@pytest.mark.parametrize(
+    ("law", "asked", "parts"),
+    [
+        (document(), {}, ("no bound", "params grows", "--bounds params=LOW:HIGH")),
+        (document(), {"cost": "6*params", "budget": 1e20}, ("tokens grows", "the cost does not contain tokens")),
+        (REPEATED, {"cost": FLOPS, "budget": 1e20}, ("unique grows", "the cost does not contain unique", "--fix")),
+        (
+            document("E + A*params**(-a)", PUBLISHED),
+            {"cost": FLOPS, "budget": 1e20},
+            ("tokens shrinks", "loss does not contain tokens"),
+        ),
+        (
+            document(),
+            {"minimise": "cost", "cost": FLOPS, "subject_to": "loss <= 1.6"},
+            ("meet loss <= 1.6", "the nearest found is 1.69 against 1.6"),
+        ),
+        (
+            document(),
+            {"cost": FLOPS, "budget": 1e14, "bounds": {"params": (1e8, None), "tokens": (1e9, None)}},
+            ("within the bounds", "at most the budget 1e+14", "6e+17"),
+        ),
+        (document(), {"cost": FLOPS, "budget": 1e14, "fix": {"params": 1e9, "tokens": 1e9}}, ("6e+18",)),
+        (document(), {"budget": 1e20}, ("--budget needs a cost",)),
+        (document(), {"minimise": "cost"}, ("--minimise cost needs --cost",)),
+        (document(), {"cost": "6*parms*tokens", "budget": 1e20}, ("--cost", "'parms'", "did you mean 'params'")),
+        (document(), {"cost": "6*(params", "budget": 1e20}, ("--cost", "')'")),
+        (document(), {"minimise": "less", "cost": FLOPS}, ("--minimise", "'less'", "loss")),
+        (document(), {"cost": FLOPS, "subject_to": "loss"}, ("--subject-to", "loss <= 2.1")),
+        (document(), {"cost": FLOPS, "bounds": {"prams": (1, 2)}}, ("--bounds", "'prams'", "params")),
+        (document(), {"cost": FLOPS, "bounds": {"params": (2, 1)}}, ("params=2:1", "empty")),
+        (document(), {"bounds": {"params": (1, 2)}, "fix": {"params": 1}}, ("both in --fix and in --bounds",)),
+        (document(), {"cost": FLOPS, "budget": -1.0}, ("the budget is -1",)),
+        (document(targets=("easy", "hard")), {"cost": FLOPS}, ("2 targets", "--minimise", "easy + hard")),
+        (document(groups=("a", "b")), {"cost": FLOPS, "budget": 1e20, "group": "c"}, ("no group 'c'",)),
+        (
+            document("c + k*p1", {"c": 1.0, "k": 1.0}, {"p1": (0.0, 1.0)}),
+            {},
+            ("'p1' is not positive", "--bounds p1=LOW:HIGH"),
+        ),
+    ],
+)
+def test_a_question_without_an_answer_says_why(law, asked, parts) -> None:
+    with pytest.raises(InputError) as caught:
+        allocate(law, **asked)
+    for part in parts:
+        assert part in str(caught.value)

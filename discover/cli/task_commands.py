@@ -1,12 +1,16 @@
-"""`discover tasks`: what there is to discover."""
+"""`discover tasks`: what there is to discover; `discover task new`: a table of your own as a task."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli.output import number, print_json, stdout, table
+from discover.cli import run_commands as options_of
+from discover.cli.options import names, numbers
+from discover.cli.output import note, number, print_json, stdout, table
+from discover.errors import InputError
 
 if TYPE_CHECKING:
     from discover.data.cards import Column
@@ -14,11 +18,94 @@ if TYPE_CHECKING:
 
 Name = Annotated[str | None, typer.Argument(help="Name of a shipped task, or a task file (.toml).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, TSV, JSON, JSON-lines or Parquet file.")]
+Target = Annotated[
+    str | None, typer.Option(metavar="A[,B]", help="Column to predict; guessed where one is named like a result.")
+]
+TaskOut = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="The task file to write; by default TABLE with .toml.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the task file if there is one.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command("tasks", rich_help_panel="Look around")(tasks)
+    family = typer.Typer(help="Task files: a table with what is known about it.", no_args_is_help=True)
+    family.command("new")(new)
+    app.add_typer(family, name="task", rich_help_panel="Find a law")
+
+
+def new(
+    table: TableFile,
+    target: Target = None,
+    features: options_of.Features = None,
+    group: options_of.Group = None,
+    extrapolate: options_of.Extrapolate = None,
+    target_scale: options_of.TargetScale = None,
+    constants: options_of.Constants = None,
+    holdout: options_of.Holdout = None,
+    test_rows: options_of.TestRows = None,
+    weights: options_of.Weights = None,
+    errors: options_of.Errors = None,
+    out: TaskOut = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Write a task file for your own table: guesses for roles, units, scales and knowledge, explained, to be edited.
+
+    Examples: discover task new runs.csv, then discover run runs.toml
+    """
+    from discover.cli.kernel_note import compile_kernel
+    from discover.data.guesses import guess_target, task_from_table
+    from discover.data.reading import read_table
+    from discover.data.task_writing import task_text
+    from discover.documents import write_whole
+    from discover.laws.library import laws_for
+    from discover.runs.inspection import inspect
+
+    place = out or table.with_suffix(".toml")
+    _check_place(place, force)
+    task = task_from_table(
+        table,
+        names(target) or guess_target(read_table(table)),
+        features=names(features),
+        group=group,
+        extrapolate=names(extrapolate),
+        target_scale=numbers(target_scale, "--target-scale") or None,
+        constants=constants,
+        holdout=holdout,
+        test_rows=test_rows,
+        weights=weights,
+        errors=names(errors),
+    )
+    compile_kernel()
+    problems = inspect(task)
+    laws = [law.id for law in laws_for(task.features) if len(law.variables) == len(task.features)][:5]
+    text = task_text(task, place.absolute().parent, [one.text for one in problems], laws)
+    write_whole(place, text.encode())
+    if json:
+        keys = {"task_file": str(place), "notes": list(task.notes), "problems": [one.keys() for one in problems]}
+        print_json(_summary(task, task.facts()) | keys)
+        return
+    for guess in task.notes:
+        note(f"note: {guess}")
+    for one in problems:
+        note(f"problem: {one.text}")
+    out_console = stdout()
+    out_console.print(f"written to {place}; look through it, then:", markup=False)
+    out_console.print(f"  discover run {place}", markup=False, soft_wrap=True)
+
+
+def _check_place(place: Path, force: bool) -> None:
+    if place.suffix != ".toml":
+        raise InputError(f"--out is {place}; expected a file with the suffix .toml")
+    if place.is_dir():
+        raise InputError(f"--out is {place}, which is a folder; expected a file")
+    if not place.absolute().parent.is_dir():
+        raise InputError(f"there is no folder {place.parent} for {place}")
+    if place.exists() and not force:
+        raise InputError(f"{place} exists; overwrite it with --force, or choose another file with --out")
 
 
 def tasks(name: Name = None, json: Json = False) -> None:

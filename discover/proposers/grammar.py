@@ -48,7 +48,7 @@ from discover.proposers.surgery import (
 )
 from discover.scoring import Problem
 
-MAX_COMPLEXITY = 60
+MAX_COMPLEXITY = 100  # the description length keeps laws of small tables far below it
 ATTEMPTS = 12  # tries of a move before another is drawn
 
 

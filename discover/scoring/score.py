@@ -32,6 +32,8 @@ FEW_GROUPS = 0.25
 LARGEST = 1e40  # of a constant; raw counts of parameters to a power reach 1e20
 FAR = "train error far above the best law's"
 SCREEN_ROWS = 300  # tables three times as long are screened on so many rows
+SEARCH_ROWS = 1000  # of a long table that a search scores on, until the closer look at the best laws
+THIN = 1.5  # tables less than this much longer are not worth thinning
 SCREEN_SLACK = 1.5
 CEILING = 4.0  # errors above this count as equal: a forecast this far off is of no use, however far
 WORST = 1e6
@@ -145,12 +147,26 @@ def _run_off(fit: FitResult) -> str | None:
     return None
 
 
-class Scorer:
-    """Scores candidates of one problem; pure but for the work done once here."""
+def is_thinned(n: int, rows: int) -> bool:
+    """Whether a table of n rows is long enough to be scored on about this many rows only."""
+    return n > THIN * rows
 
-    def __init__(self, problem: Problem, cuts: int = CUTS) -> None:
+
+class Scorer:
+    """Scores candidates of one problem; pure but for the work done once here.
+
+    Args:
+        cuts: cut points per family of folds.
+        rows: about how many rows to fit and judge on; the folds, the weights and all else are those of the whole
+            table. None for all rows.
+    """
+
+    def __init__(self, problem: Problem, cuts: int = CUTS, rows: int | None = None) -> None:
         self.problem = problem
         self.folds = make_folds(problem, cuts)
+        n = len(problem.table)
+        self.rows = self._spread(rows) if rows is not None and is_thinned(n, rows) else np.arange(n)
+        self.table = problem.table.take(self.rows) if len(self.rows) < n else problem.table
         self.weights = np.array([f.weight for f in self.folds])
         nearest = np.array([f.nearest for f in self.folds], dtype=float)
         self.nearest = nearest / nearest.sum() if len(nearest) else nearest
@@ -158,8 +174,9 @@ class Scorer:
         self.units = unit_groups(problem)
         variance = problem.table.targets.var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
-        self._screen = self._sample(SCREEN_ROWS) if len(problem.table) > 3 * SCREEN_ROWS else None
-        self._tables = [(problem.table.take(f.fit), problem.table.take(f.judge)) for f in self.folds]
+        large = len(self.table) > 3 * SCREEN_ROWS
+        self._screen = problem.table.take(self._spread(SCREEN_ROWS)) if large else None
+        self._tables = [(self.table.take(f.fit[self.rows]), self.table.take(f.judge[self.rows])) for f in self.folds]
 
     def merit(self, score: Score, rule: Rule = DEFAULT_RULE) -> float:
         return merit(score, self.weights, rule)
@@ -191,7 +208,8 @@ class Scorer:
         if self._hopeless(structure, gate):
             return replace(base, refused=FAR)
         weights = emphasis_weights(self.problem, recipe.emphasis)
-        table = self.problem.table
+        weights = None if weights is None else weights[self.rows]
+        table = self.table
         full = fit(structure, table, recipe, effort=effort, weights=weights)
         if isinstance(full, FitFailure):
             return replace(base, refused=full.text)
@@ -211,12 +229,12 @@ class Scorer:
             return replace(base, refused=reason)
         return self._judge(base, structure, recipe, weights, full, forecast)
 
-    def _sample(self, n: int) -> Table:
+    def _spread(self, n: int) -> NDArray[np.int64]:
         """Rows spread evenly over the table as it is sorted by group and size."""
         table = self.problem.table
         size = sum((self.problem.coordinate(axis) for axis in self.problem.axes), np.zeros(len(table)))
         order = np.lexsort((size, table.group))
-        return table.take(order[np.linspace(0, len(table) - 1, n).astype(int)])
+        return order[np.linspace(0, len(table) - 1, n).astype(np.int64)]
 
     def _hopeless(self, structure: Structure, gate: float) -> bool:
         """On a large table: whether a quick least-squares fit to a few rows is already far off."""
@@ -244,7 +262,7 @@ class Scorer:
         errors: list[float] = []
         wobbles: list[float] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
-            inner_weights = None if weights is None else weights[fold.fit]
+            inner_weights = None if weights is None else weights[fold.fit[self.rows]]
             part = fit(structure, inner, recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[warm])
             if isinstance(part, FitFailure):
                 return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")

@@ -15,9 +15,19 @@ from types import TracebackType
 from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
 from discover.scoring import Problem, Score, Scorer
-from discover.scoring.score import SEARCH_EFFORT
+from discover.scoring.score import SEARCH_EFFORT, SEARCH_ROWS, is_thinned
 
-_scorer: Scorer | None = None  # of this worker process
+
+class Scorers:
+    """The quick scorer of the search, and the one of the closer look, on all rows."""
+
+    def __init__(self, problem: Problem, cuts: int) -> None:
+        self.quick = Scorer(problem, cuts, SEARCH_ROWS)
+        thin = is_thinned(len(problem.table), SEARCH_ROWS)
+        self.full = Scorer(problem, cuts) if thin else self.quick
+
+
+_scorers: Scorers | None = None  # of this worker process
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Pool:
 
     def __init__(self, problem: Problem, workers: int, cuts: int) -> None:
         self.problem, self.workers, self.cuts = problem, workers, cuts
-        self._scorer: Scorer | None = None
+        self._scorers: Scorers | None = None
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Pool:
@@ -78,6 +88,11 @@ class Pool:
             self.workers, get_context("spawn"), initializer=_initialise, initargs=(self.problem, self.cuts)
         )
 
+    @property
+    def thin(self) -> bool:
+        """Whether only the closer look is at all rows."""
+        return is_thinned(len(self.problem.table), SEARCH_ROWS)
+
     def submit(self, job: Job) -> Ticket:
         if self._executor is None:
             return Ticket(self, job)
@@ -96,16 +111,16 @@ class Pool:
             return self._executor.submit(_work, job)
 
     def here(self, job: Job) -> Score:
-        if self._scorer is None:
-            self._scorer = Scorer(self.problem, self.cuts)
-        return _score(self._scorer, job)
+        if self._scorers is None:
+            self._scorers = Scorers(self.problem, self.cuts)
+        return _score(self._scorers, job)
 
 
 def _initialise(problem: Problem, cuts: int) -> None:
-    global _scorer
+    global _scorers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _scorer = Scorer(problem, cuts)
+    _scorers = Scorers(problem, cuts)
 
 
 def _leave_with_parent() -> None:
@@ -117,13 +132,13 @@ def _leave_with_parent() -> None:
 
 
 def _work(job: Job) -> Score:
-    assert _scorer is not None
-    return _score(_scorer, job)
+    assert _scorers is not None
+    return _score(_scorers, job)
 
 
-def _score(scorer: Scorer, job: Job) -> Score:
+def _score(scorers: Scorers, job: Job) -> Score:
     candidate = job.candidate
-    effort = NORMAL if job.closer else SEARCH_EFFORT
+    scorer, effort = (scorers.full, NORMAL) if job.closer else (scorers.quick, SEARCH_EFFORT)
     try:
         return scorer.score(
             candidate.structure, candidate.recipe, job.gate, published=candidate.published, effort=effort

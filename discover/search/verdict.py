@@ -25,14 +25,15 @@ def closer_look(
 ) -> list[Told]:
     """The leaders fitted and scored again with more effort, best first.
 
-    Those that time does not suffice for keep their score; with a budget of evaluations there is always time.
+    Those that time does not suffice for keep their score, or are left out where that was of a part of the rows;
+    with a budget of evaluations there is always time.
     """
     tickets = [pool.submit(Job(told.candidate, closer=True)) for told in leaders]
-    looked = []
+    looked: list[Told] = []
     for told, ticket in zip(leaders, tickets, strict=True):
-        if out_of_time():
+        if out_of_time() and (looked or not pool.thin):
             ticket.cancel()
-            looked.append(told)
+            looked += [] if pool.thin else [told]
             continue
         score: Score = ticket.result()
         looked.append(replace(told, score=score, merit=merit(score, weights, rule)))

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from discover.fitting import Recipe
+from discover.expressions import parse
+from discover.fitting import Recipe, Structure
+from discover.fitting.fit import NORMAL
 from discover.proposers import Candidate, Told
-from discover.scoring import DEFAULT_RULE, Problem, Score
-from discover.search.pool import Pool
+from discover.scoring import CUTS, DEFAULT_RULE, Problem, Score, Scorer
+from discover.search.pool import Job, Pool
 from discover.search.verdict import choose, choose_with_guests, closer_look
 from tests.scoring.problems import law_with, problem_from
 
@@ -66,6 +68,24 @@ def test_a_guests_law_is_chosen_only_for_a_better_merit(problem: Problem) -> Non
     assert choose_with_guests([*own, worse], own, problem)[0] is own[0]
     assert choose_with_guests([better], [], problem)[0] is better
     assert choose_with_guests(own, own, problem)[0] is own[0]
+
+
+def test_a_long_table_is_searched_on_some_rows_and_judged_on_all() -> None:
+    n = 1600
+    x = np.geomspace(1e3, 1e6, n)
+    y = 2 + 5 * x**-0.3 + np.random.default_rng(0).normal(0, 0.01, n)
+    long = problem_from({"x": x}, y, axes=("x",))
+    candidate = Candidate(Structure(parse("E + A*x**(-a)", ["x"])), Recipe(), "grammar:test")
+    with Pool(long, 1, CUTS) as pool:
+        assert pool.thin
+        quick, closer = pool.submit(Job(candidate)).result(), pool.submit(Job(candidate, closer=True)).result()
+        told = Told(0, candidate, quick, 0.0, added=True)
+        weights = Scorer(long).weights
+        looked = closer_look([told, replace(told, index=1)], pool, weights, DEFAULT_RULE, lambda: True)
+    assert len(quick.folds) == len(closer.folds) == len(weights)
+    assert closer.train != quick.train == pytest.approx(closer.train, rel=0.2)
+    assert closer == Scorer(long).score(candidate.structure, Recipe(), effort=NORMAL)
+    assert [t.score for t in looked] == [closer]  # a law seen on some rows only is never the answer
 
 
 def test_a_closer_look_ranks_anew_and_stops_when_time_is_up(problem: Problem) -> None:

@@ -371,7 +371,8 @@ def profile(
 
     Args:
         name: the constant; for a shared one all groups are refitted.
-        group, target: codes of the group and target whose constant is meant.
+        group: code of the group whose constant is meant.
+        target: code of the target.
 
     Raises:
         InputError: the law has no such constant.

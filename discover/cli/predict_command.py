@@ -113,7 +113,7 @@ def _asked(
     if group is not None:
         _known_group(document, group, "--group")
     if file is not None:
-        return _from_file(document, needed, group, file)
+        return points_of_file(document, needed, group, file)
     rows = [_from_text(document, needed, group, text) for text in at or ()]
     columns = {name: [row[0].get(name, math.nan) for row in rows] for name in document.feature_names}
     given = {name: values for name, values in columns.items() if not any(map(math.isnan, values))}
@@ -174,7 +174,12 @@ def _known_group(document: LawDocument, name: str, where: str) -> str:
     return name
 
 
-def _from_file(document: LawDocument, needed: Sequence[str], group: str | None, file: Path) -> _Asked:
+def points_of_file(document: LawDocument, needed: Sequence[str], group: str | None, file: Path) -> _Asked:
+    """The points in a table; `group` is that of all of them where the table has no column of groups.
+
+    Raises:
+        InputError: a column that the law needs is missing, a cell is not as expected, or a group is unknown.
+    """
     from discover.data.names import near, to_identifier
     from discover.data.reading import read_table
     from discover.forecasts.points import positive_columns

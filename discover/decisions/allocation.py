@@ -21,7 +21,8 @@ from discover.documents import LawDocument, read
 from discover.errors import InputError
 from discover.export.law import FittedLaw
 from discover.expressions import Expr, evaluate, feature_names
-from discover.forecasts.ensemble import Draws, Ensemble, Forecast
+from discover.forecasts import Draws, Ensemble, Forecast
+from discover.forecasts.points import excesses
 
 LEVEL = 0.9
 MOST_BUDGETS = 60
@@ -55,7 +56,7 @@ class Optimum:
         cost: of the best values, or None if no cost was given.
         forecasts: target -> forecast at the best values, with constants, laws, drift and noise; a plain value
             (intervals empty) where the law has no uncertainty beside it.
-        beyond: by how many times features lie beyond the data, a text for each of them.
+        beyond: a phrase for every feature that lies beyond the data, with the number of times.
         warnings: sentences on what else should be known before money is spent.
     """
 
@@ -370,7 +371,7 @@ class _Reading:
             objective=self._quantity(lambda asked: asked.plan.objective, known),
             cost=None if self.chosen.plan.cost is None else self._quantity(lambda asked: asked.plan.cost, known),
             forecasts={target: self._forecast(target, at, known) for target in self.chosen.plan.targets},
-            beyond=tuple(_beyond(at, self.chosen.draws.document)),
+            beyond=tuple(excess.text for excess in excesses(self.chosen.draws.document, at)),
             warnings=tuple(self._warnings(at, known)),
         )
 
@@ -437,20 +438,6 @@ class _Reading:
         none = len(self.asked) - len(self.others)
         if none:
             yield f"{none} of {len(self.asked)} near-tied laws have no such optimum"
-
-
-def _beyond(at: Mapping[str, float], document: LawDocument) -> list[str]:
-    """By how many times values lie beyond the data."""
-    out = []
-    for name, value in at.items():
-        low, high = document.domain.get(name, (-math.inf, math.inf))
-        if value > high * (1 + 1e-9) and high > 0:
-            out.append(f"{name} is {value / high:.3g} times the largest value")
-        elif value < low * (1 - 1e-9) and low > 0 and value > 0:
-            out.append(f"{name} is {low / value:.3g} times below the smallest value")
-        elif not low <= value <= high and not (low > 0 and high > 0):
-            out.append(f"{name} is outside of {low:g} to {high:g}")
-    return out
 
 
 def _coordinate(variables: Sequence[Variable], z: Floats, name: str) -> list[float]:

@@ -93,12 +93,12 @@ def plan(question: Question, document: LawDocument) -> Plan:
     """
     _check_options(question, document)
     names = {*document.feature_names, *question.fixed}
-    cost = None if question.cost is None else _read(question.cost, "--cost", names, ())
+    cost = None if question.cost is None else read_formula(question.cost, "--cost", names, ())
     targets = {t: substitute(document.expr, _own_constants(document, t)) for t in document.targets}
     # A formula over targets and cost becomes one over features and constants.
     meaning = dict(targets) if cost is None else {COST: cost} | targets
     wanted = question.minimise or document.targets[0]
-    objective = _read(wanted, "--minimise", names, meaning)
+    objective = read_formula(wanted, "--minimise", names, meaning)
     sides = {text: _sides(text, names, meaning) for text in question.subject_to}
     trees = [
         objective,
@@ -147,7 +147,7 @@ def _check_options(question: Question, document: LawDocument) -> None:
             raise InputError(f"{name!r} is both in --fix and in --bounds; expected one of them")
 
 
-def _read(text: str, option: str, names: Collection[str], meaning: Collection[str]) -> Expr:
+def read_formula(text: str, option: str, names: Collection[str], meaning: Collection[str]) -> Expr:
     """The formula of an option, all its names features.
 
     Raises:
@@ -171,7 +171,7 @@ def _sides(text: str, names: Collection[str], meaning: Collection[str]) -> tuple
     parts = _RELATION.split(text)
     if len(parts) != 2 or not all(part.strip() for part in parts):
         raise InputError(f'--subject-to is {text!r}; expected a condition such as "loss <= 2.1"')
-    left, right = (_read(part, "--subject-to", names, meaning) for part in parts)
+    left, right = (read_formula(part, "--subject-to", names, meaning) for part in parts)
     return left, right
 
 

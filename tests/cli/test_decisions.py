@@ -25,7 +25,7 @@ def test_the_best_sizes_for_a_budget(discover, run_of) -> None:
     assert found["draws"] > 10
     shown = discover("allocate", run_of("runs.csv"), "--cost", FLOPS, "--budget", "1e22")
     assert "90 % interval" in shown.out
-    assert "Warning: beyond the data: params is" in shown.out
+    assert "Warning: beyond the data: params = " in shown.out
 
 
 def test_a_sweep_prints_a_row_per_budget_and_exponents(discover, run_of) -> None:
@@ -92,3 +92,85 @@ def test_a_folder_without_a_law_is_refused(discover, tmp_path: Path) -> None:
     assert_one_error(discover("allocate", "nowhere", "--cost", FLOPS), "nowhere")
     (tmp_path / "law.json").write_text("{}")
     assert_one_error(discover("allocate", "law.json", "--cost", FLOPS), "law.json", "format")
+
+
+# --- suggest
+
+
+def test_the_next_runs_of_a_grid_within_a_limit(discover, run_of) -> None:
+    asked = ("suggest", run_of("runs.csv"), "--cost", FLOPS, "--cost-limit", "1e20", "--n", "3")
+    found = discover(*asked, "--json").json
+    assert 1 <= len(found["runs"]) <= 3
+    assert sum(run["cost"] for run in found["runs"]) == pytest.approx(found["cost"])
+    assert found["cost"] <= 1e20
+    for run in found["runs"]:
+        assert run["cost"] == pytest.approx(6 * run["at"]["params"] * run["at"]["tokens"])
+    assert found["runs"][-1]["sd_after"]["loss"] < found["sd_before"]["loss"]
+    # By default the target scale lies eight times beyond the largest scale.
+    assert max(found["target_scale"]["params"]) > 1e9
+    shown = discover(*asked)
+    assert "narrow the forecast most" in shown.out
+    assert "sd of loss after" in shown.out
+
+
+def test_the_next_runs_of_a_table_of_candidates(discover, run_of, tmp_path: Path) -> None:
+    (tmp_path / "grid.csv").write_text(
+        "params,tokens,cost\n1e8,1e10,2\n1e9,3e11,900\n3e9,1e11,1000\n1e7,1e9,1\n3e8,3e10,20\n"
+    )
+    scale = ("--target-scale", "params=1e11,tokens=1e13")
+    found = discover("suggest", run_of("runs.csv"), "--candidates", "grid.csv", *scale, "--n", "2", "--json").json
+    assert found["candidates"] == 5
+    assert found["target_scale"] == {"params": [1e11], "tokens": [1e13]}
+    assert all(run["cost"] in (1, 2, 20, 900, 1000) for run in found["runs"])
+    limited = discover(
+        "suggest", run_of("runs.csv"), "--candidates", "grid.csv", *scale, "--cost-limit", "30", "--json"
+    ).json
+    assert limited["cost"] <= 30
+    priced = discover(
+        "suggest", run_of("runs.csv"), "--candidates", "grid.csv", *scale, "--cost", FLOPS, "--n", "1", "--json"
+    ).json
+    assert priced["cost"] >= 6e16
+
+
+@pytest.mark.parametrize(
+    ("task", "cost"), [("data_constrained", FLOPS), ("lr_bsz", FLOPS)]
+)  # fmt: skip
+def test_the_next_runs_of_a_shipped_task(discover, run_of, task, cost) -> None:
+    found = discover("suggest", run_of(task), "--cost", cost, "--cost-limit", "1e20", "--n", "2", "--json").json
+    assert found["runs"]
+    assert found["cost"] <= 1e20
+    assert found["runs"][0]["sd_after"]["loss"] < found["sd_before"]["loss"]
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--cost-limit", "1e20"), ("--cost-limit needs a cost",)),
+        (("--cost", "6*size", "--cost-limit", "1e20"), ("--cost", "'size'")),
+        (("--cost", FLOPS, "--cost-limit", "1"), ("no candidate costs at most 1", "cheapest")),
+        (("--cost", FLOPS, "--cost-limit", "-1"), ("--cost-limit is -1",)),
+        (("--target-scale", "parms=1e11"), ("--target-scale", "'parms'", "did you mean 'params'")),
+        (("--target-scale", "params=big"), ("--target-scale", "'big'")),
+        (("--bounds", "size=1:2"), ("--bounds", "'size'")),
+        (("--candidates", "nothing.csv"), ("nothing.csv",)),
+        (("--candidates", "short.csv"), ("short.csv", "'tokens'")),
+        (("--candidates", "text.csv"), ("text.csv", "line 2", "'tokens'", "many")),
+        (("--n", "0"), ("--n",)),
+    ],
+)
+def test_bad_options_of_suggest_are_named(discover, run_of, tmp_path: Path, options, parts) -> None:
+    (tmp_path / "short.csv").write_text("params\n1e8\n")
+    (tmp_path / "text.csv").write_text("params,tokens\n1e8,many\n")
+    assert_one_error(discover("suggest", run_of("runs.csv"), *options), *parts)
+
+
+def test_a_law_without_uncertainty_suggests_nothing(discover, run_of, tmp_path: Path) -> None:
+    import json
+
+    content = json.loads((run_of("runs.csv") / "law.json").read_text())
+    del content["forecasts"]
+    (tmp_path / "law.json").write_text(json.dumps(content))
+    assert_one_error(discover("suggest", "law.json"), "law.json", "no uncertainty")
+    best = discover("allocate", "law.json", "--cost", FLOPS, "--budget", "1e21")
+    assert best.status == 0
+    assert "no uncertainty" in best.out

@@ -1,0 +1,125 @@
+"""Runs that could be done, and the points of the target scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from discover.data.names import near
+from discover.decisions.questions import Ends, read_formula
+from discover.decisions.smooth import Floats
+from discover.decisions.suggestion import Points
+from discover.documents import LawDocument
+from discover.errors import InputError
+from discover.expressions import evaluate
+from discover.forecasts import Ensemble
+from discover.scoring import Problem, points_beyond
+from discover.scoring.beyond import ALL
+
+GRID = 2000  # points of a grid, about
+FINEST = 13  # levels of a column
+
+
+def costs_of(points: Points, cost: str, fixed: Mapping[str, float]) -> Floats:
+    """The cost of every point, by a formula over columns and fixed names.
+
+    Raises:
+        InputError: not a formula, or a name that is neither a column nor fixed.
+    """
+    tree = read_formula(cost, "--cost", {*points.features, *fixed}, ())
+    values = evaluate(tree, {**fixed, **points.features})
+    return np.broadcast_to(np.asarray(values, np.float64), (len(points),))
+
+
+def grid(ensemble: Ensemble, bounds: Mapping[str, Ends], fixed: Mapping[str, float], groups: Sequence[str]) -> Points:
+    """A grid over the range of the data, even in the logarithm of scales, for every group.
+
+    Args:
+        bounds: other ends of a column than those of the data.
+        fixed: columns held at a value.
+        groups: names of groups of the law.
+
+    Raises:
+        InputError: a bound or a fixed value is not of a column of the law, or ends are in the wrong order.
+    """
+    document, free = ensemble.document, [name for name in ensemble.inputs if name not in fixed]
+    for name in bounds:
+        if name not in free:
+            raise InputError(f"--bounds names {name!r}, which is no column to choose{near(name, free)} "
+                             f"(columns: {', '.join(free)})")  # fmt: skip
+    count = len(groups)
+    levels = max(2, min(FINEST, math.floor((GRID / count) ** (1.0 / max(len(free), 1)))))
+    columns = [_levels(document, name, bounds.get(name, (None, None)), levels) for name in free]
+    points = np.array(list(product(*columns, range(count))), dtype=np.float64)
+    flat = {name: points[:, i] for i, name in enumerate(free)}
+    flat |= {name: np.full(len(points), value) for name, value in fixed.items() if name in document.feature_names}
+    return Points(flat, tuple(groups[int(code)] for code in points[:, -1]))
+
+
+def _levels(document: LawDocument, name: str, ends: Ends, n: int) -> Floats:
+    if name not in document.domain and None in ends:
+        raise InputError(f"the range of {name!r} in the data is not known; give --bounds {name}=LOW:HIGH")
+    seen = document.domain.get(name, (0.0, 0.0))
+    low, high = (given if given is not None else end for given, end in zip(ends, seen, strict=True))
+    if low > high:
+        raise InputError(f"--bounds {name}={low:g}:{high:g} is empty; expected a lower and a higher number")
+    if low == high:
+        return np.array([low])
+    spaced = np.geomspace(low, high, n) if low > 0 else np.linspace(low, high, n)
+    return np.asarray(spaced, np.float64)
+
+
+def points_ahead(problem: Problem, document: LawDocument, scale: Mapping[str, float], group: str | None) -> Points:
+    """The target scale of a run: its largest rows continued along the axes that its task extrapolates.
+
+    Args:
+        scale: column -> value to use instead; also where the axes end.
+        group: only the points of this group.
+    """
+    _check_scale(document, scale)
+    axes = {name: value for name, value in scale.items() if name in problem.axes}
+    beyond = points_beyond(replace(problem, target_scale={**problem.target_scale, **axes}))
+    together = ALL if len(problem.axes) > 1 else None
+    kept = np.array([together is None or axis == together for axis in beyond.axis])
+    if group is not None:
+        kept &= beyond.group == document.group_code(group)
+    ends = problem.target_scale | dict(scale)
+    columns = {name: np.array(values[-1])[kept] for name, values in beyond.features.items()}
+    columns = {name: np.full_like(v, ends[name]) if name in ends else v for name, v in columns.items()}
+    rows = np.column_stack([*columns.values(), beyond.group[kept]])
+    _, first = np.unique(rows, axis=0, return_index=True)
+    first = np.sort(first)
+    groups = tuple(document.groups[code] for code in beyond.group[kept][first])
+    return Points({name: values[first] for name, values in columns.items()}, groups)
+
+
+def points_named(ensemble: Ensemble, scale: Mapping[str, float], groups: Sequence[str]) -> Points:
+    """The target scale of a law alone: one point for every group.
+
+    Raises:
+        InputError: a column has no value, or a name is no column.
+    """
+    _check_scale(ensemble.document, scale)
+    missing = [name for name in ensemble.inputs if name not in scale]
+    if missing:
+        raise InputError(
+            f"--target-scale has no value for {missing[0]}; a law.json alone does not tell the target scale, expected "
+            f"{', '.join(f'{name}=VALUE' for name in ensemble.inputs)}"
+        )
+    return Points({name: np.full(len(groups), value) for name, value in scale.items()}, tuple(groups))
+
+
+def _check_scale(document: LawDocument, scale: Mapping[str, float]) -> None:
+    for name, value in scale.items():
+        if name not in document.feature_names:
+            known = document.feature_names
+            raise InputError(
+                f"--target-scale names {name!r}, which is no column of the law{near(name, known)} "
+                f"(its columns: {', '.join(known)})"
+            )
+        if document.domain.get(name, (0.0, 0.0))[0] > 0 >= value:
+            raise InputError(f"--target-scale gives {name!r} the value {value:g}; expected a number above 0")

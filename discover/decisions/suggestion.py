@@ -1,0 +1,283 @@
+"""Which runs to do next: those that would tell most about the forecasts at the target scale for their cost.
+
+Every plausible law (near-tied laws, each with draws of its constants) forecasts both the candidates and the target
+scale. Their joint covariance says how much a measurement of a candidate would narrow the forecasts at the target:
+linear conditioning, as in the ensemble Kalman filter (Evensen 1994, J. Geophys. Res. 99, 10143). Laws and constants
+count alike, as both move the forecasts. What all laws may be wrong about together, the drift, is a Gaussian process
+over the distance between points (Kennedy and O'Hagan 2001, J. R. Statist. Soc. B 63, 425), so that a run far out
+tells about the drift farther out, and many runs in one place do not.
+
+A batch is chosen greedily, each run given the expected outcomes of those before it (Krause et al. 2008, J. Mach.
+Learn. Res. 9, 235). Under a limit of the cost, greedy choice by reduction alone, by reduction per unit of cost and
+half way between are compared, and the batch that leaves the least variance is taken (Leskovec et al. 2007, KDD, section
+3: the better of the first two is within a constant factor of the best batch there is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.decisions.smooth import Floats
+from discover.errors import InputError
+from discover.forecasts import Ensemble
+
+Ints = NDArray[np.int64]
+
+TAIL = 4.0  # draws farther from the median than this many standard deviations count as that far
+WORTH = 0.1  # without a limit of the cost: share of the largest reduction that a run must bring
+MOST_CANDIDATES = 20_000
+POWERS = (0.0, 0.5, 1.0)  # of the cost by which a reduction is divided
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of a law: columns of shape (n,), and the name of every point's group."""
+
+    features: Mapping[str, Floats]
+    groups: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A run to do.
+
+    Attributes:
+        place: among the candidates.
+        cost: its cost, or None.
+        sd: target -> standard deviation of the forecast at the target scale that is to be expected after this run
+            and those before it.
+    """
+
+    place: int
+    cost: float | None
+    sd: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Runs to do, in the order in which they were chosen.
+
+    Attributes:
+        picks: the runs.
+        before: target -> standard deviation of the forecast at the target scale now: root of the mean variance
+            over the points of the target scale, constants, near-tied laws and drift together, without the noise of
+            a new measurement.
+    """
+
+    picks: tuple[Pick, ...]
+    before: Mapping[str, float]
+
+
+def suggest(
+    ensemble: Ensemble,
+    candidates: Points,
+    at: Points,
+    n: int,
+    *,
+    costs: Floats | None = None,
+    limit: float | None = None,
+) -> Suggestion:
+    """The runs that would narrow the forecasts at the target scale most.
+
+    Args:
+        ensemble: of the law.
+        candidates: runs that could be done.
+        at: points of the target scale.
+        n: number of runs, at most.
+        costs: of every candidate, shape (candidates,).
+        limit: of the cost of all runs together; without it, the reduction per unit of cost decides among runs that
+            bring at least a tenth of the largest reduction; without costs the reduction alone.
+
+    Raises:
+        InputError: no candidates, too many, or none within the limit; a law that forecasts nothing at the target scale.
+    """
+    _check(len(candidates), n, costs, limit)
+    beliefs = [_belief(ensemble, candidates, at, target) for target in ensemble.document.targets]
+    if limit is None or costs is None:
+        best = _greedy(beliefs, n, costs, np.inf, 0.0 if costs is None else 1.0, WORTH)
+    else:
+        best = min((_greedy(beliefs, n, costs, limit, power, 0.0) for power in POWERS), key=lambda batch: batch.left)
+    targets = ensemble.document.targets
+    picks = tuple(
+        Pick(j, None if costs is None else float(costs[j]), dict(zip(targets, sds, strict=True)))
+        for j, sds in zip(best.places, best.sds, strict=True)
+    )
+    return Suggestion(picks, {t: b.sd for t, b in zip(targets, beliefs, strict=True)})
+
+
+def _check(count: int, n: int, costs: Floats | None, limit: float | None) -> None:
+    if n < 1:
+        raise InputError(f"--n is {n}; expected a number of runs above zero")
+    if not 0 < count <= MOST_CANDIDATES:
+        raise InputError(f"there are {count:,} candidates; expected 1 to {MOST_CANDIDATES:,}")
+    if costs is not None and not (np.isfinite(costs).all() and (costs > 0).all()):
+        bad = int(np.flatnonzero(~(np.isfinite(costs) & (costs > 0)))[0])
+        raise InputError(f"the cost of candidate {bad + 1} is {costs[bad]:g}; expected a number above zero")
+    if costs is not None and limit is not None and not (costs <= limit).any():
+        raise InputError(f"no candidate costs at most {limit:g}; the cheapest costs {costs.min():.4g}")
+
+
+# --- what is believed about one target
+
+
+@dataclass(frozen=True)
+class _Belief:
+    """Covariances of one target at candidates and target points, given the runs chosen so far.
+
+    Attributes:
+        factors: square root of the covariance that laws and constants give, shape (draws, candidates + points).
+        drift: standard deviation of the drift, shape (candidates + points,).
+        coordinates: for the drift's correlation, shape (candidates + points, columns).
+        noise: variance of a measurement of each candidate.
+        variance: of each candidate, shape (candidates,).
+        cross: covariance of candidates and target points, shape (candidates, points).
+        left: variance at the target points, shape (points,).
+        known: columns of the runs chosen so far, shape (candidates + points, chosen).
+    """
+
+    factors: Floats
+    drift: Floats
+    coordinates: Floats
+    noise: Floats
+    variance: Floats
+    cross: Floats
+    left: Floats
+    known: Floats
+
+    @property
+    def sd(self) -> float:
+        return float(np.sqrt(max(self.left.mean(), 0.0)))
+
+    @property
+    def gains(self) -> Floats:
+        """By how much each candidate would lower the mean variance at the target points."""
+        out: Floats = (self.cross**2).mean(axis=1) / (np.maximum(self.variance, 0.0) + self.noise)
+        return out
+
+    def given(self, j: int) -> _Belief:
+        """After a measurement of candidate j."""
+        n = len(self.variance)
+        column = self._prior(np.arange(len(self.drift)), j) - self.known @ self.known[j]
+        column = column / np.sqrt(max(float(column[j]), 0.0) + self.noise[j])
+        return replace(
+            self,
+            variance=self.variance - column[:n] ** 2,
+            cross=self.cross - np.outer(column[:n], column[n:]),
+            left=self.left - column[n:] ** 2,
+            known=np.column_stack([self.known, column]),
+        )
+
+    def _prior(self, rows: Ints, j: int) -> Floats:
+        return _covariance(self.factors, self.drift, self.coordinates, rows, np.array([j]))[:, 0]
+
+
+def _covariance(factors: Floats, drift: Floats, coordinates: Floats, rows: Ints, columns: Ints) -> Floats:
+    """Prior covariance of these points with those, shape (rows, columns)."""
+    squared = ((coordinates[rows, None, :] - coordinates[None, columns, :]) ** 2).sum(axis=2)
+    together = np.outer(drift[rows], drift[columns]) * np.exp(-0.5 * squared)
+    out: Floats = factors[:, rows].T @ factors[:, columns] + together
+    return out
+
+
+def _belief(ensemble: Ensemble, candidates: Points, at: Points, target: str) -> _Belief:
+    """What is believed about a target before any further run.
+
+    Raises:
+        InputError: no law has a finite forecast at the target scale.
+    """
+    document = ensemble.document
+    t = document.target_code(target)
+    groups = (*candidates.groups, *at.groups)
+    names = ensemble.inputs
+    features = {name: np.concatenate([candidates.features[name], at.features[name]]) for name in names}
+    n, total = len(candidates), len(candidates) + len(at)
+    codes = ensemble.codes(groups, total)
+    values, middle = _tamed(ensemble.sample(features, groups, target=target))
+    if not np.isfinite(middle[n:]).all():
+        raise InputError(f"the law has no finite forecast of {target} at the target scale")
+    size = np.abs(middle) if ensemble.noise.log[t] else np.ones(total)
+    factors = (values - values.mean(axis=0)) / np.sqrt(max(len(values) - 1, 1))
+    drift = ensemble.drift.scale(features, codes, t) * size
+    noise = (ensemble.noise.scale[codes, t] * size)[:n] ** 2
+    coordinates = _coordinates(ensemble, features, codes)
+    every, ahead = np.arange(n), np.arange(n, total)
+    variance = (factors**2).sum(axis=0) + drift**2
+    # A table without noise still leaves rounding.
+    floor = 1e-12 * max(float(variance.max()), 1e-300)
+    return _Belief(
+        factors, drift, coordinates, np.maximum(noise, floor), variance[:n],
+        _covariance(factors, drift, coordinates, every, ahead), variance[n:], np.empty((total, 0)),
+    )  # fmt: skip
+
+
+def _tamed(values: Floats) -> tuple[Floats, Floats]:
+    """Draws with wild ones pulled in, and the median; a law that diverges far out should not rule the covariance."""
+    with np.errstate(all="ignore"):
+        values = np.where(np.isfinite(values), values, np.nan)
+        low, middle, high = np.nanquantile(values, [0.159, 0.5, 0.841], axis=0)
+        reach = TAIL * np.maximum(high - low, 1e-300) / 2.0
+        held = np.clip(values, middle - reach, middle + reach)
+    return np.where(np.isnan(held), middle, held), middle
+
+
+def _coordinates(ensemble: Ensemble, features: Mapping[str, Floats], codes: Ints) -> Floats:
+    """Places of points in widths of the data; points of different groups are far apart."""
+    reach = ensemble.drift.reach
+    columns = [1e3 * codes.astype(np.float64)]
+    for name, values in features.items():
+        ends = reach.ends[name]
+        width = float(ends[:, 1].max() - ends[:, 0].min())
+        columns.append((np.log10(values) if name in reach.logged else values) / (width if width > 0 else 1.0))
+    return np.stack(columns, axis=1)
+
+
+# --- choosing
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Places of runs, the standard deviation of every target after each, and the share of variance left at the end."""
+
+    places: tuple[int, ...]
+    sds: tuple[tuple[float, ...], ...]
+    left: float
+
+
+def _greedy(
+    beliefs: Sequence[_Belief], n: int, costs: Floats | None, limit: float, power: float, worth: float
+) -> _Batch:
+    """Runs one by one, each given those before it.
+
+    Args:
+        power: of the cost by which a reduction is divided.
+        worth: share of the largest reduction that a run must bring to be considered.
+    """
+    price = np.ones_like(beliefs[0].variance) if costs is None else costs
+    first = [max(float(b.left.mean()), 1e-300) for b in beliefs]
+    now = list(beliefs)
+    spent = 0.0
+    open_ = np.ones(len(price), bool)
+    places: list[int] = []
+    sds: list[tuple[float, ...]] = []
+    while len(places) < n:
+        open_ &= price <= limit - spent
+        if not open_.any():
+            break
+        gains = sum((b.gains / scale for b, scale in zip(now, first, strict=True)), np.zeros(len(price)))
+        gains = np.where(open_, gains, -np.inf)
+        merit = np.where(gains >= worth * gains.max(), gains / price**power, -np.inf)
+        j = int(np.argmax(merit))
+        now = [b.given(j) for b in now]
+        open_[j] = False
+        spent += float(price[j])
+        places.append(j)
+        sds.append(tuple(b.sd for b in now))
+    left = sum(float(b.left.mean()) / scale for b, scale in zip(now, first, strict=True))
+    return _Batch(tuple(places), tuple(sds), left)

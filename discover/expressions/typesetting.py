@@ -69,8 +69,8 @@ MATHML = Markup(
     function=lambda name, args: (
         f"<mi>{name}</mi><mo>&#x2061;</mo><mrow><mo>(</mo>{'<mo>,</mo>'.join(args)}<mo>)</mo></mrow>"
     ),
-    plus="<mo>+</mo>",
-    minus="<mo>−</mo>",
+    plus='<mo form="infix">+</mo>',
+    minus='<mo form="infix">−</mo>',
     sign='<mo form="prefix">−</mo>',
     times='<mo>&#x2062;</mo><mspace width="0.17em"/>',
     cross="<mo>×</mo>",

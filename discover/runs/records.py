@@ -138,6 +138,29 @@ def candidate_of(record: Record, features: Collection[str]) -> Candidate:
     return Candidate(structure, Recipe(loss, space, scale, emphasis), record["origin"], tuple(record["parents"]))
 
 
+def score_of(record: Record) -> Score:
+    """The score of a step's record, without its fit.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    try:
+        return _score_in(record["score"], None, (), ())
+    except (KeyError, TypeError, ValueError) as problem:
+        raise InputError(f"the journal is damaged at step {record.get('index', '?')}: {problem}") from None
+
+
+def fit_of(
+    record: Record, features: Collection[str], groups: tuple[str, ...], targets: tuple[str, ...]
+) -> FitResult | None:
+    """The fit to all train rows in a step's record; None if there was none.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    return _known(record, features, groups, targets)[1].fit
+
+
 def _score_out(score: Score) -> dict[str, Any]:
     return {
         "refused": score.refused,
@@ -153,7 +176,7 @@ def _score_out(score: Score) -> dict[str, Any]:
 
 
 def _score_in(
-    values: Mapping[str, Any], candidate: Candidate, groups: tuple[str, ...], targets: tuple[str, ...]
+    values: Mapping[str, Any], candidate: Candidate | None, groups: tuple[str, ...], targets: tuple[str, ...]
 ) -> Score:
     return Score(
         refused=values["refused"],
@@ -164,7 +187,9 @@ def _score_in(
         description=_in(values["description"]),
         complexity=values["complexity"],
         published=values["published"],
-        fit=None if values["fit"] is None else _fit_in(values["fit"], candidate, groups, targets),
+        fit=None
+        if values["fit"] is None or candidate is None
+        else _fit_in(values["fit"], candidate, groups, targets),
     )
 
 

@@ -1,0 +1,66 @@
+"""`discover report`: all about a run on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
+Form = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="html: one file with interactive plots; md: Markdown with pictures beside it; pdf.",
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The file to write; by default report.FORMAT in the run's folder.")
+]
+Sealed = Annotated[
+    bool,
+    typer.Option(
+        "--sealed", help="Open the sealed rows if they are still closed, as `discover evaluate` does; this is counted."
+    ),
+]
+Open = Annotated[bool, typer.Option("--open", help="Show it in the browser afterwards.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command("report", rich_help_panel="Use a run")(report)
+
+
+def report(
+    folder: Folder, form: Form = "html", out: Out = None, sealed: Sealed = False, show: Open = False, json: Json = False
+) -> None:
+    """Write a report of a run: the law, its forecasts, its rivals, and every reason to doubt it.
+
+    The HTML report is one file that loads nothing from the network. Sealed rows are marked in it if the run has
+    opened them.
+
+    Example: discover report runs/data_constrained-seed0-1 --open
+    """
+    from discover.cli.kernel_note import announce_compilation
+    from discover.cli.output import note, print_json
+    from discover.report import write_report
+
+    announce_compilation()
+    written = write_report(folder, form, out, open_sealed=sealed)
+    if json:
+        print_json(
+            {
+                "report": str(written.path),
+                "format": form,
+                "bytes": written.path.stat().st_size,
+                "sections": list(written.sections),
+                "pictures": [str(path) for path in written.pictures],
+            }
+        )
+    else:
+        note(f"written to {written.path}")
+    if show:
+        typer.launch(str(written.path.resolve()))

@@ -1,0 +1,207 @@
+"""All that a report says, gathered from a run's folder and the table it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from discover.data.table import Table
+from discover.documents import LawDocument, read
+from discover.errors import InputError
+from discover.expressions import complexity
+from discover.fitting import Diagnosis, Diagnostics, FitResult, Recipe, Structure, diagnose
+from discover.forecasts import Ensemble
+from discover.report.steps import StepFacts, step_facts
+from discover.runs.human import human_laws
+from discover.runs.journal import Record
+from discover.runs.outcome import evaluate_again
+from discover.runs.records import STEP, fit_of
+from discover.runs.sealed_rows import remembered
+from discover.runs.session import Session, reopen
+from discover.scoring.score import emphasis_weights
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A law beside the chosen one.
+
+    Attributes:
+        name: for legends and tables.
+        human: published by people; otherwise a runner-up of the search.
+        fit: its constants, fitted to the train rows.
+        inner_error: on the inner folds, in variances of the target; None if unknown.
+        sealed_r2: on the sealed rows; None if unknown.
+        close: the data hardly tell it from the chosen law.
+        complexity: weighted nodes of the formula.
+    """
+
+    name: str
+    human: bool
+    fit: FitResult
+    inner_error: float | None
+    sealed_r2: float | None
+    close: bool
+    complexity: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a report shows.
+
+    Attributes:
+        session: the run, its task and its train rows.
+        document, fit: the law.
+        diagnosis: how far its constants can be trusted.
+        result: what the end of the run printed.
+        ensemble: intervals of forecasts; None for a law without them.
+        sealed: the sealed rows, if the run has opened them.
+        rivals: runners-up and human laws.
+        steps: what the search tried.
+    """
+
+    session: Session
+    document: LawDocument
+    fit: FitResult
+    diagnosis: Diagnosis
+    result: Mapping[str, Any]
+    ensemble: Ensemble | None
+    sealed: Table | None
+    rivals: tuple[Rival, ...]
+    steps: tuple[StepFacts, ...]
+
+    @property
+    def train(self) -> Table:
+        return self.session.train
+
+    @property
+    def folder(self) -> Path:
+        return self.session.folder.path
+
+    @property
+    def human(self) -> list[Rival]:
+        return [rival for rival in self.rivals if rival.human]
+
+    @property
+    def runners_up(self) -> list[Rival]:
+        return [rival for rival in self.rivals if not rival.human]
+
+
+def gather(path: Path, *, open_sealed: bool = False) -> Content:
+    """The content of a run's report.
+
+    Args:
+        path: the run's folder.
+        open_sealed: opens the sealed rows if the run has not opened them yet; the journal counts it.
+
+    Raises:
+        InputError: no run, a run without an end, or its table is gone or changed.
+    """
+    session = reopen(path)
+    folder = session.folder
+    result = folder.result()
+    if result is None or not folder.law_path.is_file():
+        raise InputError(f"{path} has no result yet; continue it with: discover resume {path}")
+    sealed = remembered(path, session.train)
+    if sealed is None and open_sealed:
+        result = evaluate_again(session)
+        sealed = remembered(path, session.train)
+    document = read(folder.law_path)
+    records = [record for record in folder.records() if record["kind"] == STEP]
+    fit = _chosen(document, records, session.train)
+    weights = emphasis_weights(session.problem, fit.recipe.emphasis)
+    return Content(
+        session=session,
+        document=document,
+        fit=fit,
+        diagnosis=diagnose(fit, session.train, weights),
+        result=result,
+        ensemble=Ensemble.from_document(document) if document.forecasts else None,
+        sealed=sealed,
+        rivals=(*_runners_up(result, records, session.train), *_human(session, result, fit)),
+        steps=step_facts(session.problem, records),
+    )
+
+
+def _chosen(document: LawDocument, records: Sequence[Record], train: Table) -> FitResult:
+    """The law as a fit; how its search for constants went stands in the journal."""
+    shape = (len(document.groups), len(document.targets), len(document.constant_names))
+    values = [[entry.values[name] for name in document.constant_names] for entry in document.constants]
+    structure = Structure(document.expr, frozenset(document.shared))
+    diagnostics = Diagnostics()
+    record = next((r for r in records if r["formula"] == document.formula and r["score"]["fit"]), None)
+    if record is not None:
+        found = fit_of(record, tuple(train.features), train.group_names, train.target_names)
+        if found is not None:
+            structure = Structure(document.expr, frozenset(document.shared), found.structure.domains)
+            diagnostics = found.diagnostics
+    return FitResult(
+        structure,
+        Recipe(**document.recipe),
+        np.array(values, dtype=np.float64).reshape(shape),
+        float("nan"),
+        document.groups,
+        document.targets,
+        diagnostics,
+    )
+
+
+def _runners_up(result: Mapping[str, Any], records: Sequence[Record], train: Table) -> list[Rival]:
+    rivals = []
+    for number, entry in enumerate(result.get("runners_up", ()), start=1):
+        fit = _best_fit(entry["formula"], records, train)
+        if fit is None:
+            continue
+        rivals.append(
+            Rival(
+                name=f"runner-up {number}",
+                human=False,
+                fit=fit,
+                inner_error=entry["inner_error"],
+                sealed_r2=None,
+                close=bool(entry["close"]),
+                complexity=complexity(fit.structure.expr),
+            )
+        )
+    return rivals
+
+
+def _best_fit(formula: str, records: Sequence[Record], train: Table) -> FitResult | None:
+    """The fit of the formula's best recipe in the journal."""
+    own = [r for r in records if r["formula"] == formula and r["score"]["fit"] and not r["score"]["refused"]]
+    if not own:
+        return None
+    best = min(own, key=lambda record: sum(map(float, record["score"]["folds"])))
+    return fit_of(best, tuple(train.features), train.group_names, train.target_names)
+
+
+def _human(session: Session, result: Mapping[str, Any], chosen: FitResult) -> list[Rival]:
+    """The human laws that the run was compared with, refitted to the train rows."""
+    entries = {item["law"]: item for item in result.get("human", ()) if item["variant"] == "refitted"}
+    same = _key(chosen)
+    rivals = []
+    for law in human_laws(list(entries), session.train, session.config.seed, published=False):
+        if _key(law.fit) == same:
+            continue
+        entry = entries[law.law]
+        rivals.append(
+            Rival(
+                name=law.law,
+                human=True,
+                fit=law.fit,
+                inner_error=entry["inner_error"],
+                sealed_r2=entry["r2"],
+                close=False,
+                complexity=complexity(law.fit.structure.expr),
+            )
+        )
+    return rivals
+
+
+def _key(fit: FitResult) -> str:
+    from discover.proposers.candidate import Candidate
+
+    return Candidate(fit.structure, fit.recipe, "").law_key

@@ -1,0 +1,59 @@
+"""Numbers and names as a reader wants them: few digits, powers of ten, a real minus sign."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NONE = "–"
+FIXED = "\u00a0"  # a space at which no line breaks
+
+
+def quantity(value: float | None, digits: int = 4) -> str:
+    """A number with so many digits; a dash for none, a word for what is not finite."""
+    if value is None or math.isnan(value):
+        return NONE
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if 0 < abs(value) < 1e-99:
+        return "≈" + FIXED + "0"
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        return f"{float(f'{value:.{digits}g}'):.15g}".replace("-", "−")
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    raised = "10" + raised_digits(int(exponent))
+    whole = raised if mantissa == "1" else f"{mantissa}{FIXED}×{FIXED}{raised}"
+    return whole.replace("-", "−")
+
+
+def raised_digits(number: int) -> str:
+    """A whole number as a superscript."""
+    return str(number).translate(_RAISED)
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share as a signed percentage."""
+    if share is None or not math.isfinite(share):
+        return NONE
+    text = f"{100 * share:+.{digits}g}"
+    if "e" in text:
+        text = f"{100 * share:+,.0f}"
+    return text.replace("-", "−") + f"{FIXED}%"
+
+
+def settings(values: Mapping[str, float], digits: int = 3) -> str:
+    """Columns with their values, as the label of a row or a curve."""
+    return ", ".join(f"{name} {quantity(value, digits)}" for name, value in values.items())
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,128 @@
+"""A headless Chromium, driven over a pipe by its DevTools protocol: no port, no further package."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-pipe",
+)  # fmt: skip
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium, or None."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+class Page:
+    """One page in a browser of its own.
+
+    Attributes:
+        complaints: messages of the console at the level of a warning or an error, and uncaught exceptions.
+        requests: addresses that the page asked for.
+    """
+
+    def __init__(self, binary: str, profile: Path) -> None:
+        down, self._out = os.pipe()
+        self._in, up = os.pipe()
+        self._process = subprocess.Popen(
+            # The browser reads from descriptor 3 and writes to 4.
+            ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{down} 4>&{up}', binary, *FLAGS, f"--user-data-dir={profile}"],
+            pass_fds=(down, up),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(down)
+        os.close(up)
+        self._rest, self._number, self._session = b"", 0, ""
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """The answer to a command."""
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._message()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                result: dict[str, Any] = answer["result"]
+                return result
+            self._note(answer)
+
+    def _message(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            got = os.read(self._in, 1 << 16)
+            assert got, "the browser has ended"
+            self._rest += got
+        text, _, self._rest = self._rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(text)
+        return message
+
+    def _note(self, event: dict[str, Any]) -> None:
+        method, values = event.get("method"), event.get("params", {})
+        if method == "Runtime.exceptionThrown":
+            self.complaints.append(json.dumps(values["exceptionDetails"])[:500])
+        elif method == "Runtime.consoleAPICalled" and values["type"] in ("error", "warning", "assert"):
+            self.complaints.append(json.dumps(values["args"])[:500])
+        elif method == "Log.entryAdded" and values["entry"]["level"] in ("error", "warning"):
+            self.complaints.append(json.dumps(values["entry"])[:500])
+        elif method == "Network.requestWillBeSent":
+            self.requests.append(values["request"]["url"])
+
+    def open(self, path: Path, width: int, height: int = 900, dark: bool = False) -> None:
+        """Shows a file in a window of this size and waits until the report says that its plots are drawn."""
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.call("Emulation.setEmulatedMedia", features=scheme)
+        mobile = width < 600
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
+        )
+        for address in ("about:blank", path.resolve().as_uri()):
+            self.call("Page.navigate", url=address)
+        deadline = time.monotonic() + 120
+        while not self.evaluate("Boolean(document.querySelector('html.ready'))"):
+            assert time.monotonic() < deadline, f"the plots were not drawn: {self.complaints}"
+            time.sleep(0.05)
+
+    def evaluate(self, script: str) -> Any:
+        """The value of a JavaScript expression; promises are waited for."""
+        found = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def screenshot(self, path: Path) -> None:
+        """The whole page as PNG."""
+        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+        shown = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip={**size, "scale": 1})
+        path.write_bytes(base64.b64decode(shown["data"]))
+
+    def print(self, path: Path) -> None:
+        """The page as it is printed, as PDF."""
+        path.write_bytes(base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True)["data"]))
+
+    def close(self) -> None:
+        """Ends the browser."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._out)
+        os.close(self._in)

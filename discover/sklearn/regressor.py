@@ -23,6 +23,7 @@ from discover.export.law import FittedLaw
 from discover.expressions import Constant
 from discover.fitting import FitFailure, FitResult, Structure, covariance
 from discover.fitting import fit as fit_structure
+from discover.forecasts import Contender, Ensemble, make_ensemble
 from discover.proposers.surgery import well_named
 from discover.scoring import Problem, column_kind, make_folds
 from discover.scoring.score import emphasis_weights
@@ -55,7 +56,7 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         constants: most constants of a law per group; None for no limit. Only for a search.
         monotonic_cst: column name -> 1 where the target is known to rise with the column, -1 where it falls; beyond
             the data too. Only for a search.
-        lower: a value that the target cannot fall below, such as 0 for a loss. Only for a search.
+        lower: a value that the target cannot fall below, such as 0 for a loss.
         loss: "squared", "huber" or "soft_l1", with "-log" for the residual of the logarithm; by default as the
             law's study did it, else squared. A search tries several.
         shared: constants with one value for all groups. A search decides for itself.
@@ -119,37 +120,50 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         table = _table(self._names(), numbers, labels, y, weights)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         try:
-            found, emphasis = self._searched(table, seed) if self.law is None else self._fitted(table, seed)
-            document = self._document(found, table, emphasis, seed)
+            problem = self._problem(table)
+            laws = self._searched(problem, seed) if self.law is None else self._fitted(problem, seed)
+            document = self._document(laws[0].fit, problem, seed)
         except DiscoverError as error:  # scikit-learn's callers expect a ValueError of bad input
             raise ValueError(str(error)) from error
         self.law_ = FittedLaw(document)
         self.formula_ = document.formula
         self._one_target = np.ndim(y) == 1
+        self._problem_of_fit, self._laws, self._seed = problem, laws, seed
+        self._ensemble: Ensemble | None = None
         return self
 
-    def predict(self, X: Any) -> Floats:
+    def predict(self, X: Any, interval: float | None = None) -> Floats | tuple[Floats, Floats, Floats]:
         """Values of the law, shape (n,), or (n, targets) if y had two dimensions.
 
         Args:
             X: as in `fit`; a value in the group column must be one that the fit has seen.
+            interval: probability, such as 0.9, of prediction intervals as `discover predict` gives them: for a new
+                measurement, with what the constants, near-tied laws of the search, the distance from the data and
+                the noise leave open. The first call resamples the fit, which takes seconds.
+
+        Returns:
+            The values; with `interval` a tuple of the values and the lower and upper ends.
 
         Raises:
-            ValueError: columns or groups are not those of the fit.
+            ValueError: columns or groups are not those of the fit, or `interval` is not between 0 and 1.
         """
         check_is_fitted(self)
         if self.group is None:
             numbers, labels = validate_data(self, X, reset=False, dtype=np.float64), None
         else:
             numbers, labels = self._apart(X, reset=False)
+        columns = dict(zip(self._names(), numbers.T, strict=True))
         try:
-            values = self.law_(dict(zip(self._names(), numbers.T, strict=True)), group=labels)
+            if interval is not None:
+                value, low, high = self._intervals(columns, labels, len(numbers), interval)
+                return self._shaped(value), self._shaped(low), self._shaped(high)
+            values = np.asarray(self.law_(columns, group=labels))
         except DiscoverError as error:
             raise ValueError(str(error)) from error
+        n_targets = len(self.law_.targets)
+        wide = values[..., None] if n_targets == 1 else values
         # A law that uses no column is a single value.
-        shape = (len(numbers),) if len(self.law_.targets) == 1 else (len(numbers), len(self.law_.targets))
-        out = np.array(np.broadcast_to(values, shape))
-        return out if self._one_target or out.ndim == 2 else out[:, None]
+        return self._shaped(np.broadcast_to(wide, (len(numbers), n_targets)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -199,26 +213,49 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- work
 
-    def _fitted(self, table: Table, seed: int) -> tuple[FitResult, Floats | None]:
+    def _shaped(self, values: Floats) -> Floats:
+        """Values of shape (n, targets) as y was given."""
+        return np.array(values[:, 0] if self._one_target else values)
+
+    def _intervals(
+        self, columns: Mapping[str, Floats], labels: NDArray[Any] | None, n: int, level: float
+    ) -> tuple[Floats, Floats, Floats]:
+        """Values, lower and upper ends, each (n, targets)."""
+        if self._ensemble is None:
+            self._ensemble = make_ensemble(
+                self._problem_of_fit, self.law_.document, self._laws[0], self._laws[1:], seed=self._seed
+            )
+        groups = [ALL] * n if labels is None else list(labels)
+        found = [
+            self._ensemble.intervals(columns, groups, levels=(level,), target=target) for target in self.law_.targets
+        ]
+        ends = [(f.value, f.lower[level], f.upper[level]) for f in found]
+        value, low, high = (np.stack(part, axis=1) for part in zip(*ends, strict=True))
+        return value, low, high
+
+    def _fitted(self, problem: Problem, seed: int) -> list[Contender]:
         assert self.law is not None
-        found = fit_law(self.law, table, loss=self.loss, shared=tuple(self.shared), seed=seed)
+        found = fit_law(self.law, problem.table, loss=self.loss, shared=tuple(self.shared), seed=seed)
         if isinstance(found, FitFailure):
             raise ValueError(f"law={self.law!r} cannot be fitted: {found.text}")
-        return found, None
+        return [Contender(found, self.law, 0.0)]
 
-    def _searched(self, table: Table, seed: int) -> tuple[FitResult, Floats | None]:
-        problem = self._problem(table)
+    def _searched(self, problem: Problem, seed: int) -> list[Contender]:
+        """The chosen law, then the others of the search's end."""
         if not make_folds(problem):
             warnings.warn(
-                f"{len(table)} different rows are too few to hold some out and judge laws; the mean of y is used",
+                f"{len(problem.table)} different rows are too few to hold some out and judge laws; y's mean is used",
                 stacklevel=3,
             )
-            return _means(table), None
+            return [_means(problem.table)]
         config = SearchConfig(
             seed=seed, evaluations=self.evaluations, seconds=None, workers=effective_n_jobs(self.n_jobs)
         )
-        found = search(problem, config).fit
-        return found, emphasis_weights(problem, found.recipe.emphasis)
+        return [
+            Contender(told.score.fit, told.candidate.law_key, told.merit)
+            for told in search(problem, config).finalists
+            if told.score.fit is not None
+        ]
 
     def _problem(self, table: Table) -> Problem:
         axes = scale_axes(table.features) if self.axes is None else tuple(self.axes)
@@ -235,22 +272,22 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             constants=self.constants,
         )
 
-    def _document(self, found: FitResult, table: Table, emphasis: Floats | None, seed: int) -> LawDocument:
+    def _document(self, found: FitResult, problem: Problem, seed: int) -> LawDocument:
         return from_fit(
             found,
-            table,
-            errors=covariance(found, table, emphasis).errors,
+            problem.table,
+            errors=covariance(found, problem.table, emphasis_weights(problem, found.recipe.emphasis)).errors,
             task="scikit-learn",
             group_column=None if self.group is None else str(self.group),
             seed=seed,
         )
 
 
-def _means(table: Table) -> FitResult:
+def _means(table: Table) -> Contender:
     mean, _ = well_named(Constant("E"), table.features)
     found = fit_structure(Structure(mean), table)
     assert isinstance(found, FitResult)  # a mean always exists
-    return found
+    return Contender(found, "mean", 0.0)
 
 
 def _table(

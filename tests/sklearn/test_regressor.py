@@ -146,6 +146,38 @@ def test_group_passes_a_column_transformer_that_makes_an_array(table):
     assert model.fit(X, y).score(X, y) > 0.999
 
 
+@pytest.mark.parametrize("law", [FORMULA, None])
+def test_prediction_intervals_hold_ten_times_beyond_the_data(table, law):
+    X, y = table[["params", "tokens", "family"]], table["loss"]
+    model = ScalingLawRegressor(law, group="family", evaluations=48).fit(X, y)
+    far = pd.DataFrame({"params": 1e10, "tokens": 1e12, "family": ["web", "code"]})
+    value, low, high = model.predict(far, interval=0.9)
+    np.testing.assert_allclose(value, model.predict(far), rtol=1e-12)
+    truth = [loss(f, np.array([1e10]), np.array([1e12]))[0] for f in far.family]
+    assert (low < truth).all()
+    assert (truth < high).all()
+    assert (high - low < 0.25).all()
+    near = model.predict(X, interval=0.9)
+    inside = ((near[1] < y) & (y < near[2])).mean()
+    assert 0.8 < inside <= 1.0
+    wide = model.predict(far, interval=0.99)
+    assert (wide[2] - wide[1] > high - low).all()
+
+
+def test_intervals_of_several_targets_have_their_shape(table):
+    web = table[table.family == "web"]
+    y = np.column_stack([web["loss"], web["loss"] + 1.0])
+    found = ScalingLawRegressor(FORMULA).fit(web[["params", "tokens"]], y).predict(web[["params", "tokens"]], 0.5)
+    assert [part.shape for part in found] == [y.shape] * 3
+    assert (found[1] <= found[0]).all()
+
+
+def test_probability_of_an_interval_beyond_one_is_refused(table):
+    model = ScalingLawRegressor("E + A*params**(-alpha)").fit(table[["params"]], table["loss"])
+    with pytest.raises(ValueError, match="interval is 90"):
+        model.predict(table[["params"]], interval=90)
+
+
 def test_pickled_model_predicts_the_same(table):
     model = ScalingLawRegressor(FORMULA, group="family").fit(table.drop(columns="loss"), table["loss"])
     again = pickle.loads(pickle.dumps(model))

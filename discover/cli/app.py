@@ -11,6 +11,7 @@ import typer
 from discover._version import __version__
 from discover.cli import (
     bench_command,
+    compare_command,
     decision_commands,
     engine_commands,
     export_command,
@@ -18,6 +19,7 @@ from discover.cli import (
     law_commands,
     llm_commands,
     predict_command,
+    report_command,
     run_commands,
     task_commands,
 )
@@ -33,8 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for family in (
-    run_commands, bench_command, fit_command, export_command, task_commands, law_commands, llm_commands,
-    engine_commands, decision_commands, predict_command,
+    run_commands, compare_command, bench_command, fit_command, export_command, task_commands, law_commands,
+    llm_commands, engine_commands, decision_commands, predict_command, report_command,
 ):  # fmt: skip
     family.register(app)
 

@@ -215,7 +215,7 @@ def run(
     seconds = None if budget is None else duration_s(budget)
     from discover.runs.session import Budget, begin
 
-    source = _source(subject, options)
+    source = source_of(subject, options)
     from discover.search.team import chosen
 
     team, left_out = chosen(names(proposers) or ())
@@ -277,7 +277,7 @@ def usual_workers() -> int:
     return max(1, min(free, MOST_WORKERS))
 
 
-def _source(subject: str, options: dict[str, Any]) -> TaskSource:
+def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
     from discover.runs.config import TaskSource
 
     given = [key for key, value in options.items() if value is not None]

@@ -1,0 +1,307 @@
+"""`discover compare`: published laws, and discovered ones, side by side on one table."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discover.cli import run_commands as options_of
+from discover.cli.options import duration_s, names, numbers
+from discover.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from discover.runs.comparison import Comparison
+    from discover.search import SearchConfig
+
+SHOWN_LAWS = 10
+SHOWN_CONSTANTS = 3
+SHOWN_SETS = 6
+WIDTH = 100
+NAME_WIDTH = 31
+LEVEL = 0.9
+RESAMPLES = 200
+LARGE = 1000  # rows beyond which fewer resamples are drawn
+PATIENCE_S = 12.0  # for intervals, all laws together
+
+Discover = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", help="Search for further laws so long: 60s, 5m. Without it published laws only.",
+        rich_help_panel="Search",
+    ),
+]  # fmt: skip
+Evaluations = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Search for further laws and score so many, instead of a time.",
+        rich_help_panel="Search",
+    ),
+]  # fmt: skip
+Everything = Annotated[
+    bool, typer.Option("--all", help="All laws with their constants, not the leaders only.", rich_help_panel="Output")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command of this module."""
+    app.command("compare", rich_help_panel="Find a law")(compare)
+
+
+def compare(
+    subject: options_of.Subject,
+    target: options_of.Target = None,
+    features: options_of.Features = None,
+    group: options_of.Group = None,
+    extrapolate: options_of.Extrapolate = None,
+    target_scale: options_of.TargetScale = None,
+    constants: options_of.Constants = None,
+    holdout: options_of.Holdout = None,
+    test_rows: options_of.TestRows = None,
+    weights: options_of.Weights = None,
+    errors: options_of.Errors = None,
+    discover: Discover = None,
+    evaluations: Evaluations = None,
+    seed: options_of.Seed = 0,
+    workers: options_of.Workers = None,
+    everything: Everything = False,
+    quiet: options_of.Quiet = False,
+    json: options_of.Json = False,
+) -> None:
+    """Rank the published laws that fit the columns of a table by how they forecast its larger scales.
+
+    Sealed rows are never opened.
+
+    Examples: discover compare runs.csv --target loss, or
+    discover compare runs.csv --target loss --discover 60s
+    """
+    from discover.cli.kernel_note import compile_kernel
+    from discover.cli.output import note, print_json, stdout
+    from discover.runs import comparison
+    from discover.runs.inspection import inspect
+
+    options = {
+        "target": names(target),
+        "features": names(features),
+        "group": group,
+        "extrapolate": names(extrapolate),
+        "target_scale": numbers(target_scale, "--target-scale") or None,
+        "constants": constants,
+        "holdout": holdout,
+        "test_rows": test_rows,
+        "weights": weights,
+        "errors": names(errors),
+    }
+    processes = workers or options_of.usual_workers()
+    plan = _plan(discover, evaluations, seed, processes)
+    task = options_of.source_of(subject, options).load()
+
+    def tell(text: str) -> None:
+        if not quiet:
+            note(text)
+
+    for text in task.notes:
+        tell(f"note: {text}")
+    compile_kernel()
+    problems = inspect(task)
+    for one in problems:
+        tell(f"problem: {one.text}")
+    found = comparison.compare(task, discover=plan, workers=processes, on_event=tell)
+    shown = _keys(found, Path(task.table), seed)
+    shown["problems"] = [one.keys() for one in problems]
+    if json:
+        print_json(shown)
+        return
+    console = stdout()
+    for line in _lines(shown, everything):
+        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+
+
+def _plan(discover: str | None, evaluations: int | None, seed: int, workers: int) -> SearchConfig | None:
+    if discover is None and evaluations is None:
+        return None
+    if discover is not None and evaluations is not None:
+        raise InputError("--discover and --evaluations both say how long to search; expected one of them")
+    from discover.search import SearchConfig
+    from discover.search.team import AUTO, chosen
+
+    seconds = None if discover is None else duration_s(discover, "--discover")
+    team = chosen((AUTO,))[0]
+    return SearchConfig(seed=seed, evaluations=evaluations, seconds=seconds, proposers=team, workers=workers)
+
+
+def _keys(found: Comparison, table: Path, seed: int) -> dict[str, Any]:
+    """The comparison as one JSON object; intervals for the first of the tied laws."""
+    from discover.runs.comparison import keys, resamples
+
+    train = found.problem.table
+    draws = RESAMPLES if len(train) <= LARGE else RESAMPLES // 2
+    laws, end = [], time.monotonic() + PATIENCE_S
+    for place, one in enumerate(found.standings):
+        wanted = place < SHOWN_CONSTANTS and one.tied and time.monotonic() < end
+        drawn = resamples(found.problem, one, draws, seed) if wanted else None
+        laws.append(keys(found.problem, one, drawn, LEVEL))
+    return {
+        "task": found.task.name,
+        "table": str(table),
+        "targets": list(found.task.target),
+        "features": list(found.task.features),
+        "group_column": found.task.group,
+        "rows": len(train),
+        "cuts": [{"label": fold.label, "weight": fold.weight} for fold in found.folds],
+        "laws": laws,
+        "refused": [{"law": name, "reason": reason} for name, reason in found.refused],
+        "tied": [one.name for one in found.tied],
+        "apart": found.apart,
+        "level": LEVEL,
+        "seed": seed,
+        "seconds": round(found.seconds, 3),
+        "notes": list(found.task.notes),
+    }
+
+
+# --- for people
+
+
+def _lines(shown: Mapping[str, Any], everything: bool) -> list[str | Table]:
+    laws = shown["laws"]
+    if not laws:
+        return ["No law could be judged on this table.", *_refused(shown, everything=True)]
+    head = f"{shown['task']}: {', '.join(shown['targets'])} from {', '.join(shown['features'])}; "
+    head += f"{shown['rows']} rows, {len(shown['cuts'])} cuts"
+    return [
+        *textwrap.wrap(head, WIDTH),
+        "",
+        _ranking(laws if everything else _leaders(laws)),
+        "",
+        "error: squared error on the largest scales held out of the rows, in variances of the target",
+        "R2: of the fit to all rows; fit: loss and space of its residuals, large: larger scales weigh more",
+        "",
+        *_verdict(shown),
+        "",
+        *_constants(laws if everything else laws[:SHOWN_CONSTANTS], shown, everything),
+        *_refused(shown, everything),
+        *_next(shown),
+    ]
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _leaders(laws: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first laws, and what must not be missed: discovered laws and the group means."""
+    return [law for place, law in enumerate(laws) if place < SHOWN_LAWS or law["kind"] != "published"]
+
+
+def _ranking(laws: Iterable[Mapping[str, Any]]) -> Table:
+    from discover.cli.output import number, table
+
+    rows = []
+    best = None
+    for law in laws:
+        best = law["inner_error"] if best is None else best
+        times = law["inner_error"] / best if best else 1.0
+        rows.append(
+            (
+                "=" if law["tied"] else "",
+                _short(law["law"]),
+                number(law["inner_error"], 3),
+                f"{times:.2f}" if times < 1000 else number(times, 2),
+                _r2(law["r2"]),
+                str(law["n_constants"]),
+                _recipe(law["recipe"]),
+            )
+        )
+    return table(("", "law", "error", "ratio", "R2", "constants", "fit"), rows, (2, 3, 4, 5))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
+
+
+def _r2(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _recipe(recipe: Mapping[str, Any]) -> str:
+    return f"{recipe['loss']}-{recipe['space']}" + (", large" if recipe["emphasis"] else "")
+
+
+def _verdict(shown: Mapping[str, Any]) -> list[str]:
+    laws, tied = shown["laws"], shown["tied"]
+    if laws[0]["kind"] == "baseline":
+        return _wrapped("No law forecasts the larger scales of this table better than the mean of each group.")
+    if len(tied) == 1:
+        rest = f"; {laws[1]['law']} comes next" if len(laws) > 1 else ""
+        return _wrapped(f"{laws[0]['law']} forecasts larger scales best{rest}.")
+    text = f"The data cannot separate the {len(tied)} laws marked with =: their errors differ by less than 10 %, or "
+    text += "one is better at some cuts and another at others."
+    if shown["apart"] is not None:
+        text += (
+            f" Beyond the data, at 8 times the largest scale, their forecasts lie {shown['apart']:.2g} apart (median)."
+        )
+    means = next((law for law in laws if law["kind"] == "baseline"), None)
+    if means is not None and means["tied"]:
+        text += " The mean of each group is one of them: there is hardly a law to see."
+    return _wrapped(text)
+
+
+def _constants(laws: Iterable[Mapping[str, Any]], shown: Mapping[str, Any], everything: bool) -> list[str]:
+    lines: list[str] = []
+    for law in laws:
+        if not (law["tied"] or everything):
+            continue
+        also = f" (also {', '.join(law['also'])})" if law["also"] else ""
+        lines += _wrapped(f"{law['law']}{also}")
+        left = shown["targets"][0] if len(shown["targets"]) == 1 else "each target"
+        lines += _wrapped(f"{left} = {law['formula']}", "  ")
+        sets = law["constants"]
+        for one in sets if everything else sets[:SHOWN_SETS]:
+            lines += _one_set(one, shown)
+        if len(sets) > SHOWN_SETS and not everything:
+            lines.append(f"  and {len(sets) - SHOWN_SETS} more sets with --all")
+        lines.append("")
+    return lines
+
+
+def _one_set(one: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
+    label = [one["group"]] if shown["group_column"] else []
+    label += [one["target"]] if len(shown["targets"]) > 1 else []
+    parts = [_constant(name, value, one) for name, value in one["values"].items()]
+    lines = _wrapped(", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts), "    ")
+    lines = [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+    return [f"  {', '.join(label)}:", *lines] if label else lines
+
+
+def _constant(name: str, value: float, one: Mapping[str, Any]) -> str:
+    from discover.cli.output import with_error
+
+    ends = (one["intervals"] or {}).get(name)
+    if ends is None:
+        return f"{name} = {with_error(value, one['errors'][name])}"
+    return f"{name} = {value:.5g} [{ends[0]:.4g}, {ends[1]:.4g}]"
+
+
+def _refused(shown: Mapping[str, Any], everything: bool) -> list[str]:
+    refused = shown["refused"]
+    if not refused:
+        return []
+    if not everything:
+        return [f"{len(refused)} laws have no forecast to judge; --all says why."]
+    return [line for item in refused for line in _wrapped(f"{item['law']}: {item['reason']}", "  ")]
+
+
+def _next(shown: Mapping[str, Any]) -> list[str]:
+    level = f"{shown['level']:.0%}".replace("%", " %")
+    searched = any(law["kind"] == "discovered" for law in shown["laws"])
+    lines = [f"In brackets: {level} bootstrap intervals. {shown['seconds']:.0f} s."]
+    return lines if searched else [*lines, "Further laws: --discover 60s"]

@@ -1,0 +1,329 @@
+"""Published laws, and discovered ones, side by side on one table: ranked by how they forecast larger scales.
+
+Every applicable law of the library is fitted under every recipe, and judged on the inner folds of the train rows; its
+best recipe counts. Sealed rows play no part.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.data.tasks import Task
+from discover.errors import InputError
+from discover.expressions import Constant
+from discover.fitting import Bootstrap, FitResult, Recipe, Structure, bootstrap, covariance
+from discover.laws.library import get_law
+from discover.proposers.candidate import Candidate
+from discover.proposers.library import Library, structure_of
+from discover.proposers.surgery import well_named
+from discover.runs.outcome import CLOSE, NO_LAW
+from discover.scoring import CUTS, Fold, Problem, Score, make_folds, merit, points_beyond, predict_beyond, r_squared
+from discover.scoring.score import CEILING, emphasis_weights
+from discover.search import SearchConfig, search
+from discover.search.pool import Job, Pool
+
+Floats = NDArray[np.float64]
+
+MUCH = 50_000  # candidates times rows from which starting other processes pays
+LOOKED = 8  # leaders that are fitted again with more effort
+DISCOVERED = 5
+MODERATE = 2.0  # a lead beyond this factor counts, even if some cuts contradict it
+TURNED = 0.2  # weight of the cuts that contradict a moderate lead from which it does not count
+UNTRIED = "not tried in the time given"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A law and how it stands.
+
+    Attributes:
+        name: identifier in the library, "discovered 1" and so on, or "group means".
+        kind: where it comes from.
+        candidate: structure and its best recipe.
+        score: as of the search.
+        error: held-out error, weighted geometric mean over the folds, in variances of the target; more than four
+            variances on a fold count as four.
+        merit: figure by which `discover run` ranks; lower is better.
+        also: other laws of the library that are the same.
+        tied: the folds do not tell it from the best.
+    """
+
+    name: str
+    kind: str
+    candidate: Candidate
+    score: Score
+    error: float
+    merit: float
+    also: tuple[str, ...] = ()
+    tied: bool = False
+
+    @property
+    def fit(self) -> FitResult:
+        assert self.score.fit is not None
+        return self.score.fit
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Laws from the best to the worst.
+
+    Attributes:
+        task, problem: what was asked.
+        folds: the cuts that they are judged on.
+        standings: laws that have an error, best first, the group means among them.
+        refused: name and reason of laws that have none.
+        apart: median distance between the tied laws' forecasts, in the target's unit, a step beyond the data.
+        seconds: time spent.
+    """
+
+    task: Task
+    problem: Problem
+    folds: tuple[Fold, ...]
+    standings: tuple[Standing, ...]
+    refused: tuple[tuple[str, str], ...]
+    apart: float | None
+    seconds: float
+
+    @property
+    def tied(self) -> tuple[Standing, ...]:
+        """The best law and those that the folds do not tell from it."""
+        return tuple(one for one in self.standings if one.tied)
+
+
+def compare(
+    task: Task,
+    *,
+    discover: SearchConfig | None = None,
+    workers: int = 1,
+    seconds: float = 45.0,
+    on_event: Callable[[str], None] = lambda text: None,
+) -> Comparison:
+    """Ranks the laws of the library, and with a search configuration discovered ones, on the train rows of a task.
+
+    Args:
+        task: the task.
+        discover: how to search for further laws; None for published laws only.
+        workers: processes.
+        seconds: after which no further recipes of published laws are tried.
+        on_event: told what is being done.
+
+    Raises:
+        InputError: the table is not as expected, or too small to hold rows out.
+    """
+    from discover.scoring import problem_of
+
+    begin = time.monotonic()
+    problem = problem_of(task)
+    folds = make_folds(problem)
+    if not folds:
+        raise InputError(
+            f"{task.table}: no rows can be held out to judge laws on ({len(problem.table)} rows, "
+            f"{problem.table.n_groups} groups); expected at least two rows of every group to be left to fit on"
+        )
+    weights = np.array([fold.weight for fold in folds])
+    known, refused = _published(problem, weights, workers, seconds, on_event)
+    if discover is not None:
+        known = [*known, *_discovered(problem, discover, weights, known, on_event)]
+    ranked = _with_ties(sorted(known, key=lambda one: (one.error, one.merit)), weights)
+    apart = _apart(problem, [one for one in ranked if one.tied])
+    return Comparison(task, problem, folds, tuple(ranked), tuple(refused), apart, time.monotonic() - begin)
+
+
+def _published(
+    problem: Problem, weights: Floats, workers: int, seconds: float, on_event: Callable[[str], None]
+) -> tuple[list[Standing], list[tuple[str, str]]]:
+    candidates = [_group_means(problem), *Library(problem).ask(100_000, (), np.random.default_rng(0))]
+    laws = len({name_of(c) for c in candidates}) - 1
+    on_event(f"{laws} published laws fit the columns; {len(candidates) - 1} fits with all recipes")
+    end = time.monotonic() + seconds
+    much = len(candidates) * len(problem.table) > MUCH
+    with Pool(problem, workers if much else 1, CUTS) as pool:
+        scores = _scores(pool, [Job(c) for c in candidates], end)
+        best = _best_of_each(candidates, scores, weights)
+        leaders = sorted(best.values(), key=lambda one: one.error)[:LOOKED]
+        again = _scores(pool, [Job(one.candidate, closer=True) for one in leaders], end)
+    for one, score in zip(leaders, again, strict=True):
+        if score is not None and _error(score, weights) <= one.error:
+            best[name_of(one.candidate)] = _standing(one.name, one.kind, one.candidate, score, weights)
+    usable = {name: one for name, one in best.items() if math.isfinite(one.error)}
+    refused = [(name, _reason(name, candidates, scores)) for name in best if name not in usable]
+    return _without_twins(list(usable.values())), refused
+
+
+def _scores(pool: Pool, jobs: Sequence[Job], end: float) -> list[Score | None]:
+    """Scores in the order of the jobs; None for those that the time did not suffice for."""
+    tickets = [pool.submit(job) for job in jobs]
+    out: list[Score | None] = []
+    for ticket in tickets:
+        if time.monotonic() > end:
+            ticket.cancel()
+            out.append(None)
+        else:
+            out.append(ticket.result())
+    return out
+
+
+def name_of(candidate: Candidate) -> str:
+    """What a law is called in a ranking."""
+    if candidate.origin == NO_LAW:
+        return "group means"
+    law = candidate.origin.partition(":")[2]
+    own = structure_of(get_law(law)).shared
+    return f"{law}, shared exponents" if candidate.structure.shared - own else law
+
+
+def _best_of_each(
+    candidates: Sequence[Candidate], scores: Sequence[Score | None], weights: Floats
+) -> dict[str, Standing]:
+    """Every law with the recipe of the smallest error."""
+    best: dict[str, Standing] = {}
+    for candidate, score in zip(candidates, scores, strict=True):
+        name = name_of(candidate)
+        kind = "baseline" if candidate.origin == NO_LAW else "published"
+        one = _standing(name, kind, candidate, score or Score(refused=UNTRIED), weights)
+        if name not in best or one.error < best[name].error:
+            best[name] = one
+    return best
+
+
+def _standing(name: str, kind: str, candidate: Candidate, score: Score, weights: Floats) -> Standing:
+    return Standing(name, kind, candidate, score, _error(score, weights), merit(score, weights))
+
+
+def _reason(name: str, candidates: Sequence[Candidate], scores: Sequence[Score | None]) -> str:
+    """Why a law has no error under its first recipe."""
+    for candidate, score in zip(candidates, scores, strict=True):
+        if name_of(candidate) == name:
+            return UNTRIED if score is None else score.refused or "no rows to judge it on"
+    return ""
+
+
+def _without_twins(found: Sequence[Standing]) -> list[Standing]:
+    """Of laws that several studies use, the first with the names of the others."""
+    first: dict[str, Standing] = {}
+    for one in found:
+        key = one.candidate.law_key
+        if key not in first:
+            first[key] = one
+            continue
+        old = first[key]
+        better = one if one.error < old.error else old
+        first[key] = replace(better, name=old.name, also=(*old.also, one.name))
+    return list(first.values())
+
+
+def _discovered(
+    problem: Problem,
+    config: SearchConfig,
+    weights: Floats,
+    known: Sequence[Standing],
+    on_event: Callable[[str], None],
+) -> list[Standing]:
+    on_event("searching for other laws")
+    published = {one.candidate.law_key for one in known}
+    found = search(problem, config)
+    out: list[Standing] = []
+    for told in found.finalists:
+        key = told.candidate.law_key
+        if key in published or told.candidate.published or told.score.fit is None or len(out) == DISCOVERED:
+            continue
+        published.add(key)
+        chosen = ", chosen" if told is found.best else ""
+        out.append(_standing(f"discovered {len(out) + 1}{chosen}", "discovered", told.candidate, told.score, weights))
+    return out
+
+
+def _group_means(problem: Problem) -> Candidate:
+    constant, _ = well_named(Constant("E"), problem.table.features.keys())
+    return Candidate(Structure(constant), Recipe(), NO_LAW)
+
+
+def _with_ties(ranked: Sequence[Standing], weights: Floats) -> list[Standing]:
+    """Marks the laws that the folds do not tell from the best."""
+    if not ranked:
+        return []
+    best = _logs(ranked[0].score)
+    return [replace(one, tied=_is_tied(one, best, weights)) for one in ranked]
+
+
+def _is_tied(one: Standing, best: Floats, weights: Floats) -> bool:
+    """Whether the lead of the best law is small, or moderate and turned round on some of the cuts."""
+    lead = _logs(one.score) - best
+    mean = float(weights @ lead)
+    turned = float(weights @ (lead < 0.0))
+    return mean <= math.log(CLOSE) or (mean <= math.log(MODERATE) and turned >= TURNED)
+
+
+def _logs(score: Score) -> Floats:
+    """Logarithms of the held-out errors; a forecast far off counts as that, however far."""
+    out: Floats = np.log(np.clip(score.folds, 1e-300, CEILING))
+    return out
+
+
+def _error(score: Score, weights: Floats) -> float:
+    """Weighted geometric mean of the held-out errors; infinite for a law that was refused."""
+    if score.refused is not None or len(score.folds) != len(weights):
+        return math.inf
+    return math.exp(float(weights @ _logs(score)))
+
+
+def _apart(problem: Problem, tied: Sequence[Standing]) -> float | None:
+    """Median over the points beyond the data of the distance between the tied laws' forecasts."""
+    if len(tied) < 2:
+        return None
+    beyond = points_beyond(problem)
+    forecasts = np.stack([predict_beyond(one.fit, beyond)[-1] for one in tied])
+    distance = float(np.median(np.ptp(forecasts, axis=0)))
+    return distance if math.isfinite(distance) else None
+
+
+# --- one law of the ranking
+
+
+def resamples(problem: Problem, one: Standing, n: int, seed: int = 0, workers: int = 2) -> Bootstrap:
+    """Refits of a law to resampled rows, for intervals of its constants."""
+    weights = emphasis_weights(problem, one.fit.recipe.emphasis)
+    return bootstrap(one.fit, problem.table, n, seed=seed, weights=weights, workers=workers)
+
+
+def keys(problem: Problem, one: Standing, drawn: Bootstrap | None, level: float) -> dict[str, Any]:
+    """A standing as the keys of a JSON object; `intervals` are null without resamples."""
+    table, fit = problem.table, one.fit
+    names = fit.structure.constants
+    errors = covariance(fit, table, emphasis_weights(problem, fit.recipe.emphasis)).errors
+    ends = None if drawn is None or not len(drawn) else drawn.intervals(level)
+    return {
+        "law": one.name,
+        "kind": one.kind,
+        "also": list(one.also),
+        "formula": fit.structure.text,
+        "inner_error": one.error,
+        "folds": list(one.score.folds),
+        "train_error": one.score.train,
+        "r2": r_squared(fit.predict(table.features, table.group), table.targets),
+        "merit": one.merit,
+        "tied": one.tied,
+        "n_constants": len(names),
+        "shared": sorted(fit.structure.shared),
+        "recipe": {"loss": fit.recipe.loss, "space": fit.recipe.space, "emphasis": fit.recipe.emphasis},
+        "constants": [
+            {
+                "group": group,
+                "target": target,
+                "values": fit.named(g, t),
+                "errors": {name: float(errors[g, t, i]) for i, name in enumerate(names)},
+                "intervals": None
+                if ends is None
+                else {name: [float(ends[0, g, t, i]), float(ends[1, g, t, i])] for i, name in enumerate(names)},
+            }
+            for g, group in enumerate(fit.group_names)
+            for t, target in enumerate(fit.target_names)
+        ],
+    }

@@ -1,0 +1,115 @@
+"""`discover compare`: rankings, intervals, ties, the group means, and bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from .commands import Outcome, assert_one_error, table_text
+
+
+def laws(outcome: Outcome) -> dict[str, dict]:
+    assert outcome.status == 0, outcome.err
+    return {law["law"]: law for law in outcome.json["laws"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "expected"), [("moe", "sld_moe"), ("parallel", "sld_parallel")])
+def test_a_shipped_task_is_led_by_its_own_law(discover, task, expected) -> None:
+    outcome = discover("compare", task, "--json", "--quiet")
+    found = laws(outcome)
+    assert expected in outcome.json["tied"]
+    errors = [law["inner_error"] for law in outcome.json["laws"]]
+    assert errors == sorted(errors)
+    assert len(found) > 20
+    assert found["group means"]["inner_error"] > 10 * errors[0]
+    leader = outcome.json["laws"][0]
+    for entry in leader["constants"]:
+        for name, value in entry["values"].items():
+            low, high = entry["intervals"][name]
+            assert low <= high
+            assert low - abs(value) <= value <= high + abs(value)
+    assert not Path("runs").exists()
+
+
+def test_the_law_of_ones_own_table_wins_and_fits_a_page(discover, runs_csv) -> None:
+    shown = discover("compare", "runs.csv", "--target", "loss")
+    assert shown.status == 0, shown.err
+    assert max(map(len, shown.out.splitlines())) <= 100
+    first = next(line for line in shown.out.splitlines() if line.startswith("="))
+    assert "chinchilla" in first
+    alpha = re.search(r"alpha = (0\.3\d+) \[(0\.3\d+), (0\.3\d+)\]", shown.out)
+    assert alpha is not None
+    assert float(alpha[2]) < 0.34 < float(alpha[3])
+    assert "group means" in shown.out
+    assert "published laws fit the columns" in shown.err
+
+
+def test_all_laws_with_their_constants_are_shown_on_demand(discover, runs_csv) -> None:
+    options = ("--target", "loss", "--features", "params", "--quiet")
+    some, everything = (discover("compare", "runs.csv", *options, *more) for more in ((), ("--all",)))
+    assert (some.err, everything.err) == ("", "")
+    assert "lcdb_ilog2(params)\n" in everything.out
+    assert "±" in everything.out
+    assert len(everything.out) > 2 * len(some.out)
+
+
+def test_discovered_laws_stand_in_the_same_ranking(discover, runs_csv) -> None:
+    found = laws(
+        discover("compare", "runs.csv", "--target", "loss", "--evaluations", "400", "--workers", "1", "--json")
+    )
+    kinds = {law["kind"] for law in found.values()}
+    assert kinds == {"published", "discovered", "baseline"}
+    formulas = [law["formula"] for law in found.values()]
+    assert len(set(formulas)) == len(formulas)
+
+
+def test_laws_that_cannot_be_told_apart_are_said_to_be_so(discover) -> None:
+    rows = [(1e7 * 2**i, 3 - 0.1 * i + 0.02 * ((7 * i) % 5 - 2)) for i in range(9)]
+    Path("runs.csv").write_text("params,loss\n" + "".join(f"{n:g},{y}\n" for n, y in rows))
+    shown = discover("compare", "runs.csv", "--target", "loss")
+    assert "The data cannot separate the" in shown.out
+    assert "apart (median)" in shown.out
+    assert len([line for line in shown.out.splitlines() if line.startswith("=")]) > 1
+
+
+def test_where_there_is_no_law_the_group_means_say_so(discover) -> None:
+    rows = [(1e7 * 2**i, 2 + 0.1 * ((7 * i * i) % 5 - 2)) for i in range(14)]
+    Path("runs.csv").write_text("params,loss\n" + "".join(f"{n:g},{y}\n" for n, y in rows))
+    outcome = discover("compare", "runs.csv", "--target", "loss", "--json", "--quiet")
+    assert "group means" in outcome.json["tied"]
+    shown = discover("compare", "runs.csv", "--target", "loss", "--quiet")
+    assert "the mean of each group" in shown.out.lower()
+
+
+@pytest.mark.slow
+def test_an_export_of_a_tracker_is_compared_with_the_target_alone(discover) -> None:
+    with Path("wb.csv").open("w", newline="") as file:
+        write = csv.writer(file)
+        write.writerow(["Name", "State", "config.model.n_params", "config.data", "summary/eval.loss", "_runtime"])
+        for k, line in enumerate(table_text().splitlines()[1:]):
+            n, d, y = line.split(",")
+            write.writerow([f"r{k}", "finished", n, json.dumps({"tokens": float(d)}), y, 60 + k])
+        write.writerow(["bad", "crashed", "1e8", "", "", ""])
+    outcome = discover("compare", "wb.csv", "--target", "loss", "--json")
+    assert next(iter(laws(outcome))) == "chinchilla(n_params,tokens)"
+    assert "1 of 31 runs did not finish" in outcome.err
+
+
+def test_bad_input_is_answered_in_words(discover, runs_csv) -> None:
+    before = sorted(Path().iterdir())
+    assert_one_error(discover("compare", "none.csv", "--target", "loss"), "no such file", "none.csv")
+    assert_one_error(discover("compare", "runs.csv"), "runs.csv", "--target", "params, tokens, loss")
+    assert_one_error(discover("compare", "runs.csv", "--target", "los"), "did you mean 'loss'")
+    assert_one_error(discover("compare", "moe", "--target", "loss"), "--target", "moe")
+    assert_one_error(discover("compare", "moee"), "'moee'")
+    assert_one_error(discover("compare", "runs.csv", "--target", "loss", "--discover", "soon"), "--discover", "60s")
+    options = ("--discover", "60s", "--evaluations", "3")
+    assert_one_error(discover("compare", "runs.csv", "--target", "loss", *options), "--evaluations", "one of them")
+    runs_csv.write_text(table_text(drop=28))
+    assert_one_error(discover("compare", "runs.csv", "--target", "loss", "--features", "params,tokens"), "held out")
+    assert sorted(Path().iterdir()) == before

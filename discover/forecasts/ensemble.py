@@ -227,8 +227,7 @@ class Ensemble:
         columns, codes, t = self._points(features, groups, target)
         value = self.laws[0].best(columns, codes, t)
         per_law = [law.sample(columns, codes, t) for law in self.laws]
-        drift = self.drift.scale(columns, codes, t)
-        fresh = self.noise.scale[codes, t] if noise else np.zeros(len(codes))
+        drift, fresh = self.drift.scale(columns, codes, t), self.noise.scale[codes, t] * float(noise)
         tails = np.array([p for level in levels for p in (0.5 - level / 2, 0.5 + level / 2)])
         ends = self._quantiles(np.concatenate(per_law), drift, fresh, tails, t)
         return Forecast(
@@ -263,7 +262,7 @@ class Ensemble:
     def _quantiles(self, values: Floats, drift: Floats, fresh: Floats, tails: Floats, target: int) -> Floats:
         """Quantiles of the mixture, shape (tails, points): every draw is spread over nodes of drift and noise."""
         draws, points = values.shape
-        nodes = self.drift.nodes(drift, fresh, NODES)
+        nodes = _normal_nodes(NODES)[:, None] * np.hypot(drift, fresh)
         out = np.empty((len(tails), points))
         step = max(1, CHUNK // (draws * NODES))
         for start in range(0, points, step):
@@ -287,6 +286,15 @@ class Ensemble:
         }
         total = sum(parts.values(), np.zeros_like(value))
         return {name: np.divide(part, total, out=np.zeros_like(part), where=total > 0) for name, part in parts.items()}
+
+
+def _normal_nodes(n: int) -> Floats:
+    """Equally likely values of unit variance, as of a normal distribution."""
+    from scipy.special import ndtri
+
+    z = ndtri((np.arange(n) + 0.5) / n)
+    out: Floats = z / np.sqrt(np.mean(z**2))
+    return out
 
 
 def _spread_of(sample: Floats) -> Floats:

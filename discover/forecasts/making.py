@@ -8,20 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.table import Table
 from discover.documents import LawDocument
-from discover.fitting import Effort, FitResult, bootstrap
-from discover.forecasts.drift import Drift, Reach
+from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit
+from discover.forecasts.drift import Drift, Reach, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up
-from discover.scoring import Problem
-from discover.scoring.consensus import TIE, near_tied
-from discover.scoring.score import emphasis_weights
+from discover.scoring import Problem, make_folds
+from discover.scoring.consensus import TIE
+from discover.scoring.score import FOLD_EFFORT, emphasis_weights
 
 Floats = NDArray[np.float64]
 
-RESAMPLE = Effort(draws=4, agree=1, tolerance=1e-8, iterations=100)
-FEWEST = 12  # draws of a law, whatever its weight
+RESAMPLE = Effort(draws=0, agree=1, tolerance=1e-6, iterations=15)  # from the law's own constants
+CIRCLE = 3.0  # merits farther than this from the best have no weight
+MOST = 20  # laws
+FEWEST = 100  # draws
+WORK = 200_000  # draws times measured values, more for groups with shared constants
+GROUPS = 8
 PRIOR_ROWS = 4.0  # what the residuals of all groups count against those of one
+MANY = 30.0  # residuals from which on their quantile tells more than their mean square
 
 
 @dataclass(frozen=True)
@@ -34,46 +40,55 @@ class Contender:
 
 
 def make_ensemble(
-    problem: Problem, document: LawDocument, chosen: Contender, others: Sequence[Contender] = (),
-    *, draws: int = DRAWS, seed: int = 0,
-) -> Ensemble:  # fmt: skip
-    """The forecasts of a chosen law and those near-tied with it.
+    problem: Problem,
+    document: LawDocument,
+    chosen: Contender,
+    others: Sequence[Contender] = (),
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Ensemble:
+    """The forecasts of a chosen law and its rivals.
 
     Args:
         problem: train rows and declared knowledge.
         document: of the chosen law.
         chosen: the chosen law.
         others: further laws of the search; those whose merit is near the best take part.
-        draws: of all laws together, about.
+        draws: of all laws together, about; fewer for large tables, which determine the constants well.
         seed: of the resampling.
     """
-    laws = tied_with(chosen, others)
-    weights = shares([law.merit for law in laws])
+    laws = rivals(chosen, others)
+    effort = len(problem.table) * problem.table.n_targets * (1 + problem.table.n_groups // GROUPS)
+    total = min(draws, max(FEWEST, WORK // effort))
+    counts = [max(1, round(total * weight)) for weight in shares([law.merit for law in laws])]
     members = []
-    for i, (law, weight) in enumerate(zip(laws, weights, strict=True)):
-        n = max(FEWEST, round(draws * weight))
+    for i, (law, n) in enumerate(zip(laws, counts, strict=True)):
+        structure = law.fit.structure
         drawn = resampled(problem, law.fit, n, seed + i)
-        about = document if i == 0 else runner_up(
-            document, law.fit.structure.text, law.fit.constants, law.fit.structure.shared, law.fit.recipe
-        )  # fmt: skip
-        names = law.fit.structure.constants
-        members.append(Draws(about, float(weight), {name: drawn[..., k] for k, name in enumerate(names)}))
-    noise = noise_of(problem, laws[0].fit)
-    drift = Drift(Reach.of(problem), noise.scale, 1.0, 0.5)
+        about = document
+        if i > 0:
+            about = runner_up(document, structure.text, law.fit.constants, structure.shared, law.fit.recipe)
+        named = {name: drawn[..., k] for k, name in enumerate(structure.constants)}
+        members.append(Draws(about, n / sum(counts), named))
+    noise = noise_of(problem, chosen.fit)
     low = -np.inf if problem.lower is None else problem.lower
     high = np.inf if problem.upper is None else problem.upper
-    return Ensemble(tuple(members), noise, drift, (low, high))
+    return Ensemble(tuple(members), noise, drift_of(problem, chosen.fit, noise), (low, high))
 
 
-def tied_with(chosen: Contender, others: Sequence[Contender]) -> list[Contender]:
-    """The chosen law, then those near-tied with the best, each law once, best first."""
-    everyone = [chosen, *others]
-    near = near_tied([law.merit for law in everyone], [law.key for law in everyone])
-    return [chosen, *(everyone[i] for i in near if everyone[i].key != chosen.key)]
+def rivals(chosen: Contender, others: Sequence[Contender]) -> list[Contender]:
+    """The chosen law, then the others whose merit is within the circle, each law once, best first."""
+    limit = min(law.merit for law in (chosen, *others)) + CIRCLE
+    found = {chosen.key: chosen}
+    for law in sorted(others, key=lambda law: law.merit):
+        if law.merit <= limit:
+            found.setdefault(law.key, law)
+    return list(found.values())[:MOST]
 
 
 def shares(merits: Sequence[float]) -> Floats:
-    """Weights of near-tied laws; the chosen law, which is the first, counts as the best of them."""
+    """Weights of laws; the chosen law, which is the first, counts as the best of them."""
     values = np.array(merits)
     values[0] = values.min()
     likely = np.exp(-(values - values.min()) / TIE)
@@ -82,18 +97,23 @@ def shares(merits: Sequence[float]) -> Floats:
 
 
 def resampled(problem: Problem, law: FitResult, n: int, seed: int) -> Floats:
-    """Constants of refits to resampled residuals, shape (draws, groups, targets, constants)."""
+    """Constants of n refits to resampled residuals, shape (n, groups, targets, constants).
+
+    Resamples that cannot be fitted are replaced by others; if none can, by the law's own constants.
+    """
     weights = emphasis_weights(problem, law.recipe.emphasis)
-    found: Floats = bootstrap(law, problem.table, n, seed=seed, weights=weights, effort=RESAMPLE).constants
-    return found if len(found) else law.constants[None]
+    found = bootstrap(law, problem.table, n, seed=seed, weights=weights, effort=RESAMPLE).constants
+    return np.resize(found if len(found) else law.constants, (n, *law.constants.shape))
 
 
 def noise_of(problem: Problem, law: FitResult) -> Noise:
-    """Standard deviation of the residuals in every group, drawn towards that of all groups where rows are few."""
+    """Size of the residuals in every group, drawn towards that of all groups where rows are few.
+
+    Nine in ten residuals, not the few largest ones, decide how large the noise is.
+    """
     table = problem.table
-    fitted = law.predict(table.features, table.group)
-    log = law.recipe.space == "log" and bool(np.all(table.targets > 0) and np.all(fitted > 0))
-    residuals = np.log(table.targets) - np.log(fitted) if log else table.targets - fitted
+    log = law.recipe.space == "log"
+    residuals = _residuals(law, table, log)
     own = len(law.structure.constants) - len(law.structure.shared)
     squares = np.zeros((table.n_groups, table.n_targets))
     np.add.at(squares, table.group, residuals**2)
@@ -101,4 +121,44 @@ def noise_of(problem: Problem, law: FitResult) -> Noise:
     freedom = np.where(rows > 0, np.maximum(rows - own, 1.0), 0.0)
     pooled = squares.sum(axis=0) / max(freedom.sum() - len(law.structure.shared), 1.0)
     scale = np.sqrt((squares + PRIOR_ROWS * pooled) / (freedom + PRIOR_ROWS)[:, None])
-    return Noise(scale, (log,) * table.n_targets)
+    least = 1e-12 * np.abs(table.targets).max(axis=0)
+    scale = np.maximum(scale, 1e-12 if log else least)
+    return Noise(scale * _robust(residuals / scale[table.group]), (log,) * table.n_targets)
+
+
+def _residuals(law: FitResult, table: Table, log: bool) -> Floats:
+    """Measured minus fitted, or the logarithm of their ratio; zero where that has no value."""
+    fitted = law.predict(table.features, table.group)
+    with np.errstate(all="ignore"):
+        out = np.log(table.targets) - np.log(fitted) if log else table.targets - fitted
+    return np.where(np.isfinite(out), out, 0.0)
+
+
+def _robust(standard: Floats) -> float:
+    """Factor from the root mean square of many residuals to the normal distribution with the same 90 % quantile."""
+    from scipy.special import ndtri
+
+    size = float(np.sqrt(np.mean(standard**2)))
+    if size == 0.0:
+        return 1.0
+    factor = float(np.quantile(np.abs(standard), 0.9)) / float(ndtri(0.95)) / size
+    trust = standard.size / (standard.size + MANY)
+    return trust * factor + 1.0 - trust
+
+
+def drift_of(problem: Problem, law: FitResult, noise: Noise) -> Drift:
+    """The drift, from how the chosen law fared on the inner folds."""
+    warm: dict[str, Floats | float] = {n: law.constants[:, :, i] for i, n in enumerate(law.structure.constants)}
+    weights = emphasis_weights(problem, law.recipe.emphasis)
+    errors, distances, shares_of_folds = [], [], []
+    for fold in make_folds(problem):
+        inner, outer = problem.table.take(fold.fit), problem.table.take(fold.judge)
+        rows = None if weights is None else weights[fold.fit]
+        part = fit(law.structure, inner, law.recipe, effort=FOLD_EFFORT, weights=rows, warm=[warm])
+        if isinstance(part, FitFailure):
+            continue
+        standard = _residuals(part, outer, noise.log[0]) / noise.scale[outer.group]
+        errors.append(float(np.mean(standard**2)))
+        distances.append(Reach.of(problem, inner).distance(outer.features, outer.group))
+        shares_of_folds.append(fold.weight)
+    return Drift(Reach.of(problem), noise.scale, growth_of(errors, distances, shares_of_folds))

@@ -43,11 +43,11 @@ def _content(ensemble: Ensemble) -> dict[str, Any]:
         "laws": [_law(law) for law in ensemble.laws],
         "noise": {"scale": ensemble.noise.scale.tolist(), "log": list(ensemble.noise.log)},
         "drift": {
-            "reach": {name: ends.tolist() for name, ends in drift.reach.ends.items()},
-            "logged": sorted(drift.reach.logged),
-            "base": drift.base.tolist(),
             "growth": drift.growth,
-            "start": drift.start,
+            "ends": {name: ends.tolist() for name, ends in drift.reach.ends.items()},
+            "logged": sorted(drift.reach.logged),
+            "axes": list(drift.reach.axes),
+            "front": [points.tolist() for points in drift.reach.front],
         },
         "bounds": [bound if np.isfinite(bound) else None for bound in ensemble.bounds],
     }
@@ -89,21 +89,27 @@ def restored(document: LawDocument) -> Ensemble:
 def _ensemble(document: LawDocument, content: Mapping[str, Any]) -> Ensemble:
     bare = replace(document, forecasts={})
     size = (len(document.groups), len(document.targets))
-    drift = content["drift"]
-    reach = Reach(
-        frozenset(map(str, drift["logged"])),
-        {str(name): _array(ends, (size[0], 2)) for name, ends in drift["reach"].items()},
-    )
+    reach = _reach(content["drift"], size[0])
+    scale = _array(content["noise"]["scale"], size)
     low, high = content["bounds"]
     laws = tuple(_draws(bare, entry, first=i == 0) for i, entry in enumerate(content["laws"]))
     if not laws or set(reach.ends) != set(document.feature_names):
         raise ValueError("no law, or other columns than the law's")
     return Ensemble(
         laws=laws,
-        noise=Noise(_array(content["noise"]["scale"], size), _flags(content["noise"]["log"], size[1])),
-        drift=Drift(reach, _array(drift["base"], size), float(drift["growth"]), float(drift["start"])),
+        noise=Noise(scale, _flags(content["noise"]["log"], size[1])),
+        drift=Drift(reach, scale, float(content["drift"]["growth"])),
         bounds=(-np.inf if low is None else float(low), np.inf if high is None else float(high)),
     )
+
+
+def _reach(content: Mapping[str, Any], groups: int) -> Reach:
+    ends = {str(name): _array(pairs, (groups, 2)) for name, pairs in content["ends"].items()}
+    axes = tuple(map(str, content["axes"]))
+    if len(content["front"]) != groups or not set(axes) <= set(ends):
+        raise ValueError("drift.front; expected points of every group, and axes among the columns")
+    front = tuple(_array(points, (len(points), len(axes or ends))) for points in content["front"])
+    return Reach(frozenset(map(str, content["logged"])), axes, ends, front)
 
 
 def _draws(bare: LawDocument, entry: Mapping[str, Any], first: bool) -> Draws:

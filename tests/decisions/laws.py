@@ -56,5 +56,5 @@ def ensemble(
         members.append(Draws(law, 1 / len(laws), values))
     ends = {name: np.tile(np.log10(pair), (size[0], 1)) for name, pair in first.domain.items()}
     base = np.full(size, noise)
-    drift = Drift(Reach(frozenset(first.domain), ends), base, 0.0, 0.0)
+    drift = Drift(Reach.box(ends, frozenset(first.domain)), base, 0.0)
     return Ensemble(tuple(members), Noise(base, (False,) * size[1]), drift)

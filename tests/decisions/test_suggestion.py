@@ -22,9 +22,9 @@ def line(slopes: np.ndarray, noise: float) -> Ensemble:
     """The law k*x with these slopes as draws."""
     law = document("k*x", {"k": 1.0}, {"x": (1.0, 8.0)})
     size = np.full((1, 1), noise)
-    reach = Reach(frozenset(), {"x": np.array([[1.0, 8.0]])})
+    reach = Reach.box({"x": np.array([[1.0, 8.0]])})
     draws = Draws(law, 1.0, {"k": slopes[:, None, None]})
-    return Ensemble((draws,), Noise(size, (False,)), Drift(reach, size, 0.0, 0.0))
+    return Ensemble((draws,), Noise(size, (False,)), Drift(reach, size, 0.0))
 
 
 def test_the_expected_uncertainty_is_that_of_a_linear_regression() -> None:

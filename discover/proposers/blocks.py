@@ -108,9 +108,10 @@ class Maker:
     def centre(self, column: str) -> Expr:
         """Where a bowl in one column lies: a constant, moved by the logarithms of other columns."""
         out = self.c()
-        others = [name for name in self.others(column) if name in self.problem.axes] or self.others(column)
-        for name in others:
-            if self.chance(0.6):
+        others = self.others(column)
+        growing = any(name in self.problem.axes for name in others)
+        for name in others:  # the best learning rate depends on the scale, and may on the batch size
+            if self.chance(0.3 if growing and name not in self.problem.axes else 0.6):
                 out = add(out, mul(self.c(), self.log(name)))
         return out
 

@@ -18,10 +18,11 @@ from discover.scoring.problem import Problem
 Floats = NDArray[np.float64]
 
 MULTIPLE = 8.0  # of the largest scale of each axis
+FAR_MULTIPLE = 256.0  # the same, of what no law may contradict although few will ask: it tells wild laws from others
 STEPS = 4
 ROWS_PER_GROUP = 12
 PER_GROUP = 40  # rows of a group from which points between and outside are made
-OUTWARDS = 0.15  # of the distance from the centre of the design
+OUTWARDS = 0.3  # of the distance from the centre of the design
 ALL = "all axes"
 SLACK = 0.01  # of the target's range: rises smaller than this are not held against a law
 
@@ -41,10 +42,13 @@ class Beyond:
     axis: tuple[str, ...]
 
 
-def points_beyond(problem: Problem) -> Beyond:
+def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
     """Continuations of the largest rows of every group along every axis and all axes at once.
 
     Without an axis: points between the rows, and a step outwards from the rows.
+
+    Args:
+        multiple: of the largest scale of an axis, up to which it is continued.
     """
     if not problem.axes:
         return _between_and_outside(problem)
@@ -54,7 +58,7 @@ def points_beyond(problem: Problem) -> Beyond:
         rows = _top_rows(problem, moved)
         columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in problem.table.features.items()}
         for name in moved:
-            columns[name] = _continued(problem, name, problem.table.features[name][rows])
+            columns[name] = _continued(problem, name, problem.table.features[name][rows], multiple)
         blocks.append((axis, problem.table.group[rows], columns))
     names = list(problem.table.features)
     return Beyond(
@@ -107,17 +111,17 @@ def _top_rows(problem: Problem, axes: tuple[str, ...]) -> NDArray[np.int64]:
     return np.array(chosen, dtype=np.int64)
 
 
-def _continued(problem: Problem, axis: str, start: Floats) -> Floats:
+def _continued(problem: Problem, axis: str, start: Floats, multiple: float) -> Floats:
     """Values from the rows' own up to the multiple of the largest (or the target scale), shape (steps + 1, m)."""
     values = problem.table.features[axis]
     fraction = np.linspace(0.0, 1.0, STEPS + 1)[:, None]
     if problem.kinds[axis] == "scale":
-        end = max(values.max() * MULTIPLE, problem.target_scale.get(axis, 0.0))
+        end = max(values.max() * multiple, problem.target_scale.get(axis, 0.0))
         ratio: Floats = end / start[None, :]
         moved: Floats = start[None, :] * ratio**fraction
         return moved
     if problem.kinds[axis] == "logged":
-        end = max(values.max() + 0.4 * np.log10(MULTIPLE), problem.target_scale.get(axis, -np.inf))
+        end = max(values.max() + 0.4 * np.log10(multiple), problem.target_scale.get(axis, -np.inf))
     else:
         end = values.max() + 0.5 * np.ptp(values)
     shifted: Floats = start[None, :] + fraction * (end - start[None, :])

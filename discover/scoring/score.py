@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from discover.data.table import Table
 from discover.expressions import complexity
 from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
-from discover.scoring.beyond import implausible, points_beyond, predict_beyond
+from discover.scoring.beyond import FAR_MULTIPLE, implausible, points_beyond, predict_beyond
 from discover.scoring.folds import CUTS, make_folds
 from discover.scoring.problem import Problem
 from discover.scoring.units import unit_bound, unit_groups
@@ -171,6 +171,7 @@ class Scorer:
         nearest = np.array([f.nearest for f in self.folds], dtype=float)
         self.nearest = nearest / nearest.sum() if len(nearest) else nearest
         self.beyond = points_beyond(problem)
+        self.far = points_beyond(problem, FAR_MULTIPLE)
         self.units = unit_groups(problem)
         variance = problem.table.targets.var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
@@ -225,6 +226,8 @@ class Scorer:
                 return replace(base, refused=bound)
         forecast = predict_beyond(full, self.beyond)
         reason = implausible(self.problem, self.beyond, forecast)
+        if reason is None:
+            reason = implausible(self.problem, self.far, predict_beyond(full, self.far))
         if reason is not None:
             return replace(base, refused=reason)
         return self._judge(base, structure, recipe, weights, full, forecast)

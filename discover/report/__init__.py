@@ -44,9 +44,11 @@ def write_report(run: str | Path, form: str = "html", out: Path | None = None, *
     from discover.documents import write_whole
     from discover.report.content import gather
     from discover.report.sections import report_of
+    from discover.runs.folder import open_folder
 
     if form not in FORMATS:
         raise InputError(f"--format is {form!r}; expected one of {', '.join(FORMATS)}")
+    open_folder(Path(run))
     place = Path(run) / f"report.{form}" if out is None else out
     if not place.parent.is_dir() or place.is_dir():
         raise InputError(f"{place} cannot be written; expected the name of a file in a folder that exists")

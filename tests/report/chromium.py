@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-pipe",
 )  # fmt: skip
+HANDOVER = """
+import fcntl, os, sys
+down, up = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(down, 3)
+os.dup2(up, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes the browser, which reads commands from descriptor 3 and answers on 4."""
 
 
 def find_chromium() -> str | None:
@@ -36,8 +45,7 @@ class Page:
         down, self._out = os.pipe()
         self._in, up = os.pipe()
         self._process = subprocess.Popen(
-            # The browser reads from descriptor 3 and writes to 4.
-            ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{down} 4>&{up}', binary, *FLAGS, f"--user-data-dir={profile}"],
+            [sys.executable, "-c", HANDOVER, str(down), str(up), binary, *FLAGS, f"--user-data-dir={profile}"],
             pass_fds=(down, up),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -93,16 +101,29 @@ class Page:
         """Shows a file in a window of this size and waits until the report says that its plots are drawn."""
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=scheme)
-        mobile = width < 600
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
-        )
+        self.resize(width, height)
         for address in ("about:blank", path.resolve().as_uri()):
             self.call("Page.navigate", url=address)
+        self.wait_for("document.querySelector('html.ready') !== null")
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """Another size of the window, a phone's if it is narrow; waits for two frames."""
+        mobile = width < 600
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+        self.evaluate("new Promise(done => setTimeout(done, 300))")
+
+    def point_at(self, x: float, y: float) -> None:
+        """Moves the pointer to a place in the window."""
+        for shift in (5.0, 0.0):
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + shift, y=y)
+
+    def wait_for(self, script: str) -> Any:
+        """The value of an expression, as soon as it is neither empty nor false."""
         deadline = time.monotonic() + 120
-        while not self.evaluate("Boolean(document.querySelector('html.ready'))"):
-            assert time.monotonic() < deadline, f"the plots were not drawn: {self.complaints}"
+        while not (found := self.evaluate(script)):
+            assert time.monotonic() < deadline, f"never came true: {script}; complaints: {self.complaints}"
             time.sleep(0.05)
+        return found
 
     def evaluate(self, script: str) -> Any:
         """The value of a JavaScript expression; promises are waited for."""

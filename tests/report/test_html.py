@@ -1,0 +1,216 @@
+"""The HTML report as a file: complete, self-contained, harmless, and with the law's own numbers in its plots."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import discover
+from discover.data.tasks import load_task
+
+from .conftest import FEW, Made, command
+
+SECTIONS = ["law", "fit", "beyond", "residuals", "front", "search", "doubts", "checklist"]
+NAMES = ["sft", "data_constrained", "own"]
+VOID = {"meta", "img", "br", "mspace", "link", "input", "hr"}
+LOADING = {"src", "href", "srcset", "data", "action", "poster", "formaction"}
+
+
+class Document(HTMLParser):
+    """Sections, headings, addresses, formulas and embedded data of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sections: list[str] = []
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.text: list[str] = []
+        self.embedded: dict[str, str] = {}
+        self._inside = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        assert not any(name.startswith("on") for name in values), values
+        self.addresses += [value or "" for name, value in attrs if name in LOADING]
+        if tag == "section":
+            self.sections.append(values["id"] or "")
+        if tag == "script":
+            self._inside = values.get("id") or "code"
+            self.embedded[self._inside] = ""
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in VOID
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.embedded[self._inside] += data
+        elif self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+
+def read(made: Made) -> Document:
+    return Document(made.html.read_text())
+
+
+def figures(made: Made) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(read(made).embedded["figures"])
+    return found
+
+
+def trace(figure: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(item for item in figure["data"] if item["name"] == name)
+    return found
+
+
+def openings(run: Path) -> list[str]:
+    """Who opened the sealed rows, from the journal."""
+    records = map(json.loads, (run / "steps.jsonl").read_text().splitlines())
+    return [record["by"] for record in records if record["kind"] == "opened"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_is_whole_and_loads_nothing(made: dict[str, Made], name: str) -> None:
+    page = read(made[name])
+    assert page.open == []
+    assert page.sections == SECTIONS
+    for address in page.addresses:
+        assert address.startswith(("#", "data:image/")), address[:80]
+    assert "link" not in page.tags
+    assert "@import" not in made[name].html.read_text()
+    assert made[name].html.stat().st_size < 5_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_law_is_typeset_with_all_its_names(made: dict[str, Made], name: str) -> None:
+    law = discover.load(made[name].run)
+    source = made[name].html.read_text()
+    assert "<math displaystyle" in source
+    shown = "".join(read(made[name]).text)
+    for feature in law.features:
+        assert feature in shown
+    for item in ("constant", "90 % interval", "inner error", "Objective", "Bounds hit", "Seed", "SHA-256"):
+        assert item in shown, item
+
+
+def test_curves_are_the_law_and_points_the_rows(made: dict[str, Made]) -> None:
+    run = made["sft"]
+    law = discover.load(run.run)
+    drawn = figures(run)
+    fits = [figure for key, figure in drawn.items() if key.startswith("fit-")]
+    assert [figure["label"] for figure in fits] == list(law.groups)
+    for figure in fits[:5]:
+        curve = trace(figure, "law")
+        expected = law(examples=np.array(curve["x"]), group=figure["label"])
+        np.testing.assert_allclose(curve["y"], expected, rtol=1e-5)
+        assert min(curve["x"]) >= 200
+        assert max(curve["x"]) > 819200
+        assert len(trace(figure, "train rows")["x"]) == 12
+        assert trace(figure, "sealed rows")["x"] == [819200]
+
+
+def test_intervals_enclose_the_law_and_widen_beyond_the_data(made: dict[str, Made]) -> None:
+    figure = next(figure for key, figure in figures(made["sft"]).items() if key.startswith("fit-"))
+    band, curve = trace(figure, "90 % interval"), trace(figure, "law")
+    n = len(curve["x"])
+    lower, upper = np.array(band["y"][:n]), np.array(band["y"][n:][::-1])
+    assert np.all(lower <= np.array(curve["y"]) * (1 + 1e-6))
+    assert np.all(upper >= np.array(curve["y"]) * (1 - 1e-6))
+    width = np.log(upper / lower)
+    assert width[-1] > np.median(width)
+
+
+def test_curves_of_several_axes_are_the_law_at_measured_settings_of_the_others(made: dict[str, Made]) -> None:
+    law = discover.load(made["data_constrained"].run)
+    drawn = figures(made["data_constrained"])
+    task = load_task("data_constrained")
+    tables = (task.train().features, task.sealed().features)
+    for axis, other in (("tokens", "params"), ("params", "tokens")):
+        settings = {pair for rows in tables for pair in zip(rows["unique_tokens"], rows[other], strict=True)}
+        curves = [t for t in drawn[f"fit-0-0-{axis}"]["data"] if other in t["name"]]
+        assert 3 <= len(curves) <= 5
+        for curve in curves:
+            values = [
+                law({axis: np.array(curve["x"]), "unique_tokens": np.full(len(curve["x"]), u), other: o})
+                for u, o in settings
+            ]
+            assert any(np.allclose(curve["y"], value, rtol=1e-5) for value in values), curve["name"]
+
+
+def test_parity_holds_every_row_once(made: dict[str, Made]) -> None:
+    figure = figures(made["data_constrained"])["parity-0"]
+    assert len(trace(figure, "train rows")["x"]) == 161
+    assert len(trace(figure, "sealed rows")["x"]) == 21
+
+
+def test_runners_up_and_human_laws_part_beyond_the_data(made: dict[str, Made]) -> None:
+    run = made["data_constrained"]
+    result = json.loads((run.run / "result.json").read_text())
+    names = {item["name"] for item in figures(run)["beyond-0-0"]["data"]}
+    assert "this law" in names
+    assert {"runner-up 1", "chinchilla"} <= names
+    assert len([name for name in names if name.startswith("runner-up")]) == len(result["runners_up"])
+
+
+def test_front_shows_the_law_and_the_human_laws(made: dict[str, Made]) -> None:
+    run = made["data_constrained"]
+    result = json.loads((run.run / "result.json").read_text())
+    figure = figures(run)["front"]
+    assert trace(figure, "this law")["y"] == [pytest.approx(result["inner_error"], rel=1e-5)]
+    compared = next(h for h in result["human"] if h["law"] == "chinchilla" and h["variant"] == "refitted")
+    assert trace(figure, "chinchilla (compared)")["y"] == [pytest.approx(compared["inner_error"], rel=1e-5)]
+    stairs = trace(figure, "best at its size")
+    assert stairs["y"] == sorted(stairs["y"], reverse=True)
+
+
+def test_search_history_only_falls(made: dict[str, Made]) -> None:
+    history = trace(figures(made["data_constrained"])["search"], "best so far")
+    assert history["y"] == sorted(history["y"], reverse=True)
+    assert history["x"][-1] == 30
+
+
+def test_names_from_the_table_are_text(made: dict[str, Made]) -> None:
+    source = made["own"].html.read_text()
+    page = read(made["own"])
+    assert page.tags.count("script") == 3
+    assert "<script>alert" not in source
+    assert "<i>loss" not in source
+    assert "<b>family" not in source
+    shown = "".join(page.text)
+    assert "<script>alert(1)</script>" in shown
+    assert "<i>loss</i>" in shown
+    for figure in figures(made["own"]).values():
+        for item in figure["data"]:
+            for told in (item["name"], *item.get("text", ())):
+                assert not re.search(r"<(?!br>)", told)
+
+
+def test_sealed_rows_stay_out_while_they_are_closed(made: dict[str, Made], tmp_path: Path) -> None:
+    done = command("run", "parallel", *FEW, "--no-sealed", "--out", "run", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert command("report", "run", folder=tmp_path).returncode == 0
+    closed = Made("parallel", tmp_path / "run", tmp_path / "run/report.html")
+    assert all(item["name"] != "sealed rows" for f in figures(closed).values() for item in f["data"])
+    assert "still closed" in "".join(read(closed).text)
+    assert openings(tmp_path / "run") == []
+
+    done = command("report", "run", "--sealed", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert any(item["name"] == "sealed rows" for f in figures(closed).values() for item in f["data"])
+    assert openings(tmp_path / "run") == ["evaluate"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from discover.documents import LawDocument, read
 from discover.errors import InputError
 from discover.export.layout import inputs
 from discover.expressions import Constant, Expr, Number, evaluate, substitute, to_latex, to_sympy
+from discover.forecasts import Ensemble
 
 Floats = NDArray[np.float64]
 
@@ -26,6 +28,20 @@ def load(path: str | Path) -> FittedLaw:
         InputError: no such file, or not a law document.
     """
     return FittedLaw(read(path))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Forecasts with an interval; numbers, or arrays of the shape of the law's values.
+
+    Attributes:
+        value: of the law.
+        lower, upper: ends of the interval for a new measurement.
+    """
+
+    value: Any
+    lower: Any
+    upper: Any
 
 
 @dataclass(frozen=True)
@@ -76,20 +92,47 @@ class FittedLaw:
         Raises:
             InputError: a feature or group is missing, unknown, not numeric, or of another shape.
         """
-        if data is not None and columns:
-            raise InputError("a law takes either a table or columns as keywords, not both")
-        if data is None:
-            self._check_keywords(columns)
-            data = columns
-        elif not isinstance(data, Mapping) and not hasattr(data, "columns"):
-            raise InputError(f"a law takes a data frame or a mapping of columns, not {type(data).__name__}")
-        elif group is None and self.document.group_column is not None and self.document.group_column in data:
-            group = data[self.document.group_column]
-        values = {name: self._column(data, name) for name in self.features}
-        codes = self._codes(group)
-        shape = _common_shape(values, codes)
+        values, codes, shape = self._points(data, group, columns, self.features)
         out = np.stack([self._target(values, codes, t, shape) for t in range(len(self.targets))], axis=-1)
         return out if len(self.targets) > 1 else out[..., 0][()]
+
+    def predict(self, data: Any = None, /, *, group: Any = None, interval: float | None = None, **columns: Any) -> Any:
+        """Predicted values; with `interval` a `Prediction` with the ends of the interval for a new measurement.
+
+        The interval includes what the constants are unsure of, the disagreement of laws that the data cannot tell
+        apart, the error beyond the data, and the noise (docs/forecasts.md). Its laws may read columns that this
+        one does not; all of `interval_features` are then needed.
+
+        Args:
+            data, group, columns: as in a call.
+            interval: probability, such as 0.9.
+
+        Raises:
+            InputError: as in a call; or the interval is not between 0 and 1, or the law came without uncertainty.
+        """
+        if interval is None:
+            return self(data, group=group, **columns)
+        names = self.interval_features
+        values, codes, shape = self._points(data, group, columns, names)
+        wide = {name: np.broadcast_to(values[name], shape).ravel() for name in names}
+        groups = [self.groups[code] for code in np.broadcast_to(codes, shape).ravel()]
+        found = [self._ensemble.intervals(wide, groups, levels=(interval,), target=t) for t in self.targets]
+        parts = [[f.value for f in found], [f.lower[interval] for f in found], [f.upper[interval] for f in found]]
+        stacked = [np.stack(part, axis=-1).reshape(*shape, len(found)) for part in parts]
+        return Prediction(*(part if len(found) > 1 else part[..., 0][()] for part in stacked))
+
+    @property
+    def interval_features(self) -> tuple[str, ...]:
+        """Features that `predict` needs with an interval.
+
+        Raises:
+            InputError: the law came without uncertainty.
+        """
+        return self._ensemble.inputs
+
+    @cached_property
+    def _ensemble(self) -> Ensemble:
+        return Ensemble.from_document(self.document)
 
     def sympy(self, group: str | None = None, target: str | None = None) -> Any:
         """The formula of a group and target as a SymPy expression, constants as floats of 17 digits.
@@ -109,6 +152,23 @@ class FittedLaw:
         named = group is not None or target is not None
         return to_latex(self._with_constants(group, target) if named else self.document.expr, digits=digits)
 
+    def _points(
+        self, data: Any, group: Any, columns: Mapping[str, Any], names: Sequence[str]
+    ) -> tuple[dict[str, Floats], NDArray[np.int64], tuple[int, ...]]:
+        """The columns of these names, the places of the groups, and their common shape."""
+        if data is not None and columns:
+            raise InputError("a law takes either a table or columns as keywords, not both")
+        if data is None:
+            self._check_keywords(columns)
+            data = columns
+        elif not isinstance(data, Mapping) and not hasattr(data, "columns"):
+            raise InputError(f"a law takes a data frame or a mapping of columns, not {type(data).__name__}")
+        elif group is None and self.document.group_column is not None and self.document.group_column in data:
+            group = data[self.document.group_column]
+        values = {name: self._column(data, name, names) for name in names}
+        codes = self._codes(group)
+        return values, codes, _common_shape(values, codes)
+
     def _with_constants(self, group: str | None, target: str | None) -> Expr:
         document = self.document
         chosen = document.constant_set(_one("group", group, self.groups), _one("target", target, self.targets))
@@ -127,9 +187,10 @@ class FittedLaw:
                     f"the law has no feature {name!r}{near(name, known)}; it needs {', '.join(self.features)}"
                 )
 
-    def _column(self, data: Any, name: str) -> Floats:
+    def _column(self, data: Any, name: str, needed: Sequence[str]) -> Floats:
         if name not in data:
-            raise InputError(f"the column {name!r} is missing; the law needs {', '.join(self.features)}")
+            more = "" if name in self.features else " for an interval, in which laws of other columns have a share"
+            raise InputError(f"the column {name!r} is missing; the law needs {', '.join(needed)}{more}")
         try:
             return np.asarray(data[name], dtype=np.float64)
         except (TypeError, ValueError) as error:

@@ -5,9 +5,16 @@ near-tied laws, `.intervals(...)` gives the chosen law's value with prediction i
 `Draws.values[name]` has the shape (draws, groups, targets); every draw of every law counts the same.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from discover.forecasts.ensemble import DRAWS, LEVELS, Draws, Ensemble, Forecast, Noise
-from discover.forecasts.making import Contender, make_ensemble
 from discover.forecasts.storing import with_forecasts
+
+if TYPE_CHECKING:
+    from discover.forecasts.making import Contender, make_ensemble
 
 __all__ = [
     "DRAWS",
@@ -20,3 +27,10 @@ __all__ = [
     "make_ensemble",
     "with_forecasts",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Making forecasts needs the fitter, whose import takes longer than all that reading them needs.
+    if name in ("Contender", "make_ensemble"):
+        return getattr(import_module("discover.forecasts.making"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.data.table import Table
-from discover.scoring import Problem
+if TYPE_CHECKING:
+    from discover.data.table import Table
+    from discover.scoring import Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def make_ensemble(
         drawn = resampled(problem, law.fit, n, seed + i)
         about = document
         if i > 0:
-            about = runner_up(document, structure.text, law.fit.constants, structure.shared, law.fit.recipe)
+            about = runner_up(document, structure.text, law.fit.constants, structure.shared, asdict(law.fit.recipe))
         named = {name: drawn[..., k] for k, name in enumerate(structure.constants)}
         members.append(Draws(about, n / sum(counts), named))
     noise = noise_of(problem, chosen.fit)

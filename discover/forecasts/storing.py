@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from discover.documents import ConstantSet, LawDocument
 from discover.errors import DiscoverError, InputError
 from discover.expressions import constant_names, parse
-from discover.fitting import Recipe
 from discover.forecasts.drift import Drift, Reach
 from discover.forecasts.ensemble import Draws, Ensemble, Noise
 
@@ -118,12 +117,12 @@ def _draws(bare: LawDocument, entry: Mapping[str, Any], first: bool) -> Draws:
     shape = (len(bare.groups), len(bare.targets), len(names))
     flat = np.frombuffer(base64.b64decode(entry["constants"], validate=True), dtype="<f8").astype(np.float64)
     values = flat.reshape(-1, *shape) if names else np.empty((2, *shape))
-    document = bare if first else runner_up(bare, formula, values[0], entry["shared"], Recipe(**entry["recipe"]))
+    document = bare if first else runner_up(bare, formula, values[0], entry["shared"], entry["recipe"])
     return Draws(document, float(entry["weight"]), {name: values[1:, :, :, i] for i, name in enumerate(names)})
 
 
 def runner_up(
-    chosen: LawDocument, formula: str, constants: Floats, shared: Iterable[str], recipe: Recipe
+    chosen: LawDocument, formula: str, constants: Floats, shared: Iterable[str], recipe: Mapping[str, Any]
 ) -> LawDocument:
     """Another law for the same task as a document; constants of shape (groups, targets, constants)."""
     names = constant_names(parse(formula, chosen.feature_names))
@@ -132,7 +131,7 @@ def runner_up(
         for entry, row in zip(chosen.constants, constants.reshape(len(chosen.constants), -1), strict=True)
     )
     return replace(
-        chosen, formula=formula, constants=sets, shared=tuple(shared), recipe=asdict(recipe),
+        chosen, formula=formula, constants=sets, shared=tuple(shared), recipe=dict(recipe),
         n_constants=len(names) * len(chosen.targets), inner_error=None, forecasts={},
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 FEW_LEVELS = 24  # more distinct values than this count as a continuous axis
 CUTS = 3
 SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.65
-DECAY = 0.5  # of the weight from one cut point to the next lower: the nearest resembles the task most
+DECAY = 0.3  # of the weight from one cut point to the next lower: the nearest resembles the task most
 FEW_FOLDS = 3  # with fewer cut points than this, interleaved parts of the design are judged as well
 
 

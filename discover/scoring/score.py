@@ -49,7 +49,7 @@ class Score:
         folds: held-out error of every fold, in the order of `make_folds`.
         wobble: mean squared distance, beyond the data, between the full fit and the fits of the nearest folds.
         n_constants: constants per group and target.
-        description: length of the law and its constants, in nats per measured value, see `description_length`.
+        description: what the size of the law costs, see `description_length`.
         complexity: weighted nodes of the formula.
         published: the law is of the library.
         fit: the fit to all train rows.
@@ -78,7 +78,7 @@ class Rule:
           + novelty, if nobody published the law: the best of a thousand tried owes that much to chance
     """
 
-    train: float = 1.0
+    train: float = 1.5
     description: float = 1.0
     spread: float = 0.05
     wobble: float = 0.05
@@ -106,17 +106,23 @@ def merit(score: Score, weights: Floats, rule: Rule = DEFAULT_RULE) -> float:
     )
 
 
-def description_length(structure: Structure, table: Table) -> float:
-    """Twice the description length of a law and its constants over the number of measured values, in nats.
-
-    Half a logarithm of the number of values per constant (Rissanen 1978, Automatica 14, 465), which is the BIC's
-    penalty on the logarithm of a mean squared error, and per node the choice of one symbol among some eight.
-    """
-    values = len(table) * table.n_targets
+def parameters(structure: Structure, table: Table) -> int:
+    """Fitted constants of a law, all groups and targets counted."""
     shared = len(structure.shared & frozenset(structure.constants))
     own = len(structure.constants) - shared
-    constants = table.n_targets * (own * table.n_groups + shared)
-    return (constants * math.log(values) + 2.0 * math.log(SYMBOLS) * complexity(structure.expr)) / values
+    return table.n_targets * (own * table.n_groups + shared)
+
+
+def description_length(structure: Structure, table: Table) -> float:
+    """What a law's size adds to the logarithm of a mean squared error, by chance.
+
+    Over the number of measured values: 2 per constant (Akaike 1974, IEEE Trans. Autom. Control 19, 716), as befits
+    forecasts; the BIC's log(n) asks for too few constants where every group has its own. And twice the code length of
+    one symbol among some eight per node (Rissanen 1978, Automatica 14, 465): there are more formulas of many nodes to
+    be deceived by.
+    """
+    size = parameters(structure, table) + math.log(SYMBOLS) * complexity(structure.expr)
+    return 2.0 * size / (len(table) * table.n_targets)
 
 
 def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:

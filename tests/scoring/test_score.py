@@ -128,8 +128,8 @@ def test_description_length_by_hand() -> None:
     nodes = math.log(SYMBOLS) * complexity(parse("E + A*N**(-a)", ["N"]))
     plain, tied = (law("E + A*N**(-a)", "N", shared=frozenset(s)) for s in ((), ("a",)))
     values = 12 * 2
-    assert description_length(plain, problem.table) == pytest.approx((2 * 9 * math.log(values) + 2 * nodes) / values)
-    assert description_length(tied, problem.table) == pytest.approx((2 * 7 * math.log(values) + 2 * nodes) / values)
+    assert description_length(plain, problem.table) == pytest.approx(2 * (2 * 9 + nodes) / values)
+    assert description_length(tied, problem.table) == pytest.approx(2 * (2 * 7 + nodes) / values)
 
 
 def test_emphasis_grows_tenfold_per_unit_from_the_smallest_to_the_largest() -> None:

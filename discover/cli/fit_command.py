@@ -80,7 +80,7 @@ def fit(
     result, document = job.fitted(recipe, seed)
     resamples = _resamples(result, job.table, bootstrap, seed)
     if out is not None:
-        write(document, out)
+        write(_with_forecasts(job, result, document, seed), out)
     # What a search would assume of the target plays no part in a fit.
     notes = [*(text for text in job.task.notes if not text.startswith("assuming")), *job.notes]
     if json:
@@ -98,6 +98,15 @@ def _resamples(result: FitResult, table: Table, n: int, seed: int) -> Bootstrap 
     from discover.fitting import bootstrap
 
     return bootstrap(result, table, n, seed=seed) if n else None
+
+
+def _with_forecasts(job: _Job, result: FitResult, document: LawDocument, seed: int) -> LawDocument:
+    """The document with what intervals of its forecasts need: this law alone, so no other law has a share in them."""
+    from discover.forecasts import Contender, make_ensemble, with_forecasts
+    from discover.scoring import problem_of
+
+    problem = problem_of(job.task, job.table)
+    return with_forecasts(make_ensemble(problem, document, Contender(result, "", 0.0), seed=seed))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -43,19 +44,17 @@ def picture(figure: Figure, form: Format, *, small: bool = False) -> bytes:
     Raises:
         UnavailableError: matplotlib is not installed.
     """
-    with _plain_style() as pyplot:
-        size = (2.5, 1.9) if small else (5.6, 3.7)
-        drawing, axes = pyplot.subplots(figsize=size, layout=None if small else "constrained")
-        try:
-            _draw(axes, figure, small)
-            if small:
-                drawing.subplots_adjust(left=0.17, right=0.97, bottom=0.13, top=0.87)
-            held = io.BytesIO()
-            drawing.savefig(
-                held, format=form, dpi=140 if small else 160, metadata={"Date": None} if form == "svg" else None
-            )
-        finally:
-            pyplot.close(drawing)
+    with _plain_style():
+        from matplotlib.figure import Figure as Drawing
+
+        drawing = Drawing((2.5, 1.9) if small else (5.6, 3.7), layout=None if small else "constrained")
+        _draw(drawing.subplots(), figure, small)
+        if small:
+            drawing.subplots_adjust(left=0.17, right=0.97, bottom=0.13, top=0.87)
+        held = io.BytesIO()
+        drawing.savefig(
+            held, format=form, dpi=140 if small else 160, metadata={"Date": None} if form == "svg" else None
+        )
     return _few_colours(held) if form == "png" else held.getvalue()
 
 
@@ -69,22 +68,18 @@ def _few_colours(held: io.BytesIO) -> bytes:
 
 
 @contextmanager
-def _plain_style() -> Iterator[Any]:
+def _plain_style() -> Iterator[None]:
     try:
         import matplotlib
     except ImportError:
         raise UnavailableError("the report needs matplotlib; install it with: pip install matplotlib") from None
-    matplotlib.use("agg", force=False)
-    import warnings
-
-    from matplotlib import pyplot
-
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter that the font lacks is shown as a box
-        yield pyplot
+        yield
 
 
 def _draw(axes: Any, figure: Figure, small: bool) -> None:
+    axes.set(xscale="log" if figure.x.log else "linear", yscale="log" if figure.y.log else "linear")
     for series in figure.series:
         _draw_series(axes, series, small)
     for place, label in figure.rules:
@@ -133,13 +128,14 @@ def _scale(axis: Any, about: Axis, small: bool) -> None:
         return
     formatter = FuncFormatter(lambda value, _: quantity(value, 3) if 1e-3 <= abs(value) < 1e4 else _power(value))
     if about.log:
-        axis._set_axes_scale("log")
         low, high = sorted(axis.get_view_interval())
         if high / low < 30:  # decades alone would leave such an axis without a number
             axis.set_major_locator(FixedLocator(_log_ticks(low, high, 3 if small else 7)))
             axis.set_minor_locator(NullLocator())
         else:
             axis.set_major_locator(LogLocator(numticks=4 if small else 8))
+            if small:
+                axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     elif small:
         axis.set_major_locator(MaxNLocator(3))

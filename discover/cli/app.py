@@ -16,6 +16,7 @@ from discover.cli import (
     engine_commands,
     export_command,
     fit_command,
+    import_command,
     law_commands,
     llm_commands,
     predict_command,
@@ -35,8 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for family in (
-    run_commands, compare_command, bench_command, fit_command, export_command, task_commands, law_commands,
-    llm_commands, engine_commands, decision_commands, predict_command, report_command,
+    run_commands, compare_command, import_command, bench_command, fit_command, export_command, task_commands,
+    law_commands, llm_commands, engine_commands, decision_commands, predict_command, report_command,
 ):  # fmt: skip
     family.register(app)
 

@@ -42,9 +42,15 @@ def _headline(result: Result) -> str:
     proposer, _, law = str(result.get("origin", "")).partition(":")
     if result.get("no_law"):
         return "no law found; the group means forecast larger scales best"
+    if proposer == "import":
+        return "an imported law, fitted to this table"
     if proposer == "library":
         return f"no law extrapolates better than a published one, {law}"
     return "the law that extrapolates best"
+
+
+def _name(result: Result) -> str:
+    return "imported" if str(result.get("origin", "")).startswith("import:") else "discovered"
 
 
 def constants_table(result: Result) -> Table:
@@ -75,7 +81,7 @@ def _more(result: Result) -> list[str]:
 
 def _scores(result: Result) -> Lines:
     sealed = result.get("sealed")
-    rows: list[tuple[str, Any, Any]] = [("discovered", sealed, result.get("inner_error"))]
+    rows: list[tuple[str, Any, Any]] = [(_name(result), sealed, result.get("inner_error"))]
     rows += [
         (f"{item['law']}, {item['variant']}", item, item.get("inner_error")) for item in result.get("human", ())
     ]

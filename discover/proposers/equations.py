@@ -553,10 +553,11 @@ def _safe_power(base: float, exponent: float) -> float | None:
 # -- laws -------------------------------------------------------------------------------------------------
 
 
-def named(expr: Expr) -> tuple[Expr, dict[str, float]]:
+def named(expr: Expr, ones: bool = False) -> tuple[Expr, dict[str, float]]:
     """The tree with a fresh constant for every literal, and the literals.
 
-    Signs and simple exponents (whole numbers, halves, thirds up to 4) are part of the form and stay.
+    Signs and simple exponents (whole numbers, halves, thirds up to 4) are part of the form and stay; with `ones` also
+    a one that is added inside the formula, as in ``(1 + k*x)**p``, which a person does not write by chance.
     """
     guess: dict[str, float] = {}
     taken = set(constant_names(expr)) | {n.name for n in walk(expr) if isinstance(n, Feature)}
@@ -573,12 +574,14 @@ def named(expr: Expr) -> tuple[Expr, dict[str, float]]:
         if isinstance(node, Number):
             if (role == "exponent" and _simple(node.value)) or (role == "factor" and node.value == -1.0):
                 return node
+            if ones and role == "term" and node.value == 1.0:
+                return node
             return fresh(node.value)
         if not isinstance(node, Call):
             return node
         if node.op == "pow":
             return power(visit(node.args[0], ""), visit(node.args[1], "exponent"))
-        role = "factor" if node.op == "mul" else ""
+        role = "factor" if node.op == "mul" else "term" if node.op == "add" and node is not expr else ""
         return call(node.op, *(visit(arg, role) for arg in node.args))
 
     return visit(expr, ""), guess
@@ -596,6 +599,7 @@ def law_of(
     known: Mapping[str, float] | None = None,
     shared: Set[str] = frozenset(),
     share_new: bool = False,
+    ones: bool = False,
 ) -> Structure:
     """A tree with literals as a structure to fit, whose constants start at the literals.
 
@@ -606,6 +610,7 @@ def law_of(
         known: values of constants that the tree has already.
         shared: those of them that have one value for all groups.
         share_new: whether constants made from literals have one value for all groups, too.
+        ones: see `named`.
 
     Raises:
         FormulaError: no column is left in it, or constants make up all of it.
@@ -614,7 +619,7 @@ def law_of(
         raise FormulaError("the equation does not depend on any column")
     if _nodes(expr) > MAX_NODES:
         raise FormulaError(f"the equation has more than {MAX_NODES} operators, names and numbers")
-    raw, guess = named(expr)
+    raw, guess = named(expr, ones)
     fresh = frozenset(guess)
     guess = {**(known or {}), **guess}
     reduced = reduce_constants(raw)

@@ -37,7 +37,8 @@ def read_hall_of_fame(folder: Folder) -> tuple[Row, ...]:
 
 
 def parse_hall_of_fame(text: str) -> tuple[Row, ...]:
-    """The rows of a file `Complexity,Loss,Equation`; a line that is cut off or damaged is left out."""
+    """The rows of a file with the columns `Complexity,Loss,Equation`, in any case and among others; a line that is cut
+    off or damaged is left out."""
     try:
         return tuple(_rows(csv.reader(text.replace("\0", "").splitlines(keepends=True), strict=True)))
     except csv.Error:
@@ -54,13 +55,20 @@ def _lines(text: str) -> Iterable[list[str]]:
 
 
 def _rows(lines: Iterable[list[str]]) -> Iterable[Row]:
+    places: list[int] = []
+    width = 0
     for i, cells in enumerate(lines):
-        if i == 0 and [cell.strip().lower() for cell in cells[:3]] != HEADER:
-            return
-        if i == 0 or len(cells) != 3:
+        if i == 0:
+            names = [cell.strip().lower() for cell in cells]
+            if any(names.count(name) != 1 for name in HEADER):
+                return
+            places, width = [names.index(name) for name in HEADER], len(names)
             continue
+        if len(cells) != width:
+            continue
+        size, loss, equation = (cells[place] for place in places)
         try:
-            row = Row(int(cells[0]), float(cells[1]), cells[2])
+            row = Row(int(size), float(loss), equation)
         except ValueError:
             continue
         if math.isfinite(row.loss) and row.equation.strip():

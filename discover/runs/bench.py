@@ -21,13 +21,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from discover.data.toml_text import to_toml
 from discover.data.tomls import Strict, build_model, read_toml
 from discover.documents import current_versions, write_whole
 from discover.errors import InputError
 from discover.runs.config import TaskSource
 from discover.runs.folder import RunFolder
 from discover.runs.session import INTERRUPTED, Budget, Session, begin, reopen
-from discover.data.toml_text import to_toml
 
 FORMAT = 1
 DEFAULT_SEEDS = 5

@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from discover.data.guesses import task_from_table
 from discover.data.table import Table
 from discover.data.tasks import Task, load_task
+from discover.data.toml_text import to_toml
 from discover.data.tomls import Strict, build_model, read_toml
 from discover.errors import InputError
-from discover.data.toml_text import to_toml
 
 FORMAT = 1
 

@@ -32,7 +32,7 @@ CLOSE = 1.1
 
 def inner_error(score: Score, weights: Sequence[float]) -> float:
     """Held-out error of a candidate: weighted geometric mean over the inner folds, in target variances."""
-    if score.refused is not None or len(score.folds) != len(weights):
+    if score.refused is not None or not score.folds or len(score.folds) != len(weights):
         return math.inf
     logs = [math.log(max(error, 1e-300)) for error in score.folds]
     return math.exp(sum(w * value for w, value in zip(weights, logs, strict=True)))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discover.data.tasks import load_task
+from discover.data.toml_text import to_toml
 from discover.errors import InputError
 from discover.runs.config import RunConfig, TaskSource, TrainFacts, read_config, train_facts
 from discover.runs.folder import Progress, RunFolder, new_folder, open_folder
-from discover.data.toml_text import to_toml
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 plain = texts | st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False)

@@ -1,0 +1,218 @@
+"""`discover import`: a law found elsewhere, fitted to a table and kept like the result of a run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discover.cli import run_commands as options_of
+from discover.cli.options import names, pairs
+from discover.errors import InputError
+
+if TYPE_CHECKING:
+    from discover.runs.config import TaskSource
+    from discover.runs.importing import Formula
+
+FRONTS = (".csv", ".bak")
+FRONT_ROWS = 500
+
+Subject = Annotated[
+    str,
+    typer.Argument(
+        metavar="FORMULA|FRONT.csv",
+        help="A formula such as 'E + A/params**alpha' or '1.7 + 400/x0^0.34', or the hall of fame of a PySR run.",
+    ),
+]
+Data = Annotated[
+    str, typer.Option("--data", metavar="TABLE|TASK", help="The table to fit it to, or a task with a table.")
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B", help="Columns that the formula calls x0, x1, ..., in this order; by default those that it names."
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(metavar="NAME=COLUMN,..", help="The formula's names in this table, where they are named otherwise."),
+]
+Group = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column whose values get their own constants; by default none.")
+]
+Shared = Annotated[str | None, typer.Option(metavar="A,B", help="Constants with one value for all groups.")]
+Loss = Annotated[str, typer.Option(help="squared, huber or soft_l1, then -value or -log: what the fit makes small.")]
+Holdout = Annotated[float | None, typer.Option(metavar="SHARE", help="Share of the rows, the largest scales, to seal.")]
+TestRows = Annotated[Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.")]
+Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.")]
+Errors = Annotated[str | None, typer.Option(metavar="A[,B]", help="Standard errors of the targets.")]
+Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column that the formula predicts.")]
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder to write; by default runs/TABLE-seed0-N, a new one.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command of this module."""
+    app.command("import", rich_help_panel="Find a law")(import_law)
+
+
+def import_law(
+    subject: Subject,
+    data: Data,
+    target: Target = None,
+    features: Features = None,
+    columns: Columns = None,
+    group: Group = None,
+    shared: Shared = None,
+    loss: Loss = "squared",
+    holdout: Holdout = None,
+    test_rows: TestRows = None,
+    weights: Weights = None,
+    errors: Errors = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Fit a law found elsewhere to a table, and keep it in a folder that the other commands take.
+
+    Numbers become constants, except signs and whole or simple exponents; in a formula that names its constants they
+    stay. Of a hall of fame every formula is fitted, and the one chosen that a search would choose.
+
+    Examples: discover import "E + A/params**alpha" --data runs.csv --target loss, or
+    discover import hall_of_fame.csv --data runs.csv --target loss --features params,tokens
+    """
+    from discover.cli.kernel_note import compile_kernel
+    from discover.cli.output import note, print_json, stdout
+    from discover.cli.report import describe_result
+    from discover.fitting import recipe_from_text
+    from discover.runs.importing import import_laws
+
+    recipe = recipe_from_text(loss)
+    formulas = _formulas(subject, target)
+    options = {
+        "target": names(target),
+        "features": names(features),
+        "group": group,
+        "holdout": holdout,
+        "test_rows": test_rows,
+        "weights": weights,
+        "errors": names(errors),
+    }
+    plan = _plan(formulas, data, options, pairs(columns, "--columns"))
+    compile_kernel()
+    result = import_laws(formulas, plan.columns, plan.source, recipe=recipe, shared=names(shared) or (), out=out)
+    for text in plan.notes:
+        note(f"note: {text}")
+    for one in result["problems"]:
+        note(f"problem: {one['text']}")
+    if json:
+        print_json(result)
+        return
+    console = stdout()
+    for line in [*_front(result), *describe_result(result)]:
+        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+
+
+def _formulas(subject: str, target: str | None) -> list[Formula]:
+    """The formulas of a text or of a file."""
+    from discover.proposers.hall_of_fame import parse_hall_of_fame
+    from discover.runs.importing import Formula
+
+    if not subject.lower().endswith(FRONTS):
+        left, sign, right = subject.partition("=")
+        if sign and left.strip() == (target or left.strip()) and left.strip().isidentifier():
+            subject = right
+        if not subject.strip():
+            raise InputError("the formula is empty; expected one such as 'E + A/params**alpha', or a CSV file")
+        return [Formula(subject.strip())]
+    rows = parse_hall_of_fame(_content(Path(subject)))
+    if not rows:
+        raise InputError(f"{subject} has no formulas; expected the columns Complexity, Loss and Equation")
+    if len(rows) > FRONT_ROWS:
+        raise InputError(f"{subject} has {len(rows)} formulas; at most {FRONT_ROWS} are imported at a time")
+    return [Formula(row.equation, row.complexity, row.loss) for row in rows]
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig", errors="replace")
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}; expected a hall of fame, or a formula") from None
+    except OSError as problem:
+        raise InputError(f"{path} cannot be read: {problem.strerror}") from None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Where the table is, and which of its features each name in the formulas is."""
+
+    source: TaskSource
+    columns: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: dict[str, str]) -> _Plan:
+    from discover.runs.importing import names_in, places_of
+
+    wanted = names_in(formula.text for formula in formulas)
+    if not data.lower().endswith(options_of.TABLE_SUFFIXES):
+        source = options_of.source_of(data, options)
+        task = source.load()
+        usable = {task.column(name).heading: name for name in task.features} | {name: name for name in task.features}
+        found, notes = places_of(wanted, usable, mapping, None)
+        return _Plan(source, found, tuple(notes))
+    from discover.data.exports import short_names
+    from discover.data.guesses import NO_GROUP, heading_of
+    from discover.data.names import to_identifier
+    from discover.data.reading import read_table
+
+    raw = read_table(Path(data))
+    if not options["target"]:
+        raise InputError(f"{data}: say with --target which column it predicts (its columns: {', '.join(raw.columns)})")
+    given = options["features"] and [heading_of(raw, name) for name in options["features"]]
+    short = short_names(raw.columns) if raw.export else {}
+    usable = {to_identifier(short.get(heading, heading)): heading for heading in raw.columns}
+    usable |= {heading: heading for heading in raw.columns}
+    found, notes = places_of(wanted, usable, {name: heading_of(raw, h) for name, h in mapping.items()}, given)
+    headings = given or list(dict.fromkeys(found.values()))
+    missing = [name for name, heading in found.items() if heading not in headings]
+    if missing:
+        raise InputError(f"the formula uses the column {found[missing[0]]!r}, which --features does not name")
+    source = options_of.source_of(data, options | {"features": headings, "group": options["group"] or NO_GROUP})
+    task = source.load()
+    feature = dict(zip(headings, task.features, strict=True))
+    left_out = [text for text in task.notes if "left out" in text]
+    return _Plan(source, {name: feature[heading] for name, heading in found.items()}, (*notes, *left_out))
+
+
+def _front(result: dict[str, Any]) -> list[Any]:
+    """What became of every formula of a front; of a single one only what its numbers said before the fit."""
+    from discover.cli.output import number, table
+
+    attempts = result["imported"]
+    if len(attempts) == 1:
+        r2 = attempts[0]["r2_given"]
+        return (
+            []
+            if r2 is None
+            else [f"R2 of the rows: {r2:.6g} with the numbers as given, {attempts[0]['r2']:.6g} fitted"]
+        )
+    rows = [
+        (
+            "*" if one["chosen"] else "",
+            number(one["complexity"]),
+            number(one["loss"], 3),
+            number(one["r2_given"], 5),
+            number(one["r2"], 5),
+            number(one["inner_error"] if math.isfinite(one["inner_error"]) else None, 3),
+            one["formula"] or one["text"][:60],
+            one["problem"] or "",
+        )
+        for one in attempts
+    ]
+    heads = ("", "size", "loss", "R2 as given", "R2 fitted", "inner error", "law", "problem")
+    return [table(heads, rows, range(1, 6)), "* chosen", ""]

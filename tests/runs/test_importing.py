@@ -1,0 +1,96 @@
+"""Formulas from elsewhere: which names are columns, which numbers become constants."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discover.data.table import Table
+from discover.errors import DiscoverError, FormulaError, InputError
+from discover.runs.importing import names_in, places_of, structure_of
+
+PARAMS = np.array([1e7, 1e8, 1e9, 1e10])
+TABLE = Table(
+    {"params": PARAMS, "tokens": 20 * PARAMS[::-1]}, np.array([[4.0], [3.5], [3.0], [2.8]]), ("loss",),
+    np.zeros(4, dtype=np.int64), ("all",),
+)  # fmt: skip
+HEADINGS = {name: name for name in ("params", "tokens", "loss")}
+
+
+def law(text: str, **columns: str) -> tuple[str, dict[str, float]]:
+    structure, _ = structure_of(text, columns or {"params": "params", "tokens": "tokens"}, TABLE)
+    return structure.text, dict(structure.guess)
+
+
+def test_names_are_found_without_functions_and_numbers() -> None:
+    assert names_in(["1.5e3 + A*log(params)**2 - x_0", "A/D"]) == ["A", "params", "x_0", "D"]
+
+
+@pytest.mark.parametrize(
+    ("names", "mapping", "features", "expected"),
+    [
+        (["E", "A", "params"], {}, None, {"params": "params"}),
+        (["N", "D", "B"], {}, None, {"N": "params", "D": "tokens"}),
+        (["n_params"], {}, None, {"n_params": "params"}),
+        (["x0", "x1"], {}, ["tokens", "params"], {"x0": "tokens", "x1": "params"}),
+        (["X1", "X2"], {}, ["tokens", "params"], {"X1": "tokens", "X2": "params"}),
+        (["q", "params"], {"q": "tokens"}, None, {"q": "tokens", "params": "params"}),
+        # With a column named as such, single letters are constants.
+        (["D", "params"], {}, None, {"params": "params"}),
+    ],
+)
+def test_names_stand_for_columns(names, mapping, features, expected) -> None:
+    assert places_of(names, HEADINGS, mapping, features)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "mapping", "features", "message"),
+    [
+        (["x0"], {}, None, "--columns x0=COLUMN"),
+        (["x5"], {}, ["params"], "names x5, but --features names 1"),
+        (["X0"], {}, ["params"], "names X0"),
+        (["q", "E"], {}, None, r"no name in the formula \(q, E\)"),
+        ([], {}, None, "there is none"),
+        (["params"], {"parms": "params"}, None, "'parms', which is not in the formula; did you mean 'params'"),
+        (["q"], {"q": "parms"}, None, "'parms', which the table does not have; did you mean 'params'"),
+    ],
+)
+def test_names_that_cannot_be_placed_are_told(names, mapping, features, message) -> None:
+    with pytest.raises(InputError, match=message):
+        places_of(names, HEADINGS, mapping, features)
+
+
+def test_numbers_become_constants_that_start_there_and_form_stays() -> None:
+    assert law("1.7 + 400/params**0.34 + 410*tokens**(-0.28)") == (
+        "E + A*params**(-alpha) + B*tokens**(-beta)",
+        {"E": 1.7, "A": 400.0, "alpha": 0.34, "B": 410.0, "beta": 0.28},
+    )
+    assert "1 + k1*log(tokens)" in law("1.3 + (1e8/(params*(1 + 0.35*log(tokens))))**0.2")[0]
+    assert law("2.5 - 0.3*sqrt(params)")[0] == "E + A*params**0.5"
+
+
+def test_named_constants_keep_the_numbers_beside_them() -> None:
+    assert law("E + A/params**0.5 + 2*B") == ("E + A*params**(-0.5) + 2*B", {})
+
+
+def test_text_of_engines_is_read() -> None:
+    columns = {"x0": "params", "x1": "tokens"}
+    assert law("2.0 + square(x0 / 3.0f3) * (x1 ^ -0.3)", **columns)[0] == "E + A*params**2*tokens**(-alpha)"
+
+
+def test_a_formula_that_uses_a_column_name_for_a_constant_is_refused() -> None:
+    with pytest.raises(FormulaError, match="'params' is a column"):
+        structure_of("E + params/N", {"N": "params"}, TABLE)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("paramstokensxE0123456789.eE+-*/^()[]={};,# \u00d7\n", max_size=40))
+def test_any_text_is_a_law_or_refused_in_words(text: str) -> None:
+    with suppress(DiscoverError):
+        columns, _ = places_of(names_in([text]), HEADINGS, {}, ["params", "tokens"])
+        structure, _ = structure_of(text, {k: v for k, v in columns.items() if v != "loss"}, TABLE)
+        assert structure.features

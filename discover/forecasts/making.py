@@ -21,7 +21,7 @@ from discover.scoring.score import FOLD_EFFORT, emphasis_weights
 Floats = NDArray[np.float64]
 
 RESAMPLE = Effort(draws=0, agree=1, tolerance=1e-6, iterations=15)  # from the law's own constants
-CIRCLE = 3.0  # merits farther than this from the best have no weight
+CIRCLE = 3.75 * TIE  # merits farther than this from the best count too little to matter
 MOST = 20  # laws
 FEWEST = 100  # draws
 WORK = 200_000  # draws times measured values, more for groups with shared constants

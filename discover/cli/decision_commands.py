@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PER_DECADE = 1
 MOST_BUDGETS = 60
+MOST_PLACES = 4  # named in a warning
 
 Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
 Minimise = Annotated[
@@ -440,18 +441,27 @@ def _exponent_lines(found: Allocation) -> list[str]:
 def _notes(optima: tuple[Optimum, ...]) -> list[str]:
     """Warnings, each once with the places where it holds; of the optima beyond the data the last of every group."""
     last = {best.group: best for best in optima}
-    lines = [
-        f"Warning{_place(best) if len(optima) > 1 else ''}: beyond the data: {'; '.join(best.beyond)}"
-        for best in last.values()
-        if best.beyond
-    ]
     where: dict[str, list[str]] = {}
+    for best in last.values():
+        if best.beyond:
+            where.setdefault(f"beyond the data: {'; '.join(best.beyond)}", []).append(_place(best))
+    lines = [_warning(text, places, len(optima)) for text, places in where.items()]
+    where = {}
     for best in optima:
         for text in best.warnings:
             where.setdefault(text, []).append(_place(best))
-    for text, places in where.items():
-        lines.append(f"Warning{'' if len(places) == len(optima) else ','.join(places)}: {text}")
+    lines += [_warning(text, places, len(optima)) for text, places in where.items()]
     return ["", *lines] if lines else []
+
+
+def _warning(text: str, places: list[str], of: int) -> str:
+    """A warning with the places where it holds, unless it holds everywhere or in many."""
+    if len(places) == of:
+        return f"Warning: {text}"
+    shown = ",".join(places[:MOST_PLACES]) + (
+        f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
+    )
+    return f"Warning{shown}: {text}"
 
 
 def _place(best: Optimum) -> str:

@@ -26,6 +26,7 @@ from discover.forecasts.points import excesses
 
 LEVEL = 0.9
 MOST_BUDGETS = 60
+NEAR = 0.3  # share of the chosen law's weight from which on another law is near-tied with it
 ENOUGH = 0.5  # share of the draws that must have an optimum for an interval to be given
 
 
@@ -166,7 +167,7 @@ def allocate(
     budgets = _budgets(budget)
     conditions = (subject_to,) if isinstance(subject_to, str) else tuple(subject_to)
     question = Question(minimise, cost, bool(budgets), conditions, dict(bounds or {}), dict(fix or {}))
-    laws = ensemble.laws if ensemble is not None else (Draws(document, 1.0, {}),)
+    laws = _near_tied(ensemble.laws) if ensemble is not None else (Draws(document, 1.0, {}),)
     asked = [_Asked(one, plan(question, one.document)) for one in laws]
     optima: list[Optimum] = []
     exponents: dict[str | None, Mapping[str, Quantity]] = {}
@@ -195,6 +196,11 @@ def _source(law: FittedLaw | LawDocument | Ensemble | str | Path) -> tuple[LawDo
         law = law.document
     document = law if isinstance(law, LawDocument) else read(law)
     return document, Ensemble.from_document(document) if document.forecasts else None
+
+
+def _near_tied(laws: Sequence[Draws]) -> tuple[Draws, ...]:
+    """The chosen law, which is the first, and the others of not much less weight."""
+    return tuple(law for i, law in enumerate(laws) if i == 0 or law.weight >= NEAR * laws[0].weight)
 
 
 def _budgets(budget: float | Sequence[float] | None) -> tuple[float, ...]:

@@ -30,6 +30,7 @@ Ints = NDArray[np.int64]
 TAIL = 4.0  # draws farther from the median than this many standard deviations count as that far
 WORTH = 0.1  # without a limit of the cost: share of the largest reduction that a run must bring
 MOST_CANDIDATES = 20_000
+WARINESS = 3.0  # the drift counts so many times in the choice: laws that fit small runs may all fail together
 POWERS = (0.0, 0.5, 1.0)  # of the cost by which a reduction is divided
 
 
@@ -99,17 +100,20 @@ def suggest(
         InputError: no candidates, too many, or none within the limit; a law that forecasts nothing at the target scale.
     """
     _check(len(candidates), n, costs, limit)
-    beliefs = [_belief(ensemble, candidates, at, target) for target in ensemble.document.targets]
-    if limit is None or costs is None:
-        best = _greedy(beliefs, n, costs, np.inf, 0.0 if costs is None else 1.0, WORTH)
-    else:
-        best = min((_greedy(beliefs, n, costs, limit, power, 0.0) for power in POWERS), key=lambda batch: batch.left)
     targets = ensemble.document.targets
-    picks = tuple(
-        Pick(j, None if costs is None else float(costs[j]), dict(zip(targets, sds, strict=True)))
-        for j, sds in zip(best.places, best.sds, strict=True)
-    )
-    return Suggestion(picks, {t: b.sd for t, b in zip(targets, beliefs, strict=True)})
+    honest = [_belief(ensemble, candidates, at, target) for target in targets]
+    wary = [_belief(ensemble, candidates, at, target, WARINESS) for target in targets]
+    if limit is None or costs is None:
+        best = _greedy(wary, n, costs, np.inf, 0.0 if costs is None else 1.0, WORTH)
+    else:
+        best = min((_greedy(wary, n, costs, limit, power, 0.0) for power in POWERS), key=lambda batch: batch.left)
+    picks = []
+    now = honest
+    for j in best.places:
+        now = [belief.given(j) for belief in now]
+        sds = {target: belief.sd for target, belief in zip(targets, now, strict=True)}
+        picks.append(Pick(j, None if costs is None else float(costs[j]), sds))
+    return Suggestion(tuple(picks), {target: belief.sd for target, belief in zip(targets, honest, strict=True)})
 
 
 def _check(count: int, n: int, costs: Floats | None, limit: float | None) -> None:
@@ -186,8 +190,8 @@ def _covariance(factors: Floats, drift: Floats, coordinates: Floats, rows: Ints,
     return out
 
 
-def _belief(ensemble: Ensemble, candidates: Points, at: Points, target: str) -> _Belief:
-    """What is believed about a target before any further run.
+def _belief(ensemble: Ensemble, candidates: Points, at: Points, target: str, wariness: float = 1.0) -> _Belief:
+    """What is believed about a target before any further run, the drift taken so many times.
 
     Raises:
         InputError: no law has a finite forecast at the target scale.
@@ -204,7 +208,7 @@ def _belief(ensemble: Ensemble, candidates: Points, at: Points, target: str) -> 
         raise InputError(f"the law has no finite forecast of {target} at the target scale")
     size = np.abs(middle) if ensemble.noise.log[t] else np.ones(total)
     factors = (values - values.mean(axis=0)) / np.sqrt(max(len(values) - 1, 1))
-    drift = ensemble.drift.scale(features, codes, t) * size
+    drift = wariness * ensemble.drift.scale(features, codes, t) * size
     noise = (ensemble.noise.scale[codes, t] * size)[:n] ** 2
     coordinates = _coordinates(ensemble, features, codes)
     every, ahead = np.arange(n), np.arange(n, total)
@@ -243,10 +247,9 @@ def _coordinates(ensemble: Ensemble, features: Mapping[str, Floats], codes: Ints
 
 @dataclass(frozen=True)
 class _Batch:
-    """Places of runs, the standard deviation of every target after each, and the share of variance left at the end."""
+    """Places of runs, and the share of the variance that is left after them."""
 
     places: tuple[int, ...]
-    sds: tuple[tuple[float, ...], ...]
     left: float
 
 
@@ -265,7 +268,6 @@ def _greedy(
     spent = 0.0
     open_ = np.ones(len(price), bool)
     places: list[int] = []
-    sds: list[tuple[float, ...]] = []
     while len(places) < n:
         open_ &= price <= limit - spent
         if not open_.any():
@@ -278,6 +280,5 @@ def _greedy(
         open_[j] = False
         spent += float(price[j])
         places.append(j)
-        sds.append(tuple(b.sd for b in now))
     left = sum(float(b.left.mean()) / scale for b, scale in zip(now, first, strict=True))
-    return _Batch(tuple(places), tuple(sds), left)
+    return _Batch(tuple(places), left)

@@ -1,0 +1,129 @@
+"""Forecasts of laws whose answer is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from discover.errors import InputError
+from discover.forecasts import Ensemble
+
+from .tables import SIGMA, ensemble_of, line
+
+
+def without_drift(ensemble: Ensemble) -> Ensemble:
+    return replace(ensemble, drift=replace(ensemble.drift, growth=0.0))
+
+
+@pytest.mark.parametrize("at", [0.5, 1.0, 3.0])
+def test_a_straight_line_has_the_intervals_of_linear_regression(at: float) -> None:
+    table = line(n=200)
+    x, y = table.features["x"], table.targets[:, 0]
+    design = np.column_stack([np.ones_like(x), x])
+    constants, squares, *_ = np.linalg.lstsq(design, y)
+    freedom = len(x) - 2
+    point = np.array([1.0, at])
+    size = np.sqrt(squares[0] / freedom * (1.0 + point @ np.linalg.inv(design.T @ design) @ point))
+    found = without_drift(ensemble_of(table, draws=2000)).intervals({"x": [at]})
+    assert found.value[0] == pytest.approx(point @ constants)
+    for level in (0.5, 0.9):
+        half = stats.t.ppf(0.5 + level / 2, freedom) * size
+        assert (found.upper[level] - found.lower[level])[0] / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_nine_in_ten_new_measurements_lie_within() -> None:
+    inside = []
+    for seed in range(60):
+        found = without_drift(ensemble_of(line(n=30, seed=seed), draws=100)).intervals({"x": [1.2]})
+        y = 2.0 + 3.0 * 1.2 + SIGMA * np.random.default_rng(1000 + seed).standard_normal(20)
+        inside.append(np.mean((found.lower[0.9] <= y) & (y <= found.upper[0.9])))
+    assert 0.84 <= np.mean(inside) <= 0.95
+
+
+def test_intervals_widen_beyond_the_data_and_shares_sum_to_one() -> None:
+    found = ensemble_of(line(), "a + b*x", "a + b*x**1.1").intervals({"x": np.array([0.5, 1.0, 2.0, 4.0])})
+    widths = found.upper[0.9] - found.lower[0.9]
+    assert (np.diff(widths) > 0).all()
+    np.testing.assert_allclose(sum(found.shares.values()), 1.0)
+    assert found.shares["drift"][0] == 0.0  # inside the data
+    assert found.shares["noise"][0] > 0.9
+    assert found.shares["laws"][3] > 0.2 > 10 * found.shares["laws"][0]
+
+
+def test_a_rival_law_pulls_the_interval_but_not_the_value() -> None:
+    table = line()
+    alone = ensemble_of(table, "a + b*x").intervals({"x": [3.0]})
+    both = ensemble_of(table, "a + b*x", "a + b*x**2").intervals({"x": [3.0]})
+    assert both.value[0] == alone.value[0]
+    assert both.upper[0.9][0] > alone.upper[0.9][0] + 1.0
+    worse = ensemble_of(table, "a + b*x", "a + b*x**2", merits=(0.0, 50.0))
+    assert len(worse.laws) == 1
+
+
+def test_without_noise_the_interval_is_that_of_the_law() -> None:
+    ensemble = ensemble_of(line())
+    law, new = ensemble.intervals({"x": [0.5]}, noise=False), ensemble.intervals({"x": [0.5]})
+    ratio = (law.upper[0.9] - law.lower[0.9]) / (new.upper[0.9] - new.lower[0.9])
+    assert ratio[0] == pytest.approx(1 / np.sqrt(60), rel=0.35)
+    assert law.shares["noise"][0] == 0.0
+
+
+def test_samples_have_the_spread_of_the_intervals() -> None:
+    ensemble = ensemble_of(line(), draws=2000)
+    sample = ensemble.sample({"x": [0.5, 2.0]}, noise=True)
+    assert sample.shape == (sum(map(len, ensemble.laws)), 2)
+    found = ensemble.intervals({"x": [0.5, 2.0]})
+    low, high = np.quantile(sample, [0.05, 0.95], axis=0)
+    np.testing.assert_allclose(high - low, found.upper[0.9] - found.lower[0.9], rtol=0.1)
+    np.testing.assert_array_equal(sample, ensemble.sample({"x": [0.5, 2.0]}, noise=True))
+
+
+def test_bounds_are_kept() -> None:
+    ensemble = replace(ensemble_of(line()), bounds=(-np.inf, 5.0))
+    found = ensemble.intervals({"x": [0.98]})
+    assert found.lower[0.9][0] < found.upper[0.9][0] == pytest.approx(max(5.0, found.value[0]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(-3.0, 5.0), min_size=1, max_size=8), st.floats(0.05, 0.95))
+def test_intervals_hold_the_value_and_grow_with_the_level(xs: list[float], level: float) -> None:
+    found = ENSEMBLE.intervals({"x": xs}, levels=(level / 2, level))
+    for part in (level / 2, level):
+        assert (found.lower[part] <= found.value).all()
+        assert (found.value <= found.upper[part]).all()
+    assert (found.lower[level] <= found.lower[level / 2]).all()
+    assert (found.upper[level] >= found.upper[level / 2]).all()
+
+
+ENSEMBLE = ensemble_of(line(), "a + b*x", "a + b*x + c*x**2", draws=60)
+
+
+def test_groups_have_noise_of_their_own() -> None:
+    table = line(groups=2)
+    loud = replace(table, targets=np.where(table.group[:, None] == 1, 2 + (table.targets - 2) * 5, table.targets))
+    ensemble = ensemble_of(loud)
+    found = ensemble.intervals({"x": [0.5, 0.5]}, ["a", "b"])
+    widths = found.upper[0.9] - found.lower[0.9]
+    assert 3.0 < widths[1] / widths[0] < 6.0
+    with pytest.raises(InputError, match="2 groups; name one"):
+        ensemble.intervals({"x": [0.5]})
+    with pytest.raises(InputError, match="no group 'c'"):
+        ensemble.intervals({"x": [0.5]}, ["c"])
+
+
+@pytest.mark.parametrize(
+    ("features", "options", "message"),
+    [
+        ({}, {}, "column 'x' is missing"),
+        ({"x": [1.0]}, {"levels": (1.5,)}, "level of an interval is 1.5"),
+        ({"x": [1.0]}, {"target": "z"}, "no target 'z'"),
+    ],
+)
+def test_a_wrong_question_says_what_was_expected(features: dict, options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ENSEMBLE.intervals(features, **options)

@@ -1,0 +1,63 @@
+"""What an ensemble is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from discover.documents import from_fit
+from discover.forecasts import Contender, make_ensemble
+from discover.forecasts.making import CIRCLE, MOST, noise_of, rivals, shares
+
+from .tables import SIGMA, ensemble_of, fitted, line, problem_of
+
+
+def contenders(*merits: float) -> list[Contender]:
+    fit = fitted(line())
+    return [Contender(fit, f"law {i}", merit) for i, merit in enumerate(merits)]
+
+
+def test_rivals_are_near_the_best_and_each_law_counts_once() -> None:
+    chosen, *others = contenders(0.5, 0.0, CIRCLE - 0.01, CIRCLE + 0.01)
+    again = replace(others[0], merit=0.2)
+    assert [law.key for law in rivals(chosen, [*others, again])] == ["law 0", "law 1", "law 2"]
+    assert len(rivals(chosen, contenders(*np.linspace(0.0, 1.0, 40)))) == MOST
+
+
+def test_the_chosen_law_weighs_as_much_as_the_best() -> None:
+    found = shares([0.7, 0.0, 2.0])
+    assert found[0] == found[1] > found[2] > 0
+    assert found.sum() == pytest.approx(1.0)
+
+
+def test_noise_is_that_of_the_rows_and_few_outliers_do_not_rule_it() -> None:
+    table = line(n=300)
+    found = noise_of(problem_of(table), fitted(table)).scale[0, 0]
+    assert found == pytest.approx(SIGMA, rel=0.15)
+    wild = table.targets.copy()
+    wild[:6] += 30 * SIGMA
+    hit = replace(table, targets=wild)
+    assert noise_of(problem_of(hit), fitted(table)).scale[0, 0] < 1.6 * SIGMA
+
+
+def test_a_table_without_noise_has_almost_none() -> None:
+    found = ensemble_of(line(sigma=0.0)).intervals({"x": [0.5]})
+    assert found.upper[0.9][0] - found.lower[0.9][0] < 1e-9
+
+
+def test_as_many_rows_as_constants_still_give_a_forecast() -> None:
+    found = ensemble_of(line(n=2)).intervals({"x": [0.5, 2.0]})
+    assert np.isfinite([found.lower[0.9], found.upper[0.9]]).all()
+
+
+def test_equal_seeds_give_equal_draws() -> None:
+    table = line()
+    fit = fitted(table)
+    document = from_fit(fit, table, task="line")
+    law = Contender(fit, "line", 0.0)
+    one, same, other = (make_ensemble(problem_of(table), document, law, draws=30, seed=s) for s in (0, 0, 1))
+    np.testing.assert_array_equal(one.laws[0].values["a"], same.laws[0].values["a"])
+    assert not np.array_equal(one.laws[0].values["a"], other.laws[0].values["a"])
+    assert one.laws[0].values["a"].shape == (30, 1, 1)

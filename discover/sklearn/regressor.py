@@ -23,7 +23,7 @@ from discover.export.law import FittedLaw
 from discover.expressions import Constant
 from discover.fitting import FitFailure, FitResult, Structure, covariance
 from discover.fitting import fit as fit_structure
-from discover.forecasts import Contender, Ensemble, make_ensemble
+from discover.forecasts import Contender, make_ensemble, with_forecasts
 from discover.proposers.surgery import well_named
 from discover.scoring import Problem, column_kind, make_folds
 from discover.scoring.score import emphasis_weights
@@ -129,7 +129,7 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.formula_ = document.formula
         self._one_target = np.ndim(y) == 1
         self._problem_of_fit, self._laws, self._seed = problem, laws, seed
-        self._ensemble: Ensemble | None = None
+        self._unsure: FittedLaw | None = None
         return self
 
     def predict(self, X: Any, interval: float | None = None) -> Floats | tuple[Floats, Floats, Floats]:
@@ -154,16 +154,14 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             numbers, labels = self._apart(X, reset=False)
         columns = dict(zip(self._names(), numbers.T, strict=True))
         try:
-            if interval is not None:
-                value, low, high = self._intervals(columns, labels, len(numbers), interval)
-                return self._shaped(value), self._shaped(low), self._shaped(high)
-            values = np.asarray(self.law_(columns, group=labels))
+            law = self.law_ if interval is None else self._with_uncertainty()
+            found = law.predict(columns, group=labels, interval=interval)
         except DiscoverError as error:
             raise ValueError(str(error)) from error
-        n_targets = len(self.law_.targets)
-        wide = values[..., None] if n_targets == 1 else values
-        # A law that uses no column is a single value.
-        return self._shaped(np.broadcast_to(wide, (len(numbers), n_targets)))
+        if interval is None:
+            return self._shaped(found, len(numbers))
+        value, low, high = (self._shaped(part, len(numbers)) for part in (found.value, found.lower, found.upper))
+        return value, low, high
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -213,25 +211,21 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- work
 
-    def _shaped(self, values: Floats) -> Floats:
-        """Values of shape (n, targets) as y was given."""
-        return np.array(values[:, 0] if self._one_target else values)
+    def _shaped(self, values: Any, n: int) -> Floats:
+        """Values of the law at n points as y was given."""
+        n_targets = len(self.law_.targets)
+        # A law has no axis for a single target, and is a single value if it uses no column.
+        wide = np.asarray(values)[..., None] if n_targets == 1 else np.asarray(values)
+        out = np.array(np.broadcast_to(wide, (n, n_targets)))
+        return out[:, 0] if self._one_target else out
 
-    def _intervals(
-        self, columns: Mapping[str, Floats], labels: NDArray[Any] | None, n: int, level: float
-    ) -> tuple[Floats, Floats, Floats]:
-        """Values, lower and upper ends, each (n, targets)."""
-        if self._ensemble is None:
-            self._ensemble = make_ensemble(
-                self._problem_of_fit, self.law_.document, self._laws[0], self._laws[1:], seed=self._seed
-            )
-        groups = [ALL] * n if labels is None else list(labels)
-        found = [
-            self._ensemble.intervals(columns, groups, levels=(level,), target=target) for target in self.law_.targets
-        ]
-        ends = [(f.value, f.lower[level], f.upper[level]) for f in found]
-        value, low, high = (np.stack(part, axis=1) for part in zip(*ends, strict=True))
-        return value, low, high
+    def _with_uncertainty(self) -> FittedLaw:
+        """The law with what its forecasts are unsure of."""
+        if self._unsure is None:
+            problem, laws = self._problem_of_fit, self._laws
+            ensemble = make_ensemble(problem, self.law_.document, laws[0], laws[1:], seed=self._seed)
+            self._unsure = FittedLaw(with_forecasts(ensemble))
+        return self._unsure
 
     def _fitted(self, problem: Problem, seed: int) -> list[Contender]:
         assert self.law is not None

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from discover.export.targets import TARGETS
+
 ROOT = Path(__file__).parents[2]
 EXTERNAL = re.compile(r"""(?:src|srcset)\s*=\s*["']?(?:https?:)?//|<link[^>]+href=["']?(?:https?:)?//|@import""")
 
@@ -57,6 +59,11 @@ def test_reference_shows_arguments_and_errors(site):
     page = (site / "python.html").read_text(encoding="utf-8")
     for expected in ("discover.api.fit", "InputError", "starting values besides the drawn ones"):
         assert expected in page
+
+
+def test_page_of_export_names_every_target():
+    page = (ROOT / "docs" / "commands" / "export.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(TARGETS)
 
 
 @pytest.mark.slow

@@ -1,0 +1,72 @@
+"""A run folder of an earlier version is still read: what was found, its law, its journal.
+
+`run-1` is what `discover run runs.csv --target loss --holdout 0.2 --evaluations 24 --proposers library --workers 1`
+left when the formats of law.json, run.toml and the journal were 1, with the table named without its folder. Whoever
+raises a format adds a folder beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import discover
+
+from ..cli.commands import command
+
+GOLDEN = Path(__file__).parent
+FOLDERS = sorted(path.name for path in GOLDEN.glob("run-*"))
+
+
+@pytest.fixture(params=FOLDERS)
+def run(request, tmp_path, monkeypatch):
+    """A copy of the folder, beside the table that it was made from."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(GOLDEN / "runs.csv", tmp_path)
+    return shutil.copytree(GOLDEN / request.param, tmp_path / "run")
+
+
+@pytest.fixture
+def kept(run):
+    """What the run printed in its time."""
+    return json.loads((run / "result.json").read_text(encoding="utf-8"))
+
+
+def test_there_is_a_folder():
+    assert FOLDERS
+
+
+def test_law_is_read_with_every_constant_and_its_forecasts(run, kept):
+    law = discover.load(run)
+    assert law.formula == kept["formula"]
+    for entry in kept["constants"]:
+        assert law.constants[entry["group"]][entry["target"]] == entry["values"]
+    forecast = law.predict(params=7e9, tokens=1.4e11, group="web", interval=0.9)
+    assert forecast.value == law(params=7e9, tokens=1.4e11, group="web") == pytest.approx(2.2, abs=0.1)
+    assert forecast.lower < forecast.value < forecast.upper
+
+
+def test_show_tells_what_was_found(run, kept):
+    shown = command("show", run, "--json").json
+    for key in ("formula", "constants", "inner_error", "sealed", "human", "runners_up", "evaluations", "seed"):
+        assert shown[key] == kept[key], key
+
+
+def test_law_is_exported_to_the_same_document(run):
+    done = command("export", run, "--to", "json")
+    assert json.loads(done.out) == json.loads((run / "law.json").read_text(encoding="utf-8"))
+
+
+def test_sealed_rows_are_judged_as_they_were_and_the_opening_is_counted(run, kept):
+    again = command("evaluate", run, "--json").json
+    assert again["sealed"] == pytest.approx(kept["sealed"], rel=1e-9)
+    assert again["opened"] == kept["opened"] + 1
+
+
+def test_finished_run_is_not_continued(run, kept):
+    done = command("resume", run, "--json")
+    assert done.status == 0, done.err
+    assert done.json["formula"] == kept["formula"]

@@ -88,7 +88,7 @@ def plan(question: Question, document: LawDocument) -> Plan:
     """The minimisation that a question is for this law.
 
     Raises:
-        InputError: an unknown name, an option without its partner, or an empty range.
+        InputError: an unknown name, an option without its partner, an empty range, or a cost that may be negative.
         FormulaError: a text is not a formula.
     """
     _check_options(question, document)
@@ -111,11 +111,13 @@ def plan(question: Question, document: LawDocument) -> Plan:
     )
     conditions = [_condition(text, *pair, meaning, variables, question.fixed) for text, pair in sides.items()]
     if question.budget and cost is not None:
+        if not _positive(cost, variables, question.fixed):
+            raise InputError(f"--cost {question.cost} is not above zero everywhere; expected a cost, to be limited")
         within = Smooth(sub(call("log", cost), Constant(BUDGET)), variables)
         conditions.append(Condition(within, False, WITHIN))
     whole = substitute(objective, meaning)
     # Costs span decades, so that their logarithm is what is minimised.
-    searched = whole if set(feature_names(objective)) & set(targets) else call("log", whole)
+    searched = call("log", whole) if _positive(whole, variables, question.fixed) else whole
     problem = Minimisation(variables, Smooth(searched, variables), tuple(conditions))
     meant = {text: (substitute(left, meaning), substitute(right, meaning)) for text, (left, right) in sides.items()}
     return Plan(problem, cost, targets, whole, question.fixed, wanted, meant)
@@ -195,7 +197,7 @@ def _positive(tree: Expr, variables: Sequence[Variable], fixed: Known) -> bool:
     if constant_names(tree):
         return False
     corners = product(*(np.linspace(*v.box, 3) for v in variables))
-    z = np.array(list(islice(corners, MOST_CORNERS)), dtype=np.float64).reshape(-1, len(variables))
+    z = np.array(list(islice(corners, MOST_CORNERS)), dtype=np.float64)
     values = np.asarray(evaluate(tree, natural(variables, z) | dict(fixed)))
     return bool(np.all(np.isfinite(values) & (values > 0)))
 

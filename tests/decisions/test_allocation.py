@@ -200,6 +200,7 @@ REPEATED = document(
         ),
         (document(), {"cost": FLOPS, "budget": 1e14, "fix": {"params": 1e9, "tokens": 1e9}}, ("6e+18",)),
         (document(), {"budget": 1e20}, ("--budget needs a cost",)),
+        (document(), {"cost": "params - tokens", "budget": 1e20}, ("--cost params - tokens", "not above zero")),
         (document(), {"minimise": "cost"}, ("--minimise cost needs --cost",)),
         (document(), {"cost": "6*parms*tokens", "budget": 1e20}, ("--cost", "'parms'", "did you mean 'params'")),
         (document(), {"cost": "6*(params", "budget": 1e20}, ("--cost", "')'")),

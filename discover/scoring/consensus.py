@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-TIE = 1.0  # merits closer than this count as near-tied; a merit sums two and a half logarithms of errors
+TIE = 1.0  # merits closer than this count as near-tied; a merit sums two logarithms of errors
 MOST = 15  # laws that are consulted
 LEAST = 3  # fewer than this have no median to speak of
 

@@ -78,7 +78,7 @@ class Rule:
           + novelty, if nobody published the law: the best of a thousand tried owes that much to chance
     """
 
-    train: float = 1.5
+    train: float = 1.0
     description: float = 1.0
     spread: float = 0.05
     wobble: float = 0.05

@@ -50,7 +50,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         "tokens",
         "training tokens",
         1,
-        "D tokens ntokens numtokens traintokens trainingtokens tokencount datasize datasetsize ndata",
+        "D tokens ntokens numtokens traintokens trainingtokens tokencount tokensseen seentokens totaltokens "
+        "trainedtokens tokenstrained consumedtokens pretrainingtokens datasize datasetsize ndata",
     ),
     Quantity(
         "examples",

@@ -104,7 +104,9 @@ class FittedLaw:
         one does not; all of `interval_features` are then needed.
 
         Args:
-            data, group, columns: as in a call.
+            data: as in a call.
+            group: as in a call.
+            columns: as in a call.
             interval: probability, such as 0.9.
 
         Raises:

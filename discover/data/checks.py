@@ -29,6 +29,8 @@ OUTLIER = 10.0  # robust standard deviations
 VISIBLE = 0.02  # of the target's standard deviation: what is closer to the law is never far off
 MOST_OFF = 0.2  # share of rows; if more are off, it is the law that is off
 EARLY = 0.25  # share of the rows with the smallest amount of data
+BETTER = 2.0  # factor by which the other rows are fitted better without rows that are in warm-up
+HIGH = 0.1  # of the target's standard deviation: rows in warm-up lie farther above the law
 
 
 @dataclass(frozen=True)
@@ -255,11 +257,48 @@ def check_residuals(table: Table, residuals: Sequence[Floats], data_axes: Sequen
     best = residuals[0]
     for name in data_axes:
         if _early(table.features[name], best, rows):
-            text = f"{len(rows)} rows with small {name} lie far above every law, as runs do that are still in warm-up"
-            return [Finding("warm_up", text, "leave out the first part of these runs", tuple(rows.tolist()), (name,))]
+            return [_warm_up(name, rows)]
     size = float(np.abs(best[rows]).max())
     text = f"{len(rows)} row(s) are far off every law (by up to {size:.3g}), the others are not"
     return [Finding("far_off", text, "check these runs; correct them or leave them out", tuple(rows.tolist()))]
+
+
+def check_early(table: Table, axis: str, full: Sequence[Floats], late: Sequence[Floats]) -> list[Finding]:
+    """Rows of early training that spoil the fit of all others: most of them in warm-up, so that no law leaves them out.
+
+    Args:
+        table: the train rows.
+        axis: feature that grows in the course of a run.
+        full, late: measured minus fitted, shapes (n, T), of laws fitted to all rows, and to `late_rows` only.
+    """
+    kept = late_rows(table, axis)
+    if not full or not late or kept.all():
+        return []
+    usual = [min(_size(r[kept]) for r in residuals) for residuals in (full, late)]
+    if usual[0] < BETTER * usual[1]:
+        return []
+    best = sorted(late, key=lambda r: _size(r[kept]))[:3]
+    spread = table.targets.std(axis=0)
+    above = [(r > np.maximum(OUTLIER * 1.4826 * np.median(np.abs(r[kept]), axis=0), HIGH * spread)) for r in best]
+    rows = np.flatnonzero(~kept & np.all(above, axis=0).all(axis=1))
+    return [_warm_up(axis, rows)] if len(rows) >= 3 else []
+
+
+def late_rows(table: Table, axis: str) -> NDArray[np.bool_]:
+    """All rows but those with the smallest values of a feature, mask of shape (n,)."""
+    values = table.features[axis]
+    out: NDArray[np.bool_] = values > np.quantile(values, EARLY)
+    return out
+
+
+def _size(residuals: Floats) -> float:
+    """What three quarters of the residuals stay below."""
+    return float(np.quantile(np.abs(residuals), 0.75))
+
+
+def _warm_up(axis: str, rows: Ints) -> Finding:
+    text = f"{len(rows)} rows with small {axis} lie far above every law, as runs do that are still in warm-up"
+    return Finding("warm_up", text, "leave out the first part of these runs", tuple(rows.tolist()), (axis,))
 
 
 def _outliers(residuals: Floats, table: Table) -> NDArray[np.bool_]:

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.aliases import STEP_NAMES, recognise, squash
-from discover.data.checks import Columns, Finding, check_residuals, check_table
+from discover.data.checks import Columns, Finding, check_early, check_residuals, check_table, late_rows
 from discover.data.names import listed
+from discover.data.table import Table
 from discover.data.tasks import Task
 from discover.documents import write_whole
-from discover.fitting import QUICK, FitResult, Recipe, fit
+from discover.fitting import Effort, FitResult, Recipe, Structure, fit
 from discover.proposers.library import Library
 from discover.scoring import Problem, problem_of
 
@@ -28,6 +29,10 @@ Floats = NDArray[np.float64]
 FILE = "problems.json"
 LAWS = 3  # a row is far off only if it is so for the best of these
 FEWEST_LAWS = 2
+TRIED = 24  # laws
+LEADERS = 8  # laws that are fitted again without the early rows
+MOST_ROWS = 400
+CHEAP = Effort(draws=8, agree=1, tolerance=1e-7, iterations=40)
 ROBUST = Recipe("huber", "log", 1e-3)
 
 
@@ -75,7 +80,7 @@ def inspect(task: Task, problem: Problem | None = None) -> list[Located]:
     """
     known = problem_of(task) if problem is None else problem
     found = check_table(known.table, _columns(known))
-    found += check_residuals(known.table, _best_residuals(known), _growing(task))
+    found += _against_laws(known, _growing(task))
     if not found:
         return []
     unit, places = task.train_places()
@@ -116,23 +121,57 @@ def _growing(task: Task) -> list[str]:
     return found
 
 
-def _best_residuals(problem: Problem) -> list[Floats]:
-    """Measured minus fitted of the laws of the library that fit most rows best."""
+def _against_laws(problem: Problem, growing: Sequence[str]) -> list[Finding]:
+    table = problem.table
+    full = _residuals(problem, _laws(problem), table)
+    # One law alone may be the wrong one.
+    best = [residuals for _, residuals in full[:LAWS]] if len(full) >= FEWEST_LAWS else []
+    found = check_residuals(table, best, growing)
+    leaders = [law for law, _ in full[:LEADERS]]
+    for axis in growing if not any(one.kind == "warm_up" for one in found) else ():
+        kept = late_rows(table, axis)
+        if len(np.unique(table.features[axis][kept])) < 2 or set(table.group[kept]) != set(table.group):
+            continue
+        late = _residuals(problem, leaders, table.take(kept))
+        early = check_early(table, axis, [r for _, r in full], [r for _, r in late])
+        if early:
+            return early
+    return found
+
+
+def _laws(problem: Problem) -> list[Structure]:
+    """The laws of the library that use most columns, each once."""
+    found = {c.law_key: c.structure for c in reversed(Library(problem).ask(10_000, (), np.random.default_rng(0)))}
+    plain = [structure for structure in reversed(found.values()) if not structure.shared]
+    return sorted(plain or list(found.values()), key=lambda s: -len(s.features))[:TRIED]
+
+
+def _residuals(problem: Problem, laws: Sequence[Structure], rows: Table) -> list[tuple[Structure, Floats]]:
+    """Laws, and measured minus fitted on all train rows after a fit to some that outliers hardly touch; best first."""
     table = problem.table
     recipe = ROBUST if (table.targets > 0).all() else Recipe("huber", "value", _scale(table.targets))
-    found: list[tuple[float, Floats]] = []
-    tried: set[str] = set()
-    for candidate in Library(problem).ask(10_000, (), np.random.default_rng(0)):
-        if candidate.law_key in tried:
-            continue
-        tried.add(candidate.law_key)
-        result = fit(candidate.structure, table, recipe, effort=QUICK)
+    found = []
+    some = _thinned(rows)
+    for law in laws:
+        result = fit(law, some, recipe, effort=CHEAP)
         if isinstance(result, FitResult):
-            residuals = result.residuals(table)
-            found.append((float(np.median(np.abs(residuals))), residuals))
-    found.sort(key=lambda pair: pair[0])
-    # One law alone may be the wrong one.
-    return [residuals for _, residuals in found[:LAWS]] if len(found) >= FEWEST_LAWS else []
+            with np.errstate(all="ignore"):
+                residuals = result.residuals(table)
+            if np.all(np.isfinite(residuals)):
+                found.append((law, residuals))
+    return sorted(found, key=lambda pair: float(np.median(np.abs(pair[1]))))
+
+
+def _thinned(table: Table) -> Table:
+    """Some rows of every group, spread over the group as it stands in the table."""
+    if len(table) <= MOST_ROWS:
+        return table
+    share = MOST_ROWS / len(table)
+    rows = []
+    for code in np.unique(table.group):
+        own = np.flatnonzero(table.group == code)
+        rows.append(own[np.unique(np.linspace(0, len(own) - 1, max(8, int(share * len(own)))).astype(int))])
+    return table.take(np.sort(np.concatenate(rows)))
 
 
 def _scale(targets: Floats) -> float:

@@ -48,3 +48,18 @@ def test_fixed_tokens_per_parameter_is_told(discover, tmp_path) -> None:
     outcome = discover("run", "runs.csv", "--target", "loss", *FEW[:-1])
     assert outcome.status == 0, outcome.err
     assert "tokens is always about 20 times params" in outcome.err
+
+
+def test_rows_in_warm_up_are_told(discover) -> None:
+    rows = []
+    for n in (1e7, 3e7, 1e8, 1e9):
+        for k in range(20):
+            d = 2e8 * 1.4**k
+            y = 1.7 + 400 * n**-0.34 + 410 * d**-0.28 + 0.004 * ((7 * k) % 5 - 2) + max(0, 3 - k)
+            rows.append(f"{n:g},{d:g},{y:.5f}")
+    Path("runs.csv").write_text("\n".join(["params,tokens,loss", *rows]) + "\n")
+    outcome = discover("task", "new", "runs.csv", "--json")
+    (problem,) = outcome.json["problems"]
+    assert problem["kind"] == "warm_up"
+    assert problem["rows"] == [2, 3, 4, 22, 23, 24, 42, 43, 44, 62, 63, 64]
+    assert "# Problems of the table" in Path("runs.toml").read_text()

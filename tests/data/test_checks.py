@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from discover.data.checks import Columns, Finding, check_residuals, check_table
+from discover.data.checks import Columns, Finding, check_early, check_residuals, check_table, late_rows
 from discover.data.table import Table
 
 SCALES = Columns(("params", "tokens"), axes=("params", "tokens"))
@@ -131,3 +131,19 @@ def test_where_a_fifth_is_off_it_is_the_law_that_is() -> None:
     residuals = 0.001 * np.sin(np.arange(25.0))[:, None]
     residuals[::4] += 1.0
     assert check_residuals(grid(), [residuals, residuals]) == []
+
+
+def test_rows_that_spoil_the_fit_of_all_others_are_in_warm_up() -> None:
+    table = grid()
+    noise = 0.001 * np.sin(np.arange(25.0))[:, None]
+    early = ~late_rows(table, "tokens")
+    assert early.sum() == 10
+    spike = noise.copy()
+    spike[table.features["tokens"] == 1e9] += 0.8
+    bent = np.where(early[:, None], 0.1, 0.05 * np.cos(np.arange(25.0))[:, None])
+    (found,) = check_early(table, "tokens", [bent, bent], [spike, spike])
+    assert (found.kind, found.rows) == ("warm_up", (0, 1, 2, 3, 4))
+    # A law that fits the others as well with the early rows as without them speaks against warm-up.
+    assert check_early(table, "tokens", [noise, bent], [spike, spike]) == []
+    # Rows below the law are none either.
+    assert check_early(table, "tokens", [bent, bent], [-spike, -spike]) == []

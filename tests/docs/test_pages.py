@@ -63,7 +63,8 @@ def test_reference_shows_arguments_and_errors(site):
 
 def test_page_of_export_names_every_target():
     page = (ROOT / "docs" / "commands" / "export.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(TARGETS)
+    rows = re.findall(r"^\| `(\w+)` \|", page.split("| target | file |")[1], re.MULTILINE)
+    assert rows == list(TARGETS)
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from discover.expressions.typesetting import typst_name
 from discover.report.blocks import Block, Cell, Formula, Maths, Plots, Points, Report, TableBlock, Text
 from discover.report.still_view import best_format, picture
 
+LONG = 30  # letters of a cell that need not be broken
+
 
 def pdf_file(report: Report) -> bytes:
     """The content of the PDF file.
@@ -84,7 +86,7 @@ def _widths(block: TableBlock) -> list[str]:
     """Numbers and names take what they need; what is longest fills the line."""
     longest = [max(_length(row[i]) for row in block.rows) for i in range(len(block.head))]
     widest = longest.index(max(longest))
-    if max(longest) <= 24:
+    if max(longest) <= LONG:
         return ["auto"] * len(longest)
     return ["1" if place == widest else "auto" for place in range(len(longest))]
 

@@ -222,11 +222,13 @@ def _beyond(content: Content) -> Iterator[Block]:
     found = plots.beyond(content)
     if found is None:
         yield Text("The task names no axis of scale, so the laws are compared by their errors only.")
-        yield _rival_table(content.rivals)
+        yield _error_table(content.rivals)
+        yield _formulas(content.rivals)
         return
     yield Text(_forecast(content, found))
     yield Plots(found.plots)
-    yield _parting_table(content, found)
+    yield _parting_table(found)
+    yield _formulas(content.rivals)
 
 
 def _forecast(content: Content, found: plots.Beyond) -> str:
@@ -239,12 +241,24 @@ def _forecast(content: Content, found: plots.Beyond) -> str:
     return f"{start}, with a 90 % interval of {quantity(found.lower)} to {quantity(found.upper)}."
 
 
-def _rival_table(rivals: Sequence[Rival]) -> TableBlock:
-    rows = [(rival.name, quantity(rival.inner_error, 3), Maths(rival.fit.structure.expr)) for rival in rivals]
-    return TableBlock(("law", "inner error", "formula"), tuple(rows), frozenset((1,)))
+def _error_table(rivals: Sequence[Rival]) -> TableBlock:
+    rows = [
+        (
+            rival.name,
+            str(len(rival.fit.structure.constants)),
+            quantity(rival.inner_error, 3),
+            quantity(rival.sealed_r2),
+        )
+        for rival in rivals
+    ]
+    return TableBlock(("law", "constants", "inner error", "sealed R²"), tuple(rows), frozenset((1, 2, 3)))
 
 
-def _parting_table(content: Content, found: plots.Beyond) -> TableBlock:
+def _formulas(rivals: Sequence[Rival]) -> TableBlock:
+    return TableBlock(("law", "formula"), tuple((rival.name, Maths(rival.fit.structure.expr)) for rival in rivals))
+
+
+def _parting_table(found: plots.Beyond) -> TableBlock:
     far = f"{'at' if found.value is not None else 'largest change at'} {quantity(found.multiple, 3)}×"
     rows: list[tuple[Cell, ...]] = []
     for parting in found.partings:
@@ -255,14 +269,13 @@ def _parting_table(content: Content, found: plots.Beyond) -> TableBlock:
             (
                 rival.name,
                 str(len(rival.fit.structure.constants)),
-                quantity(rival.inner_error, 3) if rival.inner_error is not None else NONE,
-                quantity(rival.sealed_r2) if rival.sealed_r2 is not None else NONE,
+                quantity(rival.inner_error, 3),
+                quantity(rival.sealed_r2),
                 told,
                 _leaving(parting.leaves),
-                Maths(rival.fit.structure.expr),
             )
         )
-    head = ("law", "constants", "inner error", "sealed R²", far, "leaves the 90 % interval", "formula")
+    head = ("law", "constants", "inner error", "sealed R²", far, "leaves the interval")
     return TableBlock(head, tuple(rows), frozenset((1, 2, 3, 4)))
 
 

@@ -88,6 +88,12 @@ def test_values_are_told_where_the_pointer_is(made: dict[str, Made], page: Page)
     assert "params" in told
 
 
+def test_no_button_sends_anything_away(made: dict[str, Made], page: Page) -> None:
+    page.open(made["own"].html, 1280)
+    buttons = page.evaluate("[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title)")
+    assert set(buttons) == {"Download plot as a PNG", "Zoom", "Pan", "Reset axes"}
+
+
 def test_hostile_names_run_nothing(made: dict[str, Made], page: Page) -> None:
     page.open(made["own"].html, 1280)
     assert page.evaluate("document.querySelectorAll('script').length") == 4  # plotly's, once it is unpacked

@@ -36,7 +36,7 @@
   }
   const config = {
     responsive: true, displaylogo: false, displayModeBar: coarse ? false : "hover",
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+    modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]], // the library's own choice has one that uploads
   };
 
   async function draw(place, key) {

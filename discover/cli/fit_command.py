@@ -26,7 +26,7 @@ LawArgument = Annotated[
     str,
     typer.Argument(metavar="LAW", help="A law of the library, or a formula such as 'E + A*params**(-alpha)'."),
 ]
-DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="CSV, TSV, JSON-lines or Parquet file.")]
+DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="CSV, TSV, JSON, JSON-lines or Parquet file.")]
 Target = Annotated[str | None, typer.Option(help="Column to predict; by default the law's own, such as loss.")]
 Groups = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column whose values get their own constants.")]
 Columns = Annotated[

@@ -28,7 +28,7 @@ NAME_WIDTH = 31
 LEVEL = 0.9
 RESAMPLES = 200
 LARGE = 1000  # rows beyond which fewer resamples are drawn
-PATIENCE_S = 12.0  # for intervals, all laws together
+PATIENCE_S = 8.0  # for intervals, all laws together
 
 Discover = Annotated[
     str | None,

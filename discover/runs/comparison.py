@@ -102,7 +102,7 @@ def compare(
     *,
     discover: SearchConfig | None = None,
     workers: int = 1,
-    seconds: float = 45.0,
+    seconds: float = 35.0,
     on_event: Callable[[str], None] = lambda text: None,
 ) -> Comparison:
     """Ranks the laws of the library, and with a search configuration discovered ones, on the train rows of a task.

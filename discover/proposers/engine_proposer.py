@@ -36,6 +36,7 @@ MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody
 PATIENCE_S = 5.0  # that a search with a budget of time waits for an answer that is due
 NAP_S = 0.5  # that a search with a budget of time waits before it looks at the clock again
 QUEUE = 12  # candidates waiting, above which the engine rests
+SHORT_REST, LONG_REST = 2, 64  # batches between an answer and the next question: where answers pay, where they do not
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class _Question:
 
 class EngineProposer:
     """A proposer that asks an engine; `question` and `worker` make it one of a kind.
+
+    An engine takes processor time from the scoring of laws. So it is given a rest after every answer, which doubles
+    with every answer of which nothing enters the archive before the next.
 
     Attributes:
         name: of the proposer and of the first part of its candidates' origins.
@@ -87,7 +91,8 @@ class EngineProposer:
         self._rng: np.random.Generator | None = None
         self._question: _Question | None = None
         self._asked = self._batches = self._told = self._jobs = self._fruitless = 0
-        self._owed = False
+        self._owed = self._paid = False
+        self._rest, self._rested = SHORT_REST, 0
         self._patience_s = PATIENCE_S
         self._elites: Sequence[Told] = ()
         self._own: set[str] = set()
@@ -119,7 +124,7 @@ class EngineProposer:
         self._elites = elites
         if self._question is not None:
             self._receive()
-        if self._question is None and len(self.queue) <= QUEUE:
+        if self._question is None and len(self.queue) <= QUEUE and self._batches >= self._rested:
             self._send()
         self._asked += 1
         return [self.queue.popleft() for _ in range(min(n, len(self.queue)))]
@@ -133,6 +138,7 @@ class EngineProposer:
                 continue
             self.bandit.reward(label.removesuffix("_of_logs"), told.added)
             if told.added:
+                self._paid = True
                 self.queue.extend(self._variants(told))
 
     def drop(self, candidate: Candidate, reason: str) -> None:
@@ -140,9 +146,10 @@ class EngineProposer:
         self.bandit.reward(candidate.origin.partition(":")[2].removesuffix("_of_logs"), False)
 
     def wait(self) -> bool:
-        """Nobody has a candidate: the next `ask` waits for the answer under way. False if none is."""
+        """Nobody has a candidate: the engine rests no longer, and the next `ask` waits for the answer under way."""
+        resting, self._rested = self._batches < self._rested, self._batches
         self._owed = self._question is not None and self._fruitless < MOST_FRUITLESS
-        return self._owed or bool(self.queue)
+        return self._owed or resting or bool(self.queue)
 
     def close(self) -> None:
         if self._worker is not None:
@@ -207,6 +214,8 @@ class EngineProposer:
 
     def _use(self, question: _Question, rows: Sequence[Row]) -> None:
         self._question, self._owed = None, False
+        self._rest = SHORT_REST if self._paid else min(2 * self._rest, LONG_REST)
+        self._rested, self._paid = self._batches + self._rest, False
         fresh: list[Candidate] = []
         for row in sorted(rows, key=lambda r: (r.complexity, r.loss)):
             try:
@@ -235,9 +244,7 @@ class EngineProposer:
         """A tree with literals as structures within the limits of the task; longer ones are cut to size."""
         small = self._cut(law, view)
         options = (True, False) if view.pooled else (False,)
-        out = [
-            law_of(small, view.values, known=view.known, shared=view.shared, share_new=share) for share in options
-        ]
+        out = [law_of(small, view.values, known=view.known, shared=view.shared, share_new=share) for share in options]
         for structure in out:
             if complexity(structure.expr) > MAX_COMPLEXITY:
                 raise FormulaError(f"the law is more complex than {MAX_COMPLEXITY}")

@@ -36,7 +36,7 @@ MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody
 PATIENCE_S = 5.0  # that a search with a budget of time waits for an answer that is due
 NAP_S = 0.5  # that a search with a budget of time waits before it looks at the clock again
 QUEUE = 12  # candidates waiting, above which the engine rests
-SHORT_REST, LONG_REST = 2, 64  # batches between an answer and the next question: where answers pay, where they do not
+SHORT_REST, LONG_REST = 16, 128  # batches between an answer and the next question: where answers pay, where they do not
 
 
 @dataclass(frozen=True)

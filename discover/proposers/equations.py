@@ -41,6 +41,7 @@ from discover.expressions import (
     sub,
     walk,
 )
+from discover.expressions.descent import Descent, Lexicon, Token
 from discover.fitting import REAL, Domain, Structure, default_domains
 from discover.proposers.surgery import has_feature, well_named
 
@@ -68,8 +69,7 @@ _TOKEN = re.compile(
     r"|(?P<name>#[0-9]+|[^\W\d]\w*)"
     r"|(?P<op>\*\*|[-+*/^(),÷×−])"
 )
-_SPACE = re.compile(r"[ \t\r\n]*")
-_SAME = {"**": "^", "÷": "/", "×": "*", "−": "-"}
+_LEXICON = Lexicon("equation", _TOKEN, MAX_TOKENS, MAX_DEPTH, {"÷": "/", "×": "*", "−": "-"})
 _NOT_NUMBERS = frozenset(("nan", "inf", "infinity", "nan32", "inf32", "nan16", "inf16", "missing", "nothing"))
 
 
@@ -129,7 +129,7 @@ def read_equation(text: str, columns: Mapping[str, Expr]) -> Expr:
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"the equation has {len(text):,} characters; at most {MAX_LENGTH:,} are read")
     try:
-        expr = _Reader(text, columns).equation()
+        expr = _Reader(text, columns).whole()
     except (OverflowError, ZeroDivisionError) as problem:
         raise FormulaError("a number in the equation is not finite once its literals are worked out") from problem
     if _nodes(expr) > MAX_NODES:
@@ -146,106 +146,26 @@ def _nodes(expr: Expr) -> int:
     return count
 
 
-class _Reader:
-    """Recursive descent with a bound on tokens and depth."""
+class _Reader(Descent):
+    """An equation over the columns that the engine was given."""
 
     def __init__(self, text: str, columns: Mapping[str, Expr]) -> None:
+        super().__init__(text, _LEXICON)
         self.columns = columns
-        self.tokens = _tokens(text)
-        self.at = 0
-        self.depth = 0
 
-    def equation(self) -> Expr:
-        expr = self.sum()
-        if self.peek[0] != "end":
-            raise self.error("an operator")
-        return expr
+    def number(self, token: Token) -> Expr:
+        return _number(token.text)
 
-    @property
-    def peek(self) -> tuple[str, str]:
-        return self.tokens[self.at]
-
-    def take(self, *texts: str) -> str | None:
-        kind, text = self.peek
-        if kind == "op" and text in texts:
-            self.at += 1
-            return text
-        return None
-
-    def error(self, expected: str) -> FormulaError:
-        kind, text = self.peek
-        return FormulaError(f"expected {expected}, found {'the end' if kind == 'end' else repr(text[:30])}")
-
-    def deeper(self) -> None:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise FormulaError(f"the equation is nested more than {MAX_DEPTH} levels deep")
-
-    def sum(self) -> Expr:
-        self.deeper()
-        expr = self.product()
-        while op := self.take("+", "-"):
-            right = self.product()
-            expr = add(expr, right) if op == "+" else sub(expr, right)
-        self.depth -= 1
-        return expr
-
-    def product(self) -> Expr:
-        expr = self.signed()
-        while op := self.take("*", "/"):
-            right = self.signed()
-            expr = mul(expr, right) if op == "*" else div(expr, right)
-        return expr
-
-    def signed(self) -> Expr:
-        negative = False
-        while op := self.take("+", "-"):
-            negative ^= op == "-"
-        expr = self.power()
-        return neg(expr) if negative else expr
-
-    def power(self) -> Expr:
-        base = self.atom()
-        if self.take("^") is None:
-            return base
-        self.deeper()
-        exponent = self.signed()
-        self.depth -= 1
-        return power(base, exponent)
-
-    def atom(self) -> Expr:
-        kind, text = self.peek
-        if kind == "number":
-            self.at += 1
-            return _number(text)
-        if kind == "name":
-            self.at += 1
-            return self.name(text)
-        if self.take("("):
-            expr = self.sum()
-            if self.take(")") is None:
-                raise self.error("')'")
-            return expr
-        raise self.error("a number, a name or '('")
-
-    def name(self, name: str) -> Expr:
-        if self.peek == ("op", "("):
-            return self.function(name)
-        column = self.columns.get(name)
+    def name(self, token: Token) -> Expr:
+        column = self.columns.get(token.text)
         if column is not None:
             return column
-        if name.lower() in _NOT_NUMBERS:
-            raise FormulaError(f"the equation contains {name}")
-        raise FormulaError(f"{name[:40]!r} is not a column that the engine was given")
+        if token.text.lower() in _NOT_NUMBERS:
+            raise FormulaError(f"the equation contains {token.text}")
+        raise FormulaError(f"{token.text[:40]!r} is not a column that the engine was given")
 
-    def function(self, name: str) -> Expr:
-        self.take("(")
-        args = [self.sum()]
-        while self.take(","):
-            args.append(self.sum())
-        if self.take(")") is None:
-            raise self.error("')'")
-        return apply(name, args)
+    def function(self, token: Token) -> Expr:
+        return apply(token.text, self.arguments())
 
 
 def apply(name: str, args: list[Expr]) -> Expr:
@@ -264,27 +184,6 @@ def apply(name: str, args: list[Expr]) -> Expr:
     raise FormulaError(
         f"{name[:40]} with {len(args)} arguments" if known else f"the formula language has no function {name[:40]!r}"
     )
-
-
-def _tokens(text: str) -> list[tuple[str, str]]:
-    tokens: list[tuple[str, str]] = []
-    at = _skip(text, 0)
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise FormulaError(f"unexpected character {text[at]!r}")
-        piece = match.group()
-        tokens.append((match.lastgroup or "", _SAME.get(piece, piece)))
-        if len(tokens) > MAX_TOKENS:
-            raise FormulaError(f"the equation has more than {MAX_TOKENS} numbers, names and operators")
-        at = _skip(text, match.end())
-    tokens.append(("end", ""))
-    return tokens
-
-
-def _skip(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
 
 
 def _number(text: str) -> Number:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["as_table", "fit", "fit_report"]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LAW_ID = re.compile(r"[a-z0-9_]+(\([^()]+\))?")
 
 
 def fit(
@@ -143,10 +142,10 @@ def _structure(law: str | Structure | Law, table: Any) -> tuple[Structure, Recip
     """The structure, the loss that is usual for it, and the law's own target if the table has it."""
     if isinstance(law, Structure):
         return law, Recipe(), None
-    from discover.laws.library import Law, get_law
+    from discover.laws.library import Law, get_law, names_law
     from discover.proposers.library import recipe_of, structure_of
 
-    if isinstance(law, str) and not _LAW_ID.fullmatch(law):
+    if isinstance(law, str) and not names_law(law):
         from discover.expressions import parse
 
         names = set(_columns(table)) if not isinstance(table, Table) else set(table.features)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from discover.laws import Law
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LAW_ID = re.compile(r"[a-z0-9_]+(\([^()]+\))?")
 
 LawArgument = Annotated[
     str,
@@ -168,11 +167,11 @@ def _job(
     from discover.data.reading import read_table
     from discover.expressions import parse
     from discover.fitting import Recipe, Structure
-    from discover.laws import get_law
+    from discover.laws import get_law, names_law
     from discover.proposers.library import recipe_of, structure_of
 
     headings = list(read_table(data).columns)
-    law = get_law(text) if _LAW_ID.fullmatch(text) else None
+    law = get_law(text) if names_law(text) else None
     if law is None:
         if mapping:
             raise InputError("--columns is for laws of the library; in a formula write the columns' own names")

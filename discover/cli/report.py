@@ -121,10 +121,13 @@ def _doubts(result: Result) -> list[str]:
     if not close:
         return [*warnings, ""] if warnings else []
     lines = [*warnings, "The data hardly tell these laws from the one above (inner errors within 10 %):"]
-    lines += [
-        f"  {item['formula']}   ({item['n_constants']} constants, {number(item['inner_error'])})" for item in close
-    ]
+    lines += [f"  {item['formula']}   ({_size(item)}, {number(item['inner_error'])})" for item in close]
     return [*lines, ""]
+
+
+def _size(runner_up: Mapping[str, Any]) -> str:
+    shared = ", ".join(runner_up.get("shared", ()))
+    return f"{runner_up['n_constants']} constants" + (f", of all groups: {shared}" if shared else "")
 
 
 def _problems(result: Result) -> list[str]:

@@ -11,9 +11,10 @@ from discover.laws.library import (
     laws_for,
     load_laws,
     load_library,
+    names_law,
 )
 
 __all__ = [
     "ConstantSpec", "Law", "Published", "RecipeHint", "Variable",
-    "check_law", "get_law", "laws_for", "load_laws", "load_library",
+    "check_law", "get_law", "laws_for", "load_laws", "load_library", "names_law",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Literal
 from discover.data.aliases import STEP_NAMES, is_logged, recognise, squash
 from discover.errors import InputError
 from discover.expressions import Expr, constant_names, feature_names, parse
+from discover.expressions.parsing import FUNCTIONS
 
 Domain = Literal["real", "positive", "nonnegative", "negative", "nonpositive"]
 Role = Literal[
@@ -43,6 +44,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "negative": (-math.inf, 0.0),
     "nonpositive": (-math.inf, 0.0),
 }
+_ID = re.compile(r"(?P<law>[a-z0-9_]+)(\([^()]+\))?")
 _IDENTIFIER = re.compile(r"(?<![0-9.A-Za-z_])[A-Za-z_][A-Za-z0-9_]*")
 _BOUND_ID = re.compile(r"(?P<law>[a-z0-9_]+)\((?P<columns>[^()]+)\)")
 
@@ -363,6 +365,12 @@ def _same(law: Law, what: str, declared: Iterable[str], used: Iterable[str]) -> 
     odd = sorted(set(declared) ^ set(used))
     if odd:
         raise InputError(f"law {law.id}: {what}: {', '.join(odd)} must be both declared and used")
+
+
+def names_law(text: str) -> bool:
+    """Whether a text is meant as the id of a law and not as a formula; ``log(x)`` is a formula."""
+    match = _ID.fullmatch(text)
+    return match is not None and match["law"] not in FUNCTIONS
 
 
 def get_law(law_id: str) -> Law:

@@ -229,6 +229,7 @@ def _runners_up(found: SearchResult, weights: Sequence[float]) -> list[dict[str,
     return [
         {
             "formula": told.candidate.structure.text,
+            "shared": sorted(told.candidate.structure.shared),
             "n_constants": told.score.n_constants,
             "inner_error": inner_error(told.score, weights),
             "close": inner_error(told.score, weights) <= CLOSE * inner_error(found.best.score, weights),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -57,9 +56,7 @@ def test_what_cannot_be_fitted_is_refused_by_name(
     text: str, features: Any, y: Any, options: Any, reason: Reason, table_of: Rows
 ) -> None:
     table = table_of(features, y)
-    start = time.perf_counter()
     result = fit(structure(text), table, **options)
-    assert time.perf_counter() - start < 60.0  # the first may compile
     assert isinstance(result, FitFailure)
     assert result.reason is reason
     assert report(result, table).endswith(result.text)

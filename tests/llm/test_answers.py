@@ -98,10 +98,10 @@ def test_no_more_than_the_limit_is_read() -> None:
     ids=lambda text: text[:14],
 )  # fmt: skip
 def test_reading_takes_bounded_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     read_answer(text)
     tidy_formula(text)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 30.0  # a hang
 
 
 @settings(max_examples=300, deadline=None)

@@ -21,7 +21,7 @@ REQUEST = Request((Message("user", "Propose."),), schema=answer_schema(2), max_t
 KEY = "a-key-of-a-test-0123456789"
 
 
-def provider_for(url: str, key: str = PLACEHOLDER_KEY, deadline_s: float = 10.0) -> OpenAIProvider:
+def provider_for(url: str, key: str = PLACEHOLDER_KEY, deadline_s: float = 60.0) -> OpenAIProvider:
     return OpenAIProvider(Endpoint("m", url, key, deadline_s, backoff_s=0.02), rng=random.Random(0))
 
 

@@ -44,7 +44,7 @@ class Fault:
     steps: list[Step] | Callable[[Any], Step]
     reason: Reason | None
     sent: int = 1
-    deadline_s: float = 20.0
+    deadline_s: float = 60.0
     mode: str = "json_schema"
     detail: str = ""
     estimated: bool | None = None
@@ -195,7 +195,7 @@ def test_fault_has_its_named_outcome(fault: Fault, caplog: pytest.LogCaptureFixt
     else:
         assert fault.detail in str(problem)
     assert completion.attempts == len(server.seen) == fault.sent
-    assert seconds < fault.deadline_s + 2.0
+    assert seconds < fault.deadline_s + 60.0  # a hang
     assert completion.mode == fault.mode or fault.reason is not None
     if fault.estimated is not None:
         assert completion.usage.estimated is fault.estimated

@@ -52,7 +52,7 @@ def open_live(provider: Any, folder: Path, **kwargs: Any) -> Session:
 def collect_all(session: Session, step: int, count: int) -> list[Completion]:
     """Polls one step until `count` answers are in; only tests wait."""
     found: list[Completion] = []
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 120
     while len(found) < count and time.monotonic() < deadline:
         found += [arrival.completion for arrival in session.collect(step)]
         time.sleep(0.002)
@@ -61,13 +61,11 @@ def collect_all(session: Session, step: int, count: int) -> list[Completion]:
 
 def test_asking_and_polling_do_not_wait_for_a_slow_model(tmp_path: Path) -> None:
     session = open_live(ScriptedProvider(delay_s=-1), tmp_path)
-    started = time.monotonic()
-    for step in range(1000):
+    for step in range(1000):  # a single wait for an answer would last an hour
         session.ask(question(str(step)), SCHEMA, step)
         assert session.collect(step) == []
     assert not session.ready
     session.close()
-    assert time.monotonic() - started < 2.0
     assert session.status.spent.calls == 3
     assert session.status.spent.estimated
 
@@ -83,18 +81,21 @@ def test_closing_ends_the_thread_and_every_call(tmp_path: Path) -> None:
     assert session.collect(2) == []
 
 
-def test_closing_is_bounded_when_a_provider_blocks() -> None:
+def test_closing_does_not_wait_for_a_provider_that_blocks() -> None:
+    release = threading.Event()
+
     class Blocking:
         async def complete(self, request: Request) -> Completion:
-            time.sleep(1.0)
+            release.wait(600)
             return Completion("late")
 
     worker = Worker(Blocking())
     worker.submit(Request(question("a")), 0)
-    started = time.monotonic()
     worker.close(timeout_s=0.1)
-    assert time.monotonic() - started < 0.6
-    worker._thread.join(5)
+    assert worker._thread.is_alive()  # it blocks still, and closing is over
+    release.set()
+    worker._thread.join(120)
+    assert not worker._thread.is_alive()
 
 
 def test_a_mistake_in_a_provider_is_a_failed_call(tmp_path: Path) -> None:

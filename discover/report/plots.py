@@ -248,11 +248,13 @@ def _points(
 
 
 def largest_run(content: Content, group: int, axes: Sequence[str]) -> int:
-    """The train row of a group that is largest along these axes."""
+    """The train row of a group that is largest along these axes; of several the one that is largest otherwise."""
     train, problem = content.train, content.session.problem
     rows = np.flatnonzero(train.group == group)
-    size = sum((problem.coordinate(name) for name in axes), np.zeros(len(train)))
-    return int(rows[np.argmax(size[rows])])
+    size = sum((problem.coordinate(name)[rows] for name in axes), np.zeros(len(rows)))
+    others = [name for name in problem.of_kind("scale") if name not in axes]
+    rest = sum((problem.coordinate(name)[rows] for name in others), np.zeros(len(rows)))
+    return int(rows[np.lexsort((rest, np.round(size, 9)))[-1]])
 
 
 def reach(content: Content, axis: str) -> tuple[float, float]:
@@ -304,7 +306,7 @@ def _curve(
     rows = np.concatenate(
         [table.features[axis][_matching(table, unit.group, held)] for table in _tables(content).values()]
     )
-    low = max(low, float(rows.min())) if rows.size else low
+    low = max(low, float(rows.min())) if len(np.unique(rows)) >= FEW else low
     axis_kind = feature_axis(content, axis)
     x = spaced(low, high, axis_kind.log)
     given = {axis: x, **{key: np.full(len(x), value) for key, value in held.items()}}
@@ -395,7 +397,7 @@ class Parting:
         rival: the law.
         forecast: its value at the far end, for a single group and target; else None.
         change: its largest relative difference from the chosen law there, over groups and targets; signed where
-            there is one. None where the chosen law is not positive.
+            there is one. None where it is not finite.
         leaves: smallest multiple of the largest run at which it is outside of the 90 % interval, per group and
             target; infinite where it stays inside.
     """
@@ -524,8 +526,9 @@ def _beyond_figure(content: Content, unit: Unit, path: _Path) -> Figure:
         dash = runner if not rival.human else 1 + content.human.index(rival)
         series.append(Series("line", rival.name, role, path.x[shown], y[shown], hover=told, dash=dash))
     if alone:
+        held = {name: float(path.columns[name][0]) for name in inputs(content.document) if name != axis}
         for role, table in _tables(content).items():
-            mask = (table.group == unit.group) & (table.features[axis] >= path.x[0])
+            mask = _matching(table, unit.group, held) & (table.features[axis] >= path.x[0])
             series += _points(content, table, mask, unit, axis, role, None, True)
     together = f"times the largest train run ({', '.join(problem.axes)} together)"
     start = f"{unit.label}: this" if unit.label else "This"
@@ -545,7 +548,7 @@ def _parting(rival: Rival, number: int, paths: Sequence[_Path]) -> Parting:
     for path in paths:
         y = path.rivals[number]
         with np.errstate(divide="ignore", invalid="ignore"):
-            changes.append(float(y[-1] / path.value[-1] - 1) if path.value[-1] > 0 else math.nan)
+            changes.append(float((y[-1] - path.value[-1]) / abs(path.value[-1])))
         leaves.append(_leaving(path, y))
     known = [change for change in changes if math.isfinite(change)]
     return Parting(
@@ -643,7 +646,7 @@ def front_figure(content: Content) -> Figure | None:
     stairs = np.array([[s.complexity, s.inner_error] for s in best], float)
     series.append(Series("line", "best at its size", "front", stairs[:, 0], stairs[:, 1]))
     for rival in content.human:
-        if rival.inner_error:
+        if rival.inner_error is not None and 0 < rival.inner_error <= WORST_ERROR:
             told = (f"{rival.name}\n{rival.fit.structure.text}\ninner error {quantity(rival.inner_error)}",)
             at = np.array([float(rival.complexity)]), np.array([rival.inner_error])
             series.append(Series("points", f"{rival.name} (compared)", "human", *at, hover=told, shade=1.0))

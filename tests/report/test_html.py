@@ -214,3 +214,23 @@ def test_sealed_rows_stay_out_while_they_are_closed(made: dict[str, Made], tmp_p
     assert done.returncode == 0, done.stderr
     assert any(item["name"] == "sealed rows" for f in figures(closed).values() for item in f["data"])
     assert openings(tmp_path / "run") == ["evaluate"]
+
+
+def test_a_curve_through_rows_that_share_no_setting_spans_the_whole_axis(tmp_path: Path) -> None:
+    lines = [f"{1e7 * 2**i:g},{1e9 * 3**i:g},{2 + 50 * (1e7 * 2**i) ** -0.3 + 80 * (1e9 * 3**i) ** -0.25:.6f}"
+             for i in range(10)]  # fmt: skip
+    (tmp_path / "line.csv").write_text("\n".join(["params,tokens,loss", *lines]) + "\n")
+    done = command("run", "line.csv", "--target", "loss", *FEW, "--out", "run", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert command("report", "run", folder=tmp_path).returncode == 0
+    drawn = figures(Made("line", tmp_path / "run", tmp_path / "run/report.html"))
+    law = discover.load(tmp_path / "run")
+    for key, figure in drawn.items():
+        if key.startswith("fit-"):
+            curve = next(item for item in figure["data"] if item["name"].startswith("law"))
+            rows = [x for item in figure["data"] if item["mode"] == "markers" for x in item["x"]]
+            assert len(rows) == 10
+            assert min(curve["x"]) == min(rows)
+            assert max(curve["x"]) >= 8 * max(rows) * 0.999
+            if len(law.features) == 1:
+                np.testing.assert_allclose(curve["y"], law({law.features[0]: np.array(curve["x"])}), rtol=1e-5)

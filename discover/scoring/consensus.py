@@ -16,22 +16,25 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 TIE = 1.0  # merits closer than this count as near-tied; a merit sums two logarithms of errors
-MOST = 15  # laws that are consulted
+MOST = 8  # laws that are consulted
 LEAST = 3  # fewer than this have no median to speak of
 
 
-def near_tied(merits: Sequence[float], laws: Sequence[str]) -> list[int]:
-    """Places of the near-tied laws, each law once with its best recipe, best first.
+def near_tied(merits: Sequence[float], kinds: Sequence[str]) -> list[int]:
+    """Places of the near-tied laws, the best of each kind, best first.
+
+    A search breeds dozens of variants of what leads; were each of them heard, they would only hear themselves.
 
     Args:
-        merits: lower is better; laws: equal texts are the same law.
+        merits: lower is better.
+        kinds: equal texts are laws of one kind.
     """
     order = sorted(range(len(merits)), key=lambda i: merits[i])
     chosen: dict[str, int] = {}
     for i in order:
         if merits[i] > merits[order[0]] + TIE or len(chosen) == MOST:
             break
-        chosen.setdefault(laws[i], i)
+        chosen.setdefault(kinds[i], i)
     return list(chosen.values())
 
 

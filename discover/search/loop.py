@@ -26,7 +26,7 @@ from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.logbook import Logbook
 from discover.proposers.surgery import well_named
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
-from discover.search.archive import AddStatus, Archive
+from discover.search.archive import AddStatus, Archive, shape_class
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
 from discover.search.team import make_team
@@ -40,6 +40,7 @@ ISLANDS = 2
 MIGRATE_EVERY = 12  # batches
 MIGRANTS = 4
 FINALISTS = 24
+OF_A_KIND = 3  # finalists of one shape
 GUEST_FINALISTS = 8
 BROUGHT = "guest "  # before the keys of guests' candidates in `known`: they are scored without a gate
 GATE = 6.0  # train errors above this multiple of the best law's are not tried on the folds
@@ -381,7 +382,21 @@ class _State:
         ranked = sorted((t for t in self.told if math.isfinite(t.merit)), key=lambda t: (t.merit, t.index))
         own = [t for t in ranked if not self.guests.brought(t.candidate)]
         brought = [t for t in ranked if self.guests.brought(t.candidate)]
-        return own[:FINALISTS] + brought[:GUEST_FINALISTS]
+        return _of_all_kinds(own, FINALISTS) + brought[:GUEST_FINALISTS]
+
+
+def _of_all_kinds(ranked: Sequence[Told], most: int) -> list[Told]:
+    """The first of a ranking, few of each kind of law: variants of the leader would take all the places."""
+    taken: list[Told] = []
+    counts: dict[str, int] = {}
+    for told in ranked:
+        kind = shape_class(told.candidate.structure.expr)
+        counts[kind] = counts.get(kind, 0) + 1
+        if counts[kind] <= OF_A_KIND:
+            taken.append(told)
+        if len(taken) == most:
+            break
+    return taken
 
 
 def _gate(candidate: Candidate, gate: float) -> float:

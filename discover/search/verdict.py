@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from discover.proposers.base import Told
 from discover.scoring import Problem, Rule, Score, merit, points_beyond, predict_beyond
 from discover.scoring.consensus import distances, medoid, near_tied
+from discover.search.archive import shape_class
 from discover.search.pool import Job, Pool
 
 Floats = NDArray[np.float64]
@@ -44,13 +45,14 @@ def closer_look(
 def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
     """The finalists with the chosen law first, the others by merit.
 
-    The choice is the medoid of the near-tied laws, or the simplest law that forecasts the same. If the group means
-    are best, there is no law to choose among.
+    The choice is the medoid of the near-tied laws of different kinds, or the simplest law that forecasts the same.
+    If the group means are best, there is no law to choose among.
     """
     if not finalists[0].candidate.structure.features:
         return list(finalists)
     beyond = points_beyond(problem)
-    near = near_tied([t.merit for t in finalists], [t.candidate.law_key for t in finalists])
+    kinds = [shape_class(t.candidate.structure.expr) for t in finalists]
+    near = near_tied([t.merit for t in finalists], kinds)
     tied = [finalists[i] for i in near if finalists[i].score.fit is not None]
     if not tied:
         return list(finalists)

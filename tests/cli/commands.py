@@ -6,13 +6,19 @@ import json
 import os
 import subprocess
 import sys
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from discover.cli import main
 
 COMMAND = (sys.executable, "-m", "discover")
 FEW = ("--evaluations", "12", "--workers", "1", "--quiet")
 """Options of a run that is over in a moment."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -35,11 +41,19 @@ def command(*arguments: str | Path, **options: Any) -> Outcome:
         [*COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         env={**os.environ, "COLUMNS": "140"},
         **options,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def inside(*arguments: str | Path) -> Outcome:
+    """Runs the command in this process, which starts none: for the many ways to ask for something wrong."""
+    out, err = StringIO(), StringIO()
+    with warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
+        status = main([*map(str, arguments)])
+    return Outcome(status, out.getvalue(), err.getvalue())
 
 
 def assert_one_error(outcome: Outcome, *parts: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .commands import FEW, Outcome, command, table_text
+from .commands import FEW, Outcome, command, inside, table_text
 
 
 @pytest.fixture
@@ -15,6 +15,13 @@ def discover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., O
     """Runs the command in an empty folder, which is also the test's working directory."""
     monkeypatch.chdir(tmp_path)
     return command
+
+
+@pytest.fixture
+def mistaken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """As `discover`, without a process of its own, see `inside`."""
+    monkeypatch.chdir(tmp_path)
+    return inside
 
 
 @pytest.fixture

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from .commands import FEW, assert_one_error, table_text
+from .commands import FEW, assert_one_error, command, table_text
 
 TARGET = ("--target", "loss")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table and a finished run of it, `r`."""
+    place = tmp_path_factory.mktemp("finished")
+    (place / "runs.csv").write_text(table_text())
+    done = command("run", "runs.csv", *TARGET, *FEW, "--out", "r", cwd=place)
+    assert done.status == 0, done.err
+    return place
+
+
+@pytest.fixture
+def run_r(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the table and of the run, to be changed."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    config = tmp_path / "r" / "run.toml"
+    config.write_text(config.read_text().replace(str(finished), str(tmp_path)))
+    return tmp_path / "r"
 
 
 def edited(path: Path, line: int, column: int, cell: str) -> None:
@@ -23,9 +43,9 @@ def edited(path: Path, line: int, column: int, cell: str) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_a_missing_column_is_named_with_those_there_are(discover, runs_csv) -> None:
-    assert_one_error(discover("run", "runs.csv", "--target", "los"), "runs.csv", "'los'", "did you mean 'loss'")
-    outcome = discover("run", "runs.csv", *TARGET, "--features", "params,data")
+def test_a_missing_column_is_named_with_those_there_are(mistaken, runs_csv) -> None:
+    assert_one_error(mistaken("run", "runs.csv", "--target", "los"), "runs.csv", "'los'", "did you mean 'loss'")
+    outcome = mistaken("run", "runs.csv", *TARGET, "--features", "params,data")
     assert_one_error(outcome, "runs.csv", "'data'", "params, tokens, loss")
 
 
@@ -41,83 +61,79 @@ def test_a_missing_column_is_named_with_those_there_are(discover, runs_csv) -> N
         (0, "params", "7B", "'7B' is not a number"),
     ],
 )
-def test_a_bad_cell_is_named_by_file_line_and_column(discover, runs_csv, column, name, cell, expected) -> None:
+def test_a_bad_cell_is_named_by_file_line_and_column(mistaken, runs_csv, column, name, cell, expected) -> None:
     edited(runs_csv, 5, column, cell)
-    outcome = discover("run", "runs.csv", *TARGET, "--features", "params,tokens", *FEW)
+    outcome = mistaken("run", "runs.csv", *TARGET, "--features", "params,tokens", *FEW)
     assert_one_error(outcome, "runs.csv, line 5", f"column '{name}'", expected)
 
 
-def test_one_row_is_too_few(discover, runs_csv) -> None:
+def test_one_row_is_too_few(mistaken, runs_csv) -> None:
     runs_csv.write_text(table_text(drop=29))
-    outcome = discover("run", "runs.csv", *TARGET, "--features", "params,tokens")
+    outcome = mistaken("run", "runs.csv", *TARGET, "--features", "params,tokens")
     assert_one_error(outcome, "runs.csv", "1 train row")
 
 
-def test_no_rows_and_no_header_are_told_apart(discover, runs_csv) -> None:
+def test_no_rows_and_no_header_are_told_apart(mistaken, runs_csv) -> None:
     runs_csv.write_text("params,tokens,loss\n")
-    assert_one_error(discover("run", "runs.csv", *TARGET), "runs.csv", "no rows")
+    assert_one_error(mistaken("run", "runs.csv", *TARGET), "runs.csv", "no rows")
     runs_csv.write_text("")
-    assert_one_error(discover("run", "runs.csv", *TARGET), "runs.csv", "empty")
+    assert_one_error(mistaken("run", "runs.csv", *TARGET), "runs.csv", "empty")
 
 
-def test_a_group_with_a_single_row_is_named(discover, runs_csv) -> None:
+def test_a_group_with_a_single_row_is_named(mistaken, runs_csv) -> None:
     lines = table_text().splitlines()
     grouped = [f"{lines[0]},family", *(f"{line},{'b' if n == 3 else 'a'}" for n, line in enumerate(lines[1:]))]
     runs_csv.write_text("\n".join(grouped) + "\n")
-    outcome = discover("run", "runs.csv", *TARGET, "--group", "family")
+    outcome = mistaken("run", "runs.csv", *TARGET, "--group", "family")
     assert_one_error(outcome, "runs.csv", "'b'", "single train row")
 
 
-def test_a_group_with_fewer_rows_than_constants_is_named(discover, runs_csv) -> None:
+def test_a_group_with_fewer_rows_than_constants_is_named(mistaken, runs_csv) -> None:
     lines = table_text().splitlines()
     grouped = [f"{lines[0]},family", *(f"{line},{'b' if n < 3 else 'a'}" for n, line in enumerate(lines[1:]))]
     runs_csv.write_text("\n".join(grouped) + "\n")
-    assert_one_error(discover("fit", "chinchilla", "runs.csv", "--groups", "family"), "runs.csv", "group b", "3 rows")
+    assert_one_error(mistaken("fit", "chinchilla", "runs.csv", "--groups", "family"), "runs.csv", "group b", "3 rows")
 
 
-def test_an_empty_test_split_is_told_by_evaluate(discover, runs_csv) -> None:
-    assert discover("run", "runs.csv", *TARGET, *FEW, "--out", "r").status == 0
+def test_an_empty_test_split_is_told_by_evaluate(discover, run_r) -> None:
     assert_one_error(discover("evaluate", "r"), "no test rows", "holdout")
 
 
-def test_a_holdout_outside_0_to_1_is_refused(discover, runs_csv) -> None:
-    assert_one_error(discover("run", "runs.csv", *TARGET, "--holdout", "1.5"), "holdout", "1.5")
+def test_a_holdout_outside_0_to_1_is_refused(mistaken, runs_csv) -> None:
+    assert_one_error(mistaken("run", "runs.csv", *TARGET, "--holdout", "1.5"), "holdout", "1.5")
 
 
-def test_an_unknown_task_lists_those_there_are(discover) -> None:
-    assert_one_error(discover("run", "parallell"), "'parallell'", "parallel", "sft")
+def test_an_unknown_task_lists_those_there_are(mistaken) -> None:
+    assert_one_error(mistaken("run", "parallell"), "'parallell'", "parallel", "sft")
 
 
-def test_an_unwritable_folder_is_named(discover, runs_csv) -> None:
+def test_an_unwritable_folder_is_named(mistaken, runs_csv) -> None:
     Path("file").write_text("not a folder")
-    assert_one_error(discover("run", "runs.csv", *TARGET, "--out", "file"), "file is a file")
-    assert_one_error(discover("run", "runs.csv", *TARGET, "--out", "file/r"), "file/r", "cannot be made")
-    assert_one_error(discover("run", "runs.csv", *TARGET, "--out", "/proc/r"), "/proc/r", "--out")
+    assert_one_error(mistaken("run", "runs.csv", *TARGET, "--out", "file"), "file is a file")
+    assert_one_error(mistaken("run", "runs.csv", *TARGET, "--out", "file/r"), "file/r", "cannot be made")
+    assert_one_error(mistaken("run", "runs.csv", *TARGET, "--out", "/proc/r"), "/proc/r", "--out")
 
 
-def test_a_folder_with_other_things_is_left_alone(discover, runs_csv) -> None:
+def test_a_folder_with_other_things_is_left_alone(mistaken, runs_csv) -> None:
     Path("mine").mkdir()
     Path("mine/notes.txt").write_text("keep")
-    assert_one_error(discover("run", "runs.csv", *TARGET, "--out", "mine"), "mine", "not empty")
+    assert_one_error(mistaken("run", "runs.csv", *TARGET, "--out", "mine"), "mine", "not empty")
     assert [path.name for path in Path("mine").iterdir()] == ["notes.txt"]
 
 
-def test_a_folder_with_a_run_points_to_resume(discover, runs_csv) -> None:
-    assert discover("run", "runs.csv", *TARGET, *FEW, "--out", "r").status == 0
+def test_a_folder_with_a_run_points_to_resume(discover, run_r) -> None:
     assert_one_error(discover("run", "runs.csv", *TARGET, *FEW, "--out", "r"), "discover resume r")
 
 
-def test_a_run_of_a_newer_version_is_refused(discover, runs_csv) -> None:
-    assert discover("run", "runs.csv", *TARGET, *FEW, "--out", "r").status == 0
-    config = Path("r/run.toml")
+def test_a_run_of_a_newer_version_is_refused(discover, run_r) -> None:
+    config = run_r / "run.toml"
     config.write_text(config.read_text().replace("format = 1", "format = 99"))
-    for command in ("resume", "evaluate", "show"):
-        assert_one_error(discover(command, "r"), "newer discover", "99")
+    for asked in ("resume", "evaluate", "show"):
+        assert_one_error(discover(asked, "r"), "newer discover", "99")
 
 
-def test_changed_train_rows_are_noticed_on_resume(discover, runs_csv) -> None:
-    assert discover("run", "runs.csv", *TARGET, *FEW, "--out", "r").status == 0
-    edited(runs_csv, 5, 2, "9.9")
+def test_changed_train_rows_are_noticed_on_resume(discover, run_r) -> None:
+    edited(Path("runs.csv"), 5, 2, "9.9")
     assert_one_error(discover("resume", "r"), "runs.csv", "changed")
 
 
@@ -139,8 +155,6 @@ def test_a_full_disk_stops_the_run_and_leaves_the_journal_whole(discover, runs_c
 
 
 def test_a_closed_pipe_is_no_error(runs_csv) -> None:
-    done = subprocess.run(
-        f"{sys.executable} -m discover laws | head -n 1", shell=True, capture_output=True, text=True
-    )
+    done = subprocess.run(f"{sys.executable} -m discover laws | head -n 1", shell=True, capture_output=True, text=True)
     assert "Error" not in done.stderr
     assert done.stdout.count("\n") == 1

@@ -67,13 +67,13 @@ def test_an_interrupted_benchmark_goes_on_and_gives_its_figures(discover) -> Non
     assert_one_error(discover("bench", "--out", "b", "--evaluations", 26), "another budget", "--out")
 
 
-def test_wrong_requests_are_told_before_anything_runs(discover, tmp_path) -> None:
+def test_wrong_requests_are_told_before_anything_runs(discover, mistaken, tmp_path) -> None:
     assert_one_error(discover("bench", "paralel"), "paralel", "parallel")
-    assert_one_error(discover("bench", "parallel", "--markdown", "no/such/b.md"), "no/such")
-    assert_one_error(discover("bench", "parallel", "--budget", "soon"), "--budget")
+    assert_one_error(mistaken("bench", "parallel", "--markdown", "no/such/b.md"), "no/such")
+    assert_one_error(mistaken("bench", "parallel", "--budget", "soon"), "--budget")
     (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{x},{1 / x}\n" for x in range(1, 20)))
     (tmp_path / "t.toml").write_text('dataset = "t.csv"\ntarget = "y"\nfeatures = ["x"]\n')
-    assert_one_error(discover("bench", "t.toml"), "t.toml")
+    assert_one_error(mistaken("bench", "t.toml"), "t.toml")
     assert not Path("benches").exists()
 
 

@@ -100,16 +100,16 @@ def test_an_export_of_a_tracker_is_compared_with_the_target_alone(discover) -> N
     assert "1 of 31 runs did not finish" in outcome.err
 
 
-def test_bad_input_is_answered_in_words(discover, runs_csv) -> None:
+def test_bad_input_is_answered_in_words(discover, mistaken, runs_csv) -> None:
     before = sorted(Path().iterdir())
     assert_one_error(discover("compare", "none.csv", "--target", "loss"), "no such file", "none.csv")
-    assert_one_error(discover("compare", "runs.csv"), "runs.csv", "--target", "params, tokens, loss")
-    assert_one_error(discover("compare", "runs.csv", "--target", "los"), "did you mean 'loss'")
-    assert_one_error(discover("compare", "moe", "--target", "loss"), "--target", "moe")
-    assert_one_error(discover("compare", "moee"), "'moee'")
-    assert_one_error(discover("compare", "runs.csv", "--target", "loss", "--discover", "soon"), "--discover", "60s")
+    assert_one_error(mistaken("compare", "runs.csv"), "runs.csv", "--target", "params, tokens, loss")
+    assert_one_error(mistaken("compare", "runs.csv", "--target", "los"), "did you mean 'loss'")
+    assert_one_error(mistaken("compare", "moe", "--target", "loss"), "--target", "moe")
+    assert_one_error(mistaken("compare", "moee"), "'moee'")
+    assert_one_error(mistaken("compare", "runs.csv", "--target", "loss", "--discover", "soon"), "--discover", "60s")
     options = ("--discover", "60s", "--evaluations", "3")
-    assert_one_error(discover("compare", "runs.csv", "--target", "loss", *options), "--evaluations", "one of them")
+    assert_one_error(mistaken("compare", "runs.csv", "--target", "loss", *options), "--evaluations", "one of them")
     runs_csv.write_text(table_text(drop=28))
-    assert_one_error(discover("compare", "runs.csv", "--target", "loss", "--features", "params,tokens"), "held out")
+    assert_one_error(mistaken("compare", "runs.csv", "--target", "loss", "--features", "params,tokens"), "held out")
     assert sorted(Path().iterdir()) == before

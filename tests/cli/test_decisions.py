@@ -84,8 +84,8 @@ def test_learning_rate_and_batch_size(discover, run_of) -> None:
         (("--cost", FLOPS, "--budget", "1e20", "--group", "x"), ("no group 'x'",)),
     ],
 )
-def test_bad_options_are_named(discover, run_of, options, parts) -> None:
-    assert_one_error(discover("allocate", run_of("runs.csv"), *options), *parts)
+def test_bad_options_are_named(mistaken, run_of, options, parts) -> None:
+    assert_one_error(mistaken("allocate", run_of("runs.csv"), *options), *parts)
 
 
 def test_a_folder_without_a_law_is_refused(discover, tmp_path: Path) -> None:
@@ -158,10 +158,10 @@ def test_the_next_runs_of_a_shipped_task(discover, run_of, task, cost) -> None:
         (("--n", "0"), ("--n",)),
     ],
 )
-def test_bad_options_of_suggest_are_named(discover, run_of, tmp_path: Path, options, parts) -> None:
+def test_bad_options_of_suggest_are_named(mistaken, run_of, tmp_path: Path, options, parts) -> None:
     (tmp_path / "short.csv").write_text("params\n1e8\n")
     (tmp_path / "text.csv").write_text("params,tokens\n1e8,many\n")
-    assert_one_error(discover("suggest", run_of("runs.csv"), *options), *parts)
+    assert_one_error(mistaken("suggest", run_of("runs.csv"), *options), *parts)
 
 
 def test_a_law_without_uncertainty_suggests_nothing(discover, run_of, tmp_path: Path) -> None:

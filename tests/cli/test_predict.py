@@ -135,12 +135,12 @@ def test_a_bare_law_has_values_and_says_why_no_intervals(discover, run_of) -> No
         (("--at", AT, "--out", "nowhere/o.csv"), ("nowhere/o.csv",)),
     ],
 )
-def test_wrong_points_are_one_sentence(discover, run_of, arguments: tuple[str, ...], parts: tuple[str, ...]) -> None:
+def test_wrong_points_are_one_sentence(mistaken, run_of, arguments: tuple[str, ...], parts: tuple[str, ...]) -> None:
     Path("missing.csv").write_text("params\n1e9\n")
     Path("zero.csv").write_text("params,tokens\n1e9,1e10\n0,1e10\n")
     Path("hole.csv").write_text("params,tokens\n1e9,\n")
     before = set(Path().iterdir())
-    assert_one_error(discover("predict", run_of("runs.csv"), *arguments), *parts)
+    assert_one_error(mistaken("predict", run_of("runs.csv"), *arguments), *parts)
     assert set(Path().iterdir()) == before
 
 

@@ -77,18 +77,18 @@ def test_nothing_is_overwritten_without_force(discover, runs_csv) -> None:
     assert "dataset" in Path("runs.toml").read_text()
 
 
-def test_bad_input_is_answered_in_words_and_leaves_nothing(discover, runs_csv) -> None:
+def test_bad_input_is_answered_in_words_and_leaves_nothing(discover, mistaken, runs_csv) -> None:
     before = sorted(Path().iterdir())
     assert_one_error(discover("task", "new", "none.csv"), "no such file: none.csv")
-    assert_one_error(discover("task", "new", "runs.csv", "--target", "los"), "'los'", "did you mean 'loss'")
-    assert_one_error(discover("task", "new", "runs.csv", "--out", "no/x.toml"), "no folder no")
-    assert_one_error(discover("task", "new", "runs.csv", "--out", "x.txt"), "x.txt", ".toml")
-    assert_one_error(discover("task", "new", "runs.csv", "--holdout", "2"), "holdout")
-    assert_one_error(discover("task", "new", "runs.csv", "--target-scale", "width=2"), "'width'")
+    assert_one_error(mistaken("task", "new", "runs.csv", "--target", "los"), "'los'", "did you mean 'loss'")
+    assert_one_error(mistaken("task", "new", "runs.csv", "--out", "no/x.toml"), "no folder no")
+    assert_one_error(mistaken("task", "new", "runs.csv", "--out", "x.txt"), "x.txt", ".toml")
+    assert_one_error(mistaken("task", "new", "runs.csv", "--holdout", "2"), "holdout")
+    assert_one_error(mistaken("task", "new", "runs.csv", "--target-scale", "width=2"), "'width'")
     runs_csv.write_text(table_text().replace("loss", "result"))
-    assert_one_error(discover("task", "new", "runs.csv"), "no column is named like a result", "--target")
+    assert_one_error(mistaken("task", "new", "runs.csv"), "no column is named like a result", "--target")
     runs_csv.write_text(table_text().replace("params,tokens,loss", "params,valid_loss,loss_b").replace("e9,", "e9,"))
-    assert discover("task", "new", "runs.csv").status == 0
+    assert mistaken("task", "new", "runs.csv").status == 0
     assert load_task(Path("runs.toml")).target == ("valid_loss",)
     Path("runs.toml").unlink()
     assert sorted(Path().iterdir()) == before

@@ -115,6 +115,17 @@ def test_missing_file_folder_and_other_encodings(tmp_path: Path) -> None:
         read_table(tmp_path / "latin.csv")
 
 
+def test_parquet_is_read_with_its_own_numbers(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    import pandas as pd
+
+    frame = pd.DataFrame({"params": [1e7, 3e8], "loss": [3.1, 2.5], "family": ["a", "b"]})
+    frame.to_parquet(tmp_path / "runs.parquet")
+    table = read_table(tmp_path / "runs.parquet")
+    assert table.numbers("params", [0, 1]).tolist() == [1e7, 3e8]
+    assert table.numbers("loss", [0, 1]).tolist() == [3.1, 2.5]
+
+
 def test_parquet_without_a_reader_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pandas as pd
 

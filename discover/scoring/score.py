@@ -158,6 +158,11 @@ def is_thinned(n: int, rows: int) -> bool:
     return n > THIN * rows
 
 
+def _named(fit: FitResult) -> dict[str, Floats | float]:
+    """Constants by name, as another fit starts from them."""
+    return {name: fit.constants[:, :, i] for i, name in enumerate(fit.structure.constants)}
+
+
 class Scorer:
     """Scores candidates of one problem; pure but for the work done once here.
 
@@ -181,9 +186,9 @@ class Scorer:
         self.units = unit_groups(problem)
         variance = problem.table.targets.var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
+        self._tables = [(self.table.take(f.fit[self.rows]), self.table.take(f.judge[self.rows])) for f in self.folds]
         large = len(self.table) > 3 * SCREEN_ROWS
         self._screen = problem.table.take(self._spread(SCREEN_ROWS)) if large else None
-        self._tables = [(self.table.take(f.fit[self.rows]), self.table.take(f.judge[self.rows])) for f in self.folds]
 
     def merit(self, score: Score, rule: Rule = DEFAULT_RULE) -> float:
         return merit(score, self.weights, rule)
@@ -195,6 +200,7 @@ class Scorer:
         gate: float = math.inf,
         published: bool = False,
         effort: Effort = SEARCH_EFFORT,
+        start: FitResult | None = None,
     ) -> Score:
         """The score of a structure under a recipe.
 
@@ -202,6 +208,7 @@ class Scorer:
             published: a law that people published may depend on units, as some do.
             gate: candidates whose train error exceeds this are not tried on the folds.
             effort: of the fit to all train rows.
+            start: a fit to some of the rows, from which that to all of them sets out.
         """
         base = Score(
             n_constants=len(structure.constants),
@@ -217,7 +224,8 @@ class Scorer:
         weights = emphasis_weights(self.problem, recipe.emphasis)
         weights = None if weights is None else weights[self.rows]
         table = self.table
-        full = fit(structure, table, recipe, effort=effort, weights=weights)
+        warm = [] if start is None else [_named(start)]
+        full = fit(structure, table, recipe, effort=effort, weights=weights, warm=warm)
         if isinstance(full, FitFailure):
             return replace(base, refused=full.text)
         base = replace(base, fit=full, train=self._error(full.residuals(table)))
@@ -267,7 +275,7 @@ class Scorer:
         full: FitResult,
         forecast: Floats,
     ) -> Score:
-        warm: dict[str, Floats | float] = {n: full.constants[:, :, i] for i, n in enumerate(structure.constants)}
+        warm = _named(full)
         errors: list[float] = []
         wobbles: list[float] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):

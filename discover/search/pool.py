@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from types import TracebackType
 
+from discover.fitting import FitResult
 from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
 from discover.scoring import Problem, Score, Scorer
-from discover.scoring.score import SEARCH_EFFORT, SEARCH_ROWS, is_thinned
+from discover.scoring.score import FOLD_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
 
 
 class Scorers:
@@ -32,11 +33,18 @@ _scorers: Scorers | None = None  # of this worker process
 
 @dataclass(frozen=True)
 class Job:
-    """One candidate, the train error above which it is not tried on the folds, and whether to try harder."""
+    """One candidate to score.
+
+    Attributes:
+        gate: train error above which it is not tried on the folds.
+        closer: on all rows of a long table, and with more effort.
+        start: the fit to some of the rows of a long table.
+    """
 
     candidate: Candidate
     gate: float = math.inf
     closer: bool = False
+    start: FitResult | None = None
 
 
 @dataclass
@@ -138,10 +146,9 @@ def _work(job: Job) -> Score:
 
 def _score(scorers: Scorers, job: Job) -> Score:
     candidate = job.candidate
-    scorer, effort = (scorers.full, NORMAL) if job.closer else (scorers.quick, SEARCH_EFFORT)
+    scorer = scorers.full if job.closer else scorers.quick
+    effort = SEARCH_EFFORT if not job.closer else NORMAL if job.start is None else FOLD_EFFORT
     try:
-        return scorer.score(
-            candidate.structure, candidate.recipe, job.gate, published=candidate.published, effort=effort
-        )
+        return scorer.score(candidate.structure, candidate.recipe, job.gate, candidate.published, effort, job.start)
     except Exception as error:  # one candidate must not end a search; the journal keeps what went wrong
         return Score(refused=f"could not be scored: {type(error).__name__}: {str(error)[:200]}")

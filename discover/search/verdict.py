@@ -29,7 +29,10 @@ def closer_look(
     Those that time does not suffice for keep their score, or are left out where that was of a part of the rows;
     with a budget of evaluations there is always time.
     """
-    tickets = [pool.submit(Job(told.candidate, closer=True)) for told in leaders]
+    starts = [told.score.fit if pool.thin else None for told in leaders]
+    tickets = [
+        pool.submit(Job(told.candidate, closer=True, start=start)) for told, start in zip(leaders, starts, strict=True)
+    ]
     looked: list[Told] = []
     for told, ticket in zip(leaders, tickets, strict=True):
         if out_of_time() and (looked or not pool.thin):

@@ -206,12 +206,14 @@ def _metric_keys(found: Metrics) -> dict[str, Any]:
 
 
 def _human_keys(session: Session, laws: Sequence[HumanLaw], rows: Table | None) -> list[dict[str, Any]]:
-    scorer, weights, errors = Scorer(session.problem), fold_weights(session), {}
+    scorer, weights = Scorer(session.problem), fold_weights(session)
+    errors: dict[str, float | None] = {}
     result = []
     for item in laws:
         if item.variant == "refitted":
             score = scorer.score(item.fit.structure, item.fit.recipe)
-            errors[item.law] = inner_error(score, weights)
+            found = inner_error(score, weights)
+            errors[item.law] = found if math.isfinite(found) else None  # not plausible beyond the data
         entry: dict[str, Any] = {"law": item.law, "variant": item.variant, "r2": None, "rmse": None, "mare": None}
         entry["inner_error"] = errors.get(item.law) if item.variant == "refitted" else None
         if rows is not None:

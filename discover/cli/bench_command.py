@@ -157,7 +157,7 @@ def _outcome(result: dict[str, Any]) -> str:
 
 def _show(opened: Bench, failures: dict[str, str], markdown: Path | None, json: bool) -> None:
     from discover.cli.bench_report import describe_summary, markdown_of
-    from discover.cli.output import plain, print_json, stdout
+    from discover.cli.output import plain, print_json, print_lines
     from discover.documents import write_whole
     from discover.runs.bench_summary import summarise
     from discover.runs.standings import load_standings
@@ -169,9 +169,7 @@ def _show(opened: Bench, failures: dict[str, str], markdown: Path | None, json: 
     if json:
         print_json(summary)
         return
-    console = stdout()
-    for line in describe_summary(summary):
-        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+    print_lines(describe_summary(summary))
 
 
 def _json_text(summary: Any) -> bytes:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli import run_commands as options_of
-from discover.cli.options import duration_s, names, numbers
+from discover.cli import table_options as own
+from discover.cli.options import duration_s
 from discover.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,17 +56,17 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    subject: options_of.Subject,
-    target: options_of.Target = None,
-    features: options_of.Features = None,
-    group: options_of.Group = None,
-    extrapolate: options_of.Extrapolate = None,
-    target_scale: options_of.TargetScale = None,
-    constants: options_of.Constants = None,
-    holdout: options_of.Holdout = None,
-    test_rows: options_of.TestRows = None,
-    weights: options_of.Weights = None,
-    errors: options_of.Errors = None,
+    subject: own.Subject,
+    target: own.Target = None,
+    features: own.Features = None,
+    group: own.Group = None,
+    extrapolate: own.Extrapolate = None,
+    target_scale: own.TargetScale = None,
+    constants: own.Constants = None,
+    holdout: own.Holdout = None,
+    test_rows: own.TestRows = None,
+    weights: own.Weights = None,
+    errors: own.Errors = None,
     discover: Discover = None,
     evaluations: Evaluations = None,
     seed: options_of.Seed = 0,
@@ -82,25 +83,17 @@ def compare(
     discover compare runs.csv --target loss --discover 60s
     """
     from discover.cli.kernel_note import compile_kernel
-    from discover.cli.output import note, print_json, stdout
+    from discover.cli.output import note, print_json, print_lines
     from discover.runs import comparison
     from discover.runs.inspection import inspect
 
-    options = {
-        "target": names(target),
-        "features": names(features),
-        "group": group,
-        "extrapolate": names(extrapolate),
-        "target_scale": numbers(target_scale, "--target-scale") or None,
-        "constants": constants,
-        "holdout": holdout,
-        "test_rows": test_rows,
-        "weights": weights,
-        "errors": names(errors),
-    }
+    options = own.read_options(
+        target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
+        constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
+    )  # fmt: skip
     processes = workers or options_of.usual_workers()
     plan = _plan(discover, evaluations, seed, processes)
-    task = options_of.source_of(subject, options).load()
+    task = own.source_of(subject, options).load()
 
     def tell(text: str) -> None:
         if not quiet:
@@ -118,9 +111,7 @@ def compare(
     if json:
         print_json(shown)
         return
-    console = stdout()
-    for line in _lines(shown, everything):
-        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+    print_lines(_lines(shown, everything))
 
 
 def _plan(discover: str | None, evaluations: int | None, seed: int, workers: int) -> SearchConfig | None:

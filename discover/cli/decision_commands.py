@@ -97,7 +97,7 @@ def allocate(
     Examples: discover allocate DIR --cost "6*params*tokens" --budget 1e24, or
     discover allocate DIR --cost "6*params*tokens" --minimise cost --subject-to "loss <= 2.1"
     """
-    from discover.cli.output import print_json, stdout
+    from discover.cli.output import print_json, print_lines
     from discover.decisions import allocate as best
 
     if budget is not None and sweep is not None:
@@ -116,9 +116,7 @@ def allocate(
     if json:
         print_json(found.plain())
         return
-    console = stdout()
-    for line in _describe(found):
-        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+    print_lines(_describe(found))
 
 
 def suggest(
@@ -137,7 +135,7 @@ def suggest(
 
     Example: discover suggest DIR --cost "6*params*tokens" --cost-limit 1e21 --n 5
     """
-    from discover.cli.output import print_json, stdout
+    from discover.cli.output import print_json, print_lines
     from discover.decisions import suggest as choose
 
     document = read_law(source)
@@ -150,9 +148,7 @@ def suggest(
     if json:
         print_json(answer.plain())
         return
-    console = stdout()
-    for line in answer.lines():
-        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+    print_lines(answer.lines())
 
 
 def _ensemble(document: LawDocument, source: Path) -> Ensemble:

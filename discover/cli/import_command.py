@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli import run_commands as options_of
+from discover.cli import table_options as own
 from discover.cli.options import names, pairs
 from discover.errors import InputError
 
@@ -86,22 +86,17 @@ def import_law(
     discover import hall_of_fame.csv --data runs.csv --target loss --features params,tokens
     """
     from discover.cli.kernel_note import compile_kernel
-    from discover.cli.output import note, print_json, stdout
+    from discover.cli.output import note, print_json, print_lines
     from discover.cli.report import describe_result
     from discover.fitting import recipe_from_text
     from discover.runs.importing import import_laws
 
     recipe = recipe_from_text(loss)
     formulas = _formulas(subject, target)
-    options = {
-        "target": names(target),
-        "features": names(features),
-        "group": group,
-        "holdout": holdout,
-        "test_rows": test_rows,
-        "weights": weights,
-        "errors": names(errors),
-    }
+    options = own.read_options(
+        target=target, features=features, group=group,
+        holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
+    )  # fmt: skip
     plan = _plan(formulas, data, options, pairs(columns, "--columns"))
     compile_kernel()
     result = import_laws(formulas, plan.columns, plan.source, recipe=recipe, shared=names(shared) or (), out=out)
@@ -112,9 +107,7 @@ def import_law(
     if json:
         print_json(result)
         return
-    console = stdout()
-    for line in [*_front(result), *describe_result(result)]:
-        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+    print_lines([*_front(result), *describe_result(result)])
 
 
 def _formulas(subject: str, target: str | None) -> list[Formula]:
@@ -159,8 +152,8 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
     from discover.runs.importing import names_in, places_of
 
     wanted = names_in(formula.text for formula in formulas)
-    if not data.lower().endswith(options_of.TABLE_SUFFIXES):
-        source = options_of.source_of(data, options)
+    if not data.lower().endswith(own.TABLE_SUFFIXES):
+        source = own.source_of(data, options)
         task = source.load()
         usable = {task.column(name).heading: name for name in task.features} | {name: name for name in task.features}
         found, notes = places_of(wanted, usable, mapping, None)
@@ -182,7 +175,7 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
     missing = [name for name, heading in found.items() if heading not in headings]
     if missing:
         raise InputError(f"the formula uses the column {found[missing[0]]!r}, which --features does not name")
-    source = options_of.source_of(data, options | {"features": headings, "group": options["group"] or NO_GROUP})
+    source = own.source_of(data, options | {"features": headings, "group": options["group"] or NO_GROUP})
     task = source.load()
     feature = dict(zip(headings, task.features, strict=True))
     left_out = [text for text in task.notes if "left out" in text]

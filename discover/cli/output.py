@@ -36,6 +36,13 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def print_lines(lines: Iterable[str | Table]) -> None:
+    """Lines and tables for people on stdout; lines are not folded."""
+    console = stdout()
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout; numbers that JSON does not have become null."""
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli import llm_run
-from discover.cli.options import duration_s, names, numbers
+from discover.cli import table_options as own
+from discover.cli.options import duration_s, names
 from discover.errors import DiscoverError, InputError
 
 if TYPE_CHECKING:
-    from discover.runs.config import TaskSource
     from discover.runs.session import Session
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 DEFAULT_BUDGET = "60s"
 MOST_WORKERS = 8
-_YOURS, _SEARCH, _OUTPUT = "Your own table", "Search", "Output"
+_SEARCH, _OUTPUT = "Search", "Output"
 
-Subject = Annotated[
-    str, typer.Argument(metavar="TASK|TABLE", help="A shipped task, a task file (.toml), or a table of your own.")
-]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same evaluations: same law.", rich_help_panel=_SEARCH)]
 BudgetText = Annotated[
     str | None,
@@ -74,54 +70,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.", ric
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)
 ]
-Target = Annotated[str | None, typer.Option(metavar="A[,B]", help="Column to predict.", rich_help_panel=_YOURS)]
-Features = Annotated[
-    str | None,
-    typer.Option(
-        metavar="A,B", help="Columns to predict from; guessed if not given.", rich_help_panel=_YOURS
-    ),
-]
-Group = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Column whose values get their own constants; '' for none; guessed if not given.",
-        rich_help_panel=_YOURS,
-    ),
-]
-Extrapolate = Annotated[
-    str | None,
-    typer.Option(
-        metavar="A,B",
-        help="Columns along which the law must reach further; guessed if not given.",
-        rich_help_panel=_YOURS,
-    ),
-]
-TargetScale = Annotated[
-    str | None,
-    typer.Option(
-        metavar="A=VALUE,..", help="Where the law will be used: params=1e12,tokens=2e13.", rich_help_panel=_YOURS
-    ),
-]
-Constants = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Most constants per group.", rich_help_panel=_YOURS)
-]
-Holdout = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SHARE", help="Share of the rows, the largest scales, to seal.", rich_help_panel=_YOURS
-    ),
-]
-TestRows = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.", rich_help_panel=_YOURS)
-]
-Weights = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.", rich_help_panel=_YOURS)
-]
-Errors = Annotated[
-    str | None,
-    typer.Option(metavar="A[,B]", help="Standard errors of the targets.", rich_help_panel=_YOURS),
-]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 
@@ -134,22 +82,22 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    subject: Subject,
+    subject: own.Subject,
     seed: Seed = 0,
     budget: BudgetText = None,
     evaluations: Evaluations = None,
     workers: Workers = None,
     proposers: Proposers = "auto",
-    target: Target = None,
-    features: Features = None,
-    group: Group = None,
-    extrapolate: Extrapolate = None,
-    target_scale: TargetScale = None,
-    constants: Constants = None,
-    holdout: Holdout = None,
-    test_rows: TestRows = None,
-    weights: Weights = None,
-    errors: Errors = None,
+    target: own.Target = None,
+    features: own.Features = None,
+    group: own.Group = None,
+    extrapolate: own.Extrapolate = None,
+    target_scale: own.TargetScale = None,
+    constants: own.Constants = None,
+    holdout: own.Holdout = None,
+    test_rows: own.TestRows = None,
+    weights: own.Weights = None,
+    errors: own.Errors = None,
     llm: llm_run.Model = None,
     llm_url: llm_run.Url = None,
     llm_key_env: llm_run.KeyVariable = None,
@@ -175,18 +123,10 @@ def run(
     Examples: discover run data_constrained --budget 60s, or
     discover run runs.csv --target loss --holdout 0.2
     """
-    options = {
-        "target": names(target),
-        "features": names(features),
-        "group": group,
-        "extrapolate": names(extrapolate),
-        "target_scale": numbers(target_scale, "--target-scale") or None,
-        "constants": constants,
-        "holdout": holdout,
-        "test_rows": test_rows,
-        "weights": weights,
-        "errors": names(errors),
-    }
+    options = own.read_options(
+        target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
+        constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
+    )  # fmt: skip
     model = llm_run.config_of(
         {
             "model": llm,
@@ -215,7 +155,7 @@ def run(
     seconds = None if budget is None else duration_s(budget)
     from discover.runs.session import Budget, begin
 
-    source = source_of(subject, options)
+    source = own.source_of(subject, options)
     from discover.search.team import chosen
 
     team, left_out = chosen(names(proposers) or ())
@@ -275,27 +215,6 @@ def usual_workers() -> int:
     """One process per processor that this process may use, within reason."""
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(free, MOST_WORKERS))
-
-
-def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
-    from discover.runs.config import TaskSource
-
-    given = [key for key, value in options.items() if value is not None]
-    if not subject.lower().endswith(TABLE_SUFFIXES):
-        if given:
-            raise InputError(
-                f"--{given[0].replace('_', '-')} is for tables; {subject} is a task, whose own file says it"
-            )
-        return TaskSource.of_task(subject)
-    if not options["target"]:
-        raise InputError(f"{subject}: say with --target which column to predict{_headings(subject)}")
-    return TaskSource.of_table(Path(subject), options)
-
-
-def _headings(table: str) -> str:
-    from discover.data.reading import read_table
-
-    return f" (its columns: {', '.join(read_table(Path(table)).columns)})"
 
 
 def _pursue(
@@ -365,7 +284,7 @@ def _count_interrupts() -> list[int]:
 
 
 def _print_result(result: dict[str, Any], json: bool) -> None:
-    from discover.cli.output import print_json, stdout
+    from discover.cli.output import print_json, print_lines
     from discover.cli.report import describe_result
 
     if json:
@@ -373,6 +292,4 @@ def _print_result(result: dict[str, Any], json: bool) -> None:
         return
     if not result:
         raise DiscoverError("the run has no result.json; run it again")
-    console = stdout()
-    for line in describe_result(result):
-        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+    print_lines(describe_result(result))

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli import run_commands as options_of
-from discover.cli.options import names, numbers
+from discover.cli import table_options as own
 from discover.cli.output import note, number, print_json, stdout, table
 from discover.errors import InputError
 
@@ -39,15 +38,15 @@ def register(app: typer.Typer) -> None:
 def new(
     table: TableFile,
     target: Target = None,
-    features: options_of.Features = None,
-    group: options_of.Group = None,
-    extrapolate: options_of.Extrapolate = None,
-    target_scale: options_of.TargetScale = None,
-    constants: options_of.Constants = None,
-    holdout: options_of.Holdout = None,
-    test_rows: options_of.TestRows = None,
-    weights: options_of.Weights = None,
-    errors: options_of.Errors = None,
+    features: own.Features = None,
+    group: own.Group = None,
+    extrapolate: own.Extrapolate = None,
+    target_scale: own.TargetScale = None,
+    constants: own.Constants = None,
+    holdout: own.Holdout = None,
+    test_rows: own.TestRows = None,
+    weights: own.Weights = None,
+    errors: own.Errors = None,
     out: TaskOut = None,
     force: Force = False,
     json: Json = False,
@@ -66,19 +65,12 @@ def new(
 
     place = out or table.with_suffix(".toml")
     _check_place(place, force)
-    task = task_from_table(
-        table,
-        names(target) or guess_target(read_table(table)),
-        features=names(features),
-        group=group,
-        extrapolate=names(extrapolate),
-        target_scale=numbers(target_scale, "--target-scale") or None,
-        constants=constants,
-        holdout=holdout,
-        test_rows=test_rows,
-        weights=weights,
-        errors=names(errors),
-    )
+    options = own.read_options(
+        target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
+        constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
+    )  # fmt: skip
+    named = options.pop("target") or guess_target(read_table(table))
+    task = task_from_table(table, named, **options)
     compile_kernel()
     problems = inspect(task)
     laws = [law.id for law in laws_for(task.features) if len(law.variables) == len(task.features)][:5]

@@ -114,6 +114,11 @@ class FitResult:
     target_names: tuple[str, ...]
     diagnostics: Diagnostics
 
+    @property
+    def by_name(self) -> dict[str, Floats | float]:
+        """Constants by name, each of shape (n_groups, n_targets), as another fit starts from them."""
+        return {name: self.constants[:, :, i] for i, name in enumerate(self.structure.constants)}
+
     def predict(self, features: Mapping[str, Floats], group: NDArray[np.int64] | None = None) -> Floats:
         """Values of the law, shape (n, n_targets).
 

@@ -246,7 +246,7 @@ def bootstrap(
     """
     plan = _Resampling(result, table, unit, clusters, weights)
     seeds = np.random.SeedSequence(seed).spawn(n)
-    warm = [{name: result.constants[:, :, i] for i, name in enumerate(result.structure.constants)}]
+    warm = [result.by_name]
 
     def refit(one: np.random.SeedSequence) -> Floats | None:
         resampled, factors = plan.draw(np.random.default_rng(one))
@@ -443,7 +443,7 @@ class _ProfileSearch:
         )  # fmt: skip
         if isinstance(again, FitFailure):
             return np.inf
-        self.warm = {n: again.constants[:, :, i] for i, n in enumerate(structure.constants)}
+        self.warm = again.by_name
         return again.objective
 
     def end(self, value: float, step: float) -> float:

@@ -148,7 +148,7 @@ def _robust(standard: Floats) -> float:
 
 def drift_of(problem: Problem, law: FitResult, noise: Noise) -> Drift:
     """The drift, from how the chosen law fared on the inner folds."""
-    warm: dict[str, Floats | float] = {n: law.constants[:, :, i] for i, n in enumerate(law.structure.constants)}
+    warm = law.by_name
     weights = emphasis_weights(problem, law.recipe.emphasis)
     errors, distances, shares_of_folds = [], [], []
     for fold in make_folds(problem):

@@ -158,11 +158,6 @@ def is_thinned(n: int, rows: int) -> bool:
     return n > THIN * rows
 
 
-def _named(fit: FitResult) -> dict[str, Floats | float]:
-    """Constants by name, as another fit starts from them."""
-    return {name: fit.constants[:, :, i] for i, name in enumerate(fit.structure.constants)}
-
-
 class Scorer:
     """Scores candidates of one problem; pure but for the work done once here.
 
@@ -182,7 +177,7 @@ class Scorer:
         nearest = np.array([f.nearest for f in self.folds], dtype=float)
         self.nearest = nearest / nearest.sum() if len(nearest) else nearest
         self.beyond = points_beyond(problem)
-        self.far = points_beyond(problem, FAR_MULTIPLE)
+        self.far = points_beyond(problem, FAR_MULTIPLE) if problem.axes else None  # without an axis there is no farther
         self.units = unit_groups(problem)
         variance = problem.table.targets.var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
@@ -224,7 +219,7 @@ class Scorer:
         weights = emphasis_weights(self.problem, recipe.emphasis)
         weights = None if weights is None else weights[self.rows]
         table = self.table
-        warm = [] if start is None else [_named(start)]
+        warm = [] if start is None else [start.by_name]
         full = fit(structure, table, recipe, effort=effort, weights=weights, warm=warm)
         if isinstance(full, FitFailure):
             return replace(base, refused=full.text)
@@ -240,7 +235,7 @@ class Scorer:
                 return replace(base, refused=bound)
         forecast = predict_beyond(full, self.beyond)
         reason = implausible(self.problem, self.beyond, forecast)
-        if reason is None:
+        if reason is None and self.far is not None:
             reason = implausible(self.problem, self.far, predict_beyond(full, self.far))
         if reason is not None:
             return replace(base, refused=reason)
@@ -275,12 +270,11 @@ class Scorer:
         full: FitResult,
         forecast: Floats,
     ) -> Score:
-        warm = _named(full)
         errors: list[float] = []
         wobbles: list[float] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
             inner_weights = None if weights is None else weights[fold.fit[self.rows]]
-            part = fit(structure, inner, recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[warm])
+            part = fit(structure, inner, recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[full.by_name])
             if isinstance(part, FitFailure):
                 return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")
             errors.append(self._error(part.residuals(outer)))

@@ -1,0 +1,104 @@
+"""Options of commands that take a table of one's own, and what they say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discover.cli.options import names, numbers
+from discover.errors import InputError
+
+if TYPE_CHECKING:
+    from discover.runs.config import TaskSource
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+_YOURS = "Your own table"
+_LISTS = ("target", "features", "extrapolate", "errors")
+
+Subject = Annotated[
+    str, typer.Argument(metavar="TASK|TABLE", help="A shipped task, a task file (.toml), or a table of your own.")
+]
+Target = Annotated[str | None, typer.Option(metavar="A[,B]", help="Column to predict.", rich_help_panel=_YOURS)]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B", help="Columns to predict from; guessed if not given.", rich_help_panel=_YOURS
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column whose values get their own constants; '' for none; guessed if not given.",
+        rich_help_panel=_YOURS,
+    ),
+]
+Extrapolate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Columns along which the law must reach further; guessed if not given.",
+        rich_help_panel=_YOURS,
+    ),
+]
+TargetScale = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A=VALUE,..", help="Where the law will be used: params=1e12,tokens=2e13.", rich_help_panel=_YOURS
+    ),
+]
+Constants = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Most constants per group.", rich_help_panel=_YOURS)
+]
+Holdout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE", help="Share of the rows, the largest scales, to seal.", rich_help_panel=_YOURS
+    ),
+]
+TestRows = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.", rich_help_panel=_YOURS)
+]
+Weights = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.", rich_help_panel=_YOURS)
+]
+Errors = Annotated[
+    str | None,
+    typer.Option(metavar="A[,B]", help="Standard errors of the targets.", rich_help_panel=_YOURS),
+]
+
+
+def read_options(**given: Any) -> dict[str, Any]:
+    """What options say of a table, by their names with underscores: lists and numbers read, None where not given.
+
+    Raises:
+        InputError: a part of `--target-scale` is not `name=number`.
+    """
+    read = {name: names(value) if name in _LISTS else value for name, value in given.items()}
+    if "target_scale" in given:
+        read["target_scale"] = numbers(given["target_scale"], "--target-scale") or None
+    return read
+
+
+def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
+    """The task that is named, or that of a table with these options."""
+    from discover.runs.config import TaskSource
+
+    given = [key for key, value in options.items() if value is not None]
+    if not subject.lower().endswith(TABLE_SUFFIXES):
+        if given:
+            raise InputError(
+                f"--{given[0].replace('_', '-')} is for tables; {subject} is a task, whose own file says it"
+            )
+        return TaskSource.of_task(subject)
+    if not options["target"]:
+        raise InputError(f"{subject}: say with --target which column to predict{_headings(subject)}")
+    return TaskSource.of_table(Path(subject), options)
+
+
+def _headings(table: str) -> str:
+    from discover.data.reading import read_table
+
+    return f" (its columns: {', '.join(read_table(Path(table)).columns)})"

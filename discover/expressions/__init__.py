@@ -17,6 +17,7 @@ from discover.expressions.tree import (
     constant_names,
     div,
     feature_names,
+    features_in,
     mul,
     neg,
     power,
@@ -29,6 +30,7 @@ from discover.expressions.typesetting import to_mathml, to_typst
 __all__ = [
     "FUNCTIONS", "OPERATORS", "Call", "Constant", "Dialect", "Expr", "Feature", "Number", "Operator",
     "add", "call", "complexity", "constant_names", "differentiate", "div", "evaluate", "feature_names",
+    "features_in",
     "from_sympy", "mul", "neg", "parse", "power", "reduce_constants", "simplify", "skeleton", "sub",
     "substitute", "to_latex", "to_mathml", "to_sympy", "to_text", "to_typst", "walk",
 ]

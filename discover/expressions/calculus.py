@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 
 from discover.expressions.operators import OPERATORS, Value
-from discover.expressions.tree import ONE, ZERO, Call, Constant, Expr, Feature, Number, add, mul
+from discover.expressions.tree import (
+    ONE,
+    ZERO,
+    Call,
+    Constant,
+    Expr,
+    Feature,
+    Number,
+    add,
+    constants_in,
+    features_in,
+    mul,
+)
 
 
 def evaluate(expr: Expr, values: Mapping[str, Any], overrides: Mapping[str, Value] | None = None) -> Any:
@@ -47,10 +59,10 @@ def differentiate(expr: Expr, name: str) -> Expr:
     done: dict[Expr, Expr] = {}
 
     def slope(node: Expr) -> Expr:
-        if isinstance(node, Number):
+        if name not in constants_in(node) and name not in features_in(node):
             return ZERO
-        if isinstance(node, Feature | Constant):
-            return ONE if node.name == name else ZERO
+        if not isinstance(node, Call):
+            return ONE
         if node not in done:
             done[node] = _chain(node, slope)
         return done[node]
@@ -60,7 +72,5 @@ def differentiate(expr: Expr, name: str) -> Expr:
 
 def _chain(node: Call, slope: Any) -> Expr:
     slopes = [slope(arg) for arg in node.args]
-    if all(s == ZERO for s in slopes):
-        return ZERO
     partials = OPERATORS[node.op].partials(node.args)
     return add(*(mul(p, s) for p, s in zip(partials, slopes, strict=True) if s != ZERO))

@@ -9,12 +9,12 @@ identify. `skeleton` is the text of that, with constants renamed by place: equal
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
 from discover.expressions.operators import OPERATORS
-from discover.expressions.printing import to_text
+from discover.expressions.printing import Printer, named, to_text
 from discover.expressions.tree import (
     MINUS_ONE,
     ONE,
@@ -27,6 +27,8 @@ from discover.expressions.tree import (
     add,
     call,
     constant_names,
+    constants_in,
+    features_in,
     mul,
     power,
     substitute,
@@ -72,14 +74,12 @@ def _simplify(node: Expr) -> Expr:
     """One pass from the leaves up; the result is kept on the node, which is shared by later trees."""
     if not isinstance(node, Call):
         return node
-    known: Expr | None = node.memo.get("simplified")
-    if known is None:
+    if "simplified" not in node.memo:
         args = tuple(_simplify(arg) for arg in node.args)
-        known = _RULES.get(node.op, _other)(node.op, args)
-        if known == node:
-            known = node
-        node.memo["simplified"] = known
-    return known
+        simpler = _RULES.get(node.op, _other)(node.op, args)
+        node.memo["simplified"] = None if simpler == node else simpler  # a node in its own memo would never be freed
+    known: Expr | None = node.memo["simplified"]
+    return node if known is None else known
 
 
 def _other(op: str, args: tuple[Expr, ...]) -> Expr:
@@ -174,14 +174,7 @@ def order(node: Expr) -> tuple[object, ...]:
         return (1, 0, 0.0, node.name)
     if isinstance(node, Feature):
         return (2, 0, 0.0, node.name)
-    return (3, complexity(node), 0.0, _text(node))
-
-
-def _text(node: Call) -> str:
-    text = node.memo.get("text")
-    if text is None:
-        text = node.memo["text"] = to_text(node)
-    return str(text)
+    return (3, complexity(node), 0.0, to_text(node))
 
 
 def reduce_constants(expr: Expr) -> Expr:
@@ -191,13 +184,13 @@ def reduce_constants(expr: Expr) -> Expr:
     the name of the first. Constants that appear in several places are left alone.
     """
     for _ in range(12):
-        counts = Counter(node.name for node in walk(expr) if isinstance(node, Constant))
+        simple = simplify(expr)
+        counts = Counter(node.name for node in walk(simple) if isinstance(node, Constant))
         once = frozenset(name for name, count in counts.items() if count == 1)
-        reduced = simplify(_Reducer(once).reduce(simplify(expr)))
-        if reduced == expr:
-            break
-        expr = reduced
-    return expr
+        expr = _Reducer(once).reduce(simple)
+        if expr is simple:
+            return simple
+    return simplify(expr)
 
 
 class _Reducer:
@@ -208,24 +201,21 @@ class _Reducer:
 
     def free(self, node: Expr) -> bool:
         """No feature inside, at least one constant, and every constant appears nowhere else."""
-        if isinstance(node, Constant):
-            return node.name in self.once
-        if not isinstance(node, Call):
-            return False
-        leaves = [n for n in walk(node) if not isinstance(n, Call)]
-        names = [n.name for n in leaves if isinstance(n, Constant)]
-        return (
-            bool(names)
-            and all(name in self.once for name in names)
-            and not any(isinstance(n, Feature) for n in leaves)
-        )
+        names = constants_in(node)
+        return bool(names) and names <= self.once and not features_in(node)
 
     def reduce(self, node: Expr) -> Expr:
+        """The node itself where nothing changes, so that what is known about it stays known."""
         if not isinstance(node, Call):
             return node
         if self.free(node):
             return first_constant(node)
-        args = tuple(self.reduce(arg) for arg in node.args)
+        if self.once.isdisjoint(constants_in(node)):
+            return node
+        reduced = self.combined(node, tuple(self.reduce(arg) for arg in node.args))
+        return node if reduced == node else reduced
+
+    def combined(self, node: Call, args: tuple[Expr, ...]) -> Expr:
         if node.op == "add":
             return add(*self.collected(self.merged(args, absorbs=(Number,))))
         if node.op == "mul":
@@ -259,7 +249,7 @@ class _Reducer:
         out: list[Expr] = []
         for rest, same in kept.items():
             scaled = [term for term in same if term != rest]
-            if scaled and _has_feature(rest) and (len(same) > 1):
+            if scaled and features_in(rest) and (len(same) > 1):
                 constant = next(f for f in scaled[0].args if self.free(f))  # type: ignore[union-attr]
                 out.append(mul(first_constant(constant), rest))
             else:
@@ -273,7 +263,7 @@ class _Reducer:
         inner, splits = node.args[0], "mul" if node.op == "pow" else "add"
         if not (isinstance(inner, Call) and inner.op == splits):
             return node
-        if any(_has_feature(exponent) for exponent in node.args[1:]):
+        if any(features_in(exponent) for exponent in node.args[1:]):
             return node
         free = [arg for arg in inner.args if self.free(arg)]
         if not free:
@@ -290,7 +280,7 @@ class _Reducer:
         """A factor whose own free scale can move into the constant in front of the product."""
         if not isinstance(node, Call):
             return node
-        if node.op == "pow" and not _has_feature(node.args[1]):
+        if node.op == "pow" and not features_in(node.args[1]):
             return power(self.bare(node.args[0]), node.args[1])
         if node.op == "exp" and isinstance(node.args[0], Call) and node.args[0].op == "add":
             terms = [arg for arg in node.args[0].args if not (self.free(arg) or isinstance(arg, Number))]
@@ -315,10 +305,6 @@ def first_constant(node: Expr) -> Constant:
     return next(n for n in walk(node) if isinstance(n, Constant))
 
 
-def _has_feature(node: Expr) -> bool:
-    return any(isinstance(n, Feature) for n in walk(node))
-
-
 def skeleton(expr: Expr) -> str:
     """The key under which two formulas count as the same law.
 
@@ -326,20 +312,16 @@ def skeleton(expr: Expr) -> str:
     folded literals, or in constants that are merged by `reduce_constants`.
     """
     reduced = reduce_constants(expr)
-    ordered = _sorted_blank(reduced, Counter(n.name for n in walk(reduced) if isinstance(n, Constant)))
-    names = {name: Constant(f"c{i}") for i, name in enumerate(constant_names(ordered))}
-    return to_text(substitute(ordered, names))
+    uses = Counter(n.name for n in walk(reduced) if isinstance(n, Constant))
+    ordered = _sorted_by(reduced, Printer(named(lambda name: f"_{uses[name]}" if name in uses else name)))
+    return to_text(substitute(ordered, {name: Constant(f"c{i}") for i, name in enumerate(constant_names(ordered))}))
 
 
-def _sorted_blank(node: Expr, uses: Mapping[str, int]) -> Expr:
+def _sorted_by(node: Expr, blank: Printer) -> Expr:
     """The arguments of commutative operators sorted by their text, each constant known by its uses alone."""
     if not isinstance(node, Call):
         return node
-    args = tuple(_sorted_blank(arg, uses) for arg in node.args)
+    args = tuple(_sorted_by(arg, blank) for arg in node.args)
     if node.op in ("add", "mul", "min", "max"):
-        args = tuple(sorted(args, key=lambda arg: _blank_text(arg, uses)))
+        args = tuple(sorted(args, key=blank.text))
     return Call(node.op, args)
-
-
-def _blank_text(node: Expr, uses: Mapping[str, int]) -> str:
-    return to_text(substitute(node, {name: Constant(f"_{uses[name]}") for name in constant_names(node)}))

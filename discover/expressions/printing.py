@@ -58,16 +58,38 @@ TEXT = Dialect("text", number=formula_number)
 
 def to_text(expr: Expr, dialect: Dialect = TEXT) -> str:
     """The formula as text; in the default dialect `parse` reads it back to an equal tree."""
-    return _Printer(dialect).show(expr)[0]
+    return (_PLAIN if dialect is TEXT else Printer(dialect)).text(expr)
 
 
-class _Printer:
-    """Prints a node to (text, binding strength)."""
+def named(name: Callable[[str], str]) -> Dialect:
+    """The default dialect with other names for features and constants."""
+    return Dialect("text", number=formula_number, name=name)
+
+
+class Printer:
+    """Prints nodes to (text, binding strength); what it has printed it knows."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
+        self.known: dict[Expr, tuple[str, int]] = {}
+
+    def text(self, node: Expr) -> str:
+        return self.show(node)[0]
 
     def show(self, node: Expr) -> tuple[str, int]:
+        shown = self.recall(node)
+        if shown is None:
+            shown = self.print(node)
+            self.keep(node, shown)
+        return shown
+
+    def recall(self, node: Expr) -> tuple[str, int] | None:
+        return self.known.get(node)
+
+    def keep(self, node: Expr, shown: tuple[str, int]) -> None:
+        self.known[node] = shown
+
+    def print(self, node: Expr) -> tuple[str, int]:
         if isinstance(node, Number):
             text = self.dialect.number(node.value)
             return text, SIGN if node.value < 0 else ATOM
@@ -115,6 +137,20 @@ class _Printer:
         if self.dialect.power.endswith("("):
             return f"{self.dialect.power}{self.show(base)[0]}, {self.show(exponent)[0]})", ATOM
         return f"{self.wrap(base, ATOM)}{self.dialect.power}{self.wrap(exponent, ATOM)}", POWER
+
+
+class _Plain(Printer):
+    """The printer of the default dialect: the text stays with the node, which later trees share."""
+
+    def recall(self, node: Expr) -> tuple[str, int] | None:
+        known: tuple[str, int] | None = node.memo.get("text")
+        return known
+
+    def keep(self, node: Expr, shown: tuple[str, int]) -> None:
+        node.memo["text"] = shown
+
+
+_PLAIN = _Plain(TEXT)
 
 
 def _is_product(node: Expr) -> bool:
@@ -170,17 +206,17 @@ def latex_name(name: str) -> str:
     return head + (r"_{\mathrm{" + tail.replace("_", r"\_") + "}}" if tail else "")
 
 
-class _Latex(_Printer):
+class _Latex(Printer):
     def __init__(self, name: Callable[[str], str], digits: int) -> None:
         super().__init__(Dialect("latex", name=name, number=lambda v: _latex_number(v, digits)))
 
-    def show(self, node: Expr) -> tuple[str, int]:
+    def print(self, node: Expr) -> tuple[str, int]:
         if isinstance(node, Call) and node.op not in ("add", "mul", "pow"):
             inside = r",\, ".join(self.show(arg)[0] for arg in node.args)
             if node.op == "abs":
                 return rf"\left|{inside}\right|", ATOM
             return rf"{OPERATORS[node.op].spellings['latex']}\left({inside}\right)", ATOM
-        return super().show(node)
+        return super().print(node)
 
     def wrap(self, node: Expr, least: int) -> str:
         text, strength = self.show(node)

@@ -30,12 +30,13 @@ from discover.proposers.views import LABELS, TEMPLATE, View, make_view, scaled_e
 from discover.proposers.worker import Reply, Worker
 from discover.scoring import Problem
 
-LAG = 8  # batches between question and answer, where the answer has a fixed place
+LAG = 16  # batches between question and answer, where the answer has a fixed place
 MOST_CUTS = 8  # terms that are cut from an equation to bring it within the budget of constants
 MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody waits for another
 PATIENCE_S = 5.0  # that a search with a budget of time waits for an answer that is due
 NAP_S = 0.5  # that a search with a budget of time waits before it looks at the clock again
 QUEUE = 12  # candidates waiting, above which the engine rests
+FIRST_REST = 4  # batches before the first question, so that there are elites to ask about
 SHORT_REST, LONG_REST = 16, 128  # batches between an answer and the next question: where answers pay, where they do not
 
 
@@ -62,8 +63,9 @@ class _Question:
 class EngineProposer:
     """A proposer that asks an engine; `question` and `worker` make it one of a kind.
 
-    An engine takes processor time from the scoring of laws. So it is given a rest after every answer, which doubles
-    with every answer of which nothing enters the archive before the next.
+    An engine takes processor time from the scoring of laws. So it is first asked when there are elites to ask about,
+    and it is given a rest after every answer, which doubles with every answer of which nothing enters the archive
+    before the next. Where nobody else has a candidate it does not rest.
 
     Attributes:
         name: of the proposer and of the first part of its candidates' origins.
@@ -92,7 +94,7 @@ class EngineProposer:
         self._question: _Question | None = None
         self._asked = self._batches = self._told = self._jobs = self._fruitless = 0
         self._owed = self._paid = False
-        self._rest, self._rested = SHORT_REST, 0
+        self._rest, self._rested = SHORT_REST, FIRST_REST
         self._patience_s = PATIENCE_S
         self._elites: Sequence[Told] = ()
         self._own: set[str] = set()

@@ -8,13 +8,12 @@ from discover.expressions import (
     Call,
     Constant,
     Expr,
-    Feature,
     Number,
     call,
     constant_names,
     feature_names,
+    features_in,
     substitute,
-    walk,
 )
 
 Path = tuple[int, ...]
@@ -68,7 +67,7 @@ def terms(expr: Expr) -> tuple[Expr, ...]:
 
 
 def has_feature(expr: Expr) -> bool:
-    return any(isinstance(node, Feature) for node in walk(expr))
+    return bool(features_in(expr))
 
 
 def exponents(expr: Expr) -> list[str]:

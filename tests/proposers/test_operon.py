@@ -75,7 +75,7 @@ def children_of(pid: int) -> list[str]:
 
 def test_a_resumed_search_uses_the_answers_it_had():
     problem, answers = plain_problem(), list[Answer]()
-    config = SearchConfig(0, 224, None, ("grammar", "operon"))
+    config = SearchConfig(0, 400, None, ("grammar", "operon"))
     first = search(problem, config, logbook=Logbook(on_answer=answers.append))
     assert answers
     fresh = list[Answer]()

@@ -295,13 +295,12 @@ def current_versions() -> dict[str, str]:
 # --- to and from JSON
 
 
-def to_json(document: LawDocument) -> str:
-    """The text of law.json; every number reads back to the same 64-bit float."""
-    content = {
-        "format": FORMAT,
+def law_keys(document: LawDocument) -> dict[str, Any]:
+    """The keys that files and commands use for a law."""
+    return {
         "task": document.task,
+        "seed": document.seed,
         "formula": document.formula,
-        "features": [{"name": f.name, "meaning": f.meaning, "unit": f.unit} for f in document.features],
         "targets": list(document.targets),
         "group_column": document.group_column,
         "groups": list(document.groups),
@@ -309,15 +308,21 @@ def to_json(document: LawDocument) -> str:
             {"group": s.group, "target": s.target, "values": dict(s.values), "errors": dict(s.errors)}
             for s in document.constants
         ],
+        "n_constants": document.n_constants,
         "shared": list(document.shared),
         "recipe": dict(document.recipe),
-        "n_constants": document.n_constants,
         "inner_error": document.inner_error,
+    }
+
+
+def to_json(document: LawDocument) -> str:
+    """The text of law.json; every number reads back to the same 64-bit float."""
+    content = {"format": FORMAT} | law_keys(document) | {
+        "features": [{"name": f.name, "meaning": f.meaning, "unit": f.unit} for f in document.features],
         "domain": {name: list(ends) for name, ends in document.domain.items()},
         "target_range": {name: list(ends) for name, ends in document.target_range.items()},
-        "seed": document.seed,
         "versions": dict(document.versions),
-    }
+    }  # fmt: skip
     if document.forecasts:
         content["forecasts"] = dict(document.forecasts)
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

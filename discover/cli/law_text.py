@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def fit_summary(document: LawDocument, fit: FitResult, rows: Table, resamples: Bootstrap | None) -> dict[str, Any]:
     """The keys of a fit; `intervals` are 90 % bootstrap intervals, null without a bootstrap."""
+    from discover.documents import law_keys
     from discover.fitting import diagnose
-    from discover.runs.outcome import law_keys
     from discover.scoring import metrics
 
     found = metrics(fit.predict(rows.features, rows.group), rows.targets)

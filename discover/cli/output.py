@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from discover.plain_data import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -46,17 +48,6 @@ def print_lines(lines: Iterable[str | Table]) -> None:
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout; numbers that JSON does not have become null."""
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def plain(value: Any) -> Any:
-    """The value with NaN and infinities as None, tuples as lists."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def number(value: float | None, digits: int = 4) -> str:

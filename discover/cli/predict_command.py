@@ -135,11 +135,11 @@ def _from_text(
             f"--at names {unknown[0]!r}, which is no column of the law{near(unknown[0], document.feature_names)} "
             f"(its columns: {expected})"
         )
-    missing = [name for name in needed if name not in given]
-    if missing:
-        raise InputError(f"--at {text} has no value for {missing[0]}; expected {', '.join(needed)}")
     positive = positive_columns(document)
     point = {name: _number(value, f"--at gives {name} the value", name in positive) for name, value in given.items()}
+    missing = [name for name in needed if name not in point]
+    if missing:
+        raise InputError(f"--at {text} has no value for {missing[0]}; expected {', '.join(needed)}")
     return point, _group_of(document, named, f"--at {text}")
 
 
@@ -241,7 +241,7 @@ class _Answer:
         return {level: (float(found.lower[level][i]), float(found.upper[level][i])) for level in found.lower}
 
     def keys(self) -> dict[str, Any]:
-        from discover.runs.outcome import law_keys
+        from discover.documents import law_keys
 
         about = law_keys(self.document)
         laws = [] if self.ensemble is None else self.ensemble.laws

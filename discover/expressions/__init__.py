@@ -15,6 +15,7 @@ from discover.expressions.tree import (
     add,
     call,
     constant_names,
+    constants_in,
     div,
     feature_names,
     features_in,
@@ -28,9 +29,9 @@ from discover.expressions.tree import (
 from discover.expressions.typesetting import to_mathml, to_typst
 
 __all__ = [
-    "FUNCTIONS", "OPERATORS", "Call", "Constant", "Dialect", "Expr", "Feature", "Number", "Operator",
-    "add", "call", "complexity", "constant_names", "differentiate", "div", "evaluate", "feature_names",
-    "features_in",
-    "from_sympy", "mul", "neg", "parse", "power", "reduce_constants", "simplify", "skeleton", "sub",
-    "substitute", "to_latex", "to_mathml", "to_sympy", "to_text", "to_typst", "walk",
-]
+    "FUNCTIONS", "OPERATORS", "Call", "Constant", "Dialect", "Expr", "Feature", "Number", "Operator", "add",
+    "call", "complexity", "constant_names", "constants_in", "differentiate", "div", "evaluate",
+    "feature_names", "features_in", "from_sympy", "mul", "neg", "parse", "power", "reduce_constants",
+    "simplify", "skeleton", "sub", "substitute", "to_latex", "to_mathml", "to_sympy", "to_text", "to_typst",
+    "walk",
+]  # fmt: skip

@@ -212,30 +212,29 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 def features_in(expr: Expr) -> frozenset[str]:
     """Names of the features used; worked out once per node."""
-    return _leaves_in(expr)[0]
+    return (expr.memo.get("leaves") or _leaves_in(expr))[0]
 
 
 def constants_in(expr: Expr) -> frozenset[str]:
     """Names of the constants used; worked out once per node."""
-    return _leaves_in(expr)[1]
+    return (expr.memo.get("leaves") or _leaves_in(expr))[1]
 
 
 _NO_NAMES = frozenset[str]()
 
 
 def _leaves_in(expr: Expr) -> tuple[frozenset[str], frozenset[str]]:
-    known: tuple[frozenset[str], frozenset[str]] | None = expr.memo.get("leaves")
-    if known is None:
-        if isinstance(expr, Call):
-            parts = [_leaves_in(arg) for arg in expr.args]
-            known = _NO_NAMES.union(*(p[0] for p in parts)), _NO_NAMES.union(*(p[1] for p in parts))
-        elif isinstance(expr, Number):
-            known = _NO_NAMES, _NO_NAMES
-        else:
-            name = frozenset((expr.name,))
-            known = (name, _NO_NAMES) if isinstance(expr, Feature) else (_NO_NAMES, name)
-        expr.memo["leaves"] = known
-    return known
+    """Names of features and of constants, kept on the node."""
+    if isinstance(expr, Call):
+        parts = [arg.memo.get("leaves") or _leaves_in(arg) for arg in expr.args]
+        found = _NO_NAMES.union(*(p[0] for p in parts)), _NO_NAMES.union(*(p[1] for p in parts))
+    elif isinstance(expr, Number):
+        found = _NO_NAMES, _NO_NAMES
+    else:
+        name = frozenset((expr.name,))
+        found = (name, _NO_NAMES) if isinstance(expr, Feature) else (_NO_NAMES, name)
+    expr.memo["leaves"] = found
+    return found
 
 
 def feature_names(expr: Expr) -> tuple[str, ...]:

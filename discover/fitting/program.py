@@ -26,8 +26,10 @@ from discover.expressions import (
     Number,
     call,
     constant_names,
+    constants_in,
     differentiate,
     evaluate,
+    features_in,
     simplify,
     substitute,
 )
@@ -123,7 +125,7 @@ def _compile(expr: Expr, shared: tuple[str, ...], nonlinear: tuple[str, ...]) ->
 
 def linear_constants(slopes: Mapping[str, Expr], candidates: Sequence[str]) -> tuple[str, ...]:
     """The largest set of constants in which the formula is jointly linear, given its derivatives."""
-    uses = {name: frozenset(constant_names(slope)) for name, slope in slopes.items()}
+    uses = {name: constants_in(slope) for name, slope in slopes.items()}
     single = [name for name in candidates if name not in uses[name]]
     for size in range(len(single), 0, -1):
         for chosen in combinations(single, size):
@@ -150,7 +152,8 @@ class _Lowering:
         self.scalars: list[float] = [0.0] * len(constants)
         self.columns: dict[Expr, int] = {}
         self.n_vectors = 0
-        self.kinds: dict[Expr, str] = {}
+        self.collected: set[Expr] = set()
+        self.gathered: dict[Expr, tuple[Expr, ...]] = {}
         self.scalar_code: list[tuple[int, int, int, int]] = []
         self.vector_code: list[tuple[int, int, int, int]] = []
 
@@ -180,15 +183,14 @@ class _Lowering:
 
     def kind(self, node: Expr) -> str:
         """"features", "constants", "both" or "number"."""
-        if node not in self.kinds:
-            if isinstance(node, Call):
-                parts = {self.kind(arg) for arg in node.args} - {"number"}
-                self.kinds[node] = "number" if not parts else parts.pop() if len(parts) == 1 else "both"
-            else:
-                self.kinds[node] = {Number: "number", Feature: "features", Constant: "constants"}[type(node)]
-        return self.kinds[node]
+        if features_in(node):
+            return "both" if constants_in(node) else "features"
+        return "constants" if constants_in(node) else "number"
 
     def _collect(self, node: Expr) -> None:
+        if node in self.collected:
+            return
+        self.collected.add(node)
         kind = self.kind(node)
         if kind == "features":
             self.columns.setdefault(node, len(self.columns))
@@ -209,12 +211,15 @@ class _Lowering:
 
     def _gathered(self, node: Call) -> tuple[Expr, ...]:
         """n-ary arguments with the scalar ones and the feature-only ones each made one subtree."""
+        if node in self.gathered:
+            return self.gathered[node]
         groups: dict[str, list[Expr]] = {"scalar": [], "features": [], "both": []}
         for arg in node.args:
             kind = self.kind(arg)
             groups["scalar" if kind in ("number", "constants") else kind].append(arg)
         merged = [call(node.op, *groups[k]) for k in ("scalar", "features") if groups[k]]
-        return (*merged, *groups["both"])
+        self.gathered[node] = (*merged, *groups["both"])
+        return self.gathered[node]
 
     def slot(self, node: Expr) -> int:
         """The operand that holds the value of this tree."""

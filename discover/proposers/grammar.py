@@ -23,6 +23,7 @@ from discover.expressions import (
     call,
     complexity,
     constant_names,
+    constants_in,
     mul,
     neg,
     power,
@@ -102,12 +103,19 @@ class Grammar:
         try:
             changed = MOVES[move](maker, [s.expr for s in structures])
             shared = structures[0].shared if structures else frozenset[str]()
-            structure = None if changed is None else finished(self.problem, changed, shared)
+            if changed is None or self._far_over_budget(changed):
+                return None
+            structure = finished(self.problem, changed, shared)
         except FormulaError:  # a literal that cannot be worked out, such as 0**(-1)
             return None
         if structure is None:
             return None
         return Candidate(structure, recipe, f"{self.name}:{move}", tuple(p.index for p in parents))
+
+    def _far_over_budget(self, expr: Expr) -> bool:
+        """More constants than the task allows even if one is merged away; a move hardly ever lets two merge."""
+        budget = self.problem.constants
+        return budget is not None and len(constants_in(expr)) > budget + 1
 
     def _recipe(self, rng: np.random.Generator) -> Recipe:
         return RECIPES[int(rng.integers(len(RECIPES)))] if positive(self.problem) else Recipe()

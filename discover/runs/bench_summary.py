@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from discover.plain_data import plain
 from discover.runs.bench import Bench, Place, finished_result, spent
-from discover.runs.outcome import finite
 from discover.runs.standings import Standing, Standings, standing_of
 
 LIMIT = 1.0
@@ -64,7 +64,7 @@ def summarise(bench: Bench, standings: Sequence[Standings], failures: Mapping[st
         "clipped": [-LIMIT, LIMIT],
         "bench_dir": str(bench.path),
     }
-    cleaned = finite(summary)
+    cleaned = plain(summary)
     assert isinstance(cleaned, dict)
     return cleaned
 

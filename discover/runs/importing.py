@@ -34,6 +34,7 @@ from discover.expressions import (
     walk,
 )
 from discover.fitting import NORMAL, Recipe, Structure
+from discover.plain_data import plain
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.equations import is_template, law_of, read_equation, untangle
@@ -41,7 +42,7 @@ from discover.runs.config import TaskSource
 from discover.runs.folder import Progress
 from discover.runs.inspection import inspect, save
 from discover.runs.journal import Journal
-from discover.runs.outcome import conclude, finite, fold_weights, inner_error
+from discover.runs.outcome import conclude, fold_weights, inner_error
 from discover.runs.records import step_record
 from discover.runs.session import Budget, Session, begin
 from discover.scoring import Problem, Score, Scorer, merit, r_squared
@@ -350,7 +351,7 @@ def _written(session: Session, ranked: Sequence[Told], attempts: Sequence[Attemp
     if refused is not None:
         result["warnings"] = [f"a search would have refused this law: {refused}", *result["warnings"]]
     result["imported"] = [_attempt_keys(one, ranked[0], weights) for one in attempts]
-    session.folder.write_result(finite(result))
+    session.folder.write_result(plain(result))
     session.folder.write_progress(Progress(seconds, len(attempts), IMPORTED))
     return result
 

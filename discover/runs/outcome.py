@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from discover.data.table import Table
-from discover.documents import LawDocument, from_fit, read, write
+from discover.documents import LawDocument, from_fit, law_keys, read, write
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.fitting import covariance, diagnose
 from discover.forecasts import Contender, Ensemble, make_ensemble, with_forecasts
+from discover.plain_data import plain
 from discover.proposers.base import Told
 from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
@@ -83,7 +84,7 @@ def conclude(
         result["llm"] = dict(llm)
     compared = session.task.baselines or tuple(library)[:COMPARED]
     result |= judge(session, document, compared, "run" if session.config.open_sealed else None)
-    session.folder.write_result(finite(result))
+    session.folder.write_result(plain(result))
     return result
 
 
@@ -117,26 +118,6 @@ def _warnings(session: Session, found: SearchResult) -> list[str]:
     """Reasons to doubt the constants of the law."""
     doubts = diagnose(found.fit, session.train, emphasis_weights(session.problem, found.fit.recipe.emphasis))
     return [f"{concern.value}: {what}" for concern, what in doubts.concerns]
-
-
-def law_keys(document: LawDocument) -> dict[str, Any]:
-    """The keys that every command uses for a law."""
-    return {
-        "task": document.task,
-        "seed": document.seed,
-        "formula": document.formula,
-        "targets": list(document.targets),
-        "group_column": document.group_column,
-        "groups": list(document.groups),
-        "constants": [
-            {"group": s.group, "target": s.target, "values": dict(s.values), "errors": dict(s.errors)}
-            for s in document.constants
-        ],
-        "n_constants": document.n_constants,
-        "shared": list(document.shared),
-        "recipe": dict(document.recipe),
-        "inner_error": document.inner_error,
-    }
 
 
 def judge(session: Session, document: LawDocument, compared: Sequence[str], opener: str | None) -> dict[str, Any]:
@@ -197,7 +178,7 @@ def evaluate_again(session: Session) -> dict[str, Any]:
     result |= judge(session, document, compared, "evaluate")
     if "sealed_error" in result:
         raise InputError(result["sealed_error"])
-    folder.write_result(finite(result))
+    folder.write_result(plain(result))
     return result
 
 
@@ -238,14 +219,3 @@ def _runners_up(found: SearchResult, weights: Sequence[float]) -> list[dict[str,
         }
         for told in others[:RUNNERS_UP]
     ]
-
-
-def finite(value: Any) -> Any:
-    """The value with NaN and infinities as None, as JSON needs it."""
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -126,6 +126,7 @@ def test_a_bare_law_has_values_and_says_why_no_intervals(discover, run_of) -> No
         (("--at", "params=-1,tokens=1e12"), ("params", "'-1'", "above 0")),
         (("--at", "params=big,tokens=1e12"), ("params", "'big'", "number")),
         (("--at", "params=nan,tokens=1e12"), ("params", "'nan'")),
+        (("--at", "params=big"), ("params", "'big'", "number")),
         (("--at", "params 7e9"), ("'params 7e9'", "name=value")),
         (("--at", AT, "--group", "llama"), ("no group 'llama'",)),
         (("--points", "nowhere.csv"), ("nowhere.csv",)),

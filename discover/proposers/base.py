@@ -51,7 +51,12 @@ class Proposer(Protocol):
 
 @runtime_checkable
 class Waiting(Protocol):
-    """A proposer that may have something slow under way."""
+    """A proposer that may have something slow under way; where others work, it is only drawn when it is ready."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next `ask` has candidates; where it has none, `ask` is called for none in every batch."""
+        ...
 
     def wait(self) -> bool:
         """No proposer has a candidate. Whether this one expects an answer; its next `ask` then waits for it."""

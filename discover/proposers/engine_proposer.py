@@ -9,6 +9,7 @@ used when they are there.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,13 +31,14 @@ from discover.proposers.views import LABELS, TEMPLATE, View, make_view, scaled_e
 from discover.proposers.worker import Reply, Worker
 from discover.scoring import Problem
 
-LAG = 16  # batches between question and answer, where the answer has a fixed place
+LAG = 12  # batches between question and answer, where the answer has a fixed place
+STALE = 12  # batches without a better law, after which an engine is asked
+BETTER = 0.01  # of the merit: a law is better by at least one per cent of its error
 MOST_CUTS = 8  # terms that are cut from an equation to bring it within the budget of constants
 MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody waits for another
 PATIENCE_S = 5.0  # that a search with a budget of time waits for an answer that is due
 NAP_S = 0.5  # that a search with a budget of time waits before it looks at the clock again
 QUEUE = 12  # candidates waiting, above which the engine rests
-FIRST_REST = 4  # batches before the first question, so that there are elites to ask about
 SHORT_REST, LONG_REST = 16, 128  # batches between an answer and the next question: where answers pay, where they do not
 
 
@@ -47,10 +49,12 @@ class Circumstances:
     Attributes:
         patient: answers have a fixed place in the search, for which it waits.
         logbook: answers of earlier sessions, and who hears of new ones.
+        seed: of the search.
     """
 
     patient: bool
     logbook: Logbook
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,9 @@ class _Question:
 class EngineProposer:
     """A proposer that asks an engine; `question` and `worker` make it one of a kind.
 
-    An engine takes processor time from the scoring of laws. So it is first asked when there are elites to ask about,
-    and it is given a rest after every answer, which doubles with every answer of which nothing enters the archive
-    before the next. Where nobody else has a candidate it does not rest.
+    An engine takes processor time from the scoring of laws. So it is asked when the search has found nothing better for
+    a while, and given a rest after every answer, which doubles with every answer of which nothing enters the archive
+    before the next. Where nobody else has a candidate it is asked at once. Its random numbers are its own.
 
     Attributes:
         name: of the proposer and of the first part of its candidates' origins.
@@ -90,11 +94,12 @@ class EngineProposer:
         self.queue: deque[Candidate] = deque()
         self.refused: dict[str, int] = {}
         self._worker: Worker | None = None
-        self._rng: np.random.Generator | None = None
+        self._rng = np.random.default_rng([circumstances.seed, *self.name.encode()])
         self._question: _Question | None = None
         self._asked = self._batches = self._told = self._jobs = self._fruitless = 0
         self._owed = self._paid = False
-        self._rest, self._rested = SHORT_REST, FIRST_REST
+        self._rest, self._rested = SHORT_REST, 0
+        self._best, self._stale = math.inf, 0
         self._patience_s = PATIENCE_S
         self._elites: Sequence[Told] = ()
         self._own: set[str] = set()
@@ -121,17 +126,23 @@ class EngineProposer:
     # -- the contract ---------------------------------------------------------------------------------------
 
     def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
-        if self._rng is None:
-            self._rng = np.random.default_rng(int(rng.integers(2**31)))
         self._elites = elites
         if self._question is not None:
             self._receive()
-        if self._question is None and len(self.queue) <= QUEUE and self._batches >= self._rested:
+        rested = self._batches >= self._rested and self._stale >= STALE
+        if self._question is None and len(self.queue) <= QUEUE and rested:
             self._send()
         self._asked += 1
         return [self.queue.popleft() for _ in range(min(n, len(self.queue)))]
 
+    @property
+    def ready(self) -> bool:
+        return bool(self.queue)
+
     def tell(self, results: Sequence[Told]) -> None:
+        best = min((told.merit for told in results), default=math.inf)
+        self._stale = 0 if best < self._best - BETTER else self._stale + 1
+        self._best = min(best, self._best)
         self._batches += 1
         self._told += len(results)
         for told in results:
@@ -149,7 +160,8 @@ class EngineProposer:
 
     def wait(self) -> bool:
         """Nobody has a candidate: the engine rests no longer, and the next `ask` waits for the answer under way."""
-        resting, self._rested = self._batches < self._rested, self._batches
+        resting = self._batches < self._rested or self._stale < STALE
+        self._rested, self._stale = self._batches, STALE
         self._owed = self._question is not None and self._fruitless < MOST_FRUITLESS
         return self._owed or resting or bool(self.queue)
 
@@ -161,7 +173,6 @@ class EngineProposer:
 
     def _send(self) -> None:
         """Chooses a view and gives it to the engine, unless an earlier session has the answer."""
-        assert self._rng is not None
         if self._worker is not None and self._worker.dead is not None:
             return
         view = self._choose(self._rng)
@@ -292,7 +303,6 @@ class EngineProposer:
     def _variants(self, told: Told) -> list[Candidate]:
         """A law that the archive took, under another recipe."""
         candidate = told.candidate
-        assert self._rng is not None
         options = [r for r in recipes(self.problem) if r != candidate.recipe]
         other = options[int(self._rng.integers(len(options)))]
         return [replace(candidate, recipe=other, parents=(told.index,))]

@@ -152,7 +152,7 @@ def search(
     """
     if config.evaluations is None and config.seconds is None:
         raise InputError("a search needs a budget: a time or a number of evaluations")
-    circumstances = Circumstances(patient=config.evaluations is not None, logbook=logbook or Logbook())
+    circumstances = Circumstances(config.evaluations is not None, logbook or Logbook(), config.seed)
     team = list(proposers) if proposers is not None else make_team(config.proposers, problem, circumstances)
     visitors = Guests(guests, problem, config.seed)
     try:
@@ -291,8 +291,9 @@ class _State:
     def from_others(self, n: int, elites: list[Told], everyone: bool) -> list[tuple[Proposer | None, Candidate]]:
         """Candidates of the proposers that the bandit draws, or of everyone where those had none."""
         counts: dict[str, int] = {}
-        for _ in range(n if self.bandit.arms and not everyone else 0):
-            arm = self.bandit.draw(self.rng)
+        arms = [] if everyone else self.arms(elites)
+        for _ in range(n if arms else 0):
+            arm = self.bandit.draw(self.rng, arms)
             counts[arm] = counts.get(arm, 0) + 1
         out: list[tuple[Proposer | None, Candidate]] = []
         for proposer in self.team:
@@ -301,6 +302,14 @@ class _State:
             if share > 0:
                 out += [(proposer, c) for c in proposer.ask(share, elites, self.rng)]
         return out
+
+    def arms(self, elites: list[Told]) -> list[str]:
+        """Who can be drawn. As long as an engine has nothing to say, the search is the same as without it."""
+        for proposer in self.team:
+            if isinstance(proposer, Waiting) and not proposer.ready:
+                proposer.ask(0, elites, self.rng)
+        idle = {p.name for p in self.team if isinstance(p, Waiting) and not p.ready}
+        return [arm for arm in self.bandit.arms if arm not in idle]
 
     def finish(self, batch: _Batch, on_step: OnStep | None) -> None:
         archive = self.islands[batch.island]

@@ -11,7 +11,7 @@ import pytest
 
 from discover.errors import InputError
 from discover.proposers import operon
-from discover.proposers.engine_proposer import Circumstances
+from discover.proposers.engine_proposer import STALE, Circumstances
 from discover.proposers.logbook import Answer, Event, Logbook
 from discover.proposers.operon import Operon
 from discover.search import SearchConfig, search
@@ -34,6 +34,14 @@ def test_the_number_of_workers_changes_nothing():
     runs = [search(plain_problem(), SearchConfig(0, 160, None, TEAM, workers)) for workers in (1, 2)]
     assert course(runs[0]) == course(runs[1])
     assert any(t.candidate.origin.startswith("operon") for t in runs[0].finalists) or runs[0].pay["operon"] > 0
+
+
+def test_until_the_engine_is_asked_the_search_is_the_same_as_without_it():
+    problem, answers = plain_problem(), list[Answer]()
+    alone = search(problem, SearchConfig(3, 16 * STALE, None, TEAM[:2]))
+    assert course(alone) == course(search(problem, SearchConfig(3, 16 * STALE, None, TEAM)))
+    search(problem, SearchConfig(3, 900, None, TEAM), logbook=Logbook(on_answer=answers.append))
+    assert answers
 
 
 def test_killed_ten_times_a_search_ends_in_the_same_law():
@@ -75,7 +83,7 @@ def children_of(pid: int) -> list[str]:
 
 def test_a_resumed_search_uses_the_answers_it_had():
     problem, answers = plain_problem(), list[Answer]()
-    config = SearchConfig(0, 400, None, ("grammar", "operon"))
+    config = SearchConfig(0, 900, None, ("grammar", "operon"))
     first = search(problem, config, logbook=Logbook(on_answer=answers.append))
     assert answers
     fresh = list[Answer]()

@@ -251,7 +251,7 @@ FALLING_WORDS = frozenset(("loss", "losses", "error", "perplexity", "ppl", "bpb"
 """Words of results that are better when smaller."""
 
 RISING_SHARES = frozenset(("accuracy", "acc"))
-"""Words of results that are shares of one."""
+"""Words of results that are shares, of one or in per cent."""
 
 _MULTIPLES = {
     "k": 3, "thousand": 3, "thousands": 3, "m": 6, "mn": 6, "million": 6, "millions": 6,

@@ -403,19 +403,23 @@ def _knowledge(task: Task, notes: list[str]) -> tuple[Knowledge, ...]:
     if all(words(task.column(name).heading) & FALLING_WORDS for name in task.target):
         items += [Monotone(feature=name, direction="decreasing") for name in _falling(task)]
     if (task.train().targets > 0).all():
-        items.append(Bounds(lower=0, upper=1 if _are_shares(task) else None))
+        items.append(Bounds(lower=0, upper=_ceiling(task)))
     if any(isinstance(item, Monotone) for item in items):
         along = ", ".join(item.feature for item in items if isinstance(item, Monotone))
         notes.append(f"assuming that {', '.join(task.target)} does not rise with {along}")
     if isinstance(items[-1] if items else None, Bounds):
-        rest = " and up to 1" if _are_shares(task) else ""
+        ceiling = _ceiling(task)
+        rest = "" if ceiling is None else f" and up to {ceiling:g}"
         notes.append(f"assuming that {', '.join(task.target)} stays above 0{rest}, as on every train row")
     return tuple(items)
 
 
-def _are_shares(task: Task) -> bool:
-    named = all(words(task.column(name).heading) & RISING_SHARES for name in task.target)
-    return named and bool((task.train().targets <= 1).all())
+def _ceiling(task: Task) -> float | None:
+    """The most that a share can be: 1, or 100 where it is counted in per cent."""
+    if not all(words(task.column(name).heading) & RISING_SHARES for name in task.target):
+        return None
+    highest = float(task.train().targets.max())
+    return next((ceiling for ceiling in (1.0, 100.0) if highest <= ceiling), None)
 
 
 def _falling(task: Task) -> list[str]:

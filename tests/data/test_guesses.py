@@ -52,6 +52,17 @@ def test_columns_are_guessed_by_name_and_kind(table: Path) -> None:
         assert part in notes
 
 
+@pytest.mark.parametrize(
+    ("heading", "factor", "upper"),
+    [("MMLU acc (%)", 100.0, 100.0), ("accuracy", 1.0, 1.0), ("accuracy", 100.0, 100.0), ("reward", 100.0, None)],
+)
+def test_a_share_has_a_ceiling(tmp_path: Path, heading: str, factor: float, upper: float | None) -> None:
+    rows = [f"{size},{factor * (0.9 - size**-0.1)}" for _, size, tokens, _ in ROWS if tokens == 1e8]
+    task = task_from_table(write(tmp_path, f"params,{heading}", rows), heading)
+    assert Bounds(lower=0, upper=upper) in task.knowledge
+    assert upper is None or any(f"up to {upper:g}" in note for note in task.notes)
+
+
 def test_what_the_user_says_is_taken(table: Path) -> None:
     task = task_from_table(
         table,

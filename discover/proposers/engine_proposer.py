@@ -33,6 +33,7 @@ from discover.scoring import Problem
 
 LAG = 12  # batches between question and answer, where the answer has a fixed place
 STALE = 12  # batches without a better law, after which an engine is asked
+STALE_SHARE = 1 / 3  # of all batches so far, that these must at least be
 BETTER = 0.01  # of the merit: a law is better by at least one per cent of its error
 MOST_CUTS = 8  # terms that are cut from an equation to bring it within the budget of constants
 MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody waits for another
@@ -99,7 +100,8 @@ class EngineProposer:
         self._asked = self._batches = self._told = self._jobs = self._fruitless = 0
         self._owed = self._paid = False
         self._rest, self._rested = SHORT_REST, 0
-        self._best, self._stale = math.inf, 0
+        self._best, self._improved = math.inf, 0
+        self._hurry = False
         self._patience_s = PATIENCE_S
         self._elites: Sequence[Told] = ()
         self._own: set[str] = set()
@@ -129,8 +131,7 @@ class EngineProposer:
         self._elites = elites
         if self._question is not None:
             self._receive()
-        rested = self._batches >= self._rested and self._stale >= STALE
-        if self._question is None and len(self.queue) <= QUEUE and rested:
+        if self._question is None and len(self.queue) <= QUEUE and (self._hurry or self._due()):
             self._send()
         self._asked += 1
         return [self.queue.popleft() for _ in range(min(n, len(self.queue)))]
@@ -141,9 +142,10 @@ class EngineProposer:
 
     def tell(self, results: Sequence[Told]) -> None:
         best = min((told.merit for told in results), default=math.inf)
-        self._stale = 0 if best < self._best - BETTER else self._stale + 1
-        self._best = min(best, self._best)
         self._batches += 1
+        if best < self._best - BETTER:
+            self._improved = self._batches
+        self._best = min(best, self._best)
         self._told += len(results)
         for told in results:
             proposer, _, label = told.candidate.origin.partition(":")
@@ -160,8 +162,7 @@ class EngineProposer:
 
     def wait(self) -> bool:
         """Nobody has a candidate: the engine rests no longer, and the next `ask` waits for the answer under way."""
-        resting = self._batches < self._rested or self._stale < STALE
-        self._rested, self._stale = self._batches, STALE
+        resting, self._hurry = not self._hurry, True
         self._owed = self._question is not None and self._fruitless < MOST_FRUITLESS
         return self._owed or resting or bool(self.queue)
 
@@ -171,6 +172,11 @@ class EngineProposer:
 
     # -- questions ------------------------------------------------------------------------------------------
 
+    def _due(self) -> bool:
+        """Whether the engine has rested, and the search has found nothing better for a good part of its way."""
+        stale = self._batches - self._improved
+        return self._batches >= self._rested and stale >= max(STALE, STALE_SHARE * self._batches)
+
     def _send(self) -> None:
         """Chooses a view and gives it to the engine, unless an earlier session has the answer."""
         if self._worker is not None and self._worker.dead is not None:
@@ -179,6 +185,7 @@ class EngineProposer:
         seed = int(self._rng.integers(2**31))
         if view is None:
             return
+        self._hurry = False
         self._patience_s = PATIENCE_S if self.repeatable else 0.0
         self._question = _Question(self._jobs, view, self._batches)
         self._jobs += 1

@@ -41,6 +41,7 @@ class Effort:
 
 THOROUGH = Effort(draws=512, agree=8, iterations=1000)
 NORMAL = Effort()
+COMPLETIONS = 4  # of a start that names some of the constants only
 QUICK = Effort(draws=16, agree=1, tolerance=1e-8, iterations=60)
 
 
@@ -112,7 +113,8 @@ def fit(
         table: n rows; features of shape (n,), targets (n, T).
         recipe: loss and space of the residual.
         seed: of the drawn starting points; equal arguments give equal results.
-        warm: starting points besides the drawn ones: per constant a number or an array (n_groups, T).
+        warm: starting points besides the drawn ones: per constant a number or an array (n_groups, T); constants
+            that one does not name are drawn.
         weights: weight of each row, shape (n,), besides the table's own.
 
     Returns:
@@ -275,32 +277,47 @@ class _Solver:
 
     # -- coordinates ------------------------------------------------------------------------------------
 
-    def _coordinates(self, start: Mapping[str, Floats | float], names: Sequence[str], offset: int) -> Floats | None:
-        """Coordinates of these constants for every block, (nb, len(names)); None if one is missing."""
+    def _coordinates(self, start: Mapping[str, Floats | float], drawn: Floats | None = None) -> Floats | None:
+        """Coordinates of a start for every block, (nb, q).
+
+        Args:
+            drawn: coordinates, (q,), of constants that the start does not name or not where they may lie; without
+                them such a start is none.
+        """
         groups, targets = self.job.arrays.places
-        out = np.empty((len(groups), len(names)))
-        for i, name in enumerate(names):
-            if name not in start:
-                return None
-            value = start[name]
+        out = np.empty((len(groups), len(self.searched)))
+        for i, name in enumerate(self.searched):
+            value = start.get(name, np.nan)
             out[:, i] = value[groups, targets] if isinstance(value, np.ndarray) and value.ndim == 2 else value
-        end = offset + len(names)
-        logs = self.logs[offset:end]
-        if logs.any():
-            out[:, logs] = np.log(np.maximum(out[:, logs], 1e-300))
-        out = np.minimum(np.maximum(out, self.u_lo[offset:end]), self.u_hi[offset:end])
+            if drawn is not None and not np.all(out[:, i] > 0 if self.logs[i] else np.isfinite(out[:, i])):
+                out[:, i] = np.exp(drawn[i]) if self.logs[i] else drawn[i]
+        if self.logs.any():
+            out[:, self.logs] = np.log(np.maximum(out[:, self.logs], 1e-300))
+        out = np.minimum(np.maximum(out, self.u_lo), self.u_hi)
         return out if np.isfinite(out).all() else None
 
-    def _draws(self) -> Floats:
-        """Coordinates of drawn starts, (draws, q)."""
+    def _given(self, starts: Sequence[Mapping[str, Floats | float]]) -> list[Floats]:
+        """Coordinates of the starts; those that name some of the constants only, as a child of another law does, are
+        completed by draws, more than once."""
+        found: list[Floats | None] = []
+        for start in starts:
+            known = sum(name in start for name in self.searched)
+            if known == len(self.searched):
+                found.append(self._coordinates(start))
+            elif known:
+                found += [self._coordinates(start, drawn) for drawn in self._draws(COMPLETIONS)]
+        return [u for u in found if u is not None]
+
+    def _draws(self, n: int) -> Floats:
+        """Coordinates of drawn starts, (n, q)."""
         job = self.job
         if not self.searched:
             return np.zeros((1, 0))
-        if job.effort.draws == 0:
+        if n == 0:
             return np.empty((0, len(self.searched)))
         level = float(np.median(np.abs(self.y))) or 1.0
         seed = zlib.crc32(job.structure.text.encode()) ^ job.seed
-        values = draw(job.structure, self.searched, job.arrays.features, level, job.effort.draws, seed)
+        values = draw(job.structure, self.searched, job.arrays.features, level, n, seed)
         with np.errstate(divide="ignore"):
             u = np.where(self.logs[None, :], np.log(np.maximum(np.abs(values), 1e-300)), values)
         return np.clip(u, self.u_lo, self.u_hi)
@@ -329,14 +346,14 @@ class _Solver:
         """Squared loss (with the current row factors) from given and drawn starts."""
         if not keep_factors:
             self.factors = self.base
-        drawn = self._draws() if draws or not self.searched else np.empty((0, len(self.searched)))
+        drawn = self._draws(self.job.effort.draws if draws else 0)
         return self._search_shared(starts, drawn) if self.q_shared else self._search_blocks(starts, drawn)
 
     def _search_blocks(self, starts: Sequence[Mapping[str, Floats | float]], drawn: Floats) -> _Outcome | None:
         job, effort = self.job, self.job.effort
         blocks = job.arrays.blocks
         nb = len(blocks)
-        given = [u for s in starts if (u := self._coordinates(s, self.searched, 0)) is not None]
+        given = self._given(starts)
         if not given and not len(drawn):
             return None
         best_u, best_c = np.zeros((nb, self.q_own)), np.zeros((nb, self.p))
@@ -371,11 +388,9 @@ class _Solver:
         for members in self._targets():
             nb = len(members)
             own_starts, shared_starts = [], []
-            for s in starts:
-                u = self._coordinates(s, self.searched, 0)
-                if u is not None:
-                    own_starts.append(u[members, : self.q_own])
-                    shared_starts.append(u[members, self.q_own :].mean(axis=0))
+            for u in self._given(starts):
+                own_starts.append(u[members, : self.q_own])
+                shared_starts.append(u[members, self.q_own :].mean(axis=0))
             for u in drawn:
                 own_starts.append(np.tile(u[: self.q_own], (nb, 1)))
                 shared_starts.append(u[self.q_own :])
@@ -412,7 +427,7 @@ class _Solver:
         self.factors = base.copy()
         out, total, rows = self._empty(), 0.0, []
         start = job.as_start(constants)
-        u = self._coordinates(start, self.searched, 0)
+        u = self._coordinates(start)
         assert u is not None
         components = self._targets() if self.q_shared else [np.array([b]) for b in range(len(job.arrays.blocks))]
         scratch, theta = np.zeros((2, len(self.y))), np.zeros(self.p + self.q_own + self.q_shared)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from discover.expressions import skeleton
 from discover.fitting import Recipe, Structure
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -17,12 +23,14 @@ class Candidate:
         structure, recipe: what is fitted, and how.
         origin: proposer and move, such as "library:chinchilla" or "grammar:add_term".
         parents: numbers of the steps it was made from.
+        inherited: values that constants had in the parents, (groups, targets) each, from which a fit sets out.
     """
 
     structure: Structure
     recipe: Recipe
     origin: str
     parents: tuple[int, ...] = ()
+    inherited: Mapping[str, Floats | float] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def published(self) -> bool:

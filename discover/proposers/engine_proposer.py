@@ -312,7 +312,9 @@ class EngineProposer:
         candidate = told.candidate
         options = [r for r in recipes(self.problem) if r != candidate.recipe]
         other = options[int(self._rng.integers(len(options)))]
-        return [replace(candidate, recipe=other, parents=(told.index,))]
+        fit = told.score.fit
+        values = {} if fit is None else fit.by_name
+        return [replace(candidate, recipe=other, parents=(told.index,), inherited=values)]
 
 
 def _counts_less(smaller: Expr, law: Expr) -> bool:

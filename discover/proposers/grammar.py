@@ -7,7 +7,7 @@ not pay. Each move is a function in the table `MOVES`; a bandit pays those whose
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,14 +34,13 @@ from discover.fitting import Recipe, Structure
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
 from discover.proposers.blocks import ONE, Maker
-from discover.proposers.candidate import Candidate
+from discover.proposers.candidate import Candidate, Floats
 from discover.proposers.surgery import (
     Names,
     at,
     exponents,
     has_feature,
     places,
-    renamed_apart,
     replaced,
     terms,
     well_named,
@@ -100,17 +99,22 @@ class Grammar:
             return self._with_sharing(parents[0], rng)
         names = Names((*self.problem.table.features, *(name for s in structures for name in s.constants)))
         maker = Maker(self.problem, rng, names)
+        trees, values = _apart(parents, names)
         try:
-            changed = MOVES[move](maker, [s.expr for s in structures])
+            # where all other laws are refused the group means are the only elite, and they have nothing to change
+            trees = [tree if has_feature(tree) else random_law(maker, []) for tree in trees]
+            changed = MOVES[move](maker, trees)
             shared = structures[0].shared if structures else frozenset[str]()
             if changed is None or self._far_over_budget(changed):
                 return None
-            structure = finished(self.problem, changed, shared)
+            found = _finished(self.problem, changed, shared)
         except FormulaError:  # a literal that cannot be worked out, such as 0**(-1)
             return None
-        if structure is None:
+        if found is None:
             return None
-        return Candidate(structure, recipe, f"{self.name}:{move}", tuple(p.index for p in parents))
+        structure, new = found
+        inherited = {new[old]: value for old, value in values.items() if old in new}
+        return Candidate(structure, recipe, f"{self.name}:{move}", tuple(p.index for p in parents), inherited)
 
     def _far_over_budget(self, expr: Expr) -> bool:
         """More constants than the task allows even if one is merged away; a move hardly ever lets two merge."""
@@ -124,7 +128,9 @@ class Grammar:
         old = parent.candidate.recipe
         options = [r for r in recipes(self.problem) if r != old]
         new = options[int(rng.integers(len(options)))]
-        return Candidate(parent.candidate.structure, new, f"{self.name}:change_recipe", (parent.index,))
+        return Candidate(
+            parent.candidate.structure, new, f"{self.name}:change_recipe", (parent.index,), _values(parent)
+        )
 
     def _with_sharing(self, parent: Told, rng: np.random.Generator) -> Candidate | None:
         structure = parent.candidate.structure
@@ -135,18 +141,43 @@ class Grammar:
         if shared >= set(structure.constants):
             return None
         changed = replace(structure, shared=frozenset(shared))
-        return Candidate(changed, parent.candidate.recipe, f"{self.name}:change_sharing", (parent.index,))
+        return Candidate(
+            changed, parent.candidate.recipe, f"{self.name}:change_sharing", (parent.index,), _values(parent)
+        )
+
+
+def _values(parent: Told) -> Mapping[str, Floats | float]:
+    """The constants that were fitted, by name."""
+    return {} if parent.score.fit is None else parent.score.fit.by_name
+
+
+def _apart(parents: Sequence[Told], names: Names) -> tuple[list[Expr], dict[str, Floats | float]]:
+    """The parents' trees without a constant in common, and the values of all their constants."""
+    trees: list[Expr] = []
+    values: dict[str, Floats | float] = {}
+    for i, parent in enumerate(parents):
+        structure = parent.candidate.structure
+        new = {name: names.fresh() if i else Constant(name) for name in structure.constants}
+        trees.append(substitute(structure.expr, new) if i else structure.expr)
+        values |= {new[name].name: value for name, value in _values(parent).items()}
+    return trees, values
 
 
 def finished(problem: Problem, expr: Expr, shared: frozenset[str] = frozenset()) -> Structure | None:
     """A proposed tree as a structure: constants merged and well named; None if it is no law of this task."""
+    found = _finished(problem, expr, shared)
+    return None if found is None else found[0]
+
+
+def _finished(problem: Problem, expr: Expr, shared: frozenset[str]) -> tuple[Structure, dict[str, str]] | None:
+    """As `finished`, with the new name of every old one."""
     reduced = reduce_constants(expr)
     if not has_feature(reduced) or complexity(reduced) > MAX_COMPLEXITY:
         return None
     if problem.constants is not None and len(constant_names(reduced)) > problem.constants:
         return None
     named, new = well_named(reduced, problem.table.features.keys())
-    return Structure(named, shared=frozenset(new[n] for n in shared if n in new))
+    return Structure(named, shared=frozenset(new[n] for n in shared if n in new)), new
 
 
 RECIPES = (
@@ -398,7 +429,7 @@ def ratio_column(m: Maker, parents: list[Expr]) -> Expr | None:
 
 def crossover(m: Maker, parents: list[Expr]) -> Expr | None:
     """A term of the second parent in place of a term of the first, or added to it."""
-    donor = [t for t in terms(renamed_apart(parents[1], m.names)) if has_feature(t)]
+    donor = [t for t in terms(parents[1]) if has_feature(t)]
     if not donor:
         return None
     term = donor[int(m.rng.integers(len(donor)))]

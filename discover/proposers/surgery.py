@@ -97,11 +97,6 @@ class Names:
         return Constant(name)
 
 
-def renamed_apart(expr: Expr, names: Names) -> Expr:
-    """The tree with all constants renamed to fresh ones."""
-    return substitute(expr, {name: names.fresh() for name in constant_names(expr)})
-
-
 def well_named(expr: Expr, columns: Collection[str] = ()) -> tuple[Expr, dict[str, str]]:
     """The tree with readable constants: E the floor, A, B, ... coefficients, Greek exponents, k1, ... the rest.
 

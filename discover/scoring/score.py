@@ -8,6 +8,7 @@ one number by which candidates are ranked; `docs/selection.md` derives it and co
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from discover.scoring.units import unit_bound, unit_groups
 Floats = NDArray[np.float64]
 
 SEARCH_EFFORT = Effort(draws=32, agree=2, tolerance=1e-9, iterations=120)
+INHERITED_EFFORT = replace(SEARCH_EFFORT, draws=8)  # from the constants of a parent
 SCREEN_EFFORT = Effort(draws=8, agree=1, tolerance=1e-6, iterations=40)
 FOLD_EFFORT = Effort(draws=0, agree=1, tolerance=1e-8, iterations=80)  # from the fit to all train rows
 FLOOR = 1e-6  # of the target's variance: errors below this count as equal
@@ -195,7 +197,7 @@ class Scorer:
         gate: float = math.inf,
         published: bool = False,
         effort: Effort = SEARCH_EFFORT,
-        start: FitResult | None = None,
+        warm: Sequence[Mapping[str, Floats | float]] = (),
     ) -> Score:
         """The score of a structure under a recipe.
 
@@ -203,7 +205,7 @@ class Scorer:
             published: a law that people published may depend on units, as some do.
             gate: candidates whose train error exceeds this are not tried on the folds.
             effort: of the fit to all train rows.
-            start: a fit to some of the rows, from which that to all of them sets out.
+            warm: constants from which the fit sets out: a parent's, or of a fit to some of the rows.
         """
         base = Score(
             n_constants=len(structure.constants),
@@ -214,12 +216,11 @@ class Scorer:
         over = self._over_budget(structure)
         if over is not None:
             return replace(base, refused=over)
-        if self._hopeless(structure, gate):
+        if self._hopeless(structure, gate, warm):
             return replace(base, refused=FAR)
         weights = emphasis_weights(self.problem, recipe.emphasis)
         weights = None if weights is None else weights[self.rows]
         table = self.table
-        warm = [] if start is None else [start.by_name]
         full = fit(structure, table, recipe, effort=effort, weights=weights, warm=warm)
         if isinstance(full, FitFailure):
             return replace(base, refused=full.text)
@@ -248,11 +249,11 @@ class Scorer:
         order = np.lexsort((size, table.group))
         return order[np.linspace(0, len(table) - 1, n).astype(np.int64)]
 
-    def _hopeless(self, structure: Structure, gate: float) -> bool:
+    def _hopeless(self, structure: Structure, gate: float, warm: Sequence[Mapping[str, Floats | float]]) -> bool:
         """On a large table: whether a quick least-squares fit to a few rows is already far off."""
         if self._screen is None or not math.isfinite(gate):
             return False
-        quick = fit(structure, self._screen, effort=SCREEN_EFFORT)
+        quick = fit(structure, self._screen, effort=SCREEN_EFFORT, warm=warm)
         return isinstance(quick, FitResult) and self._error(quick.residuals(self._screen)) > SCREEN_SLACK * gate
 
     def _over_budget(self, structure: Structure) -> str | None:

@@ -252,9 +252,12 @@ class _State:
         size = BATCH
         if self.config.evaluations is not None:
             size = min(size, self.config.evaluations - self.asked)
-        island = self.batches % ISLANDS
-        candidates = list(self.gather(size, island))
-        if not candidates:
+        for turn in range(ISLANDS):
+            island = (self.batches + turn) % ISLANDS
+            candidates = list(self.gather(size, island))
+            if candidates:
+                break
+        else:
             return None
         self.batches += 1
         self.asked += len(candidates)
@@ -266,7 +269,7 @@ class _State:
 
     def gather(self, size: int, island: int) -> Iterator[Candidate]:
         """New candidates: at most half from the library, the rest by the bandit's shares of the others."""
-        elites = self.islands[island].parents()
+        elites = self.parents(island)
         fresh: list[tuple[Proposer | None, Candidate]] = [] if self.batches else [(None, _group_means(self.problem))]
         for proposer in self.team:
             if proposer.name == LIBRARY:
@@ -287,6 +290,13 @@ class _State:
             if not left:
                 break
             fresh = self.from_others(left, elites, everyone=attempt > 0)
+
+    def parents(self, island: int) -> list[Told]:
+        """The elites of an island, or of all of them where it has no law but the group means."""
+        own = self.islands[island].parents()
+        if any(told.candidate.structure.features for told in own):
+            return own
+        return [told for archive in self.islands for told in archive.parents()]
 
     def from_others(self, n: int, elites: list[Told], everyone: bool) -> list[tuple[Proposer | None, Candidate]]:
         """Candidates of the proposers that the bandit draws, or of everyone where those had none."""

@@ -16,7 +16,7 @@ from discover.fitting import FitResult
 from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
 from discover.scoring import Problem, Score, Scorer
-from discover.scoring.score import FOLD_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
+from discover.scoring.score import FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
 
 
 class Scorers:
@@ -38,7 +38,7 @@ class Job:
     Attributes:
         gate: train error above which it is not tried on the folds.
         closer: on all rows of a long table, and with more effort.
-        start: the fit to some of the rows of a long table.
+        start: the fit of the search, from which the closer look sets out.
     """
 
     candidate: Candidate
@@ -147,8 +147,12 @@ def _work(job: Job) -> Score:
 def _score(scorers: Scorers, job: Job) -> Score:
     candidate = job.candidate
     scorer = scorers.full if job.closer else scorers.quick
-    effort = SEARCH_EFFORT if not job.closer else NORMAL if job.start is None else FOLD_EFFORT
+    warm = [candidate.inherited] if candidate.inherited else []
+    effort = INHERITED_EFFORT if warm else SEARCH_EFFORT
+    if job.closer:  # on a long table many starts would take too long
+        effort = NORMAL if scorers.full is scorers.quick else FOLD_EFFORT
+        warm = [] if job.start is None else [job.start.by_name]
     try:
-        return scorer.score(candidate.structure, candidate.recipe, job.gate, candidate.published, effort, job.start)
+        return scorer.score(candidate.structure, candidate.recipe, job.gate, candidate.published, effort, warm)
     except Exception as error:  # one candidate must not end a search; the journal keeps what went wrong
         return Score(refused=f"could not be scored: {type(error).__name__}: {str(error)[:200]}")

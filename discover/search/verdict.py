@@ -29,10 +29,7 @@ def closer_look(
     Those that time does not suffice for keep their score, or are left out where that was of a part of the rows;
     with a budget of evaluations there is always time.
     """
-    starts = [told.score.fit if pool.thin else None for told in leaders]
-    tickets = [
-        pool.submit(Job(told.candidate, closer=True, start=start)) for told, start in zip(leaders, starts, strict=True)
-    ]
+    tickets = [pool.submit(Job(told.candidate, closer=True, start=told.score.fit)) for told in leaders]
     looked: list[Told] = []
     for told, ticket in zip(leaders, tickets, strict=True):
         if out_of_time() and (looked or not pool.thin):

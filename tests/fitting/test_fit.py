@@ -46,6 +46,20 @@ def test_constants_of_a_noise_free_table_are_recovered_under_every_loss(
     assert result.diagnostics.converged
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_start_that_names_some_constants_is_completed_by_draws(groups: int) -> None:
+    n = np.tile(np.geomspace(1e6, 1e10, 24), groups)
+    group = np.repeat(np.arange(groups), 24)
+    y = 2.0 + 0.3 * group + 8.0 * n**-0.21 + 0.1 * np.exp(-(((np.log(n) - 16.0) / 0.8) ** 2))
+    table = Table({"n": n}, y[:, None], ("y",), group, tuple("ab"[:groups]))
+    bump = Structure(parse("E + A*n**(-a) + B*exp(-((log(n) - m)/w)**2)", ["n"]))
+    given_only = replace(QUICK, draws=0, iterations=200)
+    assert isinstance(fit(bump, table, effort=given_only), FitFailure)
+    inherited = {name: np.full((groups, 1), value) for name, value in {"a": 0.2, "m": 16.3}.items()}
+    result = fitted(bump, table, effort=given_only, warm=[inherited])
+    assert np.abs(result.residuals(table)).max() < 1e-6
+
+
 def test_equal_arguments_give_equal_results_and_pickle(law: Structure, chinchilla_rows: Rows) -> None:
     table = chinchilla_rows(noise=0.02)
     one, two = fitted(law, table, seed=3), fitted(law, table, seed=3)

@@ -18,7 +18,7 @@ from discover.proposers import Candidate, Told
 from discover.proposers.blocks import Maker
 from discover.proposers.grammar import MAX_COMPLEXITY, MOVES, Grammar, finished, random_law, recipes
 from discover.proposers.surgery import Names, at, exponents, places, replaced, terms, well_named, without
-from discover.scoring import Problem, Score
+from discover.scoring import Problem, Score, Scorer
 
 KINDS = ("scale", "logged", "share", "other")
 
@@ -103,6 +103,28 @@ def test_the_moves_beside_the_tree() -> None:
     assert seen == {frozenset(name) for name in "EAa"}
     alone = table_of_kinds(["scale"], groups=1)
     assert Grammar(alone)._with_sharing(parent, rng) is None
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_child_inherits_the_constants_of_its_parents(groups: int) -> None:
+    problem = table_of_kinds(["scale", "scale"], groups=groups, rows=36)
+    rng, grammar, scorer, elites = np.random.default_rng(0), Grammar(problem), Scorer(problem), list[Told]()
+    for text in ("E + A*x0**(-a) + B*x1**(-b)", "E + A*(x0*x1)**(-a)"):
+        candidate = Candidate(Structure(parse(text, ["x0", "x1"])), Recipe(), "x")
+        score = scorer.score(candidate.structure, candidate.recipe)
+        assert score.fit is not None
+        elites.append(Told(len(elites), candidate, score, 0.0, True))
+    known = [value for told in elites for value in told.score.fit.by_name.values()]
+    from_both = False
+    for child in grammar.ask(200, elites, rng):
+        assert set(child.inherited) <= set(child.structure.constants)
+        for value in child.inherited.values():
+            assert value.shape == (groups, 1)
+            assert any(value is v or np.array_equal(value, v) for v in known)
+        if child.origin.endswith((":add_term", ":change_recipe", ":add_floor")):
+            assert len(child.inherited) >= 3
+        from_both |= child.origin.endswith(":crossover") and len(child.inherited) > 5
+    assert from_both
 
 
 def test_recipes_of_logarithms_need_positive_targets() -> None:

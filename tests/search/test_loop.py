@@ -17,7 +17,7 @@ from discover.errors import InputError
 from discover.expressions import parse
 from discover.fitting import Recipe, Structure
 from discover.proposers import Candidate, Told
-from discover.scoring import Problem, Scorer
+from discover.scoring import Problem, Score, Scorer
 from discover.search import SearchConfig, SearchResult, Step, pool, search
 from discover.search.loop import BATCH, FINAL_SHARE, UNDER_WAY
 from tests.search import course as module
@@ -225,6 +225,18 @@ def test_no_law_at_all_is_said_with_a_reason(monkeypatch) -> None:
     monkeypatch.setattr(Scorer, "score", refuse)
     with pytest.raises(InputError, match=r"no law could be fitted.*nothing works"):
         run(evaluations=3)
+
+
+def test_where_all_but_the_group_means_are_refused_the_search_goes_on(monkeypatch) -> None:
+    score = Scorer.score
+
+    def strict(self: Scorer, structure: Structure, *args, **options):
+        return Score(refused="implausible") if structure.features else score(self, structure, *args, **options)
+
+    monkeypatch.setattr(Scorer, "score", strict)
+    result, steps = run(evaluations=240)
+    assert len(steps) == 240
+    assert not result.best.candidate.structure.features
 
 
 def test_a_table_too_small_to_hold_rows_out_is_refused_at_once() -> None:

@@ -1,6 +1,6 @@
 """The formula language: trees, their operators, reading, printing and canonical form."""
 
-from discover.expressions.calculus import differentiate, evaluate
+from discover.expressions.calculus import differentiate, evaluate, evaluate_all
 from discover.expressions.canonical import complexity, reduce_constants, simplify, skeleton
 from discover.expressions.operators import OPERATORS, Operator
 from discover.expressions.parsing import FUNCTIONS, parse
@@ -30,7 +30,7 @@ from discover.expressions.typesetting import to_mathml, to_typst
 
 __all__ = [
     "FUNCTIONS", "OPERATORS", "Call", "Constant", "Dialect", "Expr", "Feature", "Number", "Operator", "add",
-    "call", "complexity", "constant_names", "constants_in", "differentiate", "div", "evaluate",
+    "call", "complexity", "constant_names", "constants_in", "differentiate", "div", "evaluate", "evaluate_all",
     "feature_names", "features_in", "from_sympy", "mul", "neg", "parse", "power", "reduce_constants",
     "simplify", "skeleton", "sub", "substitute", "to_latex", "to_mathml", "to_sympy", "to_text", "to_typst",
     "walk",

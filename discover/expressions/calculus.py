@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,25 +37,40 @@ def evaluate(expr: Expr, values: Mapping[str, Any], overrides: Mapping[str, Valu
     Raises:
         KeyError: a feature or constant has no value.
     """
+    return evaluate_all([expr], values, overrides)[0]
+
+
+def evaluate_all(
+    exprs: Iterable[Expr], values: Mapping[str, Any], overrides: Mapping[str, Value] | None = None
+) -> list[Any]:
+    """Values of several trees, as `evaluate` gives them; what they have in common is computed once."""
     done: dict[Expr, Any] = {}
     special = overrides or {}
 
     def value(node: Expr) -> Any:
         if isinstance(node, Number):
             return node.value
-        if isinstance(node, Feature | Constant):
-            return np.asarray(values[node.name], dtype=np.float64)
         if node not in done:
-            operator = special.get(node.op) or OPERATORS[node.op].value
-            done[node] = operator(*(value(arg) for arg in node.args))
+            if isinstance(node, Feature | Constant):
+                done[node] = np.asarray(values[node.name], dtype=np.float64)
+            else:
+                operator = special.get(node.op) or OPERATORS[node.op].value
+                done[node] = operator(*(value(arg) for arg in node.args))
         return done[node]
 
     with np.errstate(all="ignore"):
-        return value(expr)
+        return [value(expr) for expr in exprs]
 
 
 def differentiate(expr: Expr, name: str) -> Expr:
-    """Derivative with respect to the feature or constant of this name, as a tree."""
+    """Derivative with respect to the feature or constant of this name, as a tree; kept on the root of `expr`."""
+    kept: dict[str, Expr] = expr.memo.setdefault("slopes", {})
+    if name not in kept:
+        kept[name] = _slope(expr, name)
+    return kept[name]
+
+
+def _slope(expr: Expr, name: str) -> Expr:
     done: dict[Expr, Expr] = {}
 
     def slope(node: Expr) -> Expr:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.table import Table
-from discover.expressions import Expr, differentiate, evaluate
+from discover.expressions import Expr, differentiate, evaluate, evaluate_all
 from discover.fitting.program import guarded_log
 from discover.fitting.result import FitResult
 
@@ -89,9 +89,10 @@ def _component(
         values: dict[str, Floats | float] = {n: v[rows[inside]] for n, v in table.features.items()}
         values.update(_constants(result, g, target))
         fitted[inside] = evaluate(structure.expr, values)
-        for name, slope in slopes.items():
+        found = evaluate_all(slopes.values(), values, {"log": guarded_log})
+        for name, slope in zip(slopes, found, strict=True):
             label = (g, name) if name in own else (ALL_GROUPS, name)
-            jacobian[inside, place[label]] = evaluate(slope, values, {"log": guarded_log})
+            jacobian[inside, place[label]] = slope
     jacobian[~np.isfinite(jacobian)] = 0.0  # a row at the edge of the formula's domain says nothing
     measured = table.targets[rows, target]
     if result.recipe.space == "log":

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.expressions import differentiate, evaluate
+from discover.expressions import differentiate, evaluate_all
 from discover.fitting import FitResult
 from discover.scoring.problem import Problem
 
@@ -60,23 +60,20 @@ def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitRe
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ROWS)).astype(int))]
     values: dict[str, Floats | float] = {name: v[rows] for name, v in table.features.items()}
     values.update(fit.named(largest, 0))
-    expr = fit.structure.expr
-    span = np.empty((len(rows), len(fit.structure.constants)))
-    for i, name in enumerate(fit.structure.constants):
-        span[:, i] = evaluate(differentiate(expr, name), values)
-    used = set(fit.structure.features)
+    expr, names = fit.structure.expr, (*fit.structure.constants, *fit.structure.features)
+    found = evaluate_all([*(differentiate(expr, name) for name in names), expr], values)
+    *slopes, forecast = (np.broadcast_to(value, len(rows)).astype(np.float64) for value in found)
+    span = np.column_stack(slopes[: len(fit.structure.constants)] or [np.empty((len(rows), 0))])
+    slope = dict(zip(names, slopes, strict=True))
     for group in groups:
         moved: Floats = np.zeros(len(rows))
-        for column in used.intersection(group):
-            slope = evaluate(differentiate(expr, column), values)
+        for column in set(fit.structure.features).intersection(group):
             with np.errstate(all="ignore"):
-                moved = moved + (slope * values[column] if problem.kinds[column] == "scale" else slope)
+                moved = moved + slope[column] * (values[column] if problem.kinds[column] == "scale" else 1.0)
         if not _within(span, moved):
             return f"depends on the unit of {' and '.join(group)}"
-    if problem.lower is None or problem.upper is None:
-        forecast = np.broadcast_to(evaluate(expr, values), len(rows)).astype(np.float64)
-        if not _within(span, forecast):
-            return "depends on the unit of the target"
+    if (problem.lower is None or problem.upper is None) and not _within(span, forecast):
+        return "depends on the unit of the target"
     return None
 
 

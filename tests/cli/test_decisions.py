@@ -54,7 +54,14 @@ def test_repeated_data_needs_its_size_said(discover, run_of) -> None:
     (best,) = found["optima"]
     assert set(best["features"]) == {"params", "tokens"}
     assert best["cost"]["value"] <= 1e21 * (1 + 1e-6)
-    assert_one_error(discover(*asked), "no bound", "unique_tokens", "--fix")
+
+
+def test_a_feature_that_costs_nothing_and_always_helps_must_be_bounded(discover) -> None:
+    formula = "E + A*params^(-a) + B*(tokens*unique_tokens)^(-b)"
+    assert discover("import", formula, "--data", "data_constrained", "--out", "law").status == 0
+    assert_one_error(
+        discover("allocate", "law", "--cost", FLOPS, "--budget", "1e21"), "no bound", "unique_tokens", "--fix"
+    )
 
 
 def test_learning_rate_and_batch_size(discover, run_of) -> None:

@@ -159,12 +159,11 @@ def _show(opened: Bench, failures: dict[str, str], markdown: Path | None, json: 
     from discover.cli.bench_report import describe_summary, markdown_of
     from discover.cli.output import print_json, print_lines
     from discover.documents import write_whole
-    from discover.plain_data import plain
     from discover.runs.bench_summary import summarise
     from discover.runs.standings import load_standings
 
     summary = summarise(opened, load_standings(), failures)
-    write_whole(opened.path / "summary.json", _json_text(plain(summary)))
+    write_whole(opened.path / "summary.json", _json_text(summary))
     if markdown is not None:
         write_whole(markdown, markdown_of(summary).encode())
     if json:

@@ -33,10 +33,10 @@ class Watcher:
     """
 
     def __init__(self, session: Session, quiet: bool, model: OpenModel | None = None) -> None:
-        from discover.runs.outcome import fold_weights
+        from discover.scoring import fold_weights
 
         self.session, self.quiet, self.model = session, quiet, model
-        self.weights = fold_weights(session)
+        self.weights = fold_weights(session.problem)
         self.best: Told | None = None
         self.human: dict[str, float] = {}
         self.steps = 0

@@ -407,9 +407,8 @@ def _knowledge(task: Task, notes: list[str]) -> tuple[Knowledge, ...]:
     if any(isinstance(item, Monotone) for item in items):
         along = ", ".join(item.feature for item in items if isinstance(item, Monotone))
         notes.append(f"assuming that {', '.join(task.target)} does not rise with {along}")
-    if isinstance(items[-1] if items else None, Bounds):
-        ceiling = _ceiling(task)
-        rest = "" if ceiling is None else f" and up to {ceiling:g}"
+    for bounds in [item for item in items if isinstance(item, Bounds)]:
+        rest = "" if bounds.upper is None else f" and up to {bounds.upper:g}"
         notes.append(f"assuming that {', '.join(task.target)} stays above 0{rest}, as on every train row")
     return tuple(items)
 

@@ -77,7 +77,7 @@ def _simplify(node: Expr) -> Expr:
     if "simplified" not in node.memo:
         args = tuple(_simplify(arg) for arg in node.args)
         simpler = _RULES.get(node.op, _other)(node.op, args)
-        node.memo["simplified"] = None if simpler == node else simpler  # a node in its own memo would never be freed
+        node.memo["simplified"] = None if simpler == node else simpler  # not the node itself: that is a cycle
     known: Expr | None = node.memo["simplified"]
     return node if known is None else known
 
@@ -185,8 +185,7 @@ def reduce_constants(expr: Expr) -> Expr:
     """
     for _ in range(12):
         simple = simplify(expr)
-        counts = Counter(node.name for node in walk(simple) if isinstance(node, Constant))
-        once = frozenset(name for name, count in counts.items() if count == 1)
+        once = frozenset(name for name, count in _uses(simple).items() if count == 1)
         expr = _Reducer(once).reduce(simple)
         if expr is simple:
             return simple
@@ -301,6 +300,11 @@ class _Reducer:
         return add(first_constant(free[0]), call("log", rest))
 
 
+def _uses(expr: Expr) -> Counter[str]:
+    """In how many places every constant appears."""
+    return Counter(node.name for node in walk(expr) if isinstance(node, Constant))
+
+
 def first_constant(node: Expr) -> Constant:
     return next(n for n in walk(node) if isinstance(n, Constant))
 
@@ -312,7 +316,7 @@ def skeleton(expr: Expr) -> str:
     folded literals, or in constants that are merged by `reduce_constants`.
     """
     reduced = reduce_constants(expr)
-    uses = Counter(n.name for n in walk(reduced) if isinstance(n, Constant))
+    uses = _uses(reduced)
     ordered = _sorted_by(reduced, Printer(named(lambda name: f"_{uses[name]}" if name in uses else name)))
     return to_text(substitute(ordered, {name: Constant(f"c{i}") for i, name in enumerate(constant_names(ordered))}))
 

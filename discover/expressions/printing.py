@@ -77,17 +77,9 @@ class Printer:
         return self.show(node)[0]
 
     def show(self, node: Expr) -> tuple[str, int]:
-        shown = self.recall(node)
-        if shown is None:
-            shown = self.print(node)
-            self.keep(node, shown)
-        return shown
-
-    def recall(self, node: Expr) -> tuple[str, int] | None:
-        return self.known.get(node)
-
-    def keep(self, node: Expr, shown: tuple[str, int]) -> None:
-        self.known[node] = shown
+        if node not in self.known:
+            self.known[node] = self.print(node)
+        return self.known[node]
 
     def print(self, node: Expr) -> tuple[str, int]:
         if isinstance(node, Number):
@@ -142,12 +134,11 @@ class Printer:
 class _Plain(Printer):
     """The printer of the default dialect: the text stays with the node, which later trees share."""
 
-    def recall(self, node: Expr) -> tuple[str, int] | None:
-        known: tuple[str, int] | None = node.memo.get("text")
-        return known
-
-    def keep(self, node: Expr, shown: tuple[str, int]) -> None:
-        node.memo["text"] = shown
+    def show(self, node: Expr) -> tuple[str, int]:
+        if "text" not in node.memo:
+            node.memo["text"] = self.print(node)
+        shown: tuple[str, int] = node.memo["text"]
+        return shown
 
 
 _PLAIN = _Plain(TEXT)

@@ -385,10 +385,11 @@ class _Solver:
         effort = self.job.effort
         constants, total, reports = self._empty(), 0.0, []
         at_bound: set[str] = set()
+        given = self._given(starts)
         for members in self._targets():
             nb = len(members)
             own_starts, shared_starts = [], []
-            for u in self._given(starts):
+            for u in given:
                 own_starts.append(u[members, : self.q_own])
                 shared_starts.append(u[members, self.q_own :].mean(axis=0))
             for u in drawn:

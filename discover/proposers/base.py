@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from discover.proposers.candidate import Candidate
+from discover.proposers.candidate import Candidate, Floats
 from discover.scoring import Score
 
 
@@ -21,6 +21,11 @@ class Told:
     score: Score
     merit: float
     added: bool
+
+    @property
+    def values(self) -> Mapping[str, Floats | float]:
+        """The fitted constants by name, each of shape (groups, targets); none where nothing was fitted."""
+        return {} if self.score.fit is None else self.score.fit.by_name
 
 
 class Proposer(Protocol):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from discover.errors import FormulaError
-from discover.expressions import Expr, complexity, constant_names, evaluate, reduce_constants
+from discover.expressions import Expr, complexity, constant_names, evaluate, features_in, reduce_constants
 from discover.fitting import Structure
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
@@ -26,7 +26,7 @@ from discover.proposers.candidate import Candidate
 from discover.proposers.equations import law_of, named, read_equation, untangle
 from discover.proposers.grammar import MAX_COMPLEXITY, recipes
 from discover.proposers.logbook import Answer, Logbook, Row
-from discover.proposers.surgery import has_feature, places, terms, without
+from discover.proposers.surgery import places, terms, without
 from discover.proposers.views import LABELS, TEMPLATE, View, make_view, scaled_equation
 from discover.proposers.worker import Reply, Worker
 from discover.scoring import Problem
@@ -296,7 +296,7 @@ class EngineProposer:
                 smaller = without(law, path) if path else None
             except FormulaError:
                 continue
-            if smaller is None or not has_feature(smaller) or smaller == law or node in terms(smaller):
+            if smaller is None or not features_in(smaller) or smaller == law or node in terms(smaller):
                 continue
             with np.errstate(all="ignore"):
                 change = np.broadcast_to(evaluate(smaller, mapping), view.y.shape) - whole
@@ -312,9 +312,7 @@ class EngineProposer:
         candidate = told.candidate
         options = [r for r in recipes(self.problem) if r != candidate.recipe]
         other = options[int(self._rng.integers(len(options)))]
-        fit = told.score.fit
-        values = {} if fit is None else fit.by_name
-        return [replace(candidate, recipe=other, parents=(told.index,), inherited=values)]
+        return [replace(candidate, recipe=other, parents=(told.index,), inherited=told.values)]
 
 
 def _counts_less(smaller: Expr, law: Expr) -> bool:

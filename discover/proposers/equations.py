@@ -33,6 +33,7 @@ from discover.expressions import (
     constant_names,
     div,
     evaluate,
+    features_in,
     mul,
     neg,
     power,
@@ -43,7 +44,7 @@ from discover.expressions import (
 )
 from discover.expressions.descent import Descent, Lexicon, Token
 from discover.fitting import REAL, Domain, Structure, default_domains
-from discover.proposers.surgery import has_feature, well_named
+from discover.proposers.surgery import well_named
 
 Floats = NDArray[np.float64]
 
@@ -337,7 +338,7 @@ class _Untangler:
 
     def power(self, args: tuple[Expr, ...]) -> Expr:
         base, exponent = args
-        if isinstance(base, Number) and base.value > 0 and has_feature(exponent):
+        if isinstance(base, Number) and base.value > 0 and features_in(exponent):
             return call("exp", mul(Number(math.log(base.value)), exponent))
         if isinstance(base, Call) and base.op == "exp":
             return call("exp", mul(base.args[0], exponent))
@@ -410,7 +411,7 @@ def _scale_of(node: Call) -> tuple[float, Expr]:
         return node.args[0].value, mul(*node.args[1:])
     if node.op == "add":
         for term in node.args:
-            if not has_feature(term):
+            if not features_in(term):
                 continue
             if isinstance(term, Call) and term.op == "mul" and isinstance(term.args[0], Number):
                 scale = term.args[0].value
@@ -427,7 +428,7 @@ def _logarithm_in(term: Expr) -> tuple[Expr, Expr] | None:
         return ONE, term.args[0]
     if isinstance(term, Call) and term.op == "mul" and len(term.args) == 2:
         scale, rest = term.args
-        if not has_feature(scale) and isinstance(rest, Call) and rest.op == "log":
+        if not features_in(scale) and isinstance(rest, Call) and rest.op == "log":
             return scale, rest.args[0]
     return None
 
@@ -514,7 +515,7 @@ def law_of(
     Raises:
         FormulaError: no column is left in it, or constants make up all of it.
     """
-    if not has_feature(expr):
+    if not features_in(expr):
         raise FormulaError("the equation does not depend on any column")
     if _nodes(expr) > MAX_NODES:
         raise FormulaError(f"the equation has more than {MAX_NODES} operators, names and numbers")
@@ -522,7 +523,7 @@ def law_of(
     fresh = frozenset(guess)
     guess = {**(known or {}), **guess}
     reduced = reduce_constants(raw)
-    if not has_feature(reduced):
+    if not features_in(reduced):
         raise FormulaError("the equation does not depend on any column")
     kept = _refound(raw, reduced, guess, columns)
     tidy, new = well_named(reduced, columns.keys() - (known or {}).keys())

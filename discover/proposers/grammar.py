@@ -7,7 +7,7 @@ not pay. Each move is a function in the table `MOVES`; a bandit pays those whose
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from discover.expressions import (
     complexity,
     constant_names,
     constants_in,
+    features_in,
     mul,
     neg,
     power,
@@ -39,7 +40,6 @@ from discover.proposers.surgery import (
     Names,
     at,
     exponents,
-    has_feature,
     places,
     replaced,
     terms,
@@ -102,7 +102,7 @@ class Grammar:
         trees, values = _apart(parents, names)
         try:
             # where all other laws are refused the group means are the only elite, and they have nothing to change
-            trees = [tree if has_feature(tree) else random_law(maker, []) for tree in trees]
+            trees = [tree if features_in(tree) else random_law(maker, []) for tree in trees]
             changed = MOVES[move](maker, trees)
             shared = structures[0].shared if structures else frozenset[str]()
             if changed is None or self._far_over_budget(changed):
@@ -129,7 +129,7 @@ class Grammar:
         options = [r for r in recipes(self.problem) if r != old]
         new = options[int(rng.integers(len(options)))]
         return Candidate(
-            parent.candidate.structure, new, f"{self.name}:change_recipe", (parent.index,), _values(parent)
+            parent.candidate.structure, new, f"{self.name}:change_recipe", (parent.index,), parent.values
         )
 
     def _with_sharing(self, parent: Told, rng: np.random.Generator) -> Candidate | None:
@@ -142,24 +142,19 @@ class Grammar:
             return None
         changed = replace(structure, shared=frozenset(shared))
         return Candidate(
-            changed, parent.candidate.recipe, f"{self.name}:change_sharing", (parent.index,), _values(parent)
+            changed, parent.candidate.recipe, f"{self.name}:change_sharing", (parent.index,), parent.values
         )
-
-
-def _values(parent: Told) -> Mapping[str, Floats | float]:
-    """The constants that were fitted, by name."""
-    return {} if parent.score.fit is None else parent.score.fit.by_name
 
 
 def _apart(parents: Sequence[Told], names: Names) -> tuple[list[Expr], dict[str, Floats | float]]:
     """The parents' trees without a constant in common, and the values of all their constants."""
     trees: list[Expr] = []
     values: dict[str, Floats | float] = {}
-    for i, parent in enumerate(parents):
+    for parent in parents:
         structure = parent.candidate.structure
-        new = {name: names.fresh() if i else Constant(name) for name in structure.constants}
-        trees.append(substitute(structure.expr, new) if i else structure.expr)
-        values |= {new[name].name: value for name, value in _values(parent).items()}
+        renamed = {name: names.fresh() for name in structure.constants} if trees else {}
+        trees.append(substitute(structure.expr, renamed))
+        values |= {renamed[name].name if renamed else name: value for name, value in parent.values.items()}
     return trees, values
 
 
@@ -172,7 +167,7 @@ def finished(problem: Problem, expr: Expr, shared: frozenset[str] = frozenset())
 def _finished(problem: Problem, expr: Expr, shared: frozenset[str]) -> tuple[Structure, dict[str, str]] | None:
     """As `finished`, with the new name of every old one."""
     reduced = reduce_constants(expr)
-    if not has_feature(reduced) or complexity(reduced) > MAX_COMPLEXITY:
+    if not features_in(reduced) or complexity(reduced) > MAX_COMPLEXITY:
         return None
     if problem.constants is not None and len(constant_names(reduced)) > problem.constants:
         return None
@@ -316,7 +311,7 @@ def _term_places(expr: Expr) -> list[tuple[tuple[int, ...], Expr]]:
     out: list[tuple[tuple[int, ...], Expr]] = []
     for path, node in places(expr):
         if isinstance(node, Call) and node.op == "add":
-            out += [((*path, i), arg) for i, arg in enumerate(node.args) if has_feature(arg)]
+            out += [((*path, i), arg) for i, arg in enumerate(node.args) if features_in(arg)]
     return out or [((), expr)]
 
 
@@ -333,8 +328,8 @@ def effective_size(m: Maker, parents: list[Expr]) -> Expr | None:
 
 def outer_power(m: Maker, parents: list[Expr]) -> Expr | None:
     """A sum of terms raised to a power: E + (t1 + t2)**k."""
-    inside = [t for t in terms(parents[0]) if has_feature(t)]
-    outside = [t for t in terms(parents[0]) if not has_feature(t)]
+    inside = [t for t in terms(parents[0]) if features_in(t)]
+    outside = [t for t in terms(parents[0]) if not features_in(t)]
     if len(inside) < 2:
         return None
     if len(inside) > 2:
@@ -362,7 +357,7 @@ def coefficient_of_column(m: Maker, parents: list[Expr]) -> Expr | None:
 
 def bend(m: Maker, parents: list[Expr]) -> Expr | None:
     """Multiply a term by a smooth break, a saturation or a decay."""
-    spots = [(p, n) for p, n in _term_places(parents[0]) if any(isinstance(x, Feature) for _, x in places(n))]
+    spots = [(p, n) for p, n in _term_places(parents[0]) if features_in(n)]
     if not spots:
         return None
     path, node = spots[int(m.rng.integers(len(spots)))]
@@ -429,7 +424,7 @@ def ratio_column(m: Maker, parents: list[Expr]) -> Expr | None:
 
 def crossover(m: Maker, parents: list[Expr]) -> Expr | None:
     """A term of the second parent in place of a term of the first, or added to it."""
-    donor = [t for t in terms(parents[1]) if has_feature(t)]
+    donor = [t for t in terms(parents[1]) if features_in(t)]
     if not donor:
         return None
     term = donor[int(m.rng.integers(len(donor)))]

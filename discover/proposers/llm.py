@@ -29,7 +29,7 @@ from discover.proposers.brief import elite_of, shown
 from discover.proposers.candidate import Candidate
 from discover.proposers.grammar import recipes
 from discover.proposers.validation import RefusedError, structure_of_text
-from discover.scoring import Problem, Score, make_folds
+from discover.scoring import Problem, Score, fold_weights
 
 LAWS_SHOWN = 6
 FAILURES_SHOWN = 10
@@ -89,7 +89,7 @@ class LanguageModel:
         self.session = session
         settings = session.settings
         self._schema = answer_schema(settings.proposals, _patterns(problem) if settings.patterns else None)
-        self._weights = [fold.weight for fold in make_folds(problem)]
+        self._weights = fold_weights(problem)
         self._step = 0
         self._questions: dict[int, _Question] = {}
         self._queue: deque[Candidate] = deque()

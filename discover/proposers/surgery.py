@@ -12,7 +12,6 @@ from discover.expressions import (
     call,
     constant_names,
     feature_names,
-    features_in,
     substitute,
 )
 
@@ -64,10 +63,6 @@ def without(expr: Expr, path: Path) -> Expr | None:
 def terms(expr: Expr) -> tuple[Expr, ...]:
     """The terms of a sum."""
     return expr.args if isinstance(expr, Call) and expr.op == "add" else (expr,)
-
-
-def has_feature(expr: Expr) -> bool:
-    return bool(features_in(expr))
 
 
 def exponents(expr: Expr) -> list[str]:

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.errors import FormulaError
-from discover.expressions import Call, Constant, Expr, Feature, Number, add, call, mul, sub
+from discover.expressions import Call, Constant, Expr, Feature, Number, add, call, features_in, mul, sub
 from discover.fitting import FitResult, Recipe
 from discover.proposers.base import Told
-from discover.proposers.surgery import has_feature, terms
+from discover.proposers.surgery import terms
 from discover.scoring import Problem
 
 Floats = NDArray[np.float64]
@@ -238,7 +238,7 @@ def _floor(told: Told) -> str | None:
     """The constant that stands alone in the outermost sum of a law."""
     expr = told.candidate.structure.expr
     alone = [term.name for term in terms(expr) if isinstance(term, Constant)]
-    return alone[0] if isinstance(expr, Call) and len(alone) == 1 and has_feature(expr) else None
+    return alone[0] if isinstance(expr, Call) and len(alone) == 1 and features_in(expr) else None
 
 
 def _group_constants(problem: Problem, elites: Sequence[Told], rng: np.random.Generator) -> _Target | None:
@@ -329,6 +329,6 @@ def scaled_equation(text: str, view: View, read: Callable[[str, Mapping[str, Exp
         FormulaError: the text cannot be read, or its values are not finite.
     """
     equation = read(text, view.meaning)
-    if not has_feature(equation):
+    if not features_in(equation):
         raise FormulaError("the equation does not depend on any column")
     return view.law(equation)

@@ -10,7 +10,7 @@ from discover.runs.journal import Record
 from discover.runs.outcome import inner_error
 from discover.runs.records import score_of
 from discover.scoring import Problem, merit
-from discover.scoring.folds import make_folds
+from discover.scoring.folds import fold_weights
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def step_facts(problem: Problem, records: Sequence[Record]) -> tuple[StepFacts, 
     """
     import numpy as np
 
-    weights = tuple(fold.weight for fold in make_folds(problem))
+    weights = fold_weights(problem)
     found = []
     for record in records:
         score = score_of(record)

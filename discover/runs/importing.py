@@ -42,10 +42,10 @@ from discover.runs.config import TaskSource
 from discover.runs.folder import Progress
 from discover.runs.inspection import inspect, save
 from discover.runs.journal import Journal
-from discover.runs.outcome import conclude, fold_weights, inner_error
+from discover.runs.outcome import conclude, inner_error
 from discover.runs.records import step_record
 from discover.runs.session import Budget, Session, begin
-from discover.scoring import Problem, Score, Scorer, merit, r_squared
+from discover.scoring import Problem, Score, Scorer, fold_weights, merit, r_squared
 from discover.search import AddStatus, SearchResult, Step
 from discover.search.verdict import choose
 
@@ -346,7 +346,7 @@ def _written(session: Session, ranked: Sequence[Told], attempts: Sequence[Attemp
         journal.sync()
     found = SearchResult(ranked[0], tuple(ranked), (), len(attempts), seconds, IMPORTED)
     result = conclude(session, found)
-    weights = fold_weights(session)
+    weights = fold_weights(session.problem)
     refused = ranked[0].score.refused
     if refused is not None:
         result["warnings"] = [f"a search would have refused this law: {refused}", *result["warnings"]]

@@ -20,7 +20,7 @@ from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
 from discover.runs.sealed_rows import remember
 from discover.runs.session import Session, note_opening, openings
-from discover.scoring import Metrics, Score, Scorer, make_folds, metrics
+from discover.scoring import Metrics, Score, Scorer, fold_weights, metrics
 from discover.scoring.score import emphasis_weights
 from discover.search import SearchResult
 
@@ -37,11 +37,6 @@ def inner_error(score: Score, weights: Sequence[float]) -> float:
         return math.inf
     logs = [math.log(max(error, 1e-300)) for error in score.folds]
     return math.exp(sum(w * value for w, value in zip(weights, logs, strict=True)))
-
-
-def fold_weights(session: Session) -> tuple[float, ...]:
-    """Weights of the inner folds."""
-    return tuple(fold.weight for fold in make_folds(session.problem))
 
 
 def conclude(
@@ -64,7 +59,7 @@ def conclude(
     Raises:
         InputError: a file cannot be written.
     """
-    weights = fold_weights(session)
+    weights = fold_weights(session.problem)
     document = law_document(session, found, weights)
     write(with_forecasts(_ensemble(session, found, document)), session.folder.law_path)
     result = {
@@ -187,7 +182,7 @@ def _metric_keys(found: Metrics) -> dict[str, Any]:
 
 
 def _human_keys(session: Session, laws: Sequence[HumanLaw], rows: Table | None) -> list[dict[str, Any]]:
-    scorer, weights = Scorer(session.problem), fold_weights(session)
+    scorer, weights = Scorer(session.problem), fold_weights(session.problem)
     errors: dict[str, float | None] = {}
     result = []
     for item in laws:

@@ -1,7 +1,7 @@
 """Judging laws by how they extrapolate inside the train rows."""
 
 from discover.scoring.beyond import implausible, points_beyond, predict_beyond
-from discover.scoring.folds import CUTS, Fold, make_folds
+from discover.scoring.folds import CUTS, Fold, fold_weights, make_folds
 from discover.scoring.metrics import Metrics, metrics, r_squared
 from discover.scoring.problem import Problem, column_kind, problem_of
 from discover.scoring.score import DEFAULT_RULE, Rule, Score, Scorer, merit
@@ -16,6 +16,7 @@ __all__ = [
     "Score",
     "Scorer",
     "column_kind",
+    "fold_weights",
     "implausible",
     "make_folds",
     "merit",

@@ -68,6 +68,11 @@ def make_folds(problem: Problem, cuts: int = CUTS) -> tuple[Fold, ...]:
     return tuple(Fold(f.label, f.fit, f.judge, f.weight / total, f.nearest) for f in folds)
 
 
+def fold_weights(problem: Problem, cuts: int = CUTS) -> tuple[float, ...]:
+    """Weights of the folds of a problem, in their order."""
+    return tuple(fold.weight for fold in make_folds(problem, cuts))
+
+
 Family = list[tuple[str, Mask]]
 
 

@@ -60,14 +60,15 @@ def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitRe
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ROWS)).astype(int))]
     values: dict[str, Floats | float] = {name: v[rows] for name, v in table.features.items()}
     values.update(fit.named(largest, 0))
-    expr, names = fit.structure.expr, (*fit.structure.constants, *fit.structure.features)
-    found = evaluate_all([*(differentiate(expr, name) for name in names), expr], values)
+    expr, constants = fit.structure.expr, fit.structure.constants
+    columns = [column for group in groups for column in group if column in fit.structure.features]
+    found = evaluate_all([*(differentiate(expr, name) for name in (*constants, *columns)), expr], values)
     *slopes, forecast = (np.broadcast_to(value, len(rows)).astype(np.float64) for value in found)
-    span = np.column_stack(slopes[: len(fit.structure.constants)] or [np.empty((len(rows), 0))])
-    slope = dict(zip(names, slopes, strict=True))
+    span = np.column_stack([np.empty((len(rows), 0)), *slopes[: len(constants)]])
+    slope = dict(zip(columns, slopes[len(constants) :], strict=True))
     for group in groups:
         moved: Floats = np.zeros(len(rows))
-        for column in set(fit.structure.features).intersection(group):
+        for column in slope.keys() & set(group):
             with np.errstate(all="ignore"):
                 moved = moved + slope[column] * (values[column] if problem.kinds[column] == "scale" else 1.0)
         if not _within(span, moved):

@@ -25,7 +25,7 @@ from discover.proposers.candidate import Candidate
 from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.logbook import Logbook
 from discover.proposers.surgery import well_named
-from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, make_folds, merit
+from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, fold_weights, merit
 from discover.search.archive import AddStatus, Archive, shape_class
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
@@ -194,7 +194,7 @@ class _State:
         self.clock = clock
         self.begin = clock()
         self.rng = np.random.default_rng(config.seed)
-        self.weights = np.array([fold.weight for fold in make_folds(problem, config.cuts)])
+        self.weights = np.array(fold_weights(problem, config.cuts))
         if not len(self.weights):
             raise InputError(
                 f"no rows can be held out to judge laws on (rows: {len(problem.table)}, groups:"

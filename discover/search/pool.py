@@ -146,12 +146,14 @@ def _work(job: Job) -> Score:
 
 def _score(scorers: Scorers, job: Job) -> Score:
     candidate = job.candidate
-    scorer = scorers.full if job.closer else scorers.quick
-    warm = [candidate.inherited] if candidate.inherited else []
-    effort = INHERITED_EFFORT if warm else SEARCH_EFFORT
-    if job.closer:  # on a long table many starts would take too long
-        effort = NORMAL if scorers.full is scorers.quick else FOLD_EFFORT
-        warm = [] if job.start is None else [job.start.by_name]
+    known = candidate.inherited
+    if job.closer:
+        known = {} if job.start is None else job.start.by_name
+        # on a long table many starts would take too long
+        scorer, effort = scorers.full, NORMAL if scorers.full is scorers.quick else FOLD_EFFORT
+    else:
+        scorer, effort = scorers.quick, INHERITED_EFFORT if known else SEARCH_EFFORT
+    warm = [known] if known else []
     try:
         return scorer.score(candidate.structure, candidate.recipe, job.gate, candidate.published, effort, warm)
     except Exception as error:  # one candidate must not end a search; the journal keeps what went wrong

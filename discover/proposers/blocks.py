@@ -157,8 +157,9 @@ def log_bowl(m: Maker, x: Expr) -> Expr:
 
 
 def skewed_bowl(m: Maker, x: Expr) -> Expr:
-    u = sub(call("log", x), _centre(m, x))
-    return mul(m.c(), add(call("exp", mul(m.c(), u)), neg(mul(m.c(), u))))
+    """A bowl with one steep side: exp(k u) - k u in the logarithm u, lowest at u = 0 whatever k is."""
+    u = mul(m.c(), sub(call("log", x), _centre(m, x)))
+    return mul(m.c(), sub(call("exp", u), u))
 
 
 def log_inverse_bowl(m: Maker, x: Expr) -> Expr:

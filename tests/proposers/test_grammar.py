@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from discover.data.table import Table
 from discover.errors import FormulaError
-from discover.expressions import Call, Constant, Feature, complexity, parse, walk
+from discover.expressions import Call, Constant, Feature, add, complexity, differentiate, evaluate, parse, walk
 from discover.fitting import Recipe, Structure
-from discover.proposers import Candidate, Told
+from discover.proposers import Candidate, Told, blocks
 from discover.proposers.blocks import Maker
 from discover.proposers.grammar import MAX_COMPLEXITY, MOVES, Grammar, finished, random_law, recipes
 from discover.proposers.surgery import Names, at, exponents, places, replaced, terms, well_named, without
@@ -86,6 +87,40 @@ def test_every_move_gives_a_law_or_nothing(move: str, kinds: list[str], seed: in
     assert [parent.text for parent in parents] == before
     if structure is not None:
         assert_law(problem, Candidate(structure, Recipe(), "grammar:" + move))
+
+
+BLOCKS = [
+    (kind, block)
+    for kind, table in {
+        "scale": blocks._SCALE_TERMS + blocks._BOWL_TERMS,
+        "logged": blocks._LOGGED_TERMS,
+        "share": blocks._SHARE_TERMS,
+        "other": blocks._OTHER_TERMS,
+    }.items()
+    for _, block in table
+]
+
+
+@pytest.mark.parametrize(("kind", "block"), BLOCKS, ids=[f"{kind}-{block.__name__}" for kind, block in BLOCKS])
+def test_every_block_beside_a_floor_can_be_identified(kind: str, block: blocks.Term) -> None:
+    """A constant that others can make up for is refused as unidentified: a block of the grammar must have none."""
+    problem, rng = table_of_kinds([kind]), np.random.default_rng(0)
+    maker = Maker(problem, rng, Names(problem.kinds))
+    law = finished(problem, add(maker.c(), block(maker, Feature("x0"))))
+    assert law is not None
+    values: dict[str, Any] = {"x0": np.linspace(0.2, 5, 40), **{c: rng.uniform(0.5, 1.5) for c in law.constants}}
+    slopes = np.stack([np.broadcast_to(evaluate(differentiate(law.expr, c), values), 40) for c in law.constants])
+    assert np.linalg.matrix_rank(slopes / np.linalg.norm(slopes, axis=1, keepdims=True), tol=1e-7) == len(slopes)
+
+
+def test_an_asymmetric_bowl_is_lowest_in_its_centre() -> None:
+    problem = table_of_kinds(["scale"])
+    maker = Maker(problem, np.random.default_rng(0), Names(problem.kinds))
+    bowl = blocks.skewed_bowl(maker, Feature("x0"))
+    x = np.geomspace(1, 100, 201)
+    for steepness in (-2.0, 0.5, 3.0):
+        values = {"k0": steepness, "k1": math.log(10), "k2": 1.0, "x0": x}
+        assert np.argmin(np.asarray(evaluate(bowl, values))) == 100
 
 
 def test_the_moves_beside_the_tree() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -37,6 +37,7 @@ class Problem:
     kinds: dict[str, Kind]
     axes: tuple[str, ...] = ()
     monotone: dict[str, Direction] = field(default_factory=dict)
+    _: KW_ONLY
     eventually: frozenset[str] = frozenset()
     lower: float | None = None
     upper: float | None = None

@@ -29,6 +29,7 @@ INHERITED_EFFORT = replace(SEARCH_EFFORT, draws=8)  # from the constants of a pa
 SCREEN_EFFORT = Effort(draws=8, agree=1, tolerance=1e-6, iterations=40)
 FOLD_EFFORT = Effort(draws=0, agree=1, tolerance=1e-8, iterations=80)  # from the fit to all train rows
 FLOOR = 1e-6  # of the target's variance: errors below this count as equal
+PRIOR = 2.0  # held-out values that the scatter of the fit counts as, in what a fold is expected to measure
 SYMBOLS = 8  # what a node of a formula is chosen from, on average
 FEW_GROUPS = 0.25
 LARGEST = 1e40  # of a constant; raw counts of parameters to a power reach 1e20
@@ -48,7 +49,7 @@ class Score:
     Attributes:
         refused: why the candidate is out, or None.
         train: error of the fit to all train rows.
-        folds: held-out error of every fold, in the order of `make_folds`.
+        folds: held-out error of every fold, in the order of `make_folds`, see `expected_error`.
         wobble: mean squared distance, beyond the data, between the full fit and the fits of the nearest folds.
         n_constants: constants per group and target.
         description: what the size of the law costs, see `description_length`.
@@ -125,6 +126,21 @@ def description_length(structure: Structure, table: Table) -> float:
     """
     size = parameters(structure, table) + math.log(SYMBOLS) * complexity(structure.expr)
     return 2.0 * size / (len(table) * table.n_targets)
+
+
+def expected_error(measured: float, values: int, noise: float) -> float:
+    """The squared error to expect of forecasts, of which some were measured.
+
+    The mean square of one or two residuals is near zero by chance, and of a thousand laws some have that luck in every
+    fold. No law forecasts better than its noise in the long run; so the noise counts as `PRIOR` more values: the scale
+    of the posterior under a scaled inverse chi-squared prior (Gelman et al., Bayesian Data Analysis, 3rd ed., 2.6).
+
+    Args:
+        measured: mean squared error of the held-out values.
+        values: how many these are.
+        noise: mean square of the law's residuals in all rows, per degree of freedom.
+    """
+    return (values * measured + PRIOR * noise) / (values + PRIOR)
 
 
 def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
@@ -271,6 +287,8 @@ class Scorer:
         full: FitResult,
         forecast: Floats,
     ) -> Score:
+        values = len(self.table) * self.table.n_targets
+        noise = base.train * values / max(1, values - parameters(structure, self.table))
         errors: list[float] = []
         wobbles: list[float] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
@@ -278,7 +296,8 @@ class Scorer:
             part = fit(structure, inner, recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[full.by_name])
             if isinstance(part, FitFailure):
                 return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")
-            errors.append(self._error(part.residuals(outer)))
+            measured = self._error(part.residuals(outer))
+            errors.append(expected_error(measured, len(outer) * outer.n_targets, noise))
             if not math.isfinite(errors[-1]):
                 return replace(base, refused=f"not finite on fold '{fold.label}'")
             wobbles.append(self._wobble(predict_beyond(part, self.beyond) - forecast))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from discover.expressions import complexity, parse
-from discover.fitting import FitResult, Recipe, Structure
+from discover.fitting import FitResult, Recipe, Structure, fit
 from discover.scoring import DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
 from discover.scoring.score import (
     CEILING,
@@ -20,6 +20,7 @@ from discover.scoring.score import (
     _run_off,
     description_length,
     emphasis_weights,
+    expected_error,
 )
 from tests.scoring.problems import chinchilla, law_with, problem_from
 
@@ -130,6 +131,28 @@ def test_description_length_by_hand() -> None:
     values = 12 * 2
     assert description_length(plain, problem.table) == pytest.approx(2 * (2 * 9 + nodes) / values)
     assert description_length(tied, problem.table) == pytest.approx(2 * (2 * 7 + nodes) / values)
+
+
+def test_few_held_out_values_are_judged_with_the_noise() -> None:
+    assert expected_error(0.5, 2, 0.1) == pytest.approx(0.3)
+    assert expected_error(0.5, 2000, 0.1) == pytest.approx(0.5, rel=1e-3)
+    assert expected_error(0.0, 2, 0.1) == pytest.approx(0.05)
+    assert expected_error(0.5, 2, 0.0) == pytest.approx(0.25)
+    assert math.isinf(expected_error(math.inf, 2, 0.1))
+
+
+def test_no_fold_of_few_rows_promises_less_than_the_noise_allows() -> None:
+    """A single row that happens to lie on the law is no proof of it."""
+    x = np.geomspace(1e3, 1e9, 12)
+    y = 2 + 10 * x**-0.2 + 0.05 * np.cos(np.arange(12) ** 2.0)
+    found = law("E + A*N**(-a)", "N")
+    problem = problem_from({"N": x}, y, axes=("N",))
+    fold = Scorer(problem).folds[0]
+    part = fit(found, problem.table.take(fold.fit))
+    assert isinstance(part, FitResult)
+    y[fold.judge] = part.predict({"N": x[fold.judge]})[:, 0]  # the held-out rows lie on the law
+    scored = Scorer(problem_from({"N": x}, y, axes=("N",))).score(found, Recipe())
+    assert scored.folds[0] > 0.2 * scored.train
 
 
 def test_emphasis_grows_tenfold_per_unit_from_the_smallest_to_the_largest() -> None:

@@ -1,10 +1,26 @@
-"""Values as JSON takes them."""
+"""Values as JSON takes them, and numbers as people write them."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
+
+COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+"""What the letter behind a count stands for, as in models of 70M and 7B parameters and data of 1.4T tokens."""
+
+_COUNT = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+) ?([kmbt])", re.IGNORECASE)
+
+
+def number_in(text: str) -> float:
+    """A number as people write it: what `float` takes, or a count such as 70M, 7b or 1.4T.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    count = _COUNT.fullmatch(text.strip())
+    return float(count[1]) * COUNTS[count[2].lower()] if count else float(text)
 
 
 def plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ import typer
 
 from discover.cli.options import numbers, pairs
 from discover.errors import InputError
+from discover.plain_data import number_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -331,7 +332,7 @@ def _sweep(text: str) -> list[float]:
 
     parts = text.split(":")
     try:
-        low, high = float(parts[0]), float(parts[1])
+        low, high = number_in(parts[0]), number_in(parts[1])
         n = int(parts[2]) if len(parts) == 3 else 1 + math.ceil(PER_DECADE * math.log10(high / low) - 1e-9)
         right = len(parts) in (2, 3) and 0 < low < high < math.inf and 2 <= n <= MOST_BUDGETS
     except (ValueError, IndexError, ZeroDivisionError, OverflowError):
@@ -358,7 +359,7 @@ def _end(text: str) -> float | None:
     if not text.strip():
         return None
     try:
-        value = float(text)
+        value = number_in(text)
     except ValueError:
         return math.nan
     return value if math.isfinite(value) else math.nan

@@ -6,6 +6,7 @@ import math
 import re
 
 from discover.errors import InputError
+from discover.plain_data import number_in
 
 _DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)\s*(?P<unit>s|sec|m|min|h)?")
 _SECONDS = {None: 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -57,7 +58,7 @@ def numbers(text: str | None, option: str) -> dict[str, float]:
     result = {}
     for name, value in pairs(text, option).items():
         try:
-            result[name] = float(value)
+            result[name] = number_in(value)
         except ValueError:
             result[name] = math.nan
         if not math.isfinite(result[name]):

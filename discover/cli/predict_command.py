@@ -11,6 +11,7 @@ import typer
 
 from discover.cli.options import pairs
 from discover.errors import InputError
+from discover.plain_data import number_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,7 +147,7 @@ def _from_text(
 def _number(text: str, where: str, positive: bool) -> float:
     expected = "a number above 0" if positive else "a finite number"
     try:
-        value = float(text)
+        value = number_in(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or (positive and value <= 0):

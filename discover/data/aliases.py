@@ -39,7 +39,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "parameters",
         "model parameters",
         1,
-        "N params param nparams numparams parameters nparameters numparameters paramcount "
+        "N params param model nparams numparams parameters nparameters numparameters paramcount "
         "parametercount modelsize modelparams nonembeddingparams nonembeddingparameters "
         "nonembeddingparamsize nonvocabparameters nonvocabparams activeparams nactive denseparams "
         "denseparametercount totalparams",
@@ -51,7 +51,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "training tokens",
         1,
         "D tokens ntokens numtokens traintokens trainingtokens tokencount tokensseen seentokens totaltokens "
-        "trainedtokens tokenstrained consumedtokens pretrainingtokens datasize datasetsize ndata",
+        "trainedtokens tokenstrained consumedtokens pretraintokens pretrainingtokens datasize datasetsize ndata",
     ),
     Quantity(
         "examples",

@@ -30,7 +30,7 @@ from discover.data.aliases import (
 )
 from discover.data.exports import PARTS, ending_in, path_of, short_names
 from discover.data.names import listed, to_identifier
-from discover.data.reading import RawTable, number, read_table
+from discover.data.reading import RawTable, is_count, number, read_table
 from discover.data.table import Floats
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tasks import Task, resolve
@@ -272,8 +272,8 @@ class _Draft:
                 found.append(heading)
         if len(found) > 1:
             raise InputError(
-                f"{self.raw.path} has several text columns ({', '.join(found)}); say with group which one "
-                f"separates the sets of constants, or give an empty group for none"
+                f"{self.raw.path} has several text columns ({', '.join(found)}); say with --group which one "
+                'separates the sets of constants, or with --group "" that none does'
             )
         if found:
             self.group = found[0]
@@ -304,6 +304,10 @@ class _Draft:
             )
         self.features = tuple(chosen)
         self.notes.append(f"predicting from {', '.join(chosen)}")
+        for heading in chosen:
+            count = next((cell for cell in self.raw.columns[heading] if is_count(cell)), None)
+            if count is not None:
+                self.notes.append(f"in {heading}, {count} means {number(count):g}")
 
     def _reason_against(self, heading: str) -> str | None:
         """Why a column is no feature: "" if it is one, "step" for counted steps, None for text."""

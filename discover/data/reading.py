@@ -16,6 +16,7 @@ from discover.data.exports import is_export, taken_apart, unfinished
 from discover.data.names import near
 from discover.data.table import Floats
 from discover.errors import InputError, UnavailableError
+from discover.plain_data import COUNTS, number_in
 
 EMPTY = ("", "na", "n/a", "null", "none", "-")
 
@@ -128,9 +129,14 @@ def number(cell: object) -> float | None:
     if "_" in text or not text.isascii():
         return None
     try:
-        return float(text)
+        return number_in(text)
     except ValueError:
         return None
+
+
+def is_count(cell: object) -> bool:
+    """Whether the cell is a number with a letter for thousands to trillions, such as 70M."""
+    return _text(cell)[-1:].lower() in COUNTS and number(cell) is not None
 
 
 def _problem(cell: object, value: float | None) -> str | None:

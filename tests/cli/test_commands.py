@@ -28,8 +28,8 @@ SLOW = {
     "httpx", "jinja2", "juliacall", "llguidance", "matplotlib", "mistralrs", "numba", "numpy", "openai", "pandas",
     "plotly", "pyarrow", "pyoperon", "pysr", "scipy", "sklearn", "sympy", "typst",
 }  # fmt: skip
-HELPERS = ("discover._version", "discover.errors", "discover.cli")
-"""All of discover that a help text needs."""
+HELPERS = ("discover._version", "discover.errors", "discover.plain_data", "discover.cli")
+"""All of discover that a help text and the values of options need."""
 
 
 @pytest.mark.parametrize(

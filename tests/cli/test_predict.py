@@ -77,6 +77,13 @@ def test_a_table_of_points_becomes_a_table_of_forecasts(discover, run_of) -> Non
     assert [float(rows[0]["loss_low90"]), float(rows[0]["loss_high90"])] == single["intervals"]["0.9"]
 
 
+def test_counts_may_be_written_with_a_letter(discover, run_of) -> None:
+    plain, counted = (
+        discover("predict", run_of("runs.csv"), "--at", at, "--json").json for at in (AT, "params=7B,tokens=1T")
+    )
+    assert counted["points"] == plain["points"]
+
+
 def test_groups_of_points_stand_in_the_table(discover, run_of) -> None:
     Path("points.csv").write_text("params,streams,corpus\n1e9,16,pile\n1e9,16,stack\n")
     found = discover("predict", run_of("parallel"), "--points", "points.csv", "--json").json

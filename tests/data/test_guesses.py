@@ -112,6 +112,15 @@ def test_several_text_columns_need_a_word_from_the_user(tmp_path: Path) -> None:
     assert task_from_table(path, "loss", group="a").train().n_groups == 2
 
 
+def test_sizes_may_be_written_with_a_letter(tmp_path: Path) -> None:
+    path = write(tmp_path, "model,tokens,loss", ["70M,1B,3.1", "160M,2B,2.9", "70M,4B,2.6", "160M,8B,2.4"])
+    task = task_from_table(path, "loss")
+    assert task.train().features["model"].tolist() == [7e7, 1.6e8, 7e7, 1.6e8]
+    assert task.extrapolate == ("model", "tokens")
+    assert "in model, 70M means 7e+07" in task.guesses
+    assert task_from_table(path, "loss", group="model").train().group_names == ("70M", "160M")
+
+
 def test_names_of_runs_are_no_group(tmp_path: Path) -> None:
     path = write(tmp_path, "run,label,N,loss", [f"r{i},l{i},{2**i},{3 - i / 9}" for i in range(6)])
     assert task_from_table(path, "loss").group is None
@@ -181,9 +190,7 @@ def test_headings_of_the_table_of_names_are_distinct() -> None:
     assert len(headings) == len(set(headings))
 
 
-@pytest.mark.parametrize(
-    "name", ["params", "tokens", "examples", "streams", "unique_tokens", "experts", "vocab_size"]
-)
+@pytest.mark.parametrize("name", ["params", "tokens", "examples", "streams", "unique_tokens", "experts", "vocab_size"])
 def test_shipped_names_are_recognised(name: str) -> None:
     quantity = recognise(name)
     assert quantity is not None

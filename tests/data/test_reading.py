@@ -59,9 +59,7 @@ def test_column_without_heading_is_left_out(tmp_path: Path) -> None:
         ("1.2", "fraction", "1.2 is out of range; expected a number from 0 to 1"),
     ],
 )
-def test_wrong_cell_is_named_with_line_and_column(
-    tmp_path: Path, cell: str, domain: str, message: str
-) -> None:
+def test_wrong_cell_is_named_with_line_and_column(tmp_path: Path, cell: str, domain: str, message: str) -> None:
     table = read_table(write(tmp_path / "a.csv", f"y,x\n1,1\n2,{cell}\n"))
     with pytest.raises(InputError) as caught:
         table.numbers("x", [0, 1], domain)
@@ -78,9 +76,7 @@ def test_wrong_json_values_are_refused(tmp_path: Path) -> None:
 
 def test_missing_column_gives_near_matches(tmp_path: Path) -> None:
     table = read_table(write(tmp_path / "a.csv", "params,loss\n1,2\n2,3\n"))
-    with pytest.raises(
-        InputError, match=r"no column 'parms'; did you mean 'params'\? \(its columns: params, loss"
-    ):
+    with pytest.raises(InputError, match=r"no column 'parms'; did you mean 'params'\? \(its columns: params, loss"):
         table.numbers("parms", [0])
 
 
@@ -156,9 +152,20 @@ def test_every_float_survives_its_text(values: list[float]) -> None:
 def test_the_table_module_needs_numpy_only() -> None:
     import subprocess
 
-    code = (
-        "import sys, discover.data.table as t; print([m for m in ('pandas','pydantic') if m in sys.modules])"
-    )
+    code = "import sys, discover.data.table as t; print([m for m in ('pandas','pydantic') if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
     assert np.float64(number("1.5") or 0) == 1.5
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("70M", 7e7), ("7b", 7e9), ("1.4T", 1.4e12), (" 512 k ", 512e3), (".5B", 5e8), ("1e9", 1e9), ("-3", -3.0)],
+)
+def test_counts_are_numbers(cell: str, value: float) -> None:
+    assert number(cell) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize("cell", ["B", "7BB", "7B-chat", "pythia-70m", "1e9B", "7 B B", "-7B", "70MB", "7G"])
+def test_names_are_no_counts(cell: str) -> None:
+    assert number(cell) is None

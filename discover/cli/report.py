@@ -98,6 +98,8 @@ def _scores(result: Result) -> Lines:
     lines.append(
         "inner error: squared error on the largest scales held out of the train rows, in variances of the target"
     )
+    if any(item["variant"] == "refitted" and item.get("inner_error") is None for item in result.get("human", ())):
+        lines.append("no inner error: refitted, the law gives no plausible forecasts of larger scales")
     return lines
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from discover.cli.report import describe_result
+
 from .commands import COMMAND, FEW, command, table_text
 
 SHIPPED = Path(__file__).parents[2]
@@ -61,6 +63,14 @@ def test_a_run_prints_law_constants_errors_and_what_to_do_next(discover) -> None
     assert shown.err == ""
     exported = discover("export", "r", "--to", "python")
     assert "def predict(" in exported.out
+
+
+def test_a_human_law_without_plausible_forecasts_is_explained(discover) -> None:
+    found = discover("run", "parallel", *FEW, "--json").json
+    told = "no inner error"
+    assert not any(told in line for line in describe_result(found) if isinstance(line, str))
+    found["human"][1]["inner_error"] = None
+    assert any(told in line for line in describe_result(found) if isinstance(line, str))
 
 
 def test_every_opening_of_the_sealed_rows_is_counted(discover) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli.options import numbers, pairs
+from discover.cli.options import number_or_nan, numbers, pairs
 from discover.errors import InputError
 from discover.plain_data import number_in
 
@@ -358,10 +358,7 @@ def _bounds(texts: list[str] | None) -> dict[str, tuple[float | None, float | No
 def _end(text: str) -> float | None:
     if not text.strip():
         return None
-    try:
-        value = number_in(text)
-    except ValueError:
-        return math.nan
+    value = number_or_nan(text)
     return value if math.isfinite(value) else math.nan
 
 

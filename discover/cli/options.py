@@ -57,10 +57,15 @@ def numbers(text: str | None, option: str) -> dict[str, float]:
     """
     result = {}
     for name, value in pairs(text, option).items():
-        try:
-            result[name] = number_in(value)
-        except ValueError:
-            result[name] = math.nan
+        result[name] = number_or_nan(value)
         if not math.isfinite(result[name]):
             raise InputError(f"{option} gives {name!r} the value {value!r}; expected a finite number")
     return result
+
+
+def number_or_nan(text: str) -> float:
+    """The number that a text says; NaN where it says none, as no option takes that."""
+    try:
+        return number_in(text)
+    except ValueError:
+        return math.nan

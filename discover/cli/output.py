@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from discover.plain_data import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -45,8 +47,6 @@ def print_lines(lines: Iterable[str | Table]) -> None:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout; numbers that JSON does not have become null."""
-    from discover.plain_data import plain
-
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 

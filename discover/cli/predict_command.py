@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli.options import pairs
+from discover.cli.options import number_or_nan, pairs
 from discover.errors import InputError
-from discover.plain_data import number_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,10 +145,7 @@ def _from_text(
 
 def _number(text: str, where: str, positive: bool) -> float:
     expected = "a number above 0" if positive else "a finite number"
-    try:
-        value = number_in(text)
-    except ValueError:
-        value = math.nan
+    value = number_or_nan(text)
     if not math.isfinite(value) or (positive and value <= 0):
         raise InputError(f"{where} {text!r}; expected {expected}")
     return value

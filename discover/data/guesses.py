@@ -232,6 +232,10 @@ class _Draft:
         labels = self.raw.cells(self.split.column)
         return [row for row, label in enumerate(labels) if str(label).strip() == self.split.train]
 
+    def open_cells(self, heading: str) -> list[object]:
+        """The cells of a column that guesses may look at."""
+        return [self.raw.columns[heading][row] for row in self.open_rows()]
+
     def unused(self) -> list[str]:
         taken = {*self.targets, *self.errors, self.weights, self.split.column, self.group}
         return [heading for heading in self.raw.columns if heading not in taken and not self.is_bookkeeping(heading)]
@@ -245,12 +249,12 @@ class _Draft:
 
     def numbers(self, heading: str) -> list[float | None]:
         """The open cells as numbers; in a tracker's export without the empty ones."""
-        found = [number(self.raw.columns[heading][row]) for row in self.open_rows()]
+        found = [number(cell) for cell in self.open_cells(heading)]
         return [v for v in found if v is not None and math.isfinite(v)] if self.raw.export else found
 
     def is_numeric(self, heading: str) -> bool:
         """Whether at least half of the open cells are numbers: one slip does not make a column text."""
-        cells = [self.raw.columns[heading][row] for row in self.open_rows()]
+        cells = self.open_cells(heading)
         if self.raw.export:
             cells = [cell for cell in cells if cell not in (None, "")]
         return 2 * sum(number(cell) is not None for cell in cells) >= len(cells)
@@ -263,7 +267,7 @@ class _Draft:
         for heading in self.unused():
             if self.is_numeric(heading):
                 continue
-            cells = [str(self.raw.columns[heading][row]).strip() for row in self.open_rows()]
+            cells = [str(cell).strip() for cell in self.open_cells(heading)]
             if self.raw.export:
                 cells = [cell for cell in cells if cell not in ("", "None")]
             if squash(heading) in BOOKKEEPING_NAMES or 2 * len(set(cells)) > len(cells):
@@ -305,7 +309,7 @@ class _Draft:
         self.features = tuple(chosen)
         self.notes.append(f"predicting from {', '.join(chosen)}")
         for heading in chosen:
-            count = next((cell for cell in self.raw.columns[heading] if is_count(cell)), None)
+            count = next(filter(is_count, self.open_cells(heading)), None)
             if count is not None:
                 self.notes.append(f"in {heading}, {count} means {number(count):g}")
 
@@ -411,9 +415,10 @@ def _knowledge(task: Task, notes: list[str]) -> tuple[Knowledge, ...]:
     if any(isinstance(item, Monotone) for item in items):
         along = ", ".join(item.feature for item in items if isinstance(item, Monotone))
         notes.append(f"assuming that {', '.join(task.target)} does not rise with {along}")
-    for bounds in [item for item in items if isinstance(item, Bounds)]:
-        rest = "" if bounds.upper is None else f" and up to {bounds.upper:g}"
-        notes.append(f"assuming that {', '.join(task.target)} stays above 0{rest}, as on every train row")
+    for item in items:
+        if isinstance(item, Bounds):
+            rest = "" if item.upper is None else f" and up to {item.upper:g}"
+            notes.append(f"assuming that {', '.join(task.target)} stays above 0{rest}, as on every train row")
     return tuple(items)
 
 

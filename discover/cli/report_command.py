@@ -44,11 +44,11 @@ def report(
 
     Example: discover report runs/data_constrained-seed0-1 --open
     """
-    from discover.cli.kernel_note import announce_compilation
+    from discover.cli.kernel_note import compile_kernel
     from discover.cli.output import note, print_json
     from discover.report import write_report
 
-    announce_compilation()
+    compile_kernel()
     written = write_report(folder, form, out, open_sealed=sealed)
     if json:
         print_json(

@@ -185,12 +185,12 @@ def resume(
 
 def evaluate(folder: Folder, json: Json = False) -> None:
     """Judge the law of a run on the sealed rows; every opening is counted."""
-    from discover.cli.kernel_note import announce_compilation
+    from discover.cli.kernel_note import compile_kernel
     from discover.runs.outcome import evaluate_again
     from discover.runs.session import reopen
 
     session = reopen(folder)
-    announce_compilation()
+    compile_kernel()
     _print_result(evaluate_again(session), json)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from discover.data.table import Table
 from discover.fitting import kernel
+from discover.fitting.compilation import ensure_compiled
 from discover.fitting.program import Program, compile_program, log_formula
 from discover.fitting.result import Diagnostics, FitFailure, FitResult, Outcome, Reason
 from discover.fitting.starts import draw
@@ -120,6 +121,7 @@ def fit(
     Returns:
         A FitResult, or a FitFailure that names the reason.
     """
+    ensure_compiled()
     reason = _refusal(structure, table, recipe, weights)
     if reason is not None:
         return FitFailure(structure, recipe, *reason)

@@ -236,6 +236,8 @@ class EngineProposer:
         self._question, self._owed = None, False
         self._rest = SHORT_REST if self._paid else min(2 * self._rest, LONG_REST)
         self._rested, self._paid = self._batches + self._rest, False
+        if self._hurry and len(self.queue) <= QUEUE:
+            self._send()  # the engine works while its last answer is read
         fresh: list[Candidate] = []
         for row in sorted(rows, key=lambda r: (r.complexity, r.loss)):
             try:

@@ -12,6 +12,7 @@ import pytest
 from discover.errors import InputError
 from discover.proposers import operon
 from discover.proposers.engine_proposer import STALE, Circumstances
+from discover.proposers.engines.operon import best_of_lengths
 from discover.proposers.logbook import Answer, Event, Logbook
 from discover.proposers.operon import Operon
 from discover.search import SearchConfig, search
@@ -100,3 +101,8 @@ def test_starting_values_are_near_the_fit(problem):
     guessed = [t for t in told if set(t.candidate.structure.guess) == set(t.candidate.structure.constants)]
     assert len(guessed) > len(told) / 2
     assert min(t.score.train for t in told if math.isfinite(t.score.train)) < 0.02
+
+
+def test_the_best_of_every_length_are_read_and_equal_errors_once() -> None:
+    equations = [[3, 0.5, "a"], [3, 0.2, "b"], [1, 0.9, "c"], [3, 0.2 * (1 + 1e-5), "d"], [3, 0.4, "e"]]
+    assert [text for _, _, text in best_of_lengths(equations)] == ["c", "b", "e"]

@@ -5,6 +5,9 @@ Burlacu, Kronberger, Kommenda 2020, "Operon C++", GECCO '20 companion. One threa
 
 from __future__ import annotations
 
+import math
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,8 @@ from discover.proposers.engines.serve import Job, Work, serve
 
 DIGITS = 17
 UNBOUNDED = 1 << 40
+OF_A_LENGTH = 2  # trees of every length that are read: what is a little worse in training may extrapolate
+SAME = 1e-3  # relative difference of errors below which two trees count as one law
 
 
 def main() -> None:
@@ -30,8 +35,8 @@ def _start() -> tuple[dict[str, Any], Work]:
 
 
 def work(job: Job) -> list[list[Any]]:
-    """The front of a job: `x` (n rows of k columns), `y` (n), `symbols`, `population`, `generations`,
-    `max_length`, `local_iterations`, `seed`."""
+    """The best trees of every length for a job: `x` (n rows of k columns), `y` (n), `symbols`, `population`,
+    `generations`, `max_length`, `local_iterations`, `seed`."""
     import pyoperon as op
 
     x, y = np.asarray(job["x"], dtype=np.float64), np.asarray(job["y"], dtype=np.float64)
@@ -41,12 +46,25 @@ def work(job: Job) -> list[list[Any]]:
     rows = op.Range(0, data.Rows)
     evolution = Evolution(op, job, data, variables[-1], list(names), rows)
     table = op.DispatchTable()
-    out: dict[str, list[Any]] = {}
-    for individual in evolution.front():
-        equation = _scaled(op, individual.Genotype, table, data, rows, y, names)
-        if equation is not None:
-            out[equation[2]] = equation
-    return list(out.values())
+    trees = (individual.Genotype for individual in evolution.last_generation())
+    scaled = (_scaled(op, tree, table, data, rows, y, names) for tree in trees)
+    return best_of_lengths([equation for equation in scaled if equation is not None])
+
+
+def best_of_lengths(equations: list[list[Any]], most: int = OF_A_LENGTH) -> list[list[Any]]:
+    """The equations of least error of every length; of those with one error, which are one law, the first.
+
+    Args:
+        equations: [length, mean squared error, text] each.
+    """
+    out: list[list[Any]] = []
+    for _, alike in groupby(sorted(equations), key=itemgetter(0)):
+        last, taken = -math.inf, 0
+        for equation in alike:
+            if taken < most and equation[1] > last * (1.0 + SAME):
+                out.append(equation)
+                last, taken = equation[1], taken + 1
+    return out
 
 
 class Evolution:
@@ -129,10 +147,10 @@ class Evolution:
         )
         self.random = op.RandomGenerator(np.uint64(job["seed"]))
 
-    def front(self) -> list[Any]:
-        """Runs to the last generation; the individuals of the best front."""
+    def last_generation(self) -> list[Any]:
+        """Runs; the individuals of the last generation, parents and offspring."""
         self.algorithm.Run(self.random, None, 1, False)
-        return list(self.algorithm.BestFront)
+        return list(self.algorithm.Individuals)
 
 
 def _scaled(

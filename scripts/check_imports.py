@@ -33,6 +33,9 @@ EXCEPTIONS: dict[str, tuple[frozenset[str], str]] = {
     "decisions/allocation.py": (frozenset(("pathlib",)), "names the file that a law is read from"),
     "export/law.py": (frozenset(("pathlib",)), "names the file that the document is read from"),
     "export/spreadsheet.py": (frozenset(("io",)), "a file in memory"),
+    "fitting/compilation.py": (
+        frozenset(("os", "pathlib", "subprocess")), "looks for the kernel's code, and compiles it in another process"
+    ),
     "fitting/uncertainty.py": (frozenset(("concurrent",)), "threads around compiled code"),
     "search/loop.py": (frozenset(("time",)), "the default of the argument `clock`"),
     "search/pool.py": (OUTSIDE_MODULES, "worker processes"),

@@ -35,17 +35,21 @@ class Beyond:
         features: columns of shape (steps, m): row 0 are measured points, the others continue them.
         group: group codes, shape (m,).
         axis: the axis along which each of the m points is continued.
+        settings: of the columns that stay as they are, one good one is enough for a forecast that is not too high.
     """
 
     features: dict[str, Floats]
     group: NDArray[np.int64]
     axis: tuple[str, ...]
+    settings: bool = False
 
 
 def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
     """Continuations of the largest rows of every group along every axis and all axes at once.
 
-    Without an axis: points between the rows, and a step outwards from the rows.
+    Without an axis: points between the rows, and a step outwards from the rows. Columns of scale besides the axes, such
+    as a learning rate, stay as they were measured; what is best for small runs may ruin one of hundreds of times the
+    size. So beyond `MULTIPLE` one good setting of them is enough.
 
     Args:
         multiple: of the largest scale of an axis, up to which it is continued.
@@ -65,6 +69,7 @@ def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
         {name: np.concatenate([columns[name] for _, _, columns in blocks], axis=1) for name in names},
         np.concatenate([group for _, group, _ in blocks]),
         tuple(axis for axis, group, _ in blocks for _ in group),
+        settings=multiple > MULTIPLE and bool(set(problem.of_kind("scale")) - set(problem.axes)),
     )
 
 
@@ -156,9 +161,20 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
         return f"rises above {problem.upper:g} beyond the data"
     low, high, width = _believable(problem)
     room = (0.5 + np.arange(len(predicted)))[:, None, None] * width[beyond.group]  # one width more with every step
-    if np.any(predicted < low[beyond.group] - room) or np.any(predicted > high[beyond.group] + room):
+    above = predicted - (high[beyond.group] + room)
+    if beyond.settings:
+        above = _least(beyond, above)
+    if np.any(predicted < low[beyond.group] - room) or np.any(above > 0):
         return "leaves the range of the data far behind"
     return None
+
+
+def _least(beyond: Beyond, above: Floats) -> Floats:
+    """The least over the points of each group along each axis, shape (steps, groups times axes, T)."""
+    places: dict[tuple[int, str], list[int]] = {}
+    for i, key in enumerate(zip(beyond.group.tolist(), beyond.axis, strict=True)):
+        places.setdefault(key, []).append(i)
+    return np.stack([above[:, members].min(axis=1) for members in places.values()], axis=1)
 
 
 def _starts_beyond(problem: Problem, beyond: Beyond, axis: str, along: list[int]) -> NDArray[np.bool_]:

@@ -135,6 +135,28 @@ def test_a_law_that_leaves_the_range() -> None:
     assert verdict(line(), "E - k*log(tokens)", E=3.2, k=0.06) is None
 
 
+def tuned() -> Problem:
+    """A loss over sizes and learning rates, of which the best falls as runs grow."""
+    params, lr = (a.ravel() for a in np.meshgrid(np.geomspace(1e7, 1e9, 5), np.geomspace(1e-4, 1e-2, 7)))
+    loss = 2 + (params / 1e7) ** -0.3 + 0.1 * np.log(lr * (params / 1e8) ** 0.7 / 1e-3) ** 2
+    return problem_from({"params": params, "lr": lr}, loss, axes=("params",))
+
+
+STEEP = "2 + (params/1e7)**(-0.3) + 0.1*(exp(k*(log(lr) + 0.7*log(params) - 6)) - k*(log(lr) + 0.7*log(params) - 6))"
+
+
+@pytest.mark.parametrize(("multiple", "k", "refused"), [(8.0, 0.5, False), (8.0, 1.0, True), (256.0, 1.0, False)])
+def test_far_beyond_one_good_learning_rate_is_enough(multiple: float, k: float, refused: bool) -> None:
+    problem = tuned()
+    beyond = points_beyond(problem, multiple)
+    predicted = predict_beyond(law_with(problem, STEEP, k=k), beyond)
+    assert (implausible(problem, beyond, predicted) is not None) == refused
+    worst, best = predicted[-1].max(), predicted[-1].min()
+    if multiple > MULTIPLE:
+        assert worst > 10 > best
+        assert implausible(problem, beyond, predicted + 20) == "leaves the range of the data far behind"
+
+
 def test_every_target_and_group_has_its_own_range() -> None:
     x = np.tile(np.geomspace(1e3, 1e6, 8), 2)
     group = np.repeat([0, 1], 8)

@@ -2,6 +2,7 @@
 
 from discover.fitting.diagnosis import Concern, Diagnosis, diagnose
 from discover.fitting.fit import NORMAL, QUICK, THOROUGH, Effort, fit
+from discover.fitting.limits import Limit, limits
 from discover.fitting.reporting import report
 from discover.fitting.result import Diagnostics, FitFailure, FitResult, Outcome, Reason
 from discover.fitting.structure import (
@@ -18,7 +19,7 @@ from discover.fitting.uncertainty import Bootstrap, Covariance, Profile, bootstr
 
 __all__ = [
     "NONNEGATIVE", "NORMAL", "POSITIVE", "QUICK", "REAL", "THOROUGH", "Bootstrap", "Concern", "Covariance",
-    "Diagnosis", "Diagnostics", "Domain", "Effort", "FitFailure", "FitResult", "Outcome", "Profile", "Reason",
-    "Recipe", "Structure", "bootstrap", "covariance", "default_domains", "diagnose", "fit", "profile",
-    "recipe_from_text", "report",
+    "Diagnosis", "Diagnostics", "Domain", "Effort", "FitFailure", "FitResult", "Limit", "Outcome", "Profile",
+    "Reason", "Recipe", "Structure", "bootstrap", "covariance", "default_domains", "diagnose", "fit", "limits",
+    "profile", "recipe_from_text", "report",
 ]

@@ -107,7 +107,7 @@ class Grammar:
             shared = structures[0].shared if structures else frozenset[str]()
             if changed is None or self._far_over_budget(changed):
                 return None
-            found = _finished(self.problem, changed, shared)
+            found = renamed(self.problem, changed, shared)
         except FormulaError:  # a literal that cannot be worked out, such as 0**(-1)
             return None
         if found is None:
@@ -128,9 +128,7 @@ class Grammar:
         old = parent.candidate.recipe
         options = [r for r in recipes(self.problem) if r != old]
         new = options[int(rng.integers(len(options)))]
-        return Candidate(
-            parent.candidate.structure, new, f"{self.name}:change_recipe", (parent.index,), parent.values
-        )
+        return Candidate(parent.candidate.structure, new, f"{self.name}:change_recipe", (parent.index,), parent.values)
 
     def _with_sharing(self, parent: Told, rng: np.random.Generator) -> Candidate | None:
         structure = parent.candidate.structure
@@ -160,12 +158,12 @@ def _apart(parents: Sequence[Told], names: Names) -> tuple[list[Expr], dict[str,
 
 def finished(problem: Problem, expr: Expr, shared: frozenset[str] = frozenset()) -> Structure | None:
     """A proposed tree as a structure: constants merged and well named; None if it is no law of this task."""
-    found = _finished(problem, expr, shared)
+    found = renamed(problem, expr, shared)
     return None if found is None else found[0]
 
 
-def _finished(problem: Problem, expr: Expr, shared: frozenset[str]) -> tuple[Structure, dict[str, str]] | None:
-    """As `finished`, with the new name of every old one."""
+def renamed(problem: Problem, expr: Expr, shared: frozenset[str]) -> tuple[Structure, dict[str, str]] | None:
+    """As `finished`, with the new name of every old constant."""
     reduced = reduce_constants(expr)
     if not features_in(reduced) or complexity(reduced) > MAX_COMPLEXITY:
         return None

@@ -30,7 +30,7 @@ from discover.search.archive import AddStatus, Archive, shape_class
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
 from discover.search.team import make_team
-from discover.search.verdict import choose_with_guests, closer_look
+from discover.search.verdict import at_its_limit, choose_with_guests, closer_look
 
 BATCH = 16
 ATTEMPTS = 6  # rounds of asking until a batch is full
@@ -44,7 +44,8 @@ OF_A_KIND = 3  # finalists of one shape
 GUEST_FINALISTS = 8
 BROUGHT = "guest "  # before the keys of guests' candidates in `known`: they are scored without a gate
 GATE = 6.0  # train errors above this multiple of the best law's are not tried on the folds
-FINAL_SHARE = 0.12  # of a time budget, kept for the closer look
+FINAL_SHARE = 0.15  # of a time budget, kept for the closer look and for
+LIMIT_SHARE = 0.03  # the law that the chosen one is a limit of
 
 
 @dataclass(frozen=True)
@@ -239,12 +240,12 @@ class _State:
         return self.config.evaluations is not None and self.asked >= self.config.evaluations
 
     def out_of_time(self) -> bool:
-        seconds = self.config.seconds
-        return seconds is not None and self.clock() - self.begin >= seconds * (1.0 - FINAL_SHARE)
+        return self.overdue(FINAL_SHARE)
 
-    def overdue(self) -> bool:
+    def overdue(self, left: float = 0.0) -> bool:
+        """Whether no more than a share of the time is left."""
         seconds = self.config.seconds
-        return seconds is not None and self.clock() - self.begin >= seconds
+        return seconds is not None and self.clock() - self.begin >= seconds * (1.0 - left)
 
     def next_batch(self) -> _Batch | None:
         if self.at_limit() or self.out_of_time():
@@ -388,9 +389,11 @@ class _State:
                 "no law could be fitted to this table"
                 + (f"; the first reason was: {sorted(reasons)[0]}" if reasons else "")
             )
-        finalists = closer_look(leaders, self.pool, self.weights, self.config.rule, self.overdue)
+        pool, weights, rule = self.pool, self.weights, self.config.rule
+        finalists = closer_look(leaders, pool, weights, rule, lambda: self.overdue(LIMIT_SHARE))
         own = [told for told in finalists if not self.guests.brought(told.candidate)]
         finalists = choose_with_guests(finalists, own, self.problem)
+        finalists[0] = at_its_limit(finalists[0], self.problem, pool, weights, rule, self.overdue)
         return SearchResult(
             finalists[0], tuple(finalists), tuple(merged.front()), len(self.told),
             self.clock() - self.begin, stopped, self.bandit.shares,

@@ -38,7 +38,7 @@ class Job:
     Attributes:
         gate: train error above which it is not tried on the folds.
         closer: on all rows of a long table, and with more effort.
-        start: the fit of the search, from which the closer look sets out.
+        start: the fit from which the closer look sets out; without one, what the candidate inherited.
     """
 
     candidate: Candidate
@@ -146,9 +146,8 @@ def _work(job: Job) -> Score:
 
 def _score(scorers: Scorers, job: Job) -> Score:
     candidate = job.candidate
-    known = candidate.inherited
+    known = candidate.inherited if job.start is None else job.start.by_name
     if job.closer:
-        known = {} if job.start is None else job.start.by_name
         # on a long table many starts would take too long
         scorer, effort = scorers.full, NORMAL if scorers.full is scorers.quick else FOLD_EFFORT
     else:

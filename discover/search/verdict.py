@@ -1,15 +1,16 @@
-"""The end of a search: a closer look at the leaders, and the choice among them."""
+"""The end of a search: a closer look at the leaders, the choice among them, and the chosen law at its limit."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discover.proposers.base import Told
+from discover.proposers.limits import simpler_laws
 from discover.scoring import Problem, Rule, Score, merit, points_beyond, predict_beyond
 from discover.scoring.consensus import distances, medoid, near_tied
 from discover.search.archive import shape_class
@@ -19,6 +20,8 @@ Floats = NDArray[np.float64]
 
 FIRST_STEP = slice(1, 2)  # the forecasts nearest beyond the data; farther ones are ruled by the wildest laws
 ALIKE = 0.02  # forecasts closer than this share of the error to be expected are the same forecast
+NO_WORSE = 1.01  # times the error of the fit, at most
+MOST_LIMITS = 8  # parts of a law that are followed to their limits
 
 
 def closer_look(
@@ -58,7 +61,7 @@ def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
         return list(finalists)
     forecasts = [predict_beyond(t.score.fit, beyond)[FIRST_STEP] for t in tied if t.score.fit is not None]
     centre = medoid(forecasts)
-    alike = distances(forecasts, forecasts[centre]) <= ALIKE * min(1.0, max(tied[0].score.folds, default=0.0))
+    alike = distances(forecasts, forecasts[centre]) <= _tolerance(tied[0])
     same = [t for t, close in zip(tied, alike, strict=True) if close] or [tied[centre]]
     chosen = min(same, key=lambda t: (t.score.complexity, t.merit, t.index))
     return _led_by(chosen, finalists)
@@ -71,6 +74,45 @@ def choose_with_guests(finalists: Sequence[Told], own: Sequence[Told], problem: 
         return together
     alone = choose(own, problem)[0]
     return together if together[0].merit <= alone.merit else _led_by(alone, finalists)
+
+
+def at_its_limit(
+    law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Rule, out_of_time: Callable[[], bool]
+) -> Told:
+    """The law, or the simpler one that it is a limit of, which fits as well and forecasts the same.
+
+    A published law stays as it was published.
+    """
+    for _ in range(MOST_LIMITS if not law.candidate.published else 0):
+        simpler = next(_simpler(law, problem, pool, weights, rule, out_of_time), None)
+        if simpler is None:
+            break
+        law = simpler
+    return law
+
+
+def _simpler(
+    law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Rule, out_of_time: Callable[[], bool]
+) -> Iterator[Told]:
+    fit = law.score.fit
+    if fit is None:
+        return
+    beyond = points_beyond(problem)
+    forecast = predict_beyond(fit, beyond)[FIRST_STEP]
+    for candidate in simpler_laws(problem, law.candidate, fit):
+        if out_of_time():
+            return
+        score = pool.submit(Job(candidate, closer=True)).result()
+        told = replace(law, candidate=candidate, score=score, merit=merit(score, weights, rule))
+        if score.fit is None or not math.isfinite(told.merit) or score.train > NO_WORSE * law.score.train:
+            continue
+        if distances([forecast, predict_beyond(score.fit, beyond)[FIRST_STEP]], forecast)[1] <= _tolerance(law):
+            yield told
+
+
+def _tolerance(told: Told) -> float:
+    """The squared distance between forecasts, in their variances, below which they are the same."""
+    return ALIKE * min(1.0, max(told.score.folds, default=0.0))
 
 
 def _led_by(chosen: Told, finalists: Sequence[Told]) -> list[Told]:

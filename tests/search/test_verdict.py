@@ -14,7 +14,7 @@ from discover.fitting.fit import NORMAL
 from discover.proposers import Candidate, Told
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Score, Scorer
 from discover.search.pool import Job, Pool
-from discover.search.verdict import choose, choose_with_guests, closer_look
+from discover.search.verdict import at_its_limit, choose, choose_with_guests, closer_look
 from tests.scoring.problems import law_with, problem_from
 
 
@@ -101,3 +101,43 @@ def test_a_closer_look_ranks_anew_and_stops_when_time_is_up(problem: Problem) ->
         assert all(len(t.score.folds) == 3 and math.isfinite(t.merit) for t in looked)
         kept = closer_look(leaders, pool, weights, DEFAULT_RULE, lambda: True)
     assert kept == leaders
+
+
+def told(problem: Problem, text: str, origin: str = "grammar:add_term") -> Told:
+    """A law as the closer look leaves it."""
+    structure = Structure(parse(text, list(problem.table.features)))
+    score = Scorer(problem).score(structure, Recipe(), published=True, effort=NORMAL)
+    return Told(3, Candidate(structure, Recipe(), origin), score, Scorer(problem).merit(score), True)
+
+
+def decay() -> Problem:
+    x = np.linspace(1e6, 5e8, 24)
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(24)
+    return problem_from({"x": x}, 2 + np.exp(-x / 2e8) + noise, axes=("x",))
+
+
+def settled(law: Told, problem: Problem, out_of_time: bool = False) -> Told:
+    with Pool(problem, 1, CUTS) as pool:
+        return at_its_limit(law, problem, pool, Scorer(problem).weights, DEFAULT_RULE, lambda: out_of_time)
+
+
+def test_a_law_is_given_at_its_limit() -> None:
+    problem = decay()
+    law = told(problem, "E + A*(1 + c*x)**b")  # c is 2e-13 and b -3e4
+    assert law.score.fit is not None
+    simpler = settled(law, problem)
+    assert simpler.candidate.structure.text == "E + A*exp(k1*x)"
+    assert simpler.merit < law.merit
+    assert (simpler.index, simpler.candidate.origin) == (law.index, law.candidate.origin)
+    assert simpler.score.train <= 1.01 * law.score.train
+    assert simpler.score.fit is not None
+    x = np.linspace(1e6, 2e9, 9)
+    assert simpler.score.fit.predict({"x": x}) == pytest.approx(law.score.fit.predict({"x": x}), abs=2e-3)
+    assert settled(law, problem, out_of_time=True) is law
+
+
+def test_what_is_not_at_a_limit_or_was_published_stays(problem: Problem) -> None:
+    law = told(problem, "E + A*x**(-a)")
+    assert settled(law, problem) is law
+    published = told(decay(), "E + A*(1 + c*x)**b", "library:shifted")
+    assert settled(published, decay()) is published

@@ -1,0 +1,108 @@
+"""The simpler law that a fitted law is a limit of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from discover.data.table import Table
+from discover.expressions import Call, Constant, Expr, Number, add, call, evaluate, features_in, mul, walk
+from discover.fitting import REAL, FitResult, Limit, limits
+from discover.fitting.limits import arguments, factors, powers
+from discover.proposers.candidate import Candidate, Floats
+from discover.proposers.grammar import renamed
+from discover.proposers.surgery import Names, Path, at, places, replaced, terms
+from discover.scoring import Problem
+
+Values = dict[str, Floats | float]
+
+
+def simpler_laws(problem: Problem, candidate: Candidate, fit: FitResult) -> Iterator[Candidate]:
+    """The candidate with one part at the limit that it is near in a fit, and what it sets out from."""
+    for expr, known in at_limits(fit, problem.table):
+        found = renamed(problem, expr, candidate.structure.shared)
+        if found is not None:
+            structure, new = found
+            inherited = {new[name]: known[name] for name in new}
+            signed = {name: REAL for name, value in inherited.items() if not np.all(np.asarray(value) > 0.0)}
+            yield replace(candidate, structure=replace(structure, domains=signed), inherited=inherited)
+
+
+def at_limits(fit: FitResult, table: Table) -> Iterator[tuple[Expr, Values]]:
+    """The formulas with one part at its limit, and constants with which they have the values that the law has."""
+    for limit in limits(fit, table):
+        names = Names((*table.features, *fit.structure.constants))
+        yield _at_limit(fit.structure.expr, limit, fit.by_name, names)
+
+
+def _at_limit(expr: Expr, limit: Limit, values: Mapping[str, Floats | float], names: Names) -> tuple[Expr, Values]:
+    """The law with a part replaced by its limit, and constants with which it has the values that the law had."""
+    path = next(path for path, node in places(expr) if node == limit.part)
+    beside = factors(limit.part)  # for a product of powers: its constants
+    if path and _op(at(expr, path[:-1])) == "mul":
+        beside = tuple(f for i, f in enumerate(arguments(at(expr, path[:-1]))) if i != path[-1])
+        path = path[:-1]
+    elif _op(limit.part) != "mul":
+        beside = ()
+    scale = evaluate(mul(*(factor for factor in beside if not features_in(factor))), values)
+    featured = [f for f in beside if features_in(f)] if _op(limit.part) != "mul" else []
+    known: Values = dict(values)
+    level = limit.level
+    parts: list[Expr] = []
+    if limit.form == "log":
+        for factor in factors(powers(limit.part)):
+            base, exponent = arguments(factor)
+            slope = names.fresh()
+            known[slope.name] = limit.slope * evaluate(exponent, values) * scale
+            parts.append(mul(slope, call("log", base)))
+    else:
+        inner = list(_terms(arguments(limit.part)[0]))
+        level = level + limit.slope * evaluate(add(*(t for t in inner if not features_in(t))), values)
+        stretch = limit.slope * (1.0 if limit.form == "exp" else scale)
+        uses = Counter(node.name for node in walk(expr) if isinstance(node, Constant))
+        for term in (t for t in inner if features_in(t)):
+            own = next((f for f in factors(term) if isinstance(f, Constant) and uses[f.name] == 1), None)
+            if own is None:
+                own = names.fresh()
+                known[own.name], term = 1.0, mul(own, term)
+            known[own.name] = known[own.name] * stretch
+            parts.append(term)
+    if limit.form == "exp":
+        front = names.fresh()
+        with np.errstate(over="ignore"):
+            known[front.name] = np.exp(level) * scale
+        return replaced(expr, path, mul(front, call("exp", add(*parts)), *featured)), known
+    constant = _constant_beside(expr, path) if not featured else None
+    if constant is not None:
+        known[constant.name] = known[constant.name] + level * scale
+        return replaced(expr, path, add(*parts)), known
+    floor = names.fresh()
+    known[floor.name] = level * scale
+    return replaced(expr, path, mul(add(floor, *parts), *featured)), known
+
+
+def _op(node: Expr) -> str:
+    return node.op if isinstance(node, Call) else ""
+
+
+def _constant_beside(expr: Expr, path: Path) -> Constant | None:
+    """A constant that stands in the same sum, and nowhere else."""
+    if not path or _op(at(expr, path[:-1])) != "add":
+        return None
+    for term in arguments(at(expr, path[:-1])):
+        if isinstance(term, Constant) and sum(node == term for node in walk(expr)) == 1:
+            return term
+    return None
+
+
+def _terms(expr: Expr, scale: float = 1.0) -> Iterator[Expr]:
+    """The terms of a sum, also of sums inside of it that have no factor but a number."""
+    for term in terms(expr):
+        number, *rest = factors(term)
+        if isinstance(number, Number) and len(rest) == 1 and _op(rest[0]) == "add":
+            yield from _terms(rest[0], scale * number.value)
+        else:
+            yield mul(Number(scale), term)

@@ -40,48 +40,72 @@ def at_limits(fit: FitResult, table: Table) -> Iterator[tuple[Expr, Values]]:
 
 def _at_limit(expr: Expr, limit: Limit, values: Mapping[str, Floats | float], names: Names) -> tuple[Expr, Values]:
     """The law with a part replaced by its limit, and constants with which it has the values that the law had."""
-    path = next(path for path, node in places(expr) if node == limit.part)
-    beside = factors(limit.part)  # for a product of powers: its constants
-    if path and _op(at(expr, path[:-1])) == "mul":
-        beside = tuple(f for i, f in enumerate(arguments(at(expr, path[:-1]))) if i != path[-1])
-        path = path[:-1]
-    elif _op(limit.part) != "mul":
-        beside = ()
-    scale = evaluate(mul(*(factor for factor in beside if not features_in(factor))), values)
-    featured = [f for f in beside if features_in(f)] if _op(limit.part) != "mul" else []
+    path, scale, others = _surroundings(expr, limit.part, values)
     known: Values = dict(values)
-    level = limit.level
-    parts: list[Expr] = []
-    if limit.form == "log":
-        for factor in factors(powers(limit.part)):
-            base, exponent = arguments(factor)
-            slope = names.fresh()
-            known[slope.name] = limit.slope * evaluate(exponent, values) * scale
-            parts.append(mul(slope, call("log", base)))
-    else:
-        inner = list(_terms(arguments(limit.part)[0]))
-        level = level + limit.slope * evaluate(add(*(t for t in inner if not features_in(t))), values)
-        stretch = limit.slope * (1.0 if limit.form == "exp" else scale)
-        uses = Counter(node.name for node in walk(expr) if isinstance(node, Constant))
-        for term in (t for t in inner if features_in(t)):
-            own = next((f for f in factors(term) if isinstance(f, Constant) and uses[f.name] == 1), None)
-            if own is None:
-                own = names.fresh()
-                known[own.name], term = 1.0, mul(own, term)
-            known[own.name] = known[own.name] * stretch
-            parts.append(term)
     if limit.form == "exp":
+        rate, level = _straight(expr, limit, limit.slope, known, names)
         front = names.fresh()
         with np.errstate(over="ignore"):
             known[front.name] = np.exp(level) * scale
-        return replaced(expr, path, mul(front, call("exp", add(*parts)), *featured)), known
-    constant = _constant_beside(expr, path) if not featured else None
+        return replaced(expr, path, mul(front, call("exp", add(*rate)), *others)), known
+    if limit.form == "log":
+        line, level = _logarithms(limit, limit.slope * scale, known, names), limit.level
+    else:
+        line, level = _straight(expr, limit, limit.slope * scale, known, names)
+    constant = None if others else _constant_beside(expr, path)
     if constant is not None:
         known[constant.name] = known[constant.name] + level * scale
-        return replaced(expr, path, add(*parts)), known
+        return replaced(expr, path, add(*line)), known
     floor = names.fresh()
     known[floor.name] = level * scale
-    return replaced(expr, path, mul(add(floor, *parts), *featured)), known
+    return replaced(expr, path, mul(add(floor, *line), *others)), known
+
+
+def _surroundings(
+    expr: Expr, part: Expr, values: Mapping[str, Floats | float]
+) -> tuple[Path, Floats | float, list[Expr]]:
+    """Where to put the limit of a part: in place of the product that it is or is in.
+
+    Returns:
+        The path, the value of the factors without features, which go into the limit's constants, and the factors
+        with features, which stay.
+    """
+    path = next(path for path, node in places(expr) if node == part)
+    beside: tuple[Expr, ...] = ()
+    if _op(part) == "mul":
+        beside = tuple(factor for factor in factors(part) if not features_in(factor))
+    elif path and _op(at(expr, path[:-1])) == "mul":
+        beside = tuple(factor for i, factor in enumerate(arguments(at(expr, path[:-1]))) if i != path[-1])
+        path = path[:-1]
+    scale = evaluate(mul(*(factor for factor in beside if not features_in(factor))), values)
+    return path, scale, [factor for factor in beside if features_in(factor)]
+
+
+def _logarithms(limit: Limit, slope: Floats, known: Values, names: Names) -> list[Expr]:
+    """A straight line in the logarithm of a product of powers, without its level."""
+    line: list[Expr] = []
+    for factor in factors(powers(limit.part)):
+        base, exponent = arguments(factor)
+        own = names.fresh()
+        known[own.name] = slope * evaluate(exponent, known)
+        line.append(mul(own, call("log", base)))
+    return line
+
+
+def _straight(expr: Expr, limit: Limit, slope: Floats, known: Values, names: Names) -> tuple[list[Expr], Floats]:
+    """A straight line in the argument of a part, without its level, and the level."""
+    uses = Counter(node.name for node in walk(expr) if isinstance(node, Constant))
+    inner = list(_terms(arguments(limit.part)[0]))
+    level = limit.level + limit.slope * evaluate(add(*(term for term in inner if not features_in(term))), known)
+    line: list[Expr] = []
+    for term in (term for term in inner if features_in(term)):
+        own = next((f for f in factors(term) if isinstance(f, Constant) and uses[f.name] == 1), None)
+        if own is None:
+            own = names.fresh()
+            known[own.name], term = 1.0, mul(own, term)
+        known[own.name] = known[own.name] * slope
+        line.append(term)
+    return line, level
 
 
 def _op(node: Expr) -> str:

@@ -99,9 +99,7 @@ def task_from_table(
     file = build_model(TaskFile, draft.keys() | {"constants": constants, "target_scale": scale}, where)
 
     def resolved(file: TaskFile) -> Task:
-        return resolve(
-            file, table=path, card=None, name=path.stem, folder=Path(), where=where, guesses=draft.notes
-        )
+        return resolve(file, table=path, card=None, name=path.stem, folder=Path(), where=where, guesses=draft.notes)
 
     # The bound on the target needs the train rows, which the first task reads.
     first = resolved(file)
@@ -197,9 +195,7 @@ class _Draft:
 
     def __post_init__(self) -> None:
         if not self.targets:
-            raise InputError(
-                f"{self.raw.path}: no target given; expected one of {', '.join(self.raw.columns)}"
-            )
+            raise InputError(f"{self.raw.path}: no target given; expected one of {', '.join(self.raw.columns)}")
         self.short = short_names(self.raw.columns) if self.raw.export else {}
 
     def name(self, heading: str) -> str:
@@ -303,9 +299,7 @@ class _Draft:
         if found and steps:
             self.notes.append(_left_out_note(steps, "it counts steps of a run"))
         if not chosen:
-            raise InputError(
-                f"{self.raw.path} has no numeric column that varies beside the target; name the features"
-            )
+            raise InputError(f"{self.raw.path} has no numeric column that varies beside the target; name the features")
         self.features = tuple(chosen)
         self.notes.append(f"predicting from {', '.join(chosen)}")
         for heading in chosen:
@@ -349,9 +343,7 @@ class _Draft:
             return
         self.axes = scale_axes({heading: self.values(heading) for heading in self.features})
         self.notes.append(
-            f"extrapolating along {', '.join(self.axes)}"
-            if self.axes
-            else "no column was recognised as a scale"
+            f"extrapolating along {', '.join(self.axes)}" if self.axes else "no column was recognised as a scale"
         )
 
     def values(self, heading: str) -> Floats:
@@ -410,15 +402,18 @@ def _knowledge(task: Task, notes: list[str]) -> tuple[Knowledge, ...]:
     items: list[Knowledge] = []
     if all(words(task.column(name).heading) & FALLING_WORDS for name in task.target):
         items += [Monotone(feature=name, direction="decreasing") for name in _falling(task)]
-    if (task.train().targets > 0).all():
-        items.append(Bounds(lower=0, upper=_ceiling(task)))
+    ceiling = _ceiling(task)
+    lowest = task.train().targets.min()
+    if lowest > 0 or (ceiling is not None and lowest == 0):  # a share of nothing is a share, a loss of zero is odd
+        items.append(Bounds(lower=0, upper=ceiling))
     if any(isinstance(item, Monotone) for item in items):
         along = ", ".join(item.feature for item in items if isinstance(item, Monotone))
         notes.append(f"assuming that {', '.join(task.target)} does not rise with {along}")
     for item in items:
         if isinstance(item, Bounds):
             rest = "" if item.upper is None else f" and up to {item.upper:g}"
-            notes.append(f"assuming that {', '.join(task.target)} stays above 0{rest}, as on every train row")
+            above = "at or above" if lowest == 0 else "above"
+            notes.append(f"assuming that {', '.join(task.target)} stays {above} 0{rest}, as on every train row")
     return tuple(items)
 
 

@@ -28,6 +28,7 @@ SEARCH_EFFORT = Effort(draws=32, agree=2, tolerance=1e-9, iterations=120)
 INHERITED_EFFORT = replace(SEARCH_EFFORT, draws=8)  # from the constants of a parent
 SCREEN_EFFORT = Effort(draws=8, agree=1, tolerance=1e-6, iterations=40)
 FOLD_EFFORT = Effort(draws=0, agree=1, tolerance=1e-8, iterations=80)  # from the fit to all train rows
+FOLD_AGAIN = SEARCH_EFFORT  # as if the held-out rows had never been seen
 FLOOR = 1e-6  # of the target's variance: errors below this count as equal
 PRIOR = 2.0  # held-out values that the scatter of the fit counts as, in what a fold is expected to measure
 SYMBOLS = 8  # what a node of a formula is chosen from, on average
@@ -214,6 +215,7 @@ class Scorer:
         published: bool = False,
         effort: Effort = SEARCH_EFFORT,
         warm: Sequence[Mapping[str, Floats | float]] = (),
+        fold_effort: Effort = FOLD_EFFORT,
     ) -> Score:
         """The score of a structure under a recipe.
 
@@ -222,6 +224,8 @@ class Scorer:
             gate: candidates whose train error exceeds this are not tried on the folds.
             effort: of the fit to all train rows.
             warm: constants from which the fit sets out: a parent's, or of a fit to some of the rows.
+            fold_effort: of the fits to the folds, which set out from the fit to all train rows, and from drawn starts
+                if it says so.
         """
         base = Score(
             n_constants=len(structure.constants),
@@ -256,7 +260,7 @@ class Scorer:
             reason = implausible(self.problem, self.far, predict_beyond(full, self.far))
         if reason is not None:
             return replace(base, refused=reason)
-        return self._judge(base, structure, recipe, weights, full, forecast)
+        return self._judge(base, structure, recipe, weights, full, forecast, fold_effort)
 
     def _spread(self, n: int) -> NDArray[np.int64]:
         """Rows spread evenly over the table as it is sorted by group and size."""
@@ -286,6 +290,7 @@ class Scorer:
         weights: Floats | None,
         full: FitResult,
         forecast: Floats,
+        effort: Effort,
     ) -> Score:
         values = len(self.table) * self.table.n_targets
         noise = base.train * values / max(1, values - parameters(structure, self.table))
@@ -293,7 +298,7 @@ class Scorer:
         wobbles: list[float] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
             inner_weights = None if weights is None else weights[fold.fit[self.rows]]
-            part = fit(structure, inner, recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[full.by_name])
+            part = fit(structure, inner, recipe, effort=effort, weights=inner_weights, warm=[full.by_name])
             if isinstance(part, FitFailure):
                 return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")
             measured = self._error(part.residuals(outer))

@@ -16,7 +16,7 @@ from discover.fitting import FitResult
 from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
 from discover.scoring import Problem, Score, Scorer
-from discover.scoring.score import FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
+from discover.scoring.score import FOLD_AGAIN, FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
 
 
 class Scorers:
@@ -147,13 +147,15 @@ def _work(job: Job) -> Score:
 def _score(scorers: Scorers, job: Job) -> Score:
     candidate = job.candidate
     known = candidate.inherited if job.start is None else job.start.by_name
-    if job.closer:
-        # on a long table many starts would take too long
-        scorer, effort = scorers.full, NORMAL if scorers.full is scorers.quick else FOLD_EFFORT
-    else:
-        scorer, effort = scorers.quick, INHERITED_EFFORT if known else SEARCH_EFFORT
+    scorer, effort, fold_effort = scorers.quick, INHERITED_EFFORT if known else SEARCH_EFFORT, FOLD_EFFORT
+    if job.closer and scorers.full is scorers.quick:
+        effort, fold_effort = NORMAL, FOLD_AGAIN
+    elif job.closer:  # on a long table many starts would take too long
+        scorer, effort = scorers.full, FOLD_EFFORT
     warm = [known] if known else []
     try:
-        return scorer.score(candidate.structure, candidate.recipe, job.gate, candidate.published, effort, warm)
+        return scorer.score(
+            candidate.structure, candidate.recipe, job.gate, candidate.published, effort, warm, fold_effort
+        )
     except Exception as error:  # one candidate must not end a search; the journal keeps what went wrong
         return Score(refused=f"could not be scored: {type(error).__name__}: {str(error)[:200]}")

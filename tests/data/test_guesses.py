@@ -63,6 +63,17 @@ def test_a_share_has_a_ceiling(tmp_path: Path, heading: str, factor: float, uppe
     assert upper is None or any(f"up to {upper:g}" in note for note in task.notes)
 
 
+@pytest.mark.parametrize(
+    ("heading", "expected"), [("accuracy", Bounds(lower=0, upper=1)), ("reward", None), ("val_loss", None)]
+)
+def test_a_share_of_nothing_is_a_share(tmp_path: Path, heading: str, expected: Bounds | None) -> None:
+    rows = [f"{size},{max(0.0, 0.9 - 4 * size**-0.1)}" for _, size, tokens, _ in ROWS if tokens == 1e8]
+    assert any(row.endswith(",0.0") for row in rows)
+    task = task_from_table(write(tmp_path, f"params,{heading}", rows), heading)
+    assert [item for item in task.knowledge if isinstance(item, Bounds)] == ([expected] if expected else [])
+    assert expected is None or any("stays at or above 0 and up to 1" in note for note in task.notes)
+
+
 def test_what_the_user_says_is_taken(table: Path) -> None:
     task = task_from_table(
         table,

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 NEAR = 1e-2  # what a limit may miss of the values of a part, in their standard deviations
 FORMS = ("linear", "log", "exp")
+MOST_ROWS = 5000
 LEAST = 4  # different values, through which a straight line goes by chance hardly ever
 
 
@@ -49,6 +50,8 @@ def limits(fit: FitResult, table: Table) -> list[Limit]:
     parts = [(part, form) for part in dict.fromkeys(walk(fit.structure.expr)) for form in _forms(part)]
     if not parts or not len(table):
         return []
+    if len(table) > MOST_ROWS:  # every part of the law takes a number a row
+        table = table.take(np.linspace(0, len(table) - 1, MOST_ROWS).astype(np.int64))
     values: dict[str, Floats] = {name: column[:, None] for name, column in table.features.items()}
     values |= {name: np.asarray(value)[table.group] for name, value in fit.by_name.items()}
     wanted = [e for part, form in parts for e in (powers(part) if form == "log" else part, arguments(part)[0])]

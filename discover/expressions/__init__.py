@@ -15,8 +15,10 @@ from discover.expressions.tree import (
     add,
     call,
     constant_names,
+    constant_uses,
     constants_in,
     div,
+    factors,
     feature_names,
     features_in,
     mul,
@@ -30,8 +32,8 @@ from discover.expressions.typesetting import to_mathml, to_typst
 
 __all__ = [
     "FUNCTIONS", "OPERATORS", "Call", "Constant", "Dialect", "Expr", "Feature", "Number", "Operator", "add",
-    "call", "complexity", "constant_names", "constants_in", "differentiate", "div", "evaluate", "evaluate_all",
-    "feature_names", "features_in", "from_sympy", "mul", "neg", "parse", "power", "reduce_constants",
-    "simplify", "skeleton", "sub", "substitute", "to_latex", "to_mathml", "to_sympy", "to_text", "to_typst",
-    "walk",
+    "call", "complexity", "constant_names", "constant_uses", "constants_in", "differentiate", "div", "evaluate",
+    "evaluate_all", "factors", "feature_names", "features_in", "from_sympy", "mul", "neg", "parse", "power",
+    "reduce_constants", "simplify", "skeleton", "sub", "substitute", "to_latex", "to_mathml", "to_sympy",
+    "to_text", "to_typst", "walk",
 ]  # fmt: skip

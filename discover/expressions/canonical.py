@@ -8,7 +8,6 @@ identify. `skeleton` is the text of that, with constants renamed by place: equal
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -27,7 +26,9 @@ from discover.expressions.tree import (
     add,
     call,
     constant_names,
+    constant_uses,
     constants_in,
+    factors,
     features_in,
     mul,
     power,
@@ -185,7 +186,7 @@ def reduce_constants(expr: Expr) -> Expr:
     """
     for _ in range(12):
         simple = simplify(expr)
-        once = frozenset(name for name, count in _uses(simple).items() if count == 1)
+        once = frozenset(name for name, count in constant_uses(simple).items() if count == 1)
         expr = _Reducer(once).reduce(simple)
         if expr is simple:
             return simple
@@ -241,9 +242,9 @@ class _Reducer:
         """a*x + b*x is c*x where a and b are free."""
         kept: dict[Expr, list[Expr]] = {}
         for term in terms:
-            factors = term.args if isinstance(term, Call) and term.op == "mul" else (term,)
-            free = [factor for factor in factors if self.free(factor)]
-            rest = mul(*(f for f in factors if not self.free(f) and not isinstance(f, Number)))
+            parts = factors(term)
+            free = [factor for factor in parts if self.free(factor)]
+            rest = mul(*(f for f in parts if not self.free(f) and not isinstance(f, Number)))
             kept.setdefault(rest if free else term, []).append(term)
         out: list[Expr] = []
         for rest, same in kept.items():
@@ -300,11 +301,6 @@ class _Reducer:
         return add(first_constant(free[0]), call("log", rest))
 
 
-def _uses(expr: Expr) -> Counter[str]:
-    """In how many places every constant appears."""
-    return Counter(node.name for node in walk(expr) if isinstance(node, Constant))
-
-
 def first_constant(node: Expr) -> Constant:
     return next(n for n in walk(node) if isinstance(n, Constant))
 
@@ -316,7 +312,7 @@ def skeleton(expr: Expr) -> str:
     folded literals, or in constants that are merged by `reduce_constants`.
     """
     reduced = reduce_constants(expr)
-    uses = _uses(reduced)
+    uses = constant_uses(reduced)
     ordered = _sorted_by(reduced, Printer(named(lambda name: f"_{uses[name]}" if name in uses else name)))
     return to_text(substitute(ordered, {name: Constant(f"c{i}") for i, name in enumerate(constant_names(ordered))}))
 

@@ -8,6 +8,7 @@ and products (`a - b` is `a + (-1)*b`, `a/b` is `a*b**(-1)`), so that every late
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -240,6 +241,16 @@ def _leaves_in(expr: Expr) -> tuple[frozenset[str], frozenset[str]]:
 def feature_names(expr: Expr) -> tuple[str, ...]:
     """Names of the features used, in order of first appearance."""
     return tuple(dict.fromkeys(node.name for node in walk(expr) if isinstance(node, Feature)))
+
+
+def factors(expr: Expr) -> tuple[Expr, ...]:
+    """The factors of a product, or the tree itself."""
+    return expr.args if isinstance(expr, Call) and expr.op == "mul" else (expr,)
+
+
+def constant_uses(expr: Expr) -> Counter[str]:
+    """In how many places every constant appears."""
+    return Counter(node.name for node in walk(expr) if isinstance(node, Constant))
 
 
 def constant_names(expr: Expr) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from discover.fitting.structure import (
     Structure,
     default_domains,
     recipe_from_text,
+    signed_domains,
 )
 from discover.fitting.uncertainty import Bootstrap, Covariance, Profile, bootstrap, covariance, profile
 
@@ -21,5 +22,5 @@ __all__ = [
     "NONNEGATIVE", "NORMAL", "POSITIVE", "QUICK", "REAL", "THOROUGH", "Bootstrap", "Concern", "Covariance",
     "Diagnosis", "Diagnostics", "Domain", "Effort", "FitFailure", "FitResult", "Limit", "Outcome", "Profile",
     "Reason", "Recipe", "Structure", "bootstrap", "covariance", "default_domains", "diagnose", "fit", "limits",
-    "profile", "recipe_from_text", "report",
+    "profile", "recipe_from_text", "report", "signed_domains",
 ]

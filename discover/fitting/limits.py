@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.table import Table
-from discover.expressions import Call, Expr, Number, constants_in, evaluate_all, features_in, mul, walk
+from discover.expressions import Call, Expr, call, constants_in, evaluate_all, factors, features_in, mul, walk
 from discover.fitting.result import FitResult
 
 Floats = NDArray[np.float64]
@@ -38,7 +38,7 @@ class Limit:
         miss: what the line misses in the worst group, in standard deviations of the values.
     """
 
-    part: Expr
+    part: Call
     form: str
     slope: Floats
     level: Floats
@@ -47,62 +47,55 @@ class Limit:
 
 def limits(fit: FitResult, table: Table) -> list[Limit]:
     """The parts of a fitted law that are near a limit in every group: the simplest forms first, then the nearest."""
-    parts = [(part, form) for part in dict.fromkeys(walk(fit.structure.expr)) for form in _forms(part)]
+    parts = [found for node in dict.fromkeys(walk(fit.structure.expr)) for found in _forms(node)]
     if not parts or not len(table):
         return []
     if len(table) > MOST_ROWS:  # every part of the law takes a number a row
         table = table.take(np.linspace(0, len(table) - 1, MOST_ROWS).astype(np.int64))
     values: dict[str, Floats] = {name: column[:, None] for name, column in table.features.items()}
     values |= {name: np.asarray(value)[table.group] for name, value in fit.by_name.items()}
-    wanted = [e for part, form in parts for e in (powers(part) if form == "log" else part, arguments(part)[0])]
-    found = [np.broadcast_to(v, table.targets.shape) for v in evaluate_all(wanted, values)]
+    axes = evaluate_all([axis for part in parts for axis in _straight(*part)], values)
     out: list[Limit] = []
-    for i, (part, form) in enumerate(parts):
-        value, inner = found[2 * i : 2 * i + 2]
-        with np.errstate(all="ignore"):
-            x = np.log(value) if form == "log" else inner
-            y = np.log(value) if form == "exp" else value
+    for (part, form), x, y in zip(parts, axes[::2], axes[1::2], strict=True):
+        x, y = np.broadcast_to(x, table.targets.shape), np.broadcast_to(y, table.targets.shape)
         limit = Limit(part, form, *_lines(x, y, table))
         if limit.miss <= NEAR and _varies(x, table):
             out.append(limit)
     return sorted(out, key=lambda limit: (FORMS.index(limit.form), limit.miss))
 
 
-def arguments(node: Expr) -> tuple[Expr, ...]:
-    """The arguments of an operator; none of a number, feature or constant."""
-    return node.args if isinstance(node, Call) else ()
-
-
-def factors(node: Expr) -> tuple[Expr, ...]:
-    """The factors of a product, or the node itself."""
-    return node.args if isinstance(node, Call) and node.op == "mul" else (node,)
-
-
-def powers(node: Expr) -> Expr:
-    """The factors with features, if all of them are powers whose exponent has none; else the number one."""
+def powers(node: Expr) -> tuple[Call, ...]:
+    """The factors with features, if all of them are powers whose exponent has none; else nothing."""
     found = [factor for factor in factors(node) if features_in(factor)]
-    if all(isinstance(f, Call) and f.op == "pow" and not features_in(f.args[1]) for f in found):
-        return mul(*found)
-    return Number(1.0)
+    out = tuple(f for f in found if isinstance(f, Call) and f.op == "pow" and not features_in(f.args[1]))
+    return out if len(out) == len(found) else ()
 
 
-def _forms(node: Expr) -> Iterator[str]:
+def _forms(node: Expr) -> Iterator[tuple[Call, str]]:
     """The limits that a node can have."""
     if not isinstance(node, Call) or not constants_in(node):
         return
     if node.op == "mul":
-        if len([factor for factor in node.args if features_in(factor)]) > 1 and features_in(powers(node)):
-            yield "log"
+        if len(powers(node)) > 1:
+            yield node, "log"
     elif node.op == "pow":
         base, exponent = node.args
         if features_in(base) and not features_in(exponent):
-            yield "linear"
+            yield node, "linear"
             if constants_in(exponent):
-                yield "log"
+                yield node, "log"
                 if isinstance(base, Call) and base.op == "add":
-                    yield "exp"
+                    yield node, "exp"
     elif node.op not in ("add", "min", "max") and features_in(node):
-        yield "linear"
+        yield node, "linear"
+
+
+def _straight(part: Call, form: str) -> tuple[Expr, Expr]:
+    """What is a straight line at the limit: abscissa and ordinate."""
+    if form == "log":
+        product = mul(*powers(part))
+        return call("log", product), product
+    return part.args[0], call("log", part) if form == "exp" else part
 
 
 def _lines(x: Floats, y: Floats, table: Table) -> tuple[Floats, Floats, float]:

@@ -8,8 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from discover.errors import InputError
 from discover.expressions import Call, Constant, Expr, Number, constant_names, feature_names, to_text, walk
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,11 @@ def default_domains(expr: Expr) -> dict[str, Domain]:
             for name in _sizes(node.args[0]):
                 domains[name] = POSITIVE
     return domains
+
+
+def signed_domains(expr: Expr, start: Mapping[str, Floats | float]) -> dict[str, Domain]:
+    """Either sign for constants that are positive by default and start otherwise."""
+    return {name: REAL for name in default_domains(expr) if not np.all(np.asarray(start.get(name, 1.0)) > 0.0)}
 
 
 def _literal(node: Expr) -> bool:

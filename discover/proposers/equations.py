@@ -43,7 +43,7 @@ from discover.expressions import (
     walk,
 )
 from discover.expressions.descent import Descent, Lexicon, Token
-from discover.fitting import REAL, Domain, Structure, default_domains
+from discover.fitting import Structure, signed_domains
 from discover.proposers.surgery import well_named
 
 Floats = NDArray[np.float64]
@@ -529,12 +529,7 @@ def law_of(
     tidy, new = well_named(reduced, columns.keys() - (known or {}).keys())
     start = {new[name]: value for name, value in kept.items() if name in new}
     together = frozenset(new[name] for name in (fresh | shared if share_new else shared) if name in new)
-    return Structure(tidy, shared=together, domains=_domains(tidy, start), guess=start)
-
-
-def _domains(expr: Expr, guess: Mapping[str, float]) -> dict[str, Domain]:
-    """Constants that start below zero where a size is expected may stay there."""
-    return {name: REAL for name in default_domains(expr) if guess.get(name, 1.0) <= 0.0}
+    return Structure(tidy, shared=together, domains=signed_domains(tidy, start), guess=start)
 
 
 def _refound(raw: Expr, reduced: Expr, guess: dict[str, float], columns: Mapping[str, Floats]) -> dict[str, float]:

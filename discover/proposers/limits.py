@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from discover.data.table import Table
-from discover.expressions import Call, Constant, Expr, Number, add, call, evaluate, features_in, mul, walk
-from discover.fitting import REAL, FitResult, Limit, limits
-from discover.fitting.limits import arguments, factors, powers
+from discover.expressions import (
+    Call,
+    Constant,
+    Expr,
+    Number,
+    add,
+    call,
+    constant_uses,
+    evaluate,
+    factors,
+    features_in,
+    mul,
+)
+from discover.fitting import FitResult, Limit, limits, signed_domains
+from discover.fitting.limits import powers
 from discover.proposers.candidate import Candidate, Floats
 from discover.proposers.grammar import renamed
 from discover.proposers.surgery import Names, Path, at, places, replaced, terms
@@ -27,8 +38,8 @@ def simpler_laws(problem: Problem, candidate: Candidate, fit: FitResult) -> Iter
         if found is not None:
             structure, new = found
             inherited = {new[name]: known[name] for name in new}
-            signed = {name: REAL for name, value in inherited.items() if not np.all(np.asarray(value) > 0.0)}
-            yield replace(candidate, structure=replace(structure, domains=signed), inherited=inherited)
+            structure = replace(structure, domains=signed_domains(structure.expr, inherited))
+            yield replace(candidate, structure=structure, inherited=inherited)
 
 
 def at_limits(fit: FitResult, table: Table) -> Iterator[tuple[Expr, Values]]:
@@ -62,7 +73,7 @@ def _at_limit(expr: Expr, limit: Limit, values: Mapping[str, Floats | float], na
 
 
 def _surroundings(
-    expr: Expr, part: Expr, values: Mapping[str, Floats | float]
+    expr: Expr, part: Call, values: Mapping[str, Floats | float]
 ) -> tuple[Path, Floats | float, list[Expr]]:
     """Where to put the limit of a part: in place of the product that it is or is in.
 
@@ -71,12 +82,11 @@ def _surroundings(
         with features, which stay.
     """
     path = next(path for path, node in places(expr) if node == part)
-    beside: tuple[Expr, ...] = ()
-    if _op(part) == "mul":
-        beside = tuple(factor for factor in factors(part) if not features_in(factor))
-    elif path and _op(at(expr, path[:-1])) == "mul":
-        beside = tuple(factor for i, factor in enumerate(arguments(at(expr, path[:-1]))) if i != path[-1])
-        path = path[:-1]
+    beside: list[Expr] = []
+    if part.op == "mul":
+        beside = [factor for factor in part.args if not features_in(factor)]
+    elif product := _beside(expr, path, "mul"):
+        path, beside = path[:-1], [factor for i, factor in enumerate(product) if i != path[-1]]
     scale = evaluate(mul(*(factor for factor in beside if not features_in(factor))), values)
     return path, scale, [factor for factor in beside if features_in(factor)]
 
@@ -84,8 +94,8 @@ def _surroundings(
 def _logarithms(limit: Limit, slope: Floats, known: Values, names: Names) -> list[Expr]:
     """A straight line in the logarithm of a product of powers, without its level."""
     line: list[Expr] = []
-    for factor in factors(powers(limit.part)):
-        base, exponent = arguments(factor)
+    for power in powers(limit.part):
+        base, exponent = power.args
         own = names.fresh()
         known[own.name] = slope * evaluate(exponent, known)
         line.append(mul(own, call("log", base)))
@@ -94,8 +104,8 @@ def _logarithms(limit: Limit, slope: Floats, known: Values, names: Names) -> lis
 
 def _straight(expr: Expr, limit: Limit, slope: Floats, known: Values, names: Names) -> tuple[list[Expr], Floats]:
     """A straight line in the argument of a part, without its level, and the level."""
-    uses = Counter(node.name for node in walk(expr) if isinstance(node, Constant))
-    inner = list(_terms(arguments(limit.part)[0]))
+    uses = constant_uses(expr)
+    inner = list(_terms(limit.part.args[0]))
     level = limit.level + limit.slope * evaluate(add(*(term for term in inner if not features_in(term))), known)
     line: list[Expr] = []
     for term in (term for term in inner if features_in(term)):
@@ -108,25 +118,23 @@ def _straight(expr: Expr, limit: Limit, slope: Floats, known: Values, names: Nam
     return line, level
 
 
-def _op(node: Expr) -> str:
-    return node.op if isinstance(node, Call) else ""
+def _beside(expr: Expr, path: Path, op: str) -> tuple[Expr, ...]:
+    """The terms of the sum, or factors of the product, that a node is one of; none if it is of no such thing."""
+    parent = at(expr, path[:-1])
+    return parent.args if path and isinstance(parent, Call) and parent.op == op else ()
 
 
 def _constant_beside(expr: Expr, path: Path) -> Constant | None:
     """A constant that stands in the same sum, and nowhere else."""
-    if not path or _op(at(expr, path[:-1])) != "add":
-        return None
-    for term in arguments(at(expr, path[:-1])):
-        if isinstance(term, Constant) and sum(node == term for node in walk(expr)) == 1:
-            return term
-    return None
+    uses = constant_uses(expr)
+    return next((t for t in _beside(expr, path, "add") if isinstance(t, Constant) and uses[t.name] == 1), None)
 
 
 def _terms(expr: Expr, scale: float = 1.0) -> Iterator[Expr]:
     """The terms of a sum, also of sums inside of it that have no factor but a number."""
     for term in terms(expr):
         number, *rest = factors(term)
-        if isinstance(number, Number) and len(rest) == 1 and _op(rest[0]) == "add":
+        if isinstance(number, Number) and len(rest) == 1 and len(terms(rest[0])) > 1:
             yield from _terms(rest[0], scale * number.value)
         else:
             yield mul(Number(scale), term)

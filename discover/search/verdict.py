@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -84,7 +84,7 @@ def at_its_limit(
     A published law stays as it was published.
     """
     for _ in range(MOST_LIMITS if not law.candidate.published else 0):
-        simpler = next(_simpler(law, problem, pool, weights, rule, out_of_time), None)
+        simpler = _simpler(law, problem, pool, weights, rule, out_of_time)
         if simpler is None:
             break
         law = simpler
@@ -93,21 +93,22 @@ def at_its_limit(
 
 def _simpler(
     law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Rule, out_of_time: Callable[[], bool]
-) -> Iterator[Told]:
+) -> Told | None:
     fit = law.score.fit
     if fit is None:
-        return
+        return None
     beyond = points_beyond(problem)
     forecast = predict_beyond(fit, beyond)[FIRST_STEP]
     for candidate in simpler_laws(problem, law.candidate, fit):
         if out_of_time():
-            return
+            break
         score = pool.submit(Job(candidate, closer=True)).result()
         told = replace(law, candidate=candidate, score=score, merit=merit(score, weights, rule))
         if score.fit is None or not math.isfinite(told.merit) or score.train > NO_WORSE * law.score.train:
             continue
         if distances([forecast, predict_beyond(score.fit, beyond)[FIRST_STEP]], forecast)[1] <= _tolerance(law):
-            yield told
+            return told
+    return None
 
 
 def _tolerance(told: Told) -> float:

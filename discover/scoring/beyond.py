@@ -2,7 +2,9 @@
 
 Laws are asked at points that continue the table's own rows along the axes: the rows of the largest scales,
 moved up step by step to a stated multiple of the largest scale (and to the task's target scale). A law that is
-not finite there, breaks declared knowledge or leaves the known bounds is refused, not merely penalised.
+not finite there, breaks declared knowledge or leaves the known bounds is refused, not merely penalised. Settings
+such as a learning rate are exchanged between rows and moved a little outside of their range besides; there a law
+need only be finite.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from discover.fitting import FitResult
 from discover.scoring.problem import Problem
+from discover.scoring.units import natural, same_unit
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +25,8 @@ FAR_MULTIPLE = 256.0  # the same, of what no law may contradict although few wil
 STEPS = 4
 ROWS_PER_GROUP = 12
 PER_GROUP = 40  # rows of a group from which points between and outside are made
+SETTINGS = 96  # rows of all groups whose settings are exchanged
+ASIDE = 2.0  # factor by which a setting leaves its range
 OUTWARDS = 0.3  # of the distance from the centre of the design
 ALL = "all axes"
 SLACK = 0.01  # of the target's range: rises smaller than this are not held against a law
@@ -71,6 +76,40 @@ def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
         tuple(axis for axis, group, _ in blocks for _ in group),
         settings=multiple > MULTIPLE and bool(set(problem.of_kind("scale")) - set(problem.axes)),
     )
+
+
+def settings_beyond(problem: Problem) -> Beyond | None:
+    """Rows with settings of other rows of their group, some moved aside by a factor, continued along all axes.
+
+    A setting is a column of scale that is no axis and no part of another column, such as a learning rate or a batch.
+    Sweeps at the next size hold settings that no row has together; a law that is not finite there forecasts nothing.
+
+    Returns:
+        None where there are no settings or no axes.
+    """
+    table = problem.table
+    settings = [name for name in problem.of_kind("scale") if name not in problem.axes and not _is_part(problem, name)]
+    if not settings or not problem.axes:
+        return None
+    rng = np.random.default_rng(0)
+    most = max(2, SETTINGS // table.n_groups)
+    members = [np.flatnonzero(table.group == g) for g in range(table.n_groups)]
+    rows = np.concatenate([rng.choice(rows, most) for rows in members if len(rows)])
+    columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in table.features.items()}
+    for name in settings:
+        values = table.features[name]
+        others = np.concatenate([rng.choice(rows, most) for rows in members if len(rows)])
+        moved = values[others] * ASIDE ** rng.integers(-1, 2, len(others))
+        columns[name] = np.tile(np.maximum(moved, 1.0) if natural(values) else moved, (STEPS + 1, 1))
+    for axis in problem.axes:
+        columns[axis] = _continued(problem, axis, table.features[axis][rows], MULTIPLE)
+    return Beyond(columns, table.group[rows], (ALL,) * len(rows))
+
+
+def _is_part(problem: Problem, name: str) -> bool:
+    """Whether a column is a part of another one, or another of it; they cannot be moved apart."""
+    features = problem.table.features
+    return any(same_unit(features[name], features[other]) for other in problem.of_kind("scale") if other != name)
 
 
 def _between_and_outside(problem: Problem) -> Beyond:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from discover.data.table import Table
 from discover.expressions import complexity
 from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
-from discover.scoring.beyond import FAR_MULTIPLE, implausible, points_beyond, predict_beyond
+from discover.scoring.beyond import FAR_MULTIPLE, implausible, points_beyond, predict_beyond, settings_beyond
 from discover.scoring.folds import CUTS, make_folds
 from discover.scoring.problem import Problem
 from discover.scoring.units import unit_bound, unit_groups
@@ -197,6 +197,7 @@ class Scorer:
         self.nearest = nearest / nearest.sum() if len(nearest) else nearest
         self.beyond = points_beyond(problem)
         self.far = points_beyond(problem, FAR_MULTIPLE) if problem.axes else None  # without an axis there is no farther
+        self.aside = settings_beyond(problem)
         self.units = unit_groups(problem)
         variance = problem.table.targets.var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
@@ -258,6 +259,8 @@ class Scorer:
         reason = implausible(self.problem, self.beyond, forecast)
         if reason is None and self.far is not None:
             reason = implausible(self.problem, self.far, predict_beyond(full, self.far))
+        if reason is None and self.aside is not None and not np.all(np.isfinite(predict_beyond(full, self.aside))):
+            reason = "not finite for other settings beyond the data"
         if reason is not None:
             return replace(base, refused=reason)
         return self._judge(base, structure, recipe, weights, full, forecast, fold_effort)

@@ -28,7 +28,7 @@ ROWS = 240
 def unit_groups(problem: Problem) -> tuple[tuple[str, ...], ...]:
     """Columns whose unit is free, those of one unit together (unique tokens and tokens, say)."""
     features = problem.table.features
-    free = [c for c, kind in problem.kinds.items() if kind in ("scale", "logged") and not _natural(features[c])]
+    free = [c for c, kind in problem.kinds.items() if kind in ("scale", "logged") and not natural(features[c])]
     groups: list[list[str]] = []
     for column in free:
         home = next((g for g in groups if any(same_unit(features[column], features[c]) for c in g)), None)
@@ -39,8 +39,8 @@ def unit_groups(problem: Problem) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(g) for g in groups)
 
 
-def _natural(values: Floats) -> bool:
-    """A count that starts at one, such as experts or streams."""
+def natural(values: Floats) -> bool:
+    """Whether a column has a unit by nature: a count that starts at one, such as experts or streams."""
     return bool(values.min() == 1.0 and np.all(values == np.round(values)))
 
 

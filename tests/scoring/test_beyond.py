@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from discover.scoring import Problem, implausible, points_beyond, predict_beyond
-from discover.scoring.beyond import ALL, MULTIPLE, STEPS
+from discover.expressions import parse
+from discover.fitting import Domain, Recipe, Structure
+from discover.scoring import Problem, Scorer, implausible, points_beyond, predict_beyond
+from discover.scoring.beyond import ALL, ASIDE, MULTIPLE, STEPS, settings_beyond
 from tests.scoring.problems import chinchilla, law_with, problem_from
 
 
@@ -155,6 +157,46 @@ def test_far_beyond_one_good_learning_rate_is_enough(multiple: float, k: float, 
     if multiple > MULTIPLE:
         assert worst > 10 > best
         assert implausible(problem, beyond, predicted + 20) == "leaves the range of the data far behind"
+
+
+def test_settings_are_exchanged_and_moved_aside_while_sizes_grow() -> None:
+    problem = tuned()
+    aside = settings_beyond(problem)
+    assert aside is not None
+    lr, params = aside.features["lr"], aside.features["params"]
+    assert np.all(lr == lr[0])
+    assert lr.min() == pytest.approx(1e-4 / ASIDE)
+    assert lr.max() == pytest.approx(1e-2 * ASIDE)
+    assert set(params[0]) <= set(problem.table.features["params"])
+    assert params[-1] == pytest.approx(1e9 * MULTIPLE)
+
+
+def test_settings_that_start_at_one_stay_there_and_parts_stay_with_their_whole() -> None:
+    experts, params = (a.ravel() for a in np.meshgrid([1.0, 2.0, 4.0, 8.0], np.geomspace(1e7, 1e9, 5)))
+    aside = settings_beyond(problem_from({"params": params, "experts": experts}, 1 / params, axes=("params",)))
+    assert aside is not None
+    assert (aside.features["experts"].min(), aside.features["experts"].max()) == (1.0, 16.0)
+    unique = np.minimum(params, 1e8)
+    whole = problem_from({"tokens": params, "unique": unique}, 1 / params, axes=("tokens",))
+    assert settings_beyond(whole) is None
+    assert settings_beyond(chinchilla()) is None
+    assert settings_beyond(problem_from({"lr": experts}, 1 / params)) is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "refused"), [("lr", None), ("(lr - k)", "not finite for other settings beyond the data")]
+)
+def test_a_law_without_a_value_for_other_settings_is_refused(setting: str, refused: str | None) -> None:
+    problem = tuned()
+    lr = problem.table.features["lr"]
+    loss = problem_from(
+        problem.table.features, 2 + 100 * problem.table.features["params"] ** -0.3 + lr**0.5, axes=("params",)
+    )
+    structure = Structure(
+        parse(f"E + A*params**(-0.3) + B*{setting}**a", list(problem.kinds)), domains={"k": Domain(6e-5, 9e-5)}
+    )
+    score = Scorer(loss).score(structure, Recipe(), published=True)
+    assert score.refused == refused
 
 
 def test_every_target_and_group_has_its_own_range() -> None:

@@ -80,9 +80,7 @@ def fit(
     if unknown:
         raise InputError(f"no constant {unknown[0]!r} to share; the law has {', '.join(structure.constants)}")
     if shared:
-        structure = Structure(
-            structure.expr, structure.shared | frozenset(shared), structure.domains, structure.guess
-        )
+        structure = Structure(structure.expr, structure.shared | frozenset(shared), structure.domains, structure.guess)
     given = weights if isinstance(weights, str) else None
     rows = as_table(
         table, structure.features, target=target or target_of_law, group=group, weights=given, errors=errors

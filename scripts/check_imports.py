@@ -34,7 +34,8 @@ EXCEPTIONS: dict[str, tuple[frozenset[str], str]] = {
     "export/law.py": (frozenset(("pathlib",)), "names the file that the document is read from"),
     "export/spreadsheet.py": (frozenset(("io",)), "a file in memory"),
     "fitting/compilation.py": (
-        frozenset(("os", "pathlib", "subprocess")), "looks for the kernel's code, and compiles it in another process"
+        frozenset(("os", "pathlib", "subprocess")),
+        "looks for the kernel's code, and compiles it in another process",
     ),
     "fitting/uncertainty.py": (frozenset(("concurrent",)), "threads around compiled code"),
     "search/loop.py": (frozenset(("time",)), "the default of the argument `clock`"),

@@ -191,12 +191,8 @@ def curate(name: str, recipe: Recipe, source: Path, rewrite_card: bool) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Make the shipped datasets from the benchmark's tables.")
-    parser.add_argument(
-        "--source", type=Path, required=True, help="folder with the benchmark's eight CSV files"
-    )
-    parser.add_argument(
-        "--cards", action="store_true", help="also rewrite the section [table] of existing cards"
-    )
+    parser.add_argument("--source", type=Path, required=True, help="folder with the benchmark's eight CSV files")
+    parser.add_argument("--cards", action="store_true", help="also rewrite the section [table] of existing cards")
     arguments = parser.parse_args()
     for name, recipe in RECIPES.items():
         try:

@@ -75,9 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
         # What a user must know of a fit stands in its diagnosis; numpy's warnings would name our lines only.
         warnings.simplefilter("ignore")
     try:
-        status: Any = app(
-            [word for word in given if word != "--debug"], prog_name="discover", standalone_mode=False
-        )
+        status: Any = app([word for word in given if word != "--debug"], prog_name="discover", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _report("interrupted", INTERRUPTED)

@@ -40,9 +40,7 @@ def laws(law: Identifier = None, columns: Columns = None, json: Json = False) ->
     out = stdout()
     out.print(table(("law", "says", "predicts", "from", "year"), rows))
     out.print()
-    out.print(
-        f"{len(known)} laws. `discover laws ID` explains one, `discover fit ID DATA.csv` fits one.", markup=False
-    )
+    out.print(f"{len(known)} laws. `discover laws ID` explains one, `discover fit ID DATA.csv` fits one.", markup=False)
 
 
 def _summary(law: Law) -> dict[str, Any]:

@@ -27,9 +27,7 @@ KeyVariable = Annotated[
         "internet, no key for servers on this machine or network.",
     ),
 ]
-Context = Annotated[
-    int, typer.Option("--llm-context", metavar="TOKENS", help="Tokens of prompt and answer together.")
-]
+Context = Annotated[int, typer.Option("--llm-context", metavar="TOKENS", help="Tokens of prompt and answer together.")]
 AnswerTokens = Annotated[
     int,
     typer.Option(
@@ -69,9 +67,7 @@ def check(
     from discover.llm.session import Settings
 
     settings = Settings(context=llm_context, max_tokens=llm_answer_tokens)
-    endpoint = find_endpoint(
-        llm, llm_url, key_variable=llm_key_env, environ=os.environ, deadline_s=llm_timeout
-    )
+    endpoint = find_endpoint(llm, llm_url, key_variable=llm_key_env, environ=os.environ, deadline_s=llm_timeout)
     provider = OpenAIProvider(endpoint)
     report = asyncio.run(examine(provider, context=settings.context, max_tokens=settings.max_tokens))
     if json:

@@ -74,9 +74,7 @@ Prices = Annotated[
 ]
 Context = Annotated[
     int | None,
-    typer.Option(
-        "--llm-context", metavar="TOKENS", help="Prompt and answer together; 8192.", rich_help_panel=_PANEL
-    ),
+    typer.Option("--llm-context", metavar="TOKENS", help="Prompt and answer together; 8192.", rich_help_panel=_PANEL),
 ]
 AnswerTokens = Annotated[
     int | None,
@@ -89,15 +87,11 @@ AnswerTokens = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option(
-        "--llm-timeout", metavar="SECONDS", help="Longest time of a call; 180.", rich_help_panel=_PANEL
-    ),
+    typer.Option("--llm-timeout", metavar="SECONDS", help="Longest time of a call; 180.", rich_help_panel=_PANEL),
 ]
 Parallel = Annotated[
     int | None,
-    typer.Option(
-        "--llm-parallel", min=1, max=16, metavar="N", help="Calls in flight; 2.", rich_help_panel=_PANEL
-    ),
+    typer.Option("--llm-parallel", min=1, max=16, metavar="N", help="Calls in flight; 2.", rich_help_panel=_PANEL),
 ]
 Proposals = Annotated[
     int | None,
@@ -295,9 +289,7 @@ def options_of(config: ModelConfig, url: str | None = None) -> Options:
     )
 
 
-def open_model(
-    session: Session, url: str | None, environ: MutableMapping[str, str]
-) -> OpenModel | None:
+def open_model(session: Session, url: str | None, environ: MutableMapping[str, str]) -> OpenModel | None:
     """The model of a run as a proposer; None for a run without one.
 
     The key is taken out of the environment, so that no process that is started later inherits it.

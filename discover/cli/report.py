@@ -82,9 +82,7 @@ def _more(result: Result) -> list[str]:
 def _scores(result: Result) -> Lines:
     sealed = result.get("sealed")
     rows: list[tuple[str, Any, Any]] = [(_name(result), sealed, result.get("inner_error"))]
-    rows += [
-        (f"{item['law']}, {item['variant']}", item, item.get("inner_error")) for item in result.get("human", ())
-    ]
+    rows += [(f"{item['law']}, {item['variant']}", item, item.get("inner_error")) for item in result.get("human", ())]
     if sealed is None:
         lines: Lines = [table(("law", "inner error"), [(name, number(error)) for name, _, error in rows], (1,))]
     else:

@@ -56,20 +56,14 @@ Proposers = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(
-        metavar="DIR", help="Run folder; by default runs/TASK-seedS-N, a new one.", rich_help_panel=_OUTPUT
-    ),
+    typer.Option(metavar="DIR", help="Run folder; by default runs/TASK-seedS-N, a new one.", rich_help_panel=_OUTPUT),
 ]
 Blind = Annotated[
     bool,
-    typer.Option(
-        "--no-sealed", help="Leave the sealed rows closed at the end of the run.", rich_help_panel=_OUTPUT
-    ),
+    typer.Option("--no-sealed", help="Leave the sealed rows closed at the end of the run.", rich_help_panel=_OUTPUT),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 

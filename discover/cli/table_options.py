@@ -23,9 +23,7 @@ Subject = Annotated[
 Target = Annotated[str | None, typer.Option(metavar="A[,B]", help="Column to predict.", rich_help_panel=_YOURS)]
 Features = Annotated[
     str | None,
-    typer.Option(
-        metavar="A,B", help="Columns to predict from; guessed if not given.", rich_help_panel=_YOURS
-    ),
+    typer.Option(metavar="A,B", help="Columns to predict from; guessed if not given.", rich_help_panel=_YOURS),
 ]
 Group = Annotated[
     str | None,
@@ -54,16 +52,12 @@ Constants = Annotated[
 ]
 Holdout = Annotated[
     float | None,
-    typer.Option(
-        metavar="SHARE", help="Share of the rows, the largest scales, to seal.", rich_help_panel=_YOURS
-    ),
+    typer.Option(metavar="SHARE", help="Share of the rows, the largest scales, to seal.", rich_help_panel=_YOURS),
 ]
 TestRows = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.", rich_help_panel=_YOURS)
 ]
-Weights = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.", rich_help_panel=_YOURS)
-]
+Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.", rich_help_panel=_YOURS)]
 Errors = Annotated[
     str | None,
     typer.Option(metavar="A[,B]", help="Standard errors of the targets.", rich_help_panel=_YOURS),

@@ -76,8 +76,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "FLOP",
         "training compute",
         1,
-        "C flops flop nflops compute trainflops trainingflops trainingcompute traincompute "
-        "petaflopdays gpuhours",
+        "C flops flop nflops compute trainflops trainingflops trainingcompute traincompute petaflopdays gpuhours",
     ),
     Quantity(
         "unique_tokens",

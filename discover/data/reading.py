@@ -167,9 +167,7 @@ def read_table(path: Path) -> RawTable:
         raise InputError(f"no such file: {path}")
     if reader is None:
         known = ", ".join(READERS)
-        raise InputError(
-            f"{path}: tables with the suffix {path.suffix!r} are not read; expected one of {known}"
-        )
+        raise InputError(f"{path}: tables with the suffix {path.suffix!r} are not read; expected one of {known}")
     try:
         table = _tidy(reader(path))
     except UnicodeDecodeError as problem:
@@ -228,9 +226,7 @@ def _read_separated(path: Path, delimiter: str) -> RawTable:
                     records.append((first_line, record))
                 first_line = reader.line_num + 1
         except csv.Error as problem:
-            raise InputError(
-                f"{path}, line {first_line}: {problem}; expected plain or quoted cells"
-            ) from None
+            raise InputError(f"{path}, line {first_line}: {problem}; expected plain or quoted cells") from None
     if not records:
         raise InputError(f"{path} is empty; expected a header line and rows of experiments")
     return _from_records(path, [cell.strip() for cell in records[0][1]], records[1:])
@@ -240,9 +236,7 @@ def _from_records(path: Path, header: list[str], records: list[tuple[int, list[s
     _check_header(path, header)
     for line, record in records:
         if len(record) != len(header):
-            raise InputError(
-                f"{path}, line {line} has {len(record)} cells; expected {len(header)} as in the header"
-            )
+            raise InputError(f"{path}, line {line} has {len(record)} cells; expected {len(header)} as in the header")
     # A column without a heading is the row index that some tools write; it is not data.
     columns: dict[str, list[object]] = {
         name: [record[place] for _, record in records] for place, name in enumerate(header) if name
@@ -255,9 +249,7 @@ def _check_header(path: Path, header: list[str]) -> None:
     if twice:
         raise InputError(f"{path} has the column {twice[0]!r} more than once; expected distinct column names")
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        raise InputError(
-            f"{path}, line 1 has one column, {header[0]!r}; expected commas (.csv) or tabs (.tsv)"
-        )
+        raise InputError(f"{path}, line 1 has one column, {header[0]!r}; expected commas (.csv) or tabs (.tsv)")
 
 
 def _read_json_lines(path: Path) -> RawTable:

@@ -73,8 +73,7 @@ class Task(TaskFile):
                 return column
         known = [column.name for column in self.columns]
         raise InputError(
-            f"task {self.name!r} does not use a column {name!r}{near(name, known)} "
-            f"(its columns: {', '.join(known)})"
+            f"task {self.name!r} does not use a column {name!r}{near(name, known)} (its columns: {', '.join(known)})"
         )
 
     @property
@@ -106,9 +105,7 @@ class Task(TaskFile):
             group=group,
             group_names=names,
             weights=raw.numbers(self.weights, rows, "positive") if self.weights else None,
-            errors=_stack([raw.numbers(name, rows, "positive") for name in self.errors])
-            if self.errors
-            else None,
+            errors=_stack([raw.numbers(name, rows, "positive") for name in self.errors]) if self.errors else None,
         )
 
     def train_places(self) -> tuple[str, tuple[int, ...]]:
@@ -159,9 +156,7 @@ class Task(TaskFile):
             n_test=_count_test_rows(self),
             group_rows={name: int(count) for name, count in zip(names, counts, strict=False)},
             feature_ranges={name: _range(values) for name, values in train.features.items()},
-            target_ranges={
-                name: _range(values) for name, values in zip(self.target, train.targets.T, strict=True)
-            },
+            target_ranges={name: _range(values) for name, values in zip(self.target, train.targets.T, strict=True)},
         )
 
     def _features(self, raw: RawTable, rows: Sequence[int]) -> dict[str, Floats]:
@@ -237,13 +232,9 @@ def _task_path(name: str | Path) -> Path:
     if path.suffix == ".toml":
         return path
     if isinstance(name, Path) or "/" in name or "\\" in name or path.suffix:
-        raise InputError(
-            f"{name} is not a task file; expected a .toml file or one of {', '.join(list_tasks())}"
-        )
+        raise InputError(f"{name} is not a task file; expected a .toml file or one of {', '.join(list_tasks())}")
     if name not in list_tasks():
-        raise InputError(
-            f"unknown task {name!r}{near(name, list_tasks())} (tasks:  {', '.join(list_tasks())}"
-        )
+        raise InputError(f"unknown task {name!r}{near(name, list_tasks())} (tasks: {', '.join(list_tasks())})")
     return tasks_folder() / f"{name}.toml"
 
 
@@ -273,9 +264,7 @@ def _columns(file: TaskFile, card: Card | None, where: str) -> list[Column]:
     for name, role, domain in used:
         column = described.get(name) or Column(name=name, role=role, domain=domain)
         if (column.domain == "text") != (role == "group"):
-            raise InputError(
-                f"{where}: the column {name!r} holds {column.domain} values and cannot be a {role}"
-            )
+            raise InputError(f"{where}: the column {name!r} holds {column.domain} values and cannot be a {role}")
         result.append(column if column.role == role else column.model_copy(update={"role": role}))
     return result
 
@@ -297,16 +286,12 @@ def _split_rows(task: Task, raw: RawTable) -> tuple[list[int], list[int]]:
     return open_rows, [row for row, sealed in zip(everything, held, strict=True) if sealed]
 
 
-def _rows_by_label(
-    raw: RawTable, column: str, split: Split, everything: Sequence[int]
-) -> tuple[list[int], list[int]]:
+def _rows_by_label(raw: RawTable, column: str, split: Split, everything: Sequence[int]) -> tuple[list[int], list[int]]:
     rows: dict[str, list[int]] = {split.train: [], split.test: []}
     for row, label in zip(everything, raw.texts(column, everything), strict=True):
         # Any other word would silently open a mistyped test row to the fit.
         if label not in rows:
-            raise InputError(
-                f"{raw.where(row, column)}: {label!r}; expected {split.train!r} or {split.test!r}"
-            )
+            raise InputError(f"{raw.where(row, column)}: {label!r}; expected {split.train!r} or {split.test!r}")
         rows[label].append(row)
     return rows[split.train], rows[split.test]
 
@@ -341,9 +326,7 @@ def _left_out(task: Task) -> tuple[str, ...]:
     for rows, headings in ((gone, settings), (gone_results, _result_headings(task))):
         if rows:
             places = listed([raw.lines[row] for row in rows])
-            notes.append(
-                f"{len(rows)} run(s) are left out: no value in {' or '.join(headings)} ({raw.unit} {places})"
-            )
+            notes.append(f"{len(rows)} run(s) are left out: no value in {' or '.join(headings)} ({raw.unit} {places})")
     return tuple(notes)
 
 
@@ -379,15 +362,11 @@ def _codes(task: Task, raw: RawTable, rows: Sequence[int], names: tuple[str, ...
     texts = raw.texts(heading, rows)
     for row, text in zip(rows, texts, strict=True):
         if text not in code:
-            raise InputError(
-                f"{raw.where(row, heading)}: the group {text!r} has no train rows to fit constants on"
-            )
+            raise InputError(f"{raw.where(row, heading)}: the group {text!r} has no train rows to fit constants on")
     return np.array([code[text] for text in texts], dtype=np.int64)
 
 
-def _check_groups(
-    task: Task, raw: RawTable, rows: Sequence[int], group: Ints, names: tuple[str, ...]
-) -> None:
+def _check_groups(task: Task, raw: RawTable, rows: Sequence[int], group: Ints, names: tuple[str, ...]) -> None:
     if len(rows) < MIN_TRAIN_ROWS:
         raise InputError(f"{raw.path} has {len(rows)} train row(s); expected at least {MIN_TRAIN_ROWS}")
     for code, count in enumerate(np.bincount(group, minlength=len(names))):

@@ -167,12 +167,8 @@ def to_latex(expr: Expr, name: Callable[[str], str] | None = None, digits: int =
     return _Latex(name or latex_name, digits).show(expr)[0]
 
 
-_GREEK = frozenset(
-    (
-        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu",
-        "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
-    )
-)
+_LETTERS = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+_GREEK = frozenset(_LETTERS.split())
 
 
 def name_parts(name: str) -> tuple[str, str]:

@@ -64,9 +64,7 @@ class _Arrays:
         codes = table.group[rows]
         n = len(rows)
         edges = np.searchsorted(codes, np.arange(table.n_groups + 1))
-        blocks = [
-            (g, t) for t in range(table.n_targets) for g in range(table.n_groups) if edges[g + 1] > edges[g]
-        ]
+        blocks = [(g, t) for t in range(table.n_targets) for g in range(table.n_groups) if edges[g + 1] > edges[g]]
         spans = np.array([[edges[g], edges[g + 1], t * n + edges[g]] for g, t in blocks], dtype=np.int64)
         factors = _row_factors(table, weights, rows)
         return _Arrays(
@@ -139,9 +137,7 @@ def fit(
     return result
 
 
-def _refusal(
-    structure: Structure, table: Table, recipe: Recipe, weights: Floats | None
-) -> tuple[Reason, str] | None:
+def _refusal(structure: Structure, table: Table, recipe: Recipe, weights: Floats | None) -> tuple[Reason, str] | None:
     missing = [name for name in structure.features if name not in table.features]
     if missing:
         return Reason.MISSING_FEATURE, ", ".join(missing)

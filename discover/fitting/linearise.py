@@ -101,9 +101,7 @@ def _component(
     else:
         residuals = measured - fitted
     free = np.array([not _at_bound(result, target, groups[0] if g < 0 else g, name) for g, name in labels], bool)
-    return Component(
-        target, tuple(labels), rows, jacobian, residuals, _factors(table, weights, rows, target), free
-    )
+    return Component(target, tuple(labels), rows, jacobian, residuals, _factors(table, weights, rows, target), free)
 
 
 def _constants(result: FitResult, group: int, target: int) -> dict[str, float]:

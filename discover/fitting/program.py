@@ -182,7 +182,7 @@ class _Lowering:
         )  # fmt: skip
 
     def kind(self, node: Expr) -> str:
-        """"features", "constants", "both" or "number"."""
+        """What a node depends on: "features", "constants", "both" or "number"."""
         if features_in(node):
             return "both" if constants_in(node) else "features"
         return "constants" if constants_in(node) else "number"

@@ -86,9 +86,7 @@ class Covariance:
         return out
 
 
-def covariance(
-    result: FitResult, table: Table, weights: Floats | None = None, *, absolute: bool = False
-) -> Covariance:
+def covariance(result: FitResult, table: Table, weights: Floats | None = None, *, absolute: bool = False) -> Covariance:
     """Covariance of the constants from the linearised law.
 
     Args:
@@ -290,9 +288,7 @@ class _Resampling:
             self.strata = [np.arange(len(table))]
         self.fitted = result.predict(table.features, table.group)
         parts = linearise(result, table, weights)
-        self.noise = tuple(
-            np.concatenate([_noise(p) for p in parts if p.target == t]) for t in range(table.n_targets)
-        )
+        self.noise = tuple(np.concatenate([_noise(p) for p in parts if p.target == t]) for t in range(table.n_targets))
         self.scaled, self.factors = self._scaled_residuals(parts)
         self.freedom = float(np.mean([len(p.rows) - int(p.free.sum()) for p in parts]))
 

@@ -214,8 +214,7 @@ class Law:
             id=f"{self.id}({','.join(renamed[name] for name in self.variables)})",
             formula=_IDENTIFIER.sub(lambda match: renamed.get(match[0], match[0]), self.formula),
             variables={
-                renamed[name]: _described(variable, name, renamed[name])
-                for name, variable in self.variables.items()
+                renamed[name]: _described(variable, name, renamed[name]) for name, variable in self.variables.items()
             },
             constants={renamed[name]: spec for name, spec in self.constants.items()},
             shared=tuple(renamed[name] for name in self.shared),
@@ -318,8 +317,7 @@ def _completed(entry: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(variables, dict):
         return entry
     merged = {
-        name: (words.get(name, {}) | spec if isinstance(spec, dict) else spec)
-        for name, spec in variables.items()
+        name: (words.get(name, {}) | spec if isinstance(spec, dict) else spec) for name, spec in variables.items()
     }
     return entry | {"variables": merged}
 

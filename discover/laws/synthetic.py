@@ -78,9 +78,7 @@ def _grid(n_columns: int, n: int, rng: Generator) -> Floats:
 
 
 def _columns(law: Law, unit: Floats) -> dict[str, Floats]:
-    columns = {
-        name: _spread(variable, unit[:, k]) for k, (name, variable) in enumerate(law.variables.items())
-    }
+    columns = {name: _spread(variable, unit[:, k]) for k, (name, variable) in enumerate(law.variables.items())}
     _share(law, columns, unit)
     _limit_unique(law, columns, unit)
     return columns

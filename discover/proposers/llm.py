@@ -173,9 +173,7 @@ class LanguageModel:
         job = Job(kind, labels, self._repairable.popleft() if kind == "repair" else None)
         settings = self.session.settings
         try:
-            prompt = build_prompt(
-                self._brief(job, laws), context=self.session.context, max_tokens=settings.max_tokens
-            )
+            prompt = build_prompt(self._brief(job, laws), context=self.session.context, max_tokens=settings.max_tokens)
         except InputError as error:  # the context shrank, because the server said that it is smaller
             self.session.stop(str(error))
             return
@@ -201,9 +199,7 @@ class LanguageModel:
         return kind, (first,) if kind == "mutate" else ()
 
     def _brief(self, job: Job, laws: Sequence[Told]) -> Brief:
-        elites = tuple(
-            elite_of(told, _label(i), self.problem, self._error(told.score)) for i, told in enumerate(laws)
-        )
+        elites = tuple(elite_of(told, _label(i), self.problem, self._error(told.score)) for i, told in enumerate(laws))
         return Brief(self.card, job, elites, tuple(self._failures), self.session.settings.proposals)
 
     # -- reading ----------------------------------------------------------------------------------------
@@ -258,15 +254,11 @@ class LanguageModel:
         if key in self._laws:
             raise RefusedError("duplicate", "the same form was proposed before")
 
-    def _candidates(
-        self, structure: Structure, tried: Sequence[Recipe], question: _Question
-    ) -> list[Candidate]:
+    def _candidates(self, structure: Structure, tried: Sequence[Recipe], question: _Question) -> list[Candidate]:
         parents = tuple(told.index for told in question.parents)
         return [Candidate(structure, recipe, f"{self.name}:{question.kind}", parents) for recipe in tried]
 
-    def _recipes(
-        self, question: _Question, elites: Sequence[Told], rng: np.random.Generator
-    ) -> list[Recipe]:
+    def _recipes(self, question: _Question, elites: Sequence[Told], rng: np.random.Generator) -> list[Recipe]:
         """The recipe of the law that is varied, else of the best law, and another that good laws use."""
         options = recipes(self.problem)
         liked = [told.candidate.recipe for told in (*question.parents, *elites)]

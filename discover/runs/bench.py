@@ -1,9 +1,9 @@
 """Several tasks with several seeds, one run folder each, so that an interrupted benchmark can go on.
 
-    bench.toml             what was asked
-    TASK/seedS/            a run as `discover run` makes it
-    TASK/seedS/spent.json  wall and processor seconds of the run, over all sessions
-    summary.json           figures over all finished runs
+- `bench.toml`: what was asked
+- `TASK/seedS/`: a run as `discover run` makes it
+- `TASK/seedS/spent.json`: wall and processor seconds of the run, over all sessions
+- `summary.json`: figures over all finished runs
 """
 
 from __future__ import annotations

@@ -154,8 +154,7 @@ def read_config(path: Path) -> RunConfig:
     found = values.get("format")
     if isinstance(found, int) and found > FORMAT:
         raise InputError(
-            f"{path} was written by a newer discover (format {found}, this one reads up to {FORMAT}); "
-            "update discover"
+            f"{path} was written by a newer discover (format {found}, this one reads up to {FORMAT}); update discover"
         )
     return build_model(RunConfig, values, str(path))
 

@@ -1,13 +1,13 @@
 """A run is a folder.
 
-    run.toml       what was asked: task, seed, budget, versions; written once
-    steps.jsonl    the journal: a line per candidate, and per opening of the sealed rows; only appended to
-    llm.jsonl      with a language model: every question, answer and proposal; only appended to
-    problems.json  problems of the table that were told before the search
-    progress.json  seconds spent so far and why the search stopped
-    law.json       the law found, full precision
-    result.json    what the end of the run printed, as `--json` prints it
-    sealed.json    the sealed rows as they were when they were opened last
+- `run.toml`: what was asked: task, seed, budget, versions; written once
+- `steps.jsonl`: the journal: a line per candidate, and per opening of the sealed rows; only appended to
+- `llm.jsonl`: with a language model: every question, answer and proposal; only appended to
+- `problems.json`: problems of the table that were told before the search
+- `progress.json`: seconds spent so far and why the search stopped
+- `law.json`: the law found, full precision
+- `result.json`: what the end of the run printed, as `--json` prints it
+- `sealed.json`: the sealed rows as they were when they were opened last
 """
 
 from __future__ import annotations

@@ -31,9 +31,7 @@ class HumanLaw:
     fit: FitResult
 
 
-def human_laws(
-    identifiers: Sequence[str], train: Table, seed: int = 0, published: bool = True
-) -> list[HumanLaw]:
+def human_laws(identifiers: Sequence[str], train: Table, seed: int = 0, published: bool = True) -> list[HumanLaw]:
     """The human laws of a task, as published where constants for all groups are recorded, and refitted.
 
     Sealed rows play no part: refits see the train rows only. A law that cannot be fitted is left out.

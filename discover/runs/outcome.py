@@ -124,9 +124,7 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
         compared: identifiers of human laws.
         opener: command to note in the journal; None leaves the sealed rows closed.
     """
-    human = human_laws(
-        compared, session.train, session.config.seed, published=bool(session.task.baselines)
-    )
+    human = human_laws(compared, session.train, session.config.seed, published=bool(session.task.baselines))
     keys: dict[str, Any] = {"sealed": None, "human": _human_keys(session, human, None)}
     if opener is not None and session.task.facts().n_test:
         note_opening(session.folder, opener)

@@ -72,9 +72,7 @@ def step_record(step: Step) -> Record:
         "key": candidate.key,
         "formula": structure.text,
         "shared": sorted(structure.shared),
-        "domains": {
-            name: [_out(d.lower), _out(d.upper), d.log] for name, d in sorted(structure.domains.items())
-        },
+        "domains": {name: [_out(d.lower), _out(d.upper), d.log] for name, d in sorted(structure.domains.items())},
         "guess": {name: _out(float(value)) for name, value in sorted(structure.guess.items())},
         "recipe": [recipe.loss, recipe.space, recipe.scale, recipe.emphasis],
         "score": _score_out(step.told.score),
@@ -187,9 +185,7 @@ def _score_in(
         description=_in(values["description"]),
         complexity=values["complexity"],
         published=values["published"],
-        fit=None
-        if values["fit"] is None or candidate is None
-        else _fit_in(values["fit"], candidate, groups, targets),
+        fit=None if values["fit"] is None or candidate is None else _fit_in(values["fit"], candidate, groups, targets),
     )
 
 

@@ -39,9 +39,7 @@ def test_pairs_become_readable() -> None:
 
 
 def test_every_dataset_has_a_recipe() -> None:
-    assert sorted(script.RECIPES) == sorted(
-        folder.name for folder in datasets_folder().iterdir() if folder.is_dir()
-    )
+    assert sorted(script.RECIPES) == sorted(folder.name for folder in datasets_folder().iterdir() if folder.is_dir())
 
 
 def test_card_section_is_replaced_only_on_request(tmp_path: Path) -> None:

@@ -65,9 +65,7 @@ def test_columns_of_a_task_go_before_those_of_the_card(tmp_path: Path) -> None:
     keys = KEYS + '[[columns]]\nname = "N"\nunit = "layers"\ndomain = "positive"\n'
     assert make(tmp_path, keys).column("N").unit == "layers"
     task = make(tmp_path, keys, TABLE.replace("b,10,", "b,0,"))
-    with pytest.raises(
-        InputError, match=r"runs.csv, line 6, column 'N': 0 is out of range; expected a number above 0"
-    ):
+    with pytest.raises(InputError, match=r"runs.csv, line 6, column 'N': 0 is out of range; expected a number above 0"):
         task.train()
 
 

@@ -111,6 +111,7 @@ def test_a_shared_constant_has_one_value_for_all_groups(table_of: Rows) -> None:
     assert together.constants[0, 0, 2] == pytest.approx(0.4, abs=0.03)
     apart = fitted(Structure(expr), table)
     assert apart.objective <= together.objective
+
     # the joint optimum by a one-dimensional search over the exponent with linear fits inside
     def cost(p: float) -> float:
         total = 0.0

@@ -58,9 +58,7 @@ def test_library_agrees_with_the_reference(law_id: str, reference: Callable[[Val
     assert law.published
     for fit in law.published:
         table = synthetic_table(law, fit.constants, 50, np.random.default_rng(3))
-        rows = [
-            {name: float(column[i]) for name, column in table.features.items()} for i in range(len(table))
-        ]
+        rows = [{name: float(column[i]) for name, column in table.features.items()} for i in range(len(table))]
         expected = [reference({**row, **fit.constants}) for row in rows]
         np.testing.assert_allclose(table.targets[:, 0], expected, rtol=1e-12)
 

@@ -79,8 +79,7 @@ def test_noise_scales_with_the_spread_where_signs_differ() -> None:
 
 def test_same_seed_same_table_other_seed_other_table() -> None:
     first, again, other = (
-        synthetic_table(CHINCHILLA, CHINCHILLA.guess, 20, np.random.default_rng(seed), noise=0.01)
-        for seed in (1, 1, 2)
+        synthetic_table(CHINCHILLA, CHINCHILLA.guess, 20, np.random.default_rng(seed), noise=0.01) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first.targets, again.targets)
     assert not np.array_equal(first.targets, other.targets)

@@ -37,9 +37,7 @@ class GrammarSampler:
 
     def sample(self, schema: dict[str, Any], limit: int) -> tuple[str, str, int]:
         """Text, finish reason and tokens of one answer of at most `limit` bytes."""
-        matcher = llguidance.LLMatcher(
-            _TOKENIZER, llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema))
-        )
+        matcher = llguidance.LLMatcher(_TOKENIZER, llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema)))
         if matcher.is_error():
             raise ValueError(matcher.get_error())
         written = bytearray()

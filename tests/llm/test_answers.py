@@ -115,10 +115,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
 KEYS = st.sampled_from(["proposals", "formula", "shared", "rationale", "x"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=10),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(KEYS, inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
 )
 

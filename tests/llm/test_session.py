@@ -109,9 +109,7 @@ def test_a_mistake_in_a_provider_is_a_failed_call(tmp_path: Path) -> None:
     assert completion.problem == Problem(Reason.INTERNAL, "ZeroDivisionError")
 
 
-@pytest.mark.parametrize(
-    ("reason", "calls"), [(Reason.QUOTA, 1), (Reason.CREDENTIALS, 1), (Reason.SERVER, 5)]
-)
+@pytest.mark.parametrize(("reason", "calls"), [(Reason.QUOTA, 1), (Reason.CREDENTIALS, 1), (Reason.SERVER, 5)])
 def test_lasting_failures_stop_the_asking(tmp_path: Path, reason: Reason, calls: int) -> None:
     session = open_live(ScriptedProvider(lambda r: Completion(problem=Problem(reason))), tmp_path)
     for step in range(20):

@@ -17,9 +17,7 @@ from tests.proposers.engine_texts import deep, junk, operon_equation, pysr_equat
 
 TYPICAL = (3.0e8, 7.0e9, 40.0)
 COLUMNS = ("params", "tokens", "lr")
-MEANING: dict[str, Expr] = {
-    f"x{i}": mul(Number(1.0 / TYPICAL[i]), Feature(name)) for i, name in enumerate(COLUMNS)
-}
+MEANING: dict[str, Expr] = {f"x{i}": mul(Number(1.0 / TYPICAL[i]), Feature(name)) for i, name in enumerate(COLUMNS)}
 POSITIVE = frozenset(COLUMNS)
 RECORDINGS = sorted((Path(__file__).parent / "recordings").rglob("*.json"))
 

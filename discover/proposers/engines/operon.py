@@ -153,9 +153,7 @@ class Evolution:
         return list(self.algorithm.Individuals)
 
 
-def _scaled(
-    op: Any, tree: Any, table: Any, data: Any, rows: Any, y: Any, names: dict[int, str]
-) -> list[Any] | None:
+def _scaled(op: Any, tree: Any, table: Any, data: Any, rows: Any, y: Any, names: dict[int, str]) -> list[Any] | None:
     """[length, mean squared error, text] of a tree with the scale and offset that the first goal implies."""
     values = np.asarray(op.Evaluate(table, tree, data, rows), dtype=np.float64).reshape(-1)
     if not np.all(np.isfinite(values)):

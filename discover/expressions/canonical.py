@@ -8,7 +8,7 @@ identify. `skeleton` is the text of that, with constants renamed by place: equal
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
@@ -178,16 +178,19 @@ def order(node: Expr) -> tuple[object, ...]:
     return (3, complexity(node), 0.0, to_text(node))
 
 
-def reduce_constants(expr: Expr) -> Expr:
+def reduce_constants(expr: Expr, shared: Collection[str] = ()) -> Expr:
     """A formula with fewer constants that expresses the same functions, apart from limits on signs.
 
     Constants that appear once and only act together with literals or each other become one, which keeps
     the name of the first. Constants that appear in several places are left alone.
+
+    Args:
+        shared: constants with one value for all groups, which cannot take the place of one per group in front of a sum.
     """
     for _ in range(12):
         simple = simplify(expr)
         once = frozenset(name for name, count in constant_uses(simple).items() if count == 1)
-        expr = _Reducer(once).reduce(simple)
+        expr = _Reducer(once, frozenset(shared)).reduce(simple)
         if expr is simple:
             return simple
     return simplify(expr)
@@ -196,20 +199,25 @@ def reduce_constants(expr: Expr) -> Expr:
 class _Reducer:
     """One pass of merging; `once` are the constants that appear in one place only."""
 
-    def __init__(self, once: frozenset[str]) -> None:
-        self.once = once
+    def __init__(self, once: frozenset[str], shared: frozenset[str]) -> None:
+        self.once, self.shared = once, shared
 
     def free(self, node: Expr) -> bool:
         """No feature inside, at least one constant, and every constant appears nowhere else."""
         names = constants_in(node)
         return bool(names) and names <= self.once and not features_in(node)
 
+    def one_for(self, *nodes: Expr) -> Constant:
+        """The constant that stands for these: the first, or the first with a value per group."""
+        constants = [n for node in nodes for n in walk(node) if isinstance(n, Constant)]
+        return next((c for c in constants if c.name not in self.shared), constants[0])
+
     def reduce(self, node: Expr) -> Expr:
         """The node itself where nothing changes, so that what is known about it stays known."""
         if not isinstance(node, Call):
             return node
         if self.free(node):
-            return first_constant(node)
+            return self.one_for(node)
         if self.once.isdisjoint(constants_in(node)):
             return node
         reduced = self.combined(node, tuple(self.reduce(arg) for arg in node.args))
@@ -217,7 +225,7 @@ class _Reducer:
 
     def combined(self, node: Call, args: tuple[Expr, ...]) -> Expr:
         if node.op == "add":
-            return add(*self.collected(self.merged(args, absorbs=(Number,))))
+            return add(*self.without_offsets(self.collected(self.merged(args, absorbs=(Number,)))))
         if node.op == "mul":
             return self.product(args)
         if node.op == "pow" and self.free(args[1]) and isinstance(args[0], Call) and args[0].op == "exp":
@@ -235,7 +243,7 @@ class _Reducer:
             (free if self.free(arg) else rest).append(arg)
         if free:
             rest = [arg for arg in rest if not isinstance(arg, absorbs)]
-            rest.insert(0, first_constant(free[0]))
+            rest.insert(0, self.one_for(*free))
         return rest
 
     def collected(self, terms: list[Expr]) -> list[Expr]:
@@ -250,8 +258,8 @@ class _Reducer:
         for rest, same in kept.items():
             scaled = [term for term in same if term != rest]
             if scaled and features_in(rest) and (len(same) > 1):
-                constant = next(f for f in scaled[0].args if self.free(f))  # type: ignore[union-attr]
-                out.append(mul(first_constant(constant), rest))
+                free = [next(f for f in factors(term) if self.free(f)) for term in scaled]
+                out.append(mul(self.one_for(*free), rest))
             else:
                 out += same
         return out
@@ -268,13 +276,47 @@ class _Reducer:
         free = [arg for arg in inner.args if self.free(arg)]
         if not free:
             return node
-        return mul(first_constant(free[0]), self.without_scale(node))
+        return mul(self.one_for(*free), self.without_scale(node))
 
     def product(self, args: tuple[Expr, ...]) -> Expr:
         factors = self.merged(args, absorbs=(Number,))
         if factors and self.free(factors[0]):
             factors = [factors[0], *(self.without_scale(arg) for arg in factors[1:])]
+            if any(self.takes(arg, factors[0]) for arg in factors[1:]):
+                return mul(*factors[1:])
         return mul(*factors)
+
+    def takes(self, node: Expr, scale: Expr) -> bool:
+        """Whether a free scale in front of a sum can move into it: every term has a scale of its own."""
+        if not (isinstance(node, Call) and node.op == "add"):
+            return False
+        own = [next((f for f in factors(term) if self.free(f)), None) for term in node.args]
+        if any(found is None for found in own):
+            return False
+        return self.is_shared(scale) or not any(found is not None and self.is_shared(found) for found in own)
+
+    def is_shared(self, free: Expr) -> bool:
+        return frozenset(constants_in(free)) <= self.shared
+
+    def without_offsets(self, terms: list[Expr]) -> list[Expr]:
+        """E + A*(c + x) is E' + A*x where all of E, A and c are free."""
+        floor = next((term for term in terms if self.free(term)), None)
+        if floor is None:
+            return terms
+        return [term if term is floor else self.without_offset(term, self.is_shared(floor)) for term in terms]
+
+    def without_offset(self, term: Expr, shared: bool) -> Expr:
+        *rest, last = factors(term)
+        if not (rest and isinstance(last, Call) and last.op == "add" and all(map(self.is_scale, rest))):
+            return term
+        offsets = [arg for arg in last.args if self.free(arg) or isinstance(arg, Number)]
+        moved = [node for node in (*rest, *offsets) if not isinstance(node, Number)]
+        if not offsets or (shared and not all(map(self.is_shared, moved))):
+            return term
+        return mul(*rest, add(*(arg for arg in last.args if arg not in offsets)))
+
+    def is_scale(self, node: Expr) -> bool:
+        return self.free(node) or isinstance(node, Number)
 
     def without_scale(self, node: Expr) -> Expr:
         """A factor whose own free scale can move into the constant in front of the product."""
@@ -298,20 +340,16 @@ class _Reducer:
         if not free:
             return call("log", product)
         rest = mul(*(arg for arg in product.args if not (self.free(arg) or isinstance(arg, Number))))
-        return add(first_constant(free[0]), call("log", rest))
+        return add(self.one_for(*free), call("log", rest))
 
 
-def first_constant(node: Expr) -> Constant:
-    return next(n for n in walk(node) if isinstance(n, Constant))
-
-
-def skeleton(expr: Expr) -> str:
+def skeleton(expr: Expr, shared: Collection[str] = ()) -> str:
     """The key under which two formulas count as the same law.
 
     Equal for formulas that differ in the order of commutative arguments, in the names of constants, in
-    folded literals, or in constants that are merged by `reduce_constants`.
+    folded literals, or in constants that are merged by `reduce_constants`, see there for `shared`.
     """
-    reduced = reduce_constants(expr)
+    reduced = reduce_constants(expr, shared)
     uses = constant_uses(reduced)
     ordered = _sorted_by(reduced, Printer(named(lambda name: f"_{uses[name]}" if name in uses else name)))
     return to_text(substitute(ordered, {name: Constant(f"c{i}") for i, name in enumerate(constant_names(ordered))}))

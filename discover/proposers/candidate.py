@@ -40,7 +40,7 @@ class Candidate:
     @cached_property
     def law_key(self) -> str:
         """Equal for structures that express the same functions with the same constants shared."""
-        return skeleton(self.structure.expr) + _sharing(self.structure)
+        return skeleton(self.structure.expr, self.structure.shared) + _sharing(self.structure)
 
     @cached_property
     def key(self) -> str:

@@ -8,7 +8,6 @@ not pay. Each move is a function in the table `MOVES`; a bandit pays those whose
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -138,10 +137,13 @@ class Grammar:
         shared = structure.shared ^ {name}
         if shared >= set(structure.constants):
             return None
-        changed = replace(structure, shared=frozenset(shared))
-        return Candidate(
-            changed, parent.candidate.recipe, f"{self.name}:change_sharing", (parent.index,), parent.values
-        )
+        found = renamed(self.problem, structure.expr, frozenset(shared))
+        if found is None:
+            return None
+        changed, names = found
+        inherited = {names[old]: value for old, value in parent.values.items() if old in names}
+        recipe = parent.candidate.recipe
+        return Candidate(changed, recipe, f"{self.name}:change_sharing", (parent.index,), inherited)
 
 
 def _apart(parents: Sequence[Told], names: Names) -> tuple[list[Expr], dict[str, Floats | float]]:
@@ -164,7 +166,7 @@ def finished(problem: Problem, expr: Expr, shared: frozenset[str] = frozenset())
 
 def renamed(problem: Problem, expr: Expr, shared: frozenset[str]) -> tuple[Structure, dict[str, str]] | None:
     """As `finished`, with the new name of every old constant."""
-    reduced = reduce_constants(expr)
+    reduced = reduce_constants(expr, shared)
     if not features_in(reduced) or complexity(reduced) > MAX_COMPLEXITY:
         return None
     if problem.constants is not None and len(constant_names(reduced)) > problem.constants:

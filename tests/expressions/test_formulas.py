@@ -139,6 +139,30 @@ def test_fewer_constants_never_more_and_no_new_names(expr: Expr) -> None:
     assert reduce_constants(reduced) == reduced
 
 
+@pytest.mark.parametrize(
+    ("text", "shared", "expected"),
+    [
+        ("E + A*(k + x**a)", "", "E + A*x**a"),
+        ("E - 2*(k + log(x))", "", "E - 2*log(x)"),
+        ("E + A*(1 + x**a)", "", "E + A*x**a"),
+        ("A*(1 + k*x**a)", "", "A*(1 + k*x**a)"),
+        ("A*(k + x**a)", "", "A*(k + x**a)"),
+        ("E + A*(k + m*x**a + n*y**b)", "", "E + m*x**a + n*y**b"),
+        ("x**a*A*(k + m*log(y))", "", "x**a*(k + m*log(y))"),
+        ("E + A*(k + k*x)", "", "E + A*(k + k*x)"),
+        # with one value of k, m and n for all groups, A is what tells the groups apart
+        ("E + A*(k + m*x**a + n*y**b)", "k m n", "E + A*(m*x**a + n*y**b)"),
+        ("E + A*(k + x**a)", "E", "E + A*(k + x**a)"),
+        ("E + A*(k + x**a)", "E A k", "E + A*x**a"),
+        ("E + k + x**a", "E", "k + x**a"),
+    ],
+)
+def test_offsets_and_scales_that_another_constant_holds_are_dropped(text: str, shared: str, expected: str) -> None:
+    reduced = reduce_constants(parse(text, ["x", "y"]), shared.split())
+    assert reduced == simplify(parse(expected, ["x", "y"]))
+    assert reduce_constants(reduced, shared.split()) == reduced
+
+
 @given(formulas, st.permutations(CONSTANTS))
 def test_renamed_constants_have_the_same_skeleton(expr: Expr, order: list[str]) -> None:
     uses = Counter(node.name for node in walk(expr) if isinstance(node, Constant))

@@ -42,7 +42,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "N params param model nparams numparams parameters nparameters numparameters paramcount "
         "parametercount modelsize modelparams nonembeddingparams nonembeddingparameters "
         "nonembeddingparamsize nonvocabparameters nonvocabparams activeparams nactive denseparams "
-        "denseparametercount totalparams",
+        "denseparametercount totalparams studentparams studentsize",
     ),
     Quantity(
         "tokens",
@@ -51,7 +51,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         "training tokens",
         1,
         "D tokens ntokens numtokens traintokens trainingtokens tokencount tokensseen seentokens totaltokens "
-        "trainedtokens tokenstrained consumedtokens pretraintokens pretrainingtokens datasize datasetsize ndata",
+        "trainedtokens tokenstrained consumedtokens pretraintokens pretrainingtokens distilltokens distillationtokens "
+        "datasize datasetsize ndata",
     ),
     Quantity(
         "examples",
@@ -60,7 +61,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "training examples",
         1,
         "examples nexamples numexamples samples nsamples numsamples sftdatasize trainsize "
-        "trainingsize ntrain images nimages samplesseen",
+        "trainingsize ntrain images nimages numimages samplesseen finetuneexamples finetuningexamples",
     ),
     Quantity(
         "characters",
@@ -76,7 +77,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         "FLOP",
         "training compute",
         1,
-        "C flops flop nflops compute trainflops trainingflops trainingcompute traincompute petaflopdays gpuhours",
+        "C flops flop nflops compute trainflops trainingflops pretrainflops trainingcompute traincompute "
+        "pretraincompute petaflopdays gpuhours",
     ),
     Quantity(
         "unique_tokens",
@@ -245,6 +247,9 @@ OUTCOME_WORDS = frozenset(
     )
 )
 """Words of results and their errors: never a feature by guess."""
+
+GIVEN_WORDS = frozenset(("teacher", "draft", "proxy", "reference", "base", "pretrain", "pretrained", "upstream"))
+"""Words of models that were there before the run: their results are causes."""
 
 FALLING_WORDS = frozenset(("loss", "losses", "error", "perplexity", "ppl", "bpb", "nll"))
 """Words of results that are better when smaller."""

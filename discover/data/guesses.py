@@ -17,6 +17,7 @@ from discover.data.aliases import (
     BOOKKEEPING_NAMES,
     CLOCK_NAMES,
     FALLING_WORDS,
+    GIVEN_WORDS,
     OUTCOME_WORDS,
     RISING_SHARES,
     STEP_NAMES,
@@ -38,6 +39,7 @@ from discover.data.tomls import build_model
 from discover.errors import InputError
 
 DECADE = 10.0
+ROUNDED = 0.02  # what the shares of a mixture may lack of one
 HELD_OUT_WORDS = frozenset(("val", "valid", "validation", "eval", "test", "heldout"))
 UNITS = ("nats", "bits")
 NO_GROUP = ""
@@ -121,14 +123,25 @@ def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
         quantity = recognise(heading)
         if quantity is not None and quantity.rank:
             by_rank[quantity.rank].append(heading)
-        elif quantity is None and _span(values) >= DECADE:
+        elif quantity is None and _span(values[values != 0]) >= DECADE:  # zero-shot runs have no examples
             by_rank[3].append(heading)
     return tuple(by_rank[1] or by_rank[2] or by_rank[3])
 
 
 def _span(values: Floats) -> float:
     """Largest over smallest value of an all-positive column; 0 for others."""
-    return float(values.max() / values.min()) if np.isfinite(values).all() and values.min() > 0 else 0.0
+    if not len(values) or not np.isfinite(values).all() or values.min() <= 0:
+        return 0.0
+    return float(values.max() / values.min())
+
+
+def _are_shares(columns: Sequence[Floats]) -> bool:
+    """Whether these columns are the parts of a mixture: none is negative, and together they make one."""
+    if len(columns) < 2:
+        return False
+    stacked = np.vstack(columns)
+    whole = np.abs(stacked.sum(axis=0) - 1.0).max() <= ROUNDED
+    return bool(whole and np.isfinite(stacked).all() and stacked.min() >= 0)
 
 
 def heading_of(raw: RawTable, name: str) -> str:
@@ -155,6 +168,7 @@ def guess_target(raw: RawTable) -> str:
         InputError: no heading does, or several do.
     """
     found = [heading for heading in raw.columns if words(heading) & OUTCOME_WORDS and not _is_error(heading)]
+    found = [heading for heading in found if not words(heading) & GIVEN_WORDS]
     found = [heading for heading in found if _numeric_share(raw.columns[heading]) >= 0.5]
     for wanted in (HELD_OUT_WORDS, FALLING_WORDS):
         found = [heading for heading in found if words(heading) & wanted] or found
@@ -313,7 +327,7 @@ class _Draft:
             return None
         if squash(heading) in BOOKKEEPING_NAMES:
             return "it numbers runs"
-        if words(heading) & OUTCOME_WORDS and recognise(heading) is None:
+        if words(heading) & OUTCOME_WORDS and not words(heading) & GIVEN_WORDS and recognise(heading) is None:
             return "it is a result, not a cause"
         if squash(path_of(heading)[-1]) in CLOCK_NAMES:
             return "it tells the time of a run"
@@ -341,10 +355,20 @@ class _Draft:
         if axes is not None:
             self.axes = tuple(axes)
             return
-        self.axes = scale_axes({heading: self.values(heading) for heading in self.features})
+        self.axes = scale_axes(
+            {heading: self.values(heading) for heading in self.features if heading not in self.shares()}
+        )
+        if self.shares():
+            self.notes.append(f"{listed(self.shares())} are the shares of a mixture: together they make one")
         self.notes.append(
             f"extrapolating along {', '.join(self.axes)}" if self.axes else "no column was recognised as a scale"
         )
+
+    def shares(self) -> list[str]:
+        """The features that are parts of a mixture: all of unknown meaning, if together they make one."""
+        parts = [heading for heading in self.features if recognise(heading) is None]
+        parts = [heading for heading in parts if self.values(heading).max(initial=0.0) <= 1.0]
+        return parts if _are_shares([self.values(heading) for heading in parts]) else []
 
     def values(self, heading: str) -> Floats:
         """Open cells as numbers, 0 where there is none."""
@@ -369,8 +393,11 @@ class _Draft:
     def _column(self, heading: str, role: str) -> dict[str, str]:
         quantity = recognise(heading) if role == "feature" else None
         logged = quantity is not None and is_logged(heading)
-        # Settings and unknown columns may hold zeros; a size, an amount of data or compute may not.
+        # Settings and unknown columns may hold zeros, and so may data, of which a run can have none; sizes may not.
         scaled = quantity is not None and quantity.kind != "setting" and not logged
+        if scaled and quantity is not None and quantity.kind == "data":
+            scaled = bool(np.all(self.values(heading) != 0))
+        share = role == "feature" and heading in self.shares()
         positive = scaled or (role == "feature" and not logged and _span(self.values(heading)) >= DECADE)
         return {
             "name": self.name(heading),
@@ -378,8 +405,8 @@ class _Draft:
             "role": role,
             "meaning": "" if quantity is None else ("log10 of " if logged else "") + quantity.meaning,
             "unit": _unit(heading, quantity, logged),
-            "domain": "positive" if scaled else "real",
-            "scale": "log10" if logged else "log" if positive else "linear",
+            "domain": "fraction" if share else "positive" if scaled else "real",
+            "scale": "log10" if logged else "log" if positive and not share else "linear",
         }
 
 

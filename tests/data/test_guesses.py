@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from discover.data.aliases import QUANTITIES, recognise
-from discover.data.guesses import task_from_table
+from discover.data.guesses import guess_target, task_from_table
+from discover.data.reading import read_table
 from discover.data.tasks import Bounds, Monotone, load_task
 from discover.errors import InputError
 
@@ -161,6 +162,35 @@ def test_unnamed_scale_is_recognised_by_its_span(tmp_path: Path) -> None:
 def test_monotone_guess_heeds_the_other_columns(tmp_path: Path, header: str, falling: list[str]) -> None:
     task = task_from_table(write(tmp_path, header, ["1,1,3", "2,3,2", "3,2,2"]), "loss")
     assert [item.feature for item in task.knowledge if isinstance(item, Monotone)] == falling
+
+
+def test_runs_without_examples_leave_the_axis(tmp_path: Path) -> None:
+    rows = [f"{x},{3 - 0.1 * i}" for i, x in enumerate([0, 100, 1000, 10000, 50000])]
+    for heading in ("finetune_examples", "amount"):
+        task = task_from_table(write(tmp_path, f"{heading},loss", rows), "loss")
+        assert task.extrapolate == (heading,)
+        assert task.train().features[heading][0] == 0
+    with pytest.raises(InputError, match="out of range; expected a number above 0"):
+        task_from_table(write(tmp_path, "params,loss", rows), "loss").train()
+
+
+def test_the_loss_of_a_teacher_is_a_cause(tmp_path: Path) -> None:
+    rows = [f"{n},{t},{3 - 0.1 * i}" for i, (n, t) in enumerate([(1e7, 2.5), (1e8, 2.4), (1e9, 2.2), (2e9, 2.5)])]
+    path = write(tmp_path, "student_params,teacher_loss,student_loss", rows)
+    task = task_from_table(path, guess_target(read_table(path)))
+    assert task.target == ("student_loss",)
+    assert task.features == ("student_params", "teacher_loss")
+    assert task.extrapolate == ("student_params",)
+
+
+def test_shares_of_a_mixture_are_no_axes(tmp_path: Path) -> None:
+    rows = ["0.98,0.01,0.01,3", "0.5,0.3,0.2,2.8", "0.05,0.35,0.6,2.7", "0.333,0.333,0.333,2.6"]
+    task = task_from_table(write(tmp_path, "web,code,books,loss", rows), "loss")
+    assert task.extrapolate == ()
+    assert [task.column(name).domain for name in task.features] == ["fraction"] * 3
+    assert any("web, code, books are the shares of a mixture" in note for note in task.guesses)
+    apart = task_from_table(write(tmp_path, "web,code,loss", ["0.9,0.01,3", "0.05,0.5,2", "0.4,0.2,2.4"]), "loss")
+    assert apart.extrapolate == ("web", "code")
 
 
 def test_logged_column_is_marked(tmp_path: Path) -> None:

@@ -41,11 +41,11 @@ def _law(result: Result) -> Lines:
 def _headline(result: Result) -> str:
     proposer, _, law = str(result.get("origin", "")).partition(":")
     if result.get("no_law"):
-        return "no law found; the group means forecast larger scales best"
+        return "no law found that forecasts larger scales better than the group means"
     if proposer == "import":
         return "an imported law, fitted to this table"
     if proposer == "library":
-        return f"no law extrapolates better than a published one, {law}"
+        return f"no new law is clearly better than a published one, {law}"
     return "the law that extrapolates best"
 
 
@@ -120,7 +120,7 @@ def _doubts(result: Result) -> list[str]:
     close = [item for item in result.get("runners_up", ()) if item["close"]]
     if not close:
         return [*warnings, ""] if warnings else []
-    lines = [*warnings, "The data hardly tell these laws from the one above (inner errors within 10 %):"]
+    lines = [*warnings, "The data hardly tell these laws from the one above (inner errors at most 10 % higher):"]
     lines += [f"  {item['formula']}   ({_size(item)}, {number(item['inner_error'])})" for item in close]
     return [*lines, ""]
 
@@ -180,5 +180,7 @@ def _next(result: Result) -> list[str]:
     folder = result["run_dir"]
     lines = [f"Run folder: {folder}"]
     if result["stopped"] == "interrupted":
-        lines.append(f"  discover resume {folder}                 go on from here")
+        lines.append(
+            f"  discover resume {folder}                 go on from here; sealed rows stay closed until the end"
+        )
     return [*lines, f"  discover export {folder} --to python     the law as code"]

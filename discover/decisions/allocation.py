@@ -310,8 +310,12 @@ def _why_infeasible(asked: _Asked, found: Infeasible, known: Mapping[str, Any], 
 
 def _why_unbounded(asked: _Asked, away: Sequence[tuple[Variable, int]], place: str) -> str:
     plan = asked.plan
+    if not any(v.name in feature_names(plan.objective) for v in asked.variables):
+        columns = " and ".join(v.name for v in asked.variables)
+        return f"{plan.minimised} does not depend on {columns}{place}, so that no value is better than another"
     moves = " and ".join(f"{v.name} {'grows' if sign > 0 else 'shrinks'}" for v, sign in away)
     first = away[0][0].name
+    spend = "" if WITHIN in plan.sides else "; or say what may be spent: --cost FORMULA --budget LIMIT"
     lacking = [
         f"{what} does not contain {', '.join(absent)}"
         for what, tree in (("the cost", plan.cost), (plan.minimised, plan.objective))
@@ -321,7 +325,7 @@ def _why_unbounded(asked: _Asked, away: Sequence[tuple[Variable, int]], place: s
         f"the optimum has no bound{place}: {plan.minimised} keeps falling as {moves}"
         f"{''.join(f'; {text}' for text in lacking)}. "
         f"Give {'it' if len(away) == 1 else 'one of them'} a value or a range: --fix {first}=VALUE or "
-        f"--bounds {first}=LOW:HIGH"
+        f"--bounds {first}=LOW:HIGH{spend}"
     )
 
 

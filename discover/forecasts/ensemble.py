@@ -28,6 +28,7 @@ Ints = NDArray[np.int64]
 LEVELS = (0.5, 0.9)
 DRAWS = 400
 NODES = 25  # points by which noise and drift are spread around every draw
+HUGE = 1e300  # forecasts beyond this are infinite
 CHUNK = 4_000_000  # numbers at a time
 
 
@@ -268,8 +269,9 @@ class Ensemble:
         for start in range(0, points, step):
             part = slice(start, start + step)
             spread = self._spread(values[:, None, part], nodes[None, :, part], target)
-            out[:, part] = np.nanquantile(spread.reshape(draws * NODES, -1), tails, axis=0)
-        return out
+            finite = np.clip(spread, -HUGE, HUGE)  # between infinities there is no quantile
+            out[:, part] = np.nanquantile(finite.reshape(draws * NODES, -1), tails, axis=0)
+        return np.where(np.abs(out) < HUGE, out, np.sign(out) * np.inf)
 
     def _shares(
         self, per_law: Sequence[Floats], value: Floats, drift: Floats, fresh: Floats, target: int

@@ -16,7 +16,7 @@ from discover.report.figures import Figure, gallery
 from discover.report.steps import by_proposer
 from discover.report.texts import FIXED, NONE, counted, listed, percent, quantity, settings
 
-NO_LAW_NOTE = "No law was found: the means of the groups forecast larger scales best."
+NO_LAW_NOTE = "No law was found that forecasts larger scales better than the means of the groups."
 FEW_SETS = 8
 LEVEL = 0.9
 LOOSE = 3.0  # an interval whose ends differ by more than this factor leaves a constant undetermined
@@ -352,7 +352,7 @@ def _reasons(content: Content) -> Iterator[str]:
     close = [rival for rival in content.runners_up if rival.close]
     if close:
         named = listed([rival.name for rival in close])
-        yield f"The data hardly tell the law from {named}: their inner errors are within 10 % of its own."
+        yield f"The data hardly tell the law from {named}: their inner errors are at most 10 % higher."
 
 
 def _undetermined(content: Content) -> str:

@@ -19,7 +19,7 @@ from discover.proposers.base import Told
 from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
 from discover.runs.sealed_rows import remember
-from discover.runs.session import Session, note_opening, openings
+from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.scoring import Metrics, Score, Scorer, fold_weights, metrics
 from discover.scoring.score import emphasis_weights
 from discover.search import SearchResult
@@ -78,7 +78,8 @@ def conclude(
     if llm is not None:
         result["llm"] = dict(llm)
     compared = session.task.baselines or tuple(library)[:COMPARED]
-    result |= judge(session, document, compared, "run" if session.config.open_sealed else None)
+    over = found.stopped != INTERRUPTED  # a search that may go on must not have seen the sealed rows
+    result |= judge(session, document, compared, "run" if session.config.open_sealed and over else None)
     session.folder.write_result(plain(result))
     return result
 

@@ -228,6 +228,8 @@ def test_an_interrupted_run_shows_what_it_has_and_can_go_on(discover) -> None:
     assert process.process.returncode == 0, err
     assert "interrupted" in out
     assert "discover resume r" in out
+    assert b'"opened"' not in Path("r/steps.jsonl").read_bytes()
+    assert "left closed" in out
     assert "Traceback" not in err
     before = len(steps("r"))
     config = Path("r/run.toml")

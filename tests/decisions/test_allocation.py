@@ -183,6 +183,8 @@ REPEATED = document(
         (document(), {}, ("no bound", "params grows", "--bounds params=LOW:HIGH")),
         (document(), {"cost": "6*params", "budget": 1e20}, ("tokens grows", "the cost does not contain tokens")),
         (REPEATED, {"cost": FLOPS, "budget": 1e20}, ("unique grows", "the cost does not contain unique", "--fix")),
+        (document(), {"cost": FLOPS}, ("no bound", "say what may be spent: --cost FORMULA --budget LIMIT")),
+        (document("E", PUBLISHED), {"cost": FLOPS, "budget": 1e20}, ("loss does not depend on",)),
         (
             document("E + A*params**(-a)", PUBLISHED),
             {"cost": FLOPS, "budget": 1e20},

@@ -65,6 +65,15 @@ def test_a_rival_law_pulls_the_interval_but_not_the_value() -> None:
     assert len(worse.laws) == 1
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_rival_without_bounds_gives_an_end_without_bounds() -> None:
+    found = ensemble_of(line(), "a + b*x", "a + b*x + c*exp(x**4)").intervals({"x": [7.0]})
+    ends = [found.lower[0.9][0], found.lower[0.5][0], found.value[0], found.upper[0.5][0], found.upper[0.9][0]]
+    assert ends == sorted(ends)
+    assert np.isinf(ends[0]) or np.isinf(ends[-1])
+    assert np.isfinite(found.value[0])
+
+
 def test_without_noise_the_interval_is_that_of_the_law() -> None:
     ensemble = ensemble_of(line())
     law, new = ensemble.intervals({"x": [0.5]}, noise=False), ensemble.intervals({"x": [0.5]})

@@ -9,7 +9,7 @@ need only be finite.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ ROWS_PER_GROUP = 12
 PER_GROUP = 40  # rows of a group from which points between and outside are made
 SETTINGS = 96  # rows of all groups whose settings are exchanged
 ASIDE = 2.0  # factor by which a setting leaves its range
+SHAKEN = 1e-14  # relative change of the constants, some fifty times that of rounding, which may move
+UNMOVED = 0.01  # no measured point by as much of the target's standard deviation
 OUTWARDS = 0.3  # of the distance from the centre of the design
 ALL = "all axes"
 SLACK = 0.01  # of the target's range: rises smaller than this are not held against a law
@@ -177,6 +179,20 @@ def predict_beyond(fit: FitResult, beyond: Beyond) -> Floats:
     steps, m = len(next(iter(beyond.features.values()))), len(beyond.group)
     flat = {name: values.ravel() for name, values in beyond.features.items()}
     return fit.predict(flat, np.tile(beyond.group, steps)).reshape(steps, m, -1)
+
+
+def lost_in_rounding(fit: FitResult, beyond: Beyond, deviation: Floats) -> bool:
+    """Whether a law's values hang on the last digits of its constants, as those of 1e14 - 1e14*x**1e-14 do.
+
+    Args:
+        deviation: the targets' standard deviations, shape (T,).
+    """
+    signs = np.where(np.arange(fit.constants.shape[2]) % 2, -1.0, 1.0)
+    shaken = replace(fit, constants=fit.constants * (1.0 + SHAKEN * signs))
+    measured = {name: values[0] for name, values in beyond.features.items()}
+    with np.errstate(all="ignore"):
+        moved = np.abs(shaken.predict(measured, beyond.group) - fit.predict(measured, beyond.group)) / deviation
+    return not bool(np.all(moved < UNMOVED))
 
 
 def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:

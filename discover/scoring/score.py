@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from discover.data.table import Table
 from discover.expressions import complexity
 from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
-from discover.scoring.beyond import FAR_MULTIPLE, implausible, points_beyond, predict_beyond, settings_beyond
+from discover.scoring.beyond import (
+    FAR_MULTIPLE,
+    implausible,
+    lost_in_rounding,
+    points_beyond,
+    predict_beyond,
+    settings_beyond,
+)
 from discover.scoring.folds import CUTS, make_folds
 from discover.scoring.problem import Problem
 from discover.scoring.units import unit_bound, unit_groups
@@ -261,6 +268,8 @@ class Scorer:
             reason = implausible(self.problem, self.far, predict_beyond(full, self.far))
         if reason is None and self.aside is not None and not np.all(np.isfinite(predict_beyond(full, self.aside))):
             reason = "not finite for other settings beyond the data"
+        if reason is None and lost_in_rounding(full, self.beyond, np.sqrt(self.variance)):
+            reason = "its terms cancel to the last digits"
         if reason is not None:
             return replace(base, refused=reason)
         return self._judge(base, structure, recipe, weights, full, forecast, fold_effort)

@@ -8,7 +8,7 @@ import pytest
 from discover.expressions import parse
 from discover.fitting import Domain, Recipe, Structure
 from discover.scoring import Problem, Scorer, implausible, points_beyond, predict_beyond
-from discover.scoring.beyond import ALL, ASIDE, MULTIPLE, STEPS, settings_beyond
+from discover.scoring.beyond import ALL, ASIDE, MULTIPLE, STEPS, lost_in_rounding, settings_beyond
 from tests.scoring.problems import chinchilla, law_with, problem_from
 
 
@@ -197,6 +197,13 @@ def test_a_law_without_a_value_for_other_settings_is_refused(setting: str, refus
     )
     score = Scorer(loss).score(structure, Recipe(), published=True)
     assert score.refused == refused
+
+
+@pytest.mark.parametrize(("size", "lost"), [(4e13, True), (1e10, False), (1.0, False)])
+def test_terms_that_cancel_to_the_last_digits(size: float, lost: bool) -> None:
+    problem = line()
+    law = law_with(problem, "E + A*tokens**a", E=2.0 + size, A=-size, a=-1e-3 / size)
+    assert lost_in_rounding(law, points_beyond(problem), np.array([0.3])) == lost
 
 
 def test_every_target_and_group_has_its_own_range() -> None:

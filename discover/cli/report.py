@@ -96,7 +96,10 @@ def _scores(result: Result) -> Lines:
     lines.append(
         "inner error: squared error on the largest scales held out of the train rows, in variances of the target"
     )
-    if any(item["variant"] == "refitted" and item.get("inner_error") is None for item in result.get("human", ())):
+    refitted = [item for item in result.get("human", ()) if item["variant"] == "refitted"]
+    if refitted:
+        lines.append("refitted: with the loss that its study used; the search tries others, too")
+    if any(item.get("inner_error") is None for item in refitted):
         lines.append("no inner error: refitted, the law gives no plausible forecasts of larger scales")
     return lines
 

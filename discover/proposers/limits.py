@@ -1,4 +1,4 @@
-"""The simpler law that a fitted law is a limit of."""
+"""The simpler laws that a fitted law is a limit of, or is but for a constant that may as well be zero."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from discover.data.table import Table
+from discover.errors import FormulaError
 from discover.expressions import (
     Call,
     Constant,
@@ -20,6 +21,7 @@ from discover.expressions import (
     factors,
     features_in,
     mul,
+    substitute,
 )
 from discover.fitting import FitResult, Limit, limits, signed_domains
 from discover.fitting.limits import powers
@@ -28,6 +30,7 @@ from discover.proposers.grammar import renamed
 from discover.proposers.surgery import Names, Path, at, places, replaced, terms
 from discover.scoring import Problem
 
+DOUBTFUL = 2.0  # standard errors
 Values = dict[str, Floats | float]
 
 
@@ -39,6 +42,28 @@ def simpler_laws(problem: Problem, candidate: Candidate, fit: FitResult) -> Iter
             structure, new = found
             inherited = {new[name]: known[name] for name in new}
             structure = replace(structure, domains=signed_domains(structure.expr, inherited))
+            yield replace(candidate, structure=structure, inherited=inherited)
+
+
+def laws_without(problem: Problem, candidate: Candidate, fit: FitResult, errors: Floats) -> Iterator[Candidate]:
+    """The candidate with one constant at zero: each that is no further from it than two standard errors, nearest first.
+
+    Args:
+        errors: standard errors of the constants, shape as `fit.constants`; infinite where the rows determine none.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.max(np.abs(fit.constants) / errors, axis=(0, 1))  # NaN at a bound, which says something
+    for i in np.argsort(distance):
+        if not distance[i] <= DOUBTFUL:
+            break
+        try:
+            expr = substitute(fit.structure.expr, {fit.structure.constants[i]: Number(0.0)})
+            found = renamed(problem, expr, candidate.structure.shared)
+        except FormulaError:  # such as 0**(-1)
+            continue
+        if found is not None:
+            structure, new = found
+            inherited = {new[name]: value for name, value in fit.by_name.items() if name in new}
             yield replace(candidate, structure=structure, inherited=inherited)
 
 

@@ -30,7 +30,7 @@ from discover.search.archive import AddStatus, Archive, shape_class
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
 from discover.search.team import make_team
-from discover.search.verdict import at_its_limit, choose_with_guests, closer_look
+from discover.search.verdict import choose_with_guests, closer_look, simplest
 
 BATCH = 16
 ATTEMPTS = 6  # rounds of asking until a batch is full
@@ -45,7 +45,7 @@ GUEST_FINALISTS = 8
 BROUGHT = "guest "  # before the keys of guests' candidates in `known`: they are scored without a gate
 GATE = 6.0  # train errors above this multiple of the best law's are not tried on the folds
 FINAL_SHARE = 0.15  # of a time budget, kept for the closer look and for
-LIMIT_SHARE = 0.03  # the law that the chosen one is a limit of
+LIMIT_SHARE = 0.03  # what is simpler than the chosen law and says the same
 
 
 @dataclass(frozen=True)
@@ -393,7 +393,7 @@ class _State:
         finalists = closer_look(leaders, pool, weights, rule, lambda: self.overdue(LIMIT_SHARE))
         own = [told for told in finalists if not self.guests.brought(told.candidate)]
         finalists = choose_with_guests(finalists, own, self.problem)
-        finalists[0] = at_its_limit(finalists[0], self.problem, pool, weights, rule, self.overdue)
+        finalists[0] = simplest(finalists[0], self.problem, pool, weights, rule, self.overdue)
         return SearchResult(
             finalists[0], tuple(finalists), tuple(merged.front()), len(self.told),
             self.clock() - self.begin, stopped, self.bandit.shares,

@@ -1,18 +1,22 @@
-"""The end of a search: a closer look at the leaders, the choice among them, and the chosen law at its limit."""
+"""The end of a search: a closer look at the leaders, the choice among them, and the chosen law in its simplest form."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.fitting import covariance
 from discover.proposers.base import Told
-from discover.proposers.limits import simpler_laws
+from discover.proposers.candidate import Candidate
+from discover.proposers.limits import laws_without, simpler_laws
 from discover.scoring import Problem, Rule, Score, merit, points_beyond, predict_beyond
 from discover.scoring.consensus import distances, medoid, near_tied
+from discover.scoring.score import emphasis_weights
 from discover.search.archive import shape_class
 from discover.search.pool import Job, Pool
 
@@ -21,7 +25,8 @@ Floats = NDArray[np.float64]
 FIRST_STEP = slice(1, 2)  # the forecasts nearest beyond the data; farther ones are ruled by the wildest laws
 ALIKE = 0.02  # forecasts closer than this share of the error to be expected are the same forecast
 NO_WORSE = 1.01  # times the error of the fit, at most
-MOST_LIMITS = 8  # parts of a law that are followed to their limits
+MOST_STEPS = 8  # to simpler laws
+MOST_DOUBTS = 6  # constants that are tried at zero in every step
 
 
 def closer_look(
@@ -76,14 +81,15 @@ def choose_with_guests(finalists: Sequence[Told], own: Sequence[Told], problem: 
     return together if together[0].merit <= alone.merit else _led_by(alone, finalists)
 
 
-def at_its_limit(
+def simplest(
     law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Rule, out_of_time: Callable[[], bool]
 ) -> Told:
-    """The law, or the simpler one that it is a limit of, which fits as well and forecasts the same.
+    """The law, or a simpler one that forecasts the same.
 
-    A published law stays as it was published.
+    That is one that it is a limit of and that fits as well, or itself without a constant that may be zero if that is of
+    no worse merit. A published law stays as it was published.
     """
-    for _ in range(MOST_LIMITS if not law.candidate.published else 0):
+    for _ in range(MOST_STEPS if not law.candidate.published else 0):
         simpler = _simpler(law, problem, pool, weights, rule, out_of_time)
         if simpler is None:
             break
@@ -99,14 +105,24 @@ def _simpler(
         return None
     beyond = points_beyond(problem)
     forecast = predict_beyond(fit, beyond)[FIRST_STEP]
-    for candidate in simpler_laws(problem, law.candidate, fit):
-        if out_of_time():
-            break
-        score = pool.submit(Job(candidate, closer=True)).result()
-        told = replace(law, candidate=candidate, score=score, merit=merit(score, weights, rule))
-        if score.fit is None or not math.isfinite(told.merit) or score.train > NO_WORSE * law.score.train:
-            continue
-        if distances([forecast, predict_beyond(score.fit, beyond)[FIRST_STEP]], forecast)[1] <= _tolerance(law):
+
+    def looked_at(candidates: Iterable[Candidate]) -> Iterator[Told]:
+        for candidate in candidates:
+            if out_of_time():
+                break
+            score = pool.submit(Job(candidate, closer=True)).result()
+            told = replace(law, candidate=candidate, score=score, merit=merit(score, weights, rule))
+            if score.fit is None or not math.isfinite(told.merit):
+                continue
+            if distances([forecast, predict_beyond(score.fit, beyond)[FIRST_STEP]], forecast)[1] <= _tolerance(law):
+                yield told
+
+    for told in looked_at(simpler_laws(problem, law.candidate, fit)):
+        if told.score.train <= NO_WORSE * law.score.train:
+            return told
+    errors = covariance(fit, problem.table, emphasis_weights(problem, fit.recipe.emphasis)).errors
+    for told in looked_at(islice(laws_without(problem, law.candidate, fit, errors), MOST_DOUBTS)):
+        if told.merit <= law.merit:
             return told
     return None
 

@@ -14,7 +14,7 @@ from discover.fitting.fit import NORMAL
 from discover.proposers import Candidate, Told
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Score, Scorer
 from discover.search.pool import Job, Pool
-from discover.search.verdict import at_its_limit, choose, choose_with_guests, closer_look
+from discover.search.verdict import choose, choose_with_guests, closer_look, simplest
 from tests.scoring.problems import law_with, problem_from
 
 
@@ -118,7 +118,7 @@ def decay() -> Problem:
 
 def settled(law: Told, problem: Problem, out_of_time: bool = False) -> Told:
     with Pool(problem, 1, CUTS) as pool:
-        return at_its_limit(law, problem, pool, Scorer(problem).weights, DEFAULT_RULE, lambda: out_of_time)
+        return simplest(law, problem, pool, Scorer(problem).weights, DEFAULT_RULE, lambda: out_of_time)
 
 
 def test_a_law_is_given_at_its_limit() -> None:
@@ -141,3 +141,16 @@ def test_what_is_not_at_a_limit_or_was_published_stays(problem: Problem) -> None
     assert settled(law, problem) is law
     published = told(decay(), "E + A*(1 + c*x)**b", "library:shifted")
     assert settled(published, decay()) is published
+
+
+def test_constants_that_may_be_zero_are_left_out(problem: Problem) -> None:
+    x = problem.table.features["x"]
+    noise = 1e-3 * np.random.default_rng(1).standard_normal(len(x))
+    noisy = problem_from({"x": x}, 2 + 1e3 * x**-0.5 + noise, axes=("x",))
+    structure = Structure(parse("E + A*x**(-a) + B*log(x)", ["x"]))
+    score = Scorer(noisy).score(structure, Recipe(), effort=NORMAL)
+    law = Told(3, Candidate(structure, Recipe(), "grammar:add_term"), score, Scorer(noisy).merit(score), True)
+    simpler = settled(law, noisy)
+    assert simpler.candidate.structure.text == "E + A*x**alpha"
+    assert simpler.merit <= law.merit
+    assert settled(simpler, noisy) is simpler

@@ -26,7 +26,7 @@ from discover.forecasts.drift import Drift, Reach
 from discover.forecasts.ensemble import Draws, Ensemble, Noise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 Floats = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def _draws(bare: LawDocument, entry: Mapping[str, Any], first: bool) -> Draws:
 
 
 def runner_up(
-    chosen: LawDocument, formula: str, constants: Floats, shared: Iterable[str], recipe: Mapping[str, Any]
+    chosen: LawDocument, formula: str, constants: Floats, shared: Collection[str], recipe: Mapping[str, Any]
 ) -> LawDocument:
     """Another law for the same task as a document; constants of shape (groups, targets, constants)."""
     names = constant_names(parse(formula, chosen.feature_names))
@@ -130,8 +130,9 @@ def runner_up(
         ConstantSet(entry.group, entry.target, dict(zip(names, row.tolist(), strict=True)))
         for entry, row in zip(chosen.constants, constants.reshape(len(chosen.constants), -1), strict=True)
     )
+    in_order = tuple(name for name in names if name in shared)  # a set has another order in every process
     return replace(
-        chosen, formula=formula, constants=sets, shared=tuple(shared), recipe=dict(recipe),
+        chosen, formula=formula, constants=sets, shared=in_order, recipe=dict(recipe),
         n_constants=len(names) * len(chosen.targets), inner_error=None, forecasts={},
     )  # fmt: skip
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from discover.documents import from_json, to_json, write
+from discover.documents import from_fit, from_json, to_json, write
 from discover.errors import InputError
 from discover.forecasts import Ensemble, with_forecasts
+from discover.forecasts.storing import runner_up
 
-from .tables import ensemble_of, line
+from .tables import ensemble_of, fitted, line
 
 POINTS = {"x": np.array([0.5, 3.0])}
 
@@ -64,3 +65,11 @@ def test_damage_is_named(damage) -> None:
     damage(content["forecasts"])
     with pytest.raises(InputError, match="key forecasts"):
         Ensemble.from_document(from_json(json.dumps(content)))
+
+
+def test_shared_constants_stand_in_the_order_of_the_formula() -> None:
+    table = line(groups=2)
+    document = from_fit(fitted(table), table, task="line", group_column="family")
+    values = np.ones((2, 1, 4))
+    rival = runner_up(document, "a + b*x + c*x**2 + d*x**3", values, frozenset("dbca"), {})
+    assert rival.shared == ("a", "b", "c", "d")

@@ -31,7 +31,7 @@ from discover.data.aliases import (
 )
 from discover.data.exports import PARTS, ending_in, path_of, short_names
 from discover.data.names import listed, to_identifier
-from discover.data.reading import RawTable, is_count, number, read_table
+from discover.data.reading import RawTable, is_count, is_empty, number, read_table
 from discover.data.table import Floats
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tasks import Task, resolve
@@ -42,6 +42,7 @@ DECADE = 10.0
 ROUNDED = 0.02  # what the shares of a mixture may lack of one
 HELD_OUT_WORDS = frozenset(("val", "valid", "validation", "eval", "test", "heldout"))
 UNITS = ("nats", "bits")
+SPARSE = "more than half of the rows have no value there"
 NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
 
@@ -137,7 +138,7 @@ def _span(values: Floats) -> float:
 
 def _are_shares(columns: Sequence[Floats]) -> bool:
     """Whether these columns are the parts of a mixture: none is negative, and together they make one."""
-    if len(columns) < 2:
+    if len(columns) < 2 or len({len(values) for values in columns}) > 1:
         return False
     stacked = np.vstack(columns)
     whole = np.abs(stacked.sum(axis=0) - 1.0).max() <= ROUNDED
@@ -232,7 +233,8 @@ class _Draft:
         self.split = build_model(Split, keys, f"{self.raw.path} (task_from_table)")
 
     def _has_split_column(self) -> bool:
-        labels = {str(cell).strip() for cell in self.raw.columns.get("split", ())}
+        # A blank label is an error of the split, not a sign that there is none: the test rows would be opened.
+        labels = {str(cell).strip() for cell in self.raw.columns.get("split", ()) if not is_empty(cell)}
         return bool(labels) and labels <= {"train", "test"} and "train" in labels
 
     def open_rows(self) -> list[int]:
@@ -257,16 +259,19 @@ class _Draft:
         path = path_of(heading)
         return squash(path[-1]) in TRACKER_NAMES or path[0].lower() in ("_wandb", "wandb")
 
-    def numbers(self, heading: str) -> list[float | None]:
-        """The open cells as numbers; in a tracker's export without the empty ones."""
+    def numbers(self, heading: str) -> list[float]:
+        """The open cells that are numbers: rows without one are left out."""
         found = [number(cell) for cell in self.open_cells(heading)]
-        return [v for v in found if v is not None and math.isfinite(v)] if self.raw.export else found
+        return [value for value in found if value is not None and math.isfinite(value)]
+
+    def is_sparse(self, heading: str) -> bool:
+        """Whether most open rows have no value there, and would be left out with it."""
+        rows = self.open_rows()
+        return 2 * sum(self.raw.is_missing(heading, row) for row in rows) > len(rows)
 
     def is_numeric(self, heading: str) -> bool:
-        """Whether at least half of the open cells are numbers: one slip does not make a column text."""
-        cells = self.open_cells(heading)
-        if self.raw.export:
-            cells = [cell for cell in cells if cell not in (None, "")]
+        """Whether at least half of the open cells with a value are numbers: one slip does not make a column text."""
+        cells = [cell for cell in self.open_cells(heading) if not is_empty(cell)]
         return 2 * sum(number(cell) is not None for cell in cells) >= len(cells)
 
     def choose_group(self, group: str | None) -> None:
@@ -277,10 +282,11 @@ class _Draft:
         for heading in self.unused():
             if self.is_numeric(heading):
                 continue
-            cells = [str(cell).strip() for cell in self.open_cells(heading)]
-            if self.raw.export:
-                cells = [cell for cell in cells if cell not in ("", "None")]
-            if squash(heading) in BOOKKEEPING_NAMES or 2 * len(set(cells)) > len(cells):
+            rows = [row for row in self.open_rows() if not self.raw.is_nameless(heading, row)]
+            cells = [str(self.raw.columns[heading][row]).strip() for row in rows]
+            if 2 * len(cells) < len(self.open_rows()):
+                self.notes.append(_left_out_note([heading], SPARSE))
+            elif squash(heading) in BOOKKEEPING_NAMES or 2 * len(set(cells)) > len(cells):
                 self.notes.append(f"the text column {heading!r} is left out: its values hardly repeat")
             elif len(set(cells)) > 1:
                 found.append(heading)
@@ -331,6 +337,8 @@ class _Draft:
             return "it is a result, not a cause"
         if squash(path_of(heading)[-1]) in CLOCK_NAMES:
             return "it tells the time of a run"
+        if self.is_sparse(heading):
+            return SPARSE
         if len(set(self.numbers(heading))) < 2:
             return "its value never changes"
         return "step" if squash(path_of(heading)[-1]) in STEP_NAMES else ""
@@ -367,12 +375,12 @@ class _Draft:
     def shares(self) -> list[str]:
         """The features that are parts of a mixture: all of unknown meaning, if together they make one."""
         parts = [heading for heading in self.features if recognise(heading) is None]
-        parts = [heading for heading in parts if self.values(heading).max(initial=0.0) <= 1.0]
+        parts = [heading for heading in parts if 0.0 < self.values(heading).max(initial=0.0) <= 1.0]
         return parts if _are_shares([self.values(heading) for heading in parts]) else []
 
     def values(self, heading: str) -> Floats:
-        """Open cells as numbers, 0 where there is none."""
-        return np.array([value or 0.0 for value in self.numbers(heading)])
+        """The open cells that are numbers, shape (n,)."""
+        return np.array(self.numbers(heading))
 
     def keys(self) -> dict[str, Any]:
         """The choices as the keys of a task file."""

@@ -19,6 +19,8 @@ from discover.errors import InputError, UnavailableError
 from discover.plain_data import COUNTS, number_in
 
 EMPTY = ("", "na", "n/a", "null", "none", "-")
+NAMES = ("null", "none", "-")
+"""Those of them that may be names."""
 
 Range = tuple[str, Callable[[float], bool]]
 """What a number must be, in words and as a check."""
@@ -39,7 +41,7 @@ class RawTable:
         columns: heading -> cells, all of the same length.
         lines: place of each row in the file, counted from 1 (a CSV header is line 1).
         unit: what `lines` counts: "line", or "row" for files without lines.
-        export: the table is a tracker's list of runs; rows without a value that is needed are left out of it.
+        export: the table is a tracker's list of runs.
         remarks: what was left out on reading, one sentence each.
     """
 
@@ -78,7 +80,16 @@ class RawTable:
         """
         cell = self.cells(column)[row]
         value = number(cell)
-        return _text(cell).lower() in EMPTY if value is None else not math.isfinite(value)
+        return is_empty(cell) if value is None else not math.isfinite(value)
+
+    def is_nameless(self, column: str, row: int) -> bool:
+        """Whether a cell of a column of names has none. A group may be called `none` or `-`, but not in an export.
+
+        Raises:
+            InputError: no such column.
+        """
+        named = not self.export and _text(self.cells(column)[row]).lower() in NAMES
+        return not named and self.is_missing(column, row)
 
     def texts(self, column: str, rows: Iterable[int]) -> list[str]:
         """Cells of these rows as text without outer blanks.
@@ -134,6 +145,11 @@ def number(cell: object) -> float | None:
         return None
 
 
+def is_empty(cell: object) -> bool:
+    """Whether the cell is blank, or says in words that there is no value."""
+    return _text(cell).lower() in EMPTY
+
+
 def is_count(cell: object) -> bool:
     """Whether the cell is a number with a letter for thousands to trillions, such as 70M."""
     return _text(cell)[-1:].lower() in COUNTS and number(cell) is not None
@@ -142,7 +158,7 @@ def is_count(cell: object) -> bool:
 def _problem(cell: object, value: float | None) -> str | None:
     text = _text(cell)
     if value is None:
-        return "the cell is empty" if text.lower() in EMPTY else f"{text!r} is not a number"
+        return "the cell is empty" if is_empty(cell) else f"{text!r} is not a number"
     if math.isnan(value):
         return "the value is NaN"
     return "the value is infinite" if math.isinf(value) else None

@@ -87,14 +87,14 @@ class Task(TaskFile):
         return (*self.guesses, *_differences(self), *_left_out(self))
 
     def train(self) -> Table:
-        """The rows open to fitting. No test row's target is converted or checked.
+        """The rows open to fitting that have a value in every column in use. No test row's target is looked at.
 
         Raises:
             InputError: file, column or cell not as expected; fewer than two train rows, in all or in a group;
                 another number of train rows than the card's.
         """
         raw = read_table(self.table)
-        rows = _complete(raw, _split_rows(self, raw)[0], _result_headings(self))
+        rows = _complete(self, raw, _split_rows(self, raw)[0], _result_headings(self))
         _check_count(self, raw, rows)
         group, names = _groups(self, raw, rows)
         _check_groups(self, raw, rows, group, names)
@@ -115,7 +115,7 @@ class Task(TaskFile):
             InputError: see `train`.
         """
         raw = read_table(self.table)
-        rows = _complete(raw, _split_rows(self, raw)[0], _result_headings(self))
+        rows = _complete(self, raw, _split_rows(self, raw)[0], _result_headings(self))
         return raw.unit, tuple(raw.lines[row] for row in rows)
 
     def sealed(self) -> Table:
@@ -126,14 +126,17 @@ class Task(TaskFile):
         """
         raw = read_table(self.table)
         train_rows, rows = _split_rows(self, raw)
-        train_rows = _complete(raw, train_rows, _result_headings(self))
+        train_rows = _complete(self, raw, train_rows, _result_headings(self))
         _, names = _groups(self, raw, train_rows)
         if self.test_table is not None:
             raw = read_table(self.test_table)
-            rows = _complete(raw, list(range(len(raw))), _setting_headings(self))
-        rows = _complete(raw, rows, [self.column(name).heading for name in self.target])
+            rows = _complete(self, raw, range(len(raw)), _setting_headings(self))
         if not rows:
             raise InputError(f"{raw.path} has no test rows: {_no_test_rows(self.split)}")
+        headings = [self.column(name).heading for name in self.target]
+        rows = _complete(self, raw, rows, headings)
+        if not rows:
+            raise InputError(f"{raw.path} has no test rows with a value in {' and '.join(headings)}")
         return Table(
             features=self._features(raw, rows),
             targets=self._targets(raw, rows),
@@ -274,7 +277,7 @@ def _columns(file: TaskFile, card: Card | None, where: str) -> list[Column]:
 
 def _split_rows(task: Task, raw: RawTable) -> tuple[list[int], list[int]]:
     """Train rows and sealed rows of the table, by row number from 0."""
-    split, everything = task.split, _complete(raw, list(range(len(raw))), _setting_headings(task))
+    split, everything = task.split, _complete(task, raw, range(len(raw)), _setting_headings(task))
     if split.column is not None:
         return _rows_by_label(raw, split.column, split, everything)
     if split.holdout is None:
@@ -306,27 +309,51 @@ def _result_headings(task: Task) -> list[str]:
     return [*headings, *task.errors, *([task.weights] if task.weights else [])]
 
 
-def _complete(raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[int]:
-    """The rows of a tracker's export that have a value in all of these columns; of other tables, all rows."""
-    if not raw.export:
-        return list(rows)
-    return [row for row in rows if not any(raw.is_missing(heading, row) for heading in headings)]
+def _complete(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[int]:
+    """The rows that have a value in all of these columns."""
+    return [row for row in rows if not any(_lacks(task, raw, row, heading) for heading in headings)]
+
+
+def _lacks(task: Task, raw: RawTable, row: int, heading: str) -> bool:
+    is_group = task.group is not None and heading == task.column(task.group).heading
+    return raw.is_nameless(heading, row) if is_group else raw.is_missing(heading, row)
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """Rows that are left out, and the columns in which they have no value."""
+
+    raw: RawTable
+    rows: list[int]
+    headings: list[str]
+
+    @property
+    def note(self) -> str:
+        places = listed([self.raw.lines[row] for row in self.rows])
+        lacking = " or ".join(self.headings)
+        return f"{len(self.rows)} run(s) are left out: no value in {lacking} ({self.raw.unit} {places})"
+
+
+def _gaps(task: Task, raw: RawTable) -> list[_Gap]:
+    """What is left out of the table: rows without a setting, and train rows without a result."""
+    settings = _gap(task, raw, range(len(raw)), _setting_headings(task))
+    return [*settings, *_gap(task, raw, _split_rows(task, raw)[0], _result_headings(task))]
+
+
+def _gap(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[_Gap]:
+    gone = sorted(set(rows) - set(_complete(task, raw, rows, headings)))
+    lacking = [heading for heading in headings if any(_lacks(task, raw, row, heading) for row in gone)]
+    return [_Gap(raw, gone, lacking)] if gone else []
 
 
 def _left_out(task: Task) -> tuple[str, ...]:
-    """What reading left out, and the train rows without a value in an export."""
+    """What reading left out, and the rows without a value; of sealed rows only settings are looked at."""
     raw = read_table(task.table)
-    if not raw.export:
-        return raw.remarks
-    notes, everything = list(raw.remarks), range(len(raw))
-    settings = _setting_headings(task)
-    gone = sorted(set(everything) - set(_complete(raw, everything, settings)))
-    train = _split_rows(task, raw)[0]
-    gone_results = sorted(set(train) - set(_complete(raw, train, _result_headings(task))))
-    for rows, headings in ((gone, settings), (gone_results, _result_headings(task))):
-        if rows:
-            places = listed([raw.lines[row] for row in rows])
-            notes.append(f"{len(rows)} run(s) are left out: no value in {' or '.join(headings)} ({raw.unit} {places})")
+    notes = [*raw.remarks, *(gap.note for gap in _gaps(task, raw))]
+    if task.test_table is not None:
+        sealed = read_table(task.test_table)
+        gaps = _gap(task, sealed, range(len(sealed)), _setting_headings(task))
+        notes += [f"of {sealed.path}, {gap.note}" for gap in gaps]
     return tuple(notes)
 
 
@@ -368,14 +395,22 @@ def _codes(task: Task, raw: RawTable, rows: Sequence[int], names: tuple[str, ...
 
 def _check_groups(task: Task, raw: RawTable, rows: Sequence[int], group: Ints, names: tuple[str, ...]) -> None:
     if len(rows) < MIN_TRAIN_ROWS:
-        raise InputError(f"{raw.path} has {len(rows)} train row(s); expected at least {MIN_TRAIN_ROWS}")
+        raise InputError(
+            f"{raw.path} has {len(rows)} train row(s){_without(task, raw)}; expected at least {MIN_TRAIN_ROWS}"
+        )
     for code, count in enumerate(np.bincount(group, minlength=len(names))):
         if count < MIN_TRAIN_ROWS:
             row = rows[int(np.flatnonzero(group == code)[0])]
             raise InputError(
-                f"{raw.where(row, task.group)}: the group {names[code]!r} has a single train row; "
-                f"expected at least {MIN_TRAIN_ROWS}"
+                f"{raw.where(row, task.group)}: the group {names[code]!r} has a single train row"
+                f"{_without(task, raw)}; expected at least {MIN_TRAIN_ROWS}"
             )
+
+
+def _without(task: Task, raw: RawTable) -> str:
+    """How many rows are left out, to be told where too few remain."""
+    gaps = [f"{len(gap.rows)} without a value in {' or '.join(gap.headings)}" for gap in _gaps(task, raw)]
+    return f", as of {len(raw)} rows {' and '.join(gaps)} are left out" if gaps else ""
 
 
 def _carded(task: Task) -> bool:

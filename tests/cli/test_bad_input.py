@@ -53,9 +53,6 @@ def test_a_missing_column_is_named_with_those_there_are(mistaken, runs_csv) -> N
     ("column", "name", "cell", "expected"),
     [
         (2, "loss", "high", "'high' is not a number"),
-        (2, "loss", "nan", "NaN"),
-        (2, "loss", "", "empty"),
-        (2, "loss", "inf", "infinite"),
         (0, "params", "0", "above 0"),
         (1, "tokens", "-1e9", "above 0"),
         (0, "params", "7 bn", "'7 bn' is not a number"),
@@ -65,6 +62,16 @@ def test_a_bad_cell_is_named_by_file_line_and_column(mistaken, runs_csv, column,
     edited(runs_csv, 5, column, cell)
     outcome = mistaken("run", "runs.csv", *TARGET, "--features", "params,tokens", *FEW)
     assert_one_error(outcome, "runs.csv, line 5", f"column '{name}'", expected)
+
+
+@pytest.mark.parametrize(("column", "cell"), [(0, ""), (1, "N/A"), (2, "nan"), (2, "")])
+def test_a_run_without_a_value_is_left_out(mistaken, runs_csv, column, cell) -> None:
+    edited(runs_csv, 5, column, cell)
+    for arguments in (("fit", "chinchilla", "runs.csv"), ("task", "new", "runs.csv", *TARGET, "--json")):
+        outcome = mistaken(*arguments)
+        assert outcome.status == 0, outcome.err
+        assert "1 run(s) are left out: no value in" in outcome.out + outcome.err
+        assert "(line 5)" in outcome.out + outcome.err
 
 
 def test_one_row_is_too_few(mistaken, runs_csv) -> None:

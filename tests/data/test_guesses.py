@@ -103,6 +103,30 @@ def test_hold_out_does_not_read_sealed_targets(tmp_path: Path) -> None:
         task.sealed()
 
 
+def test_a_column_that_most_rows_lack_is_no_feature(tmp_path: Path) -> None:
+    rows = [
+        f"{10**i},{10 ** (i % 3)},{'' if i % 3 else 0.1 * (i + 1)},{'ab'[i % 2] if i < 3 else ''},{3 - i / 9}"
+        for i in range(9)
+    ]
+    path = write(tmp_path, "N,width,dropout,variant,loss", [*rows, ",100,,,2"])
+    task = task_from_table(path, "loss")
+    assert (task.features, task.group, len(task.train())) == (("N", "width"), None, 9)
+    assert "the column 'dropout' is left out: more than half of the rows have no value there" in task.guesses
+    assert "the column 'variant' is left out: more than half of the rows have no value there" in task.guesses
+    assert "1 run(s) are left out: no value in N (line 11)" in task.notes
+    assert task.column("width").scale == "log"
+    assert len(task_from_table(path, "loss", features=["N", "dropout"]).train()) == 3
+    path = write(tmp_path, "N,empty,loss", ["1,,3", "2,,2"])
+    with pytest.raises(InputError, match="has 0 train row"):
+        task_from_table(path, "loss", features=["N", "empty"])
+
+
+def test_a_blank_label_of_the_split_opens_no_test_row(tmp_path: Path) -> None:
+    path = write(tmp_path, "N,loss,split", ["1,3,train", "10,2,train", "100,x,test", "100,x,"])
+    with pytest.raises(InputError, match=r"line 5, column 'split': the cell is empty"):
+        task_from_table(path, "loss")
+
+
 def test_split_column_is_used(tmp_path: Path) -> None:
     path = write(tmp_path, "N,loss,split", ["1,3,train", "10,2,train", "100,x,test"])
     task = task_from_table(path, "loss")

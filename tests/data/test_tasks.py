@@ -127,7 +127,18 @@ def test_missing_task_file_and_other_files(tmp_path: Path) -> None:
     [
         ("kind,N,loss\na,1,3\n", "has 1 train row"),
         ("kind,N,loss\na,1,3\na,2,3\nb,2,3\n", "line 4, column 'kind': the group 'b' has a single train row"),
-        ("kind,N,loss\na,1,3\n,2,3\n", "line 3, column 'kind': the cell is empty"),
+        (
+            "kind,N,loss\na,1,3\n,2,3\n",
+            "has 1 train row(s), as of 2 rows 1 without a value in kind are left out; expected at least 2",
+        ),
+        (
+            "kind,N,loss\na,1,\na,2,3\na,,3\n,4,3\nb,5,nan\n",
+            "has 1 train row(s), as of 5 rows 2 without a value in N or kind and 2 without a value in loss are",
+        ),
+        (
+            "kind,N,loss\na,1,3\na,2,3\nb,1,3\nb,2,\n",
+            "line 4, column 'kind': the group 'b' has a single train row, as of 4 rows 1 without a value in loss",
+        ),
         ("kind,N,los\na,1,3\na,2,3\n", "has no column 'loss'; did you mean 'los'"),
         ("kind,N,loss\na,1,3\na,2,two\n", "line 3, column 'loss': 'two' is not a number"),
     ],
@@ -136,6 +147,41 @@ def test_wrong_tables_are_reported_by_train(tmp_path: Path, table: str, message:
     with pytest.raises(InputError) as caught:
         make(tmp_path, table=table).train()
     assert message in str(caught.value)
+
+
+def test_rows_without_a_value_are_left_out_with_a_note(tmp_path: Path) -> None:
+    table = TABLE + "a,,3,.1,1\nb,1000,N/A,.1,1\na,1000,nan,.1,1\nb,1000,inf,.1,1\n,1000,2,.1,1\nb,2000,2,,1\n"
+    task = make(tmp_path, KEYS + 'weights = "w"\nerrors = "err"\n', table)
+    assert task.train().features["N"].tolist() == [1, 10, 100, 1, 10, 100]
+    assert task.train_places() == ("line", (2, 3, 4, 5, 6, 7))
+    assert task.notes == (
+        "2 run(s) are left out: no value in N or kind (line 8, 12)",
+        "4 run(s) are left out: no value in loss or err (line 9, 10, 11, 13)",
+    )
+
+
+def test_a_group_may_be_called_none(tmp_path: Path) -> None:
+    table = TABLE.replace("a,", "none,").replace("b,", "-,")
+    assert make(tmp_path, table=table).train().group_names == ("none", "-")
+    assert make(tmp_path, table=TABLE + "N/A,1000,2,.1,1\n").train().group_names == ("a", "b")
+
+
+def test_sealed_rows_without_a_result_are_told_when_opened(tmp_path: Path) -> None:
+    table = TABLE + "a,1000,,.1,1\nb,1000,2.9,.1,1\n"
+    task = make(tmp_path, KEYS + "[split]\nholdout = 0.2\n", table)
+    assert (len(task.train()), task.facts().n_test, task.notes) == (6, 2, ())
+    assert task.sealed().targets.tolist() == [[2.9]]
+    task = make(tmp_path, KEYS + "[split]\nholdout = 0.2\n", table.replace("1000,2.9", "1000,nan"))
+    with pytest.raises(InputError, match="has no test rows with a value in loss"):
+        task.sealed()
+
+
+def test_rows_of_a_second_table_without_a_setting_are_told(tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("kind,N,loss\nb,1000,2.9\na,,\n")
+    task = make(tmp_path, KEYS + '[split]\ntest_rows = "more.csv"\n')
+    assert len(task.sealed()) == 1
+    (note,) = task.notes
+    assert note.endswith("more.csv, 1 run(s) are left out: no value in N (line 3)")
 
 
 def test_other_number_of_train_rows_than_the_card_says(tmp_path: Path) -> None:

@@ -68,8 +68,11 @@ def read_options(**given: Any) -> dict[str, Any]:
     """What options say of a table, by their names with underscores: lists and numbers read, None where not given.
 
     Raises:
-        InputError: a part of `--target-scale` is not `name=number`.
+        InputError: a part of `--target-scale` is not `name=number`, or `--holdout` is no share.
     """
+    holdout = given.get("holdout")
+    if holdout is not None and not 0 < holdout < 1:
+        raise InputError(f"--holdout is {holdout:g}; expected a share of the rows above 0 and below 1, such as 0.2")
     read = {name: names(value) if name in _LISTS else value for name, value in given.items()}
     if "target_scale" in given:
         read["target_scale"] = numbers(given["target_scale"], "--target-scale") or None
@@ -78,11 +81,15 @@ def read_options(**given: Any) -> dict[str, Any]:
 
 def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
     """The task that is named, or that of a table with these options."""
+    from discover.data.reading import reader_of
     from discover.runs.config import TaskSource
 
     given = [key for key, value in options.items() if value is not None]
     if not subject.lower().endswith(TABLE_SUFFIXES):
-        if given:
+        is_task = _names_task(subject)
+        if not is_task and Path(subject).is_file():
+            reader_of(Path(subject))
+        if given and is_task:
             raise InputError(
                 f"--{given[0].replace('_', '-')} is for tables; {subject} is a task, whose own file says it"
             )
@@ -90,6 +97,12 @@ def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
     if not options["target"]:
         raise InputError(f"{subject}: say with --target which column to predict{_headings(subject)}")
     return TaskSource.of_table(Path(subject), options)
+
+
+def _names_task(subject: str) -> bool:
+    from discover.data.tasks import list_tasks
+
+    return subject.lower().endswith(".toml") or subject in list_tasks()
 
 
 def _headings(table: str) -> str:

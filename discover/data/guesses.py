@@ -98,11 +98,10 @@ def task_from_table(
     draft.choose_features(features)
     draft.choose_axes(extrapolate)
     scale = {draft.name(heading): value for heading, value in target_scale.items()}
-    where = f"{path} (task_from_table)"
-    file = build_model(TaskFile, draft.keys() | {"constants": constants, "target_scale": scale}, where)
+    file = build_model(TaskFile, draft.keys() | {"constants": constants, "target_scale": scale}, str(path))
 
     def resolved(file: TaskFile) -> Task:
-        return resolve(file, table=path, card=None, name=path.stem, folder=Path(), where=where, guesses=draft.notes)
+        return resolve(file, table=path, card=None, name=path.stem, folder=Path(), where=str(path), guesses=draft.notes)
 
     # The bound on the target needs the train rows, which the first task reads.
     first = resolved(file)
@@ -230,7 +229,7 @@ class _Draft:
         if holdout is None and test_rows is None and self._has_split_column():
             keys["column"] = "split"
             self.notes.append("rows with 'test' in the column 'split' are sealed")
-        self.split = build_model(Split, keys, f"{self.raw.path} (task_from_table)")
+        self.split = build_model(Split, keys, str(self.raw.path))
 
     def _has_split_column(self) -> bool:
         # A blank label is an error of the split, not a sign that there is none: the test rows would be opened.

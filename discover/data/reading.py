@@ -176,16 +176,12 @@ def read_table(path: Path) -> RawTable:
             or a row whose cells do not match the header.
         UnavailableError: a Parquet file without a Parquet reader installed.
     """
-    reader = READERS.get(path.suffix.lower())
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected a file with a table")
     if not path.exists():
         raise InputError(f"no such file: {path}")
-    if reader is None:
-        known = ", ".join(READERS)
-        raise InputError(f"{path}: tables with the suffix {path.suffix!r} are not read; expected one of {known}")
     try:
-        table = _tidy(reader(path))
+        table = _tidy(reader_of(path)(path))
     except UnicodeDecodeError as problem:
         raise InputError(f"{path} is not UTF-8 text (byte {problem.start}); save it as UTF-8") from None
     except OSError as problem:
@@ -193,6 +189,19 @@ def read_table(path: Path) -> RawTable:
     if not len(table):
         raise InputError(f"{path} has no rows; expected at least two rows of experiments")
     return table
+
+
+def reader_of(path: Path) -> Callable[[Path], RawTable]:
+    """The reader of tables with this suffix.
+
+    Raises:
+        InputError: there is none.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        suffix = f"with the suffix {path.suffix!r}" if path.suffix else "without a suffix"
+        raise InputError(f"{path}: tables {suffix} are not read; expected one of {', '.join(READERS)}")
+    return reader
 
 
 def _tidy(table: RawTable) -> RawTable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from discover.documents import LawDocument
     from discover.fitting import Bootstrap, FitResult, Recipe, Structure
     from discover.laws import Law
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 LawArgument = Annotated[
     str,
@@ -165,7 +162,7 @@ def _job(
 ) -> _Job:
     from discover.data.guesses import NO_GROUP, task_from_table
     from discover.data.reading import read_table
-    from discover.expressions import parse
+    from discover.expressions import Feature, parse, substitute
     from discover.fitting import Recipe, Structure
     from discover.laws import get_law, names_law
     from discover.proposers.library import recipe_of, structure_of
@@ -175,8 +172,7 @@ def _job(
     if law is None:
         if mapping:
             raise InputError("--columns is for laws of the library; in a formula write the columns' own names")
-        found = [name for name in dict.fromkeys(_IDENTIFIER.findall(text)) if name in headings]
-        variables = {name: name for name in found}
+        variables = _columns_of(text, headings, data)
     else:
         variables = _places(law, headings, mapping, data)
     task = task_from_table(
@@ -189,12 +185,14 @@ def _job(
         errors=names(errors),
     )
     table = task.train()
-    if law is None:
-        return _Job(task, table, Structure(parse(text, variables)), Recipe(), None, ())
     renamed = dict(zip(variables, task.features, strict=True))
     changed = {name: other for name, other in renamed.items() if name != other}
+    what = "formula" if law is None else "law"
+    notes = tuple(f"{name} of the {what} is the column {variables[name]!r}" for name in changed)
+    if law is None:
+        formula = substitute(parse(text, variables), {name: Feature(other) for name, other in changed.items()})
+        return _Job(task, table, Structure(formula), Recipe(), None, notes)
     bound = law.bind(changed) if changed else law
-    notes = tuple(f"{name} of the law is the column {variables[name]!r}" for name in changed)
     return _Job(task, table, structure_of(bound), recipe_of(bound), law.id, (*notes, *_remarks(law)))
 
 
@@ -209,6 +207,20 @@ def _target(wanted: str | None, law: Law | None, headings: list[str], data: Path
     if not likely:
         raise InputError(f"{data}: say with --target which column to predict (its columns: {', '.join(headings)})")
     return likely[0]
+
+
+def _columns_of(formula: str, headings: list[str], data: Path) -> dict[str, str]:
+    """Name in the formula -> heading: those that are headings, else those that mean the same; others are constants."""
+    from discover.runs.importing import by_meaning, names_in
+
+    named = names_in([formula])
+    found = {name: name for name in named if name in headings} or by_meaning(named, headings)
+    if not found:
+        raise InputError(
+            f"none of the names in the formula ({', '.join(named) or 'there is none'}) is a column of {data} "
+            f"(its columns: {', '.join(headings)})"
+        )
+    return found
 
 
 def _places(law: Law, headings: list[str], mapping: dict[str, str], data: Path) -> dict[str, str]:

@@ -129,7 +129,7 @@ def places_of(
         found |= _by_number(numbered, features)
         notes += [f"{name} of the formula is the column {found[name]!r}" for name in numbered]
     if not found:
-        found = _by_meaning(names, set(usable.values()))
+        found = by_meaning(names, set(usable.values()))
         notes += [f"{name} of the formula is the column {heading!r}" for name, heading in found.items()]
     if not found:
         raise InputError(
@@ -157,7 +157,7 @@ def _by_number(names: Sequence[str], features: Sequence[str] | None) -> dict[str
     return found
 
 
-def _by_meaning(names: Sequence[str], headings: Collection[str]) -> dict[str, str]:
+def by_meaning(names: Sequence[str], headings: Collection[str]) -> dict[str, str]:
     """Names by which the field knows the quantity of exactly one column; of single letters only N, D and C."""
     found = {}
     for name in names:

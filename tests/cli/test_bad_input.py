@@ -110,6 +110,18 @@ def test_a_holdout_outside_0_to_1_is_refused(mistaken, runs_csv) -> None:
     assert_one_error(mistaken("run", "runs.csv", *TARGET, "--holdout", "1.5"), "holdout", "1.5")
 
 
+@pytest.mark.parametrize("options", [(), TARGET])
+@pytest.mark.parametrize(("name", "what"), [("t.xlsx", "with the suffix '.xlsx'"), ("runs", "without a suffix")])
+def test_a_table_with_another_suffix_is_no_task(mistaken, runs_csv, options, name, what) -> None:
+    runs_csv.rename(name)
+    assert_one_error(mistaken("compare", name, *options), f"{name}: tables {what} are not read", ".csv, .tsv")
+
+
+def test_a_formula_without_a_column_is_told_with_its_names(mistaken, runs_csv) -> None:
+    outcome = mistaken("fit", "E + A/Q**a", "runs.csv", *TARGET)
+    assert_one_error(outcome, "none of the names in the formula (E, A, Q, a)", "runs.csv", "params, tokens, loss")
+
+
 def test_an_unknown_task_lists_those_there_are(mistaken) -> None:
     assert_one_error(mistaken("run", "parallell"), "'parallell'", "parallel", "sft")
 

@@ -96,6 +96,12 @@ def test_fit_takes_a_formula_and_other_headings(discover, runs_csv: Path) -> Non
     assert "N**(-alpha)" in by_law["formula"]
 
 
+def test_a_formula_may_use_the_names_of_the_field(mistaken, runs_csv: Path) -> None:
+    found = mistaken("fit", "E + A*N**(-alpha) + B*D**(-beta)", "runs.csv", "--json").json
+    assert found["formula"] == mistaken("fit", "chinchilla", "runs.csv", "--json").json["formula"]
+    assert "N of the formula is the column 'params'" in found["notes"]
+
+
 def test_fit_writes_the_law_that_export_takes(discover, runs_csv: Path, tmp_path: Path) -> None:
     assert discover("fit", "chinchilla", runs_csv, "--out", "law.json").status == 0
     exported = discover("export", "law.json", "--to", "python")
@@ -119,6 +125,8 @@ def test_fit_writes_the_law_that_export_takes(discover, runs_csv: Path, tmp_path
         (("run", "runs.csv"), ("runs.csv",)),
         (("run", "moe", "--workers", "0"), ("--workers",)),
         (("nonsense",), ("nonsense",)),
+        (("run", "runs.csv", "--target", "loss", "--holdout", "20"), ("--holdout is 20", "above 0 and below 1")),
+        (("compare", "none.xlsx", "--target", "loss"), ("none.xlsx is not a task file",)),
         (("tasks", "--nonsense"), ("--nonsense", "discover tasks --help")),
         (("resume", "nowhere"), ("nowhere", "no folder")),
         (("show", "."), ("run.toml",)),

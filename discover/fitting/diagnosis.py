@@ -51,7 +51,7 @@ class Diagnosis:
         at_bound: constants at a bound in some group.
         slope: largest cosine between the residuals and a column of the Jacobian; 0 at an exact optimum
             (squared loss; free constants only).
-        outliers: rows with residuals beyond 8 robust standard deviations.
+        outliers: rows with residuals beyond 8 robust standard deviations, counted from 0.
         concerns: reasons for doubt, each with the names or numbers that it is about.
     """
 
@@ -236,7 +236,9 @@ def _concerns(
     if still:
         found.append((Concern.CONSTANT_COLUMN, ", ".join(still)))
     if outliers:
-        found.append((Concern.OUTLIERS, f"{len(outliers)} row(s), the first is row {outliers[0]}"))
+        # The fit does not know the lines of the file.
+        first = f"the first is row {outliers[0] + 1} of the {len(table)} used, counted from 1"
+        found.append((Concern.OUTLIERS, f"{len(outliers)} row(s), {first}"))
     extreme = [n for n in result.structure.features if _extreme(table.features[n])]
     if extreme or _extreme(table.targets):
         found.append((Concern.SCALE, ", ".join(extreme) or "the target"))
@@ -246,7 +248,7 @@ def _concerns(
 def _different_rows(result: FitResult, table: Table, part: Component) -> int:
     columns = [table.features[name][part.rows] for name in result.structure.features]
     if not columns:
-        return 1
+        return len(part.rows)  # each checks the mean
     return len(np.unique(np.column_stack([*columns, table.group[part.rows]]), axis=0))
 
 

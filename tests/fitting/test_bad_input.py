@@ -94,6 +94,21 @@ def test_what_is_doubtful_is_said_by_name(
     assert all(concern.value in text for concern in expected)
 
 
+def test_the_first_outlier_is_counted_from_one(table_of: Rows) -> None:
+    table = table_of({"N": N, "D": D}, spoiled(Y, 7, 2 * Y[7]))
+    result = fit(structure(CHINCHILLA), table)
+    assert isinstance(result, FitResult)
+    assert "1 row(s), the first is row 8 of the 120 used, counted from 1" in report(result, table)
+
+
+def test_a_mean_is_checked_by_every_row(table_of: Rows) -> None:
+    for rows, expected in ((120, ()), (1, (Concern.NO_FREEDOM,))):
+        table = table_of({"N": N[:rows]}, Y[:rows])
+        result = fit(structure("E"), table)
+        assert isinstance(result, FitResult)
+        assert tuple(concerns(result, table)) == expected
+
+
 def test_redundant_constants_are_named(table_of: Rows) -> None:
     table = table_of({"N": N}, Y)
     result = fit(structure("E + a*b*N**(-alpha)"), table)

@@ -10,7 +10,7 @@ from typing import Any
 COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 """What the letter behind a count stands for, as in models of 70M and 7B parameters and data of 1.4T tokens."""
 
-_COUNT = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+) ?([kmbt])", re.IGNORECASE)
+_COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([kmbt])", re.IGNORECASE)
 
 
 def number_in(text: str) -> float:
@@ -19,6 +19,9 @@ def number_in(text: str) -> float:
     Raises:
         ValueError: it is neither.
     """
+    # float() also takes "1_000" and digits of other scripts, which are slips of the pen.
+    if "_" in text or not text.isascii():
+        raise ValueError(f"{text!r} is not a number")
     count = _COUNT.fullmatch(text.strip())
     return float(count[1]) * COUNTS[count[2].lower()] if count else float(text)
 

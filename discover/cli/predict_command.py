@@ -146,8 +146,10 @@ def _from_text(
 def _number(text: str, where: str, positive: bool) -> float:
     expected = "a number above 0" if positive else "a finite number"
     value = number_or_nan(text)
-    if not math.isfinite(value) or (positive and value <= 0):
-        raise InputError(f"{where} {text!r}; expected {expected}")
+    if math.isnan(value):
+        raise InputError(f"{where} {text!r}, which is not a number; expected {expected}")
+    if math.isinf(value) or (positive and value <= 0):
+        raise InputError(f"{where} {text!r}, which is out of range; expected {expected}")
     return value
 
 

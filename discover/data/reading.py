@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,10 @@ from discover.plain_data import COUNTS, number_in
 EMPTY = ("", "na", "n/a", "null", "none", "-")
 NAMES = ("null", "none", "-")
 """Those of them that may be names."""
+
+# "0,500" is no thousand but half of one in other countries.
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"([+-]?[0-9]*),([0-9]+(?:e[+-]?[0-9]+)? ?[kmbt]?)", re.IGNORECASE)
 
 Range = tuple[str, Callable[[float], bool]]
 """What a number must be, in words and as a check."""
@@ -136,11 +141,8 @@ def number(cell: object) -> float | None:
         except OverflowError:
             return math.inf
     text = _text(cell)
-    # float() also takes "1_000" and digits of other scripts, which in a table are slips of the pen.
-    if "_" in text or not text.isascii():
-        return None
     try:
-        return number_in(text)
+        return number_in(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
     except ValueError:
         return None
 
@@ -151,8 +153,9 @@ def is_empty(cell: object) -> bool:
 
 
 def is_count(cell: object) -> bool:
-    """Whether the cell is a number with a letter for thousands to trillions, such as 70M."""
-    return _text(cell)[-1:].lower() in COUNTS and number(cell) is not None
+    """Whether the cell is a number with a letter for thousands to trillions, or with commas: 70M or 70,000,000."""
+    text = _text(cell)
+    return (text[-1:].lower() in COUNTS or "," in text) and number(cell) is not None
 
 
 def _problem(cell: object, value: float | None) -> str | None:
@@ -233,7 +236,18 @@ def printable(text: str) -> str:
 
 
 def _read_csv(path: Path) -> RawTable:
-    return _read_separated(path, ",")
+    with path.open(encoding="utf-8-sig") as file:
+        header = re.sub(r'"[^"]*"', "", next((line for line in file if line.strip()), ""))
+    if ";" not in header or "," in header:
+        return _read_separated(path, ",")
+    # Semicolons part the cells where the comma is the decimal sign.
+    table = _read_separated(path, ";")
+    return replace(table, columns={name: [_pointed(cell) for cell in cells] for name, cells in table.columns.items()})
+
+
+def _pointed(cell: object) -> object:
+    found = _DECIMAL_COMMA.fullmatch(_text(cell))
+    return f"{found[1]}.{found[2]}" if found else cell
 
 
 def _read_tsv(path: Path) -> RawTable:
@@ -274,7 +288,9 @@ def _check_header(path: Path, header: list[str]) -> None:
     if twice:
         raise InputError(f"{path} has the column {twice[0]!r} more than once; expected distinct column names")
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        raise InputError(f"{path}, line 1 has one column, {header[0]!r}; expected commas (.csv) or tabs (.tsv)")
+        raise InputError(
+            f"{path}, line 1 has one column, {header[0]!r}; expected commas or semicolons (.csv), or tabs (.tsv)"
+        )
 
 
 def _read_json_lines(path: Path) -> RawTable:

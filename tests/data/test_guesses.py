@@ -157,6 +157,14 @@ def test_sizes_may_be_written_with_a_letter(tmp_path: Path) -> None:
     assert task_from_table(path, "loss", group="model").train().group_names == ("70M", "160M")
 
 
+def test_sizes_may_be_written_with_commas(tmp_path: Path) -> None:
+    rows = [f'"{size:,.0f}",{tokens:g},{loss}' for family, size, tokens, loss in ROWS if family == "gpt"]
+    task = task_from_table(write(tmp_path, "params,tokens,loss", rows), "loss")
+    assert (task.features, task.group) == (("params", "tokens"), None)
+    assert task.train().features["params"].max() == 1e8
+    assert "in params, 1,000,000 means 1e+06" in task.guesses
+
+
 def test_names_of_runs_are_no_group(tmp_path: Path) -> None:
     path = write(tmp_path, "run,label,N,loss", [f"r{i},l{i},{2**i},{3 - i / 9}" for i in range(6)])
     assert task_from_table(path, "loss").group is None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from discover.data.reading import number, read_table
 from discover.errors import InputError, UnavailableError
+from discover.plain_data import number_in
 
 
 def write(path: Path, text: str) -> Path:
@@ -89,7 +90,7 @@ def test_missing_column_gives_near_matches(tmp_path: Path) -> None:
         ("a.csv", "x,y,x\n1,2,3\n", "has the column 'x' more than once"),
         ("a.csv", "x,y\n1,2\n3\n", "line 3 has 1 cells; expected 2"),
         ("a.csv", 'x,y\n1,"2\n', "line 2: unexpected end of data"),
-        ("a.csv", "x;y\n1;2\n", "line 1 has one column, 'x;y'"),
+        ("a.tsv", "x;y\n1;2\n", "line 1 has one column, 'x;y'"),
         ("a.jsonl", "", "is empty"),
         ("a.jsonl", '{"x": 1}\n{"x": \n', "line 2 is not JSON"),
         ("a.jsonl", "[1, 2]\n", "line 1 is not a JSON object"),
@@ -160,12 +161,52 @@ def test_the_table_module_needs_numpy_only() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "value"),
-    [("70M", 7e7), ("7b", 7e9), ("1.4T", 1.4e12), (" 512 k ", 512e3), (".5B", 5e8), ("1e9", 1e9), ("-3", -3.0)],
+    [
+        ("70M", 7e7),
+        ("7b", 7e9),
+        ("1.4T", 1.4e12),
+        (" 512 k ", 512e3),
+        (".5B", 5e8),
+        ("1e9", 1e9),
+        ("-3", -3.0),
+        ("-7B", -7e9),
+    ],
 )
 def test_counts_are_numbers(cell: str, value: float) -> None:
     assert number(cell) == pytest.approx(value, rel=1e-15)
 
 
-@pytest.mark.parametrize("cell", ["B", "7BB", "7B-chat", "pythia-70m", "1e9B", "7 B B", "-7B", "70MB", "7G"])
+@pytest.mark.parametrize("cell", ["B", "7BB", "7B-chat", "pythia-70m", "1e9B", "7 B B", "--7B", "70MB", "7G"])
 def test_names_are_no_counts(cell: str) -> None:
     assert number(cell) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("2,500,000,000", 2.5e9),
+        ("1,000", 1e3),
+        ("-12,345.5", -12345.5),
+        ("0,500", None),
+        ("1,50", None),
+        ("1,0000", None),
+    ],
+)
+def test_commas_may_part_thousands(cell: str, value: float | None) -> None:
+    assert number(cell) == value
+
+
+@pytest.mark.parametrize("text", ["1_000", "\u0663", "-7G", "2,5"])
+def test_options_and_cells_are_read_alike(text: str) -> None:
+    assert number(text) is None
+    with pytest.raises(ValueError, match=r"not a number|could not convert"):
+        number_in(text)
+
+
+def test_semicolons_part_cells_where_the_comma_is_the_decimal_sign(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "a.csv", '\ufeff\n"x, y";z;name\n0,5;1,5B;a,b\n-2,5e-3;7;"c;d"\n'))
+    assert table.lines == [3, 4]
+    assert table.numbers("x, y", [0, 1]).tolist() == [0.5, -0.0025]
+    assert table.numbers("z", [0, 1]).tolist() == [1.5e9, 7]
+    assert table.texts("name", [0, 1]) == ["a,b", "c;d"]
+    assert list(read_table(write(tmp_path / "b.csv", "x;y,z\n1,2\n")).columns) == ["x;y", "z"]

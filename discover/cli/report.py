@@ -113,7 +113,10 @@ def _sealed_line(result: Result) -> str:
     if result.get("sealed_error"):
         return f"The sealed rows could not be read: {result['sealed_error']}"
     if result.get("sealed") is None:
-        return "The sealed rows, if there are any, were left closed" if not times else f"Sealed rows opened: {times}"
+        if times:
+            return f"Sealed rows opened: {times}"
+        any_sealed = result.get("sealed_rows", 1)
+        return "The sealed rows were left closed" if any_sealed else "No rows were sealed for a check"
     counted = "once" if times == 1 else f"{times} times"
     return f"Sealed rows: {result['sealed']['n']}, never seen by the search, opened {counted} by this run"
 

@@ -254,7 +254,7 @@ GIVEN_WORDS = frozenset(("teacher", "draft", "proxy", "reference", "base", "pret
 FALLING_WORDS = frozenset(("loss", "losses", "error", "perplexity", "ppl", "bpb", "nll"))
 """Words of results that are better when smaller."""
 
-RISING_SHARES = frozenset(("accuracy", "acc"))
+RISING_SHARES = frozenset(("accuracy", "acc", "pass", "match", "mmlu", "winrate"))
 """Words of results that are shares, of one or in per cent."""
 
 _MULTIPLES = {

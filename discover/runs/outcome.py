@@ -138,7 +138,7 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
             remember(session.folder.path, rows)
             keys["sealed"] = _metric_keys(metrics(predict(document, rows), rows.targets))
             keys["human"] = _human_keys(session, human, rows)
-    return keys | {"opened": openings(session.folder)}
+    return keys | {"opened": openings(session.folder), "sealed_rows": session.task.facts().n_test}
 
 
 def predict(document: LawDocument, rows: Table) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -55,7 +55,14 @@ def test_columns_are_guessed_by_name_and_kind(table: Path) -> None:
 
 @pytest.mark.parametrize(
     ("heading", "factor", "upper"),
-    [("MMLU acc (%)", 100.0, 100.0), ("accuracy", 1.0, 1.0), ("accuracy", 100.0, 100.0), ("reward", 100.0, None)],
+    [
+        ("MMLU (%)", 100.0, 100.0),
+        ("pass@8", 1.0, 1.0),
+        ("exact_match", 1.0, 1.0),
+        ("accuracy", 1.0, 1.0),
+        ("accuracy", 100.0, 100.0),
+        ("reward", 100.0, None),
+    ],
 )
 def test_a_share_has_a_ceiling(tmp_path: Path, heading: str, factor: float, upper: float | None) -> None:
     rows = [f"{size},{factor * (0.9 - size**-0.1)}" for _, size, tokens, _ in ROWS if tokens == 1e8]

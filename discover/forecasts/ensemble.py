@@ -271,7 +271,7 @@ class Ensemble:
             spread = self._spread(values[:, None, part], nodes[None, :, part], target)
             finite = np.clip(spread, -HUGE, HUGE)  # between infinities there is no quantile
             out[:, part] = np.nanquantile(finite.reshape(draws * NODES, -1), tails, axis=0)
-        return np.where(np.abs(out) < HUGE, out, np.sign(out) * np.inf)
+        return np.where(np.abs(out) < HUGE, out, np.copysign(np.inf, out))
 
     def _shares(
         self, per_law: Sequence[Floats], value: Floats, drift: Floats, fresh: Floats, target: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -135,7 +136,12 @@ def test_the_moves_beside_the_tree() -> None:
         assert sharing is not None
         assert sharing.key != parent.candidate.key
         seen.add(sharing.structure.shared)
-    assert seen == {frozenset(name) for name in "EAa"}
+    assert seen == {frozenset([name]) for name in ("E", "A", "alpha")}
+    nested = replace(
+        parent, candidate=Candidate(Structure(parse("E + A*(k + x0**(-0.5))", ["x0"]), frozenset("E")), Recipe(), "x")
+    )
+    found = {grammar._with_sharing(nested, rng).structure.text for _ in range(40)}
+    assert found == {"E + A*(k1 + x0**(-0.5))", "E + A*x0**(-0.5)"}  # E of a group holds A*k, E of all groups does not
     alone = table_of_kinds(["scale"], groups=1)
     assert Grammar(alone)._with_sharing(parent, rng) is None
 

@@ -88,7 +88,7 @@ def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
     if not subject.lower().endswith(TABLE_SUFFIXES):
         is_task = _names_task(subject)
         if not is_task and Path(subject).is_file():
-            reader_of(Path(subject))
+            reader_of(Path(subject))  # says which tables are read
         if given and is_task:
             raise InputError(
                 f"--{given[0].replace('_', '-')} is for tables; {subject} is a task, whose own file says it"

@@ -167,8 +167,7 @@ def guess_target(raw: RawTable) -> str:
     Raises:
         InputError: no heading does, or several do.
     """
-    found = [heading for heading in raw.columns if words(heading) & OUTCOME_WORDS and not _is_error(heading)]
-    found = [heading for heading in found if not words(heading) & GIVEN_WORDS]
+    found = [heading for heading in raw.columns if _is_result(heading) and not _is_error(heading)]
     found = [heading for heading in found if _numeric_share(raw.columns[heading]) >= 0.5]
     for wanted in (HELD_OUT_WORDS, FALLING_WORDS):
         found = [heading for heading in found if words(heading) & wanted] or found
@@ -177,6 +176,11 @@ def guess_target(raw: RawTable) -> str:
     what = f"several columns may be the result: {listed(found)}" if found else "no column is named like a result"
     columns = listed(list(raw.columns), 12)
     raise InputError(f"{raw.path}: {what}; say with --target which one to predict (columns: {columns})")
+
+
+def _is_result(heading: str) -> bool:
+    """Whether a heading names a result, of the run itself and not of a model that it was given."""
+    return bool(words(heading) & OUTCOME_WORDS) and not words(heading) & GIVEN_WORDS
 
 
 def _is_error(heading: str) -> bool:
@@ -203,6 +207,7 @@ class _Draft:
     group: str | None = None
     features: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
+    shares: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     short: dict[str, str] = field(default_factory=dict)
@@ -332,7 +337,7 @@ class _Draft:
             return None
         if squash(heading) in BOOKKEEPING_NAMES:
             return "it numbers runs"
-        if words(heading) & OUTCOME_WORDS and not words(heading) & GIVEN_WORDS and recognise(heading) is None:
+        if _is_result(heading) and recognise(heading) is None:
             return "it is a result, not a cause"
         if squash(path_of(heading)[-1]) in CLOCK_NAMES:
             return "it tells the time of a run"
@@ -359,19 +364,19 @@ class _Draft:
         return list(kept.values())
 
     def choose_axes(self, axes: Sequence[str] | None) -> None:
+        self.shares = self._parts_of_a_mixture()
         if axes is not None:
             self.axes = tuple(axes)
             return
-        self.axes = scale_axes(
-            {heading: self.values(heading) for heading in self.features if heading not in self.shares()}
-        )
-        if self.shares():
-            self.notes.append(f"{listed(self.shares())} are the shares of a mixture: together they make one")
+        others = [heading for heading in self.features if heading not in self.shares]
+        self.axes = scale_axes({heading: self.values(heading) for heading in others})
+        if self.shares:
+            self.notes.append(f"{listed(self.shares)} are the shares of a mixture: together they make one")
         self.notes.append(
             f"extrapolating along {', '.join(self.axes)}" if self.axes else "no column was recognised as a scale"
         )
 
-    def shares(self) -> list[str]:
+    def _parts_of_a_mixture(self) -> list[str]:
         """The features that are parts of a mixture: all of unknown meaning, if together they make one."""
         parts = [heading for heading in self.features if recognise(heading) is None]
         parts = [heading for heading in parts if 0.0 < self.values(heading).max(initial=0.0) <= 1.0]
@@ -400,12 +405,12 @@ class _Draft:
     def _column(self, heading: str, role: str) -> dict[str, str]:
         quantity = recognise(heading) if role == "feature" else None
         logged = quantity is not None and is_logged(heading)
+        values = self.values(heading) if role == "feature" else np.empty(0)  # of a target some may be sealed
         # Settings and unknown columns may hold zeros, and so may data, of which a run can have none; sizes may not.
-        scaled = quantity is not None and quantity.kind != "setting" and not logged
-        if scaled and quantity is not None and quantity.kind == "data":
-            scaled = bool(np.all(self.values(heading) != 0))
-        share = role == "feature" and heading in self.shares()
-        positive = scaled or (role == "feature" and not logged and _span(self.values(heading)) >= DECADE)
+        may_be_zero = quantity is None or quantity.kind == "setting" or (quantity.kind == "data" and not values.all())
+        scaled = not may_be_zero and not logged
+        share = heading in self.shares
+        positive = scaled or (not logged and not share and _span(values) >= DECADE)
         return {
             "name": self.name(heading),
             "source": "" if self.name(heading) == heading else heading,
@@ -413,7 +418,7 @@ class _Draft:
             "meaning": "" if quantity is None else ("log10 of " if logged else "") + quantity.meaning,
             "unit": _unit(heading, quantity, logged),
             "domain": "fraction" if share else "positive" if scaled else "real",
-            "scale": "log10" if logged else "log" if positive and not share else "linear",
+            "scale": "log10" if logged else "log" if positive else "linear",
         }
 
 

@@ -7,8 +7,9 @@ target of a test row, and `Task.sealed` is the one way to the test rows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -311,12 +312,17 @@ def _result_headings(task: Task) -> list[str]:
 
 def _complete(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[int]:
     """The rows that have a value in all of these columns."""
-    return [row for row in rows if not any(_lacks(task, raw, row, heading) for heading in headings)]
+    left = list(rows)
+    for heading in headings:
+        lacks = _lacks(task, raw, heading)
+        left = [row for row in left if not lacks(row)]
+    return left
 
 
-def _lacks(task: Task, raw: RawTable, row: int, heading: str) -> bool:
+def _lacks(task: Task, raw: RawTable, heading: str) -> Callable[[int], bool]:
+    """Whether a row has no value in a column: no name in that of the group."""
     is_group = task.group is not None and heading == task.column(task.group).heading
-    return raw.is_nameless(heading, row) if is_group else raw.is_missing(heading, row)
+    return partial(raw.is_nameless if is_group else raw.is_missing, heading)
 
 
 @dataclass(frozen=True)
@@ -342,7 +348,7 @@ def _gaps(task: Task, raw: RawTable) -> list[_Gap]:
 
 def _gap(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[_Gap]:
     gone = sorted(set(rows) - set(_complete(task, raw, rows, headings)))
-    lacking = [heading for heading in headings if any(_lacks(task, raw, row, heading) for row in gone)]
+    lacking = [heading for heading in headings if any(map(_lacks(task, raw, heading), gone))]
     return [_Gap(raw, gone, lacking)] if gone else []
 
 

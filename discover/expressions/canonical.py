@@ -207,6 +207,13 @@ class _Reducer:
         names = constants_in(node)
         return bool(names) and names <= self.once and not features_in(node)
 
+    def is_fixed(self, node: Expr) -> bool:
+        """A number, or free: it can be merged with what is free."""
+        return isinstance(node, Number) or self.free(node)
+
+    def free_factors(self, term: Expr) -> list[Expr]:
+        return [factor for factor in factors(term) if self.free(factor)]
+
     def one_for(self, *nodes: Expr) -> Constant:
         """The constant that stands for these: the first, or the first with a value per group."""
         constants = [n for node in nodes for n in walk(node) if isinstance(n, Constant)]
@@ -250,16 +257,13 @@ class _Reducer:
         """a*x + b*x is c*x where a and b are free."""
         kept: dict[Expr, list[Expr]] = {}
         for term in terms:
-            parts = factors(term)
-            free = [factor for factor in parts if self.free(factor)]
-            rest = mul(*(f for f in parts if not self.free(f) and not isinstance(f, Number)))
-            kept.setdefault(rest if free else term, []).append(term)
+            rest = mul(*(factor for factor in factors(term) if not self.is_fixed(factor)))
+            kept.setdefault(rest if self.free_factors(term) else term, []).append(term)
         out: list[Expr] = []
         for rest, same in kept.items():
             scaled = [term for term in same if term != rest]
             if scaled and features_in(rest) and (len(same) > 1):
-                free = [next(f for f in factors(term) if self.free(f)) for term in scaled]
-                out.append(mul(self.one_for(*free), rest))
+                out.append(mul(self.one_for(*(self.free_factors(term)[0] for term in scaled)), rest))
             else:
                 out += same
         return out
@@ -279,24 +283,21 @@ class _Reducer:
         return mul(self.one_for(*free), self.without_scale(node))
 
     def product(self, args: tuple[Expr, ...]) -> Expr:
-        factors = self.merged(args, absorbs=(Number,))
-        if factors and self.free(factors[0]):
-            factors = [factors[0], *(self.without_scale(arg) for arg in factors[1:])]
-            if any(self.takes(arg, factors[0]) for arg in factors[1:]):
-                return mul(*factors[1:])
-        return mul(*factors)
+        first, *rest = self.merged(args, absorbs=(Number,))
+        if not self.free(first):
+            return mul(first, *rest)
+        rest = [self.without_scale(factor) for factor in rest]
+        return mul(*rest) if any(self.takes(factor, first) for factor in rest) else mul(first, *rest)
 
     def takes(self, node: Expr, scale: Expr) -> bool:
         """Whether a free scale in front of a sum can move into it: every term has a scale of its own."""
         if not (isinstance(node, Call) and node.op == "add"):
             return False
-        own = [next((f for f in factors(term) if self.free(f)), None) for term in node.args]
-        if any(found is None for found in own):
-            return False
-        return self.is_shared(scale) or not any(found is not None and self.is_shared(found) for found in own)
+        own = [self.free_factors(term) for term in node.args]
+        return all(own) and (self.is_shared(scale) or not any(self.is_shared(found[0]) for found in own))
 
     def is_shared(self, free: Expr) -> bool:
-        return frozenset(constants_in(free)) <= self.shared
+        return constants_in(free) <= self.shared
 
     def without_offsets(self, terms: list[Expr]) -> list[Expr]:
         """E + A*(c + x) is E' + A*x where all of E, A and c are free."""
@@ -307,16 +308,13 @@ class _Reducer:
 
     def without_offset(self, term: Expr, shared: bool) -> Expr:
         *rest, last = factors(term)
-        if not (rest and isinstance(last, Call) and last.op == "add" and all(map(self.is_scale, rest))):
+        if not (rest and isinstance(last, Call) and last.op == "add" and all(map(self.is_fixed, rest))):
             return term
-        offsets = [arg for arg in last.args if self.free(arg) or isinstance(arg, Number)]
+        offsets = [arg for arg in last.args if self.is_fixed(arg)]
         moved = [node for node in (*rest, *offsets) if not isinstance(node, Number)]
         if not offsets or (shared and not all(map(self.is_shared, moved))):
             return term
         return mul(*rest, add(*(arg for arg in last.args if arg not in offsets)))
-
-    def is_scale(self, node: Expr) -> bool:
-        return self.free(node) or isinstance(node, Number)
 
     def without_scale(self, node: Expr) -> Expr:
         """A factor whose own free scale can move into the constant in front of the product."""
@@ -325,13 +323,13 @@ class _Reducer:
         if node.op == "pow" and not features_in(node.args[1]):
             return power(self.bare(node.args[0]), node.args[1])
         if node.op == "exp" and isinstance(node.args[0], Call) and node.args[0].op == "add":
-            terms = [arg for arg in node.args[0].args if not (self.free(arg) or isinstance(arg, Number))]
+            terms = [arg for arg in node.args[0].args if not self.is_fixed(arg)]
             return call("exp", add(*terms))
         return node
 
     def bare(self, base: Expr) -> Expr:
         if isinstance(base, Call) and base.op == "mul":
-            return mul(*(arg for arg in base.args if not (self.free(arg) or isinstance(arg, Number))))
+            return mul(*(arg for arg in base.args if not self.is_fixed(arg)))
         return base
 
     def log_of_product(self, product: Call) -> Expr:
@@ -339,7 +337,7 @@ class _Reducer:
         free = [arg for arg in product.args if self.free(arg)]
         if not free:
             return call("log", product)
-        rest = mul(*(arg for arg in product.args if not (self.free(arg) or isinstance(arg, Number))))
+        rest = mul(*(arg for arg in product.args if not self.is_fixed(arg)))
         return add(self.one_for(*free), call("log", rest))
 
 

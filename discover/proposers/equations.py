@@ -44,7 +44,7 @@ from discover.expressions import (
 )
 from discover.expressions.descent import Descent, Lexicon, Token
 from discover.fitting import Structure, signed_domains
-from discover.proposers.surgery import well_named
+from discover.proposers.surgery import under_new_names, well_named
 
 Floats = NDArray[np.float64]
 
@@ -527,7 +527,7 @@ def law_of(
         raise FormulaError("the equation does not depend on any column")
     kept = _refound(raw, reduced, guess, columns)
     tidy, new = well_named(reduced, columns.keys() - (known or {}).keys())
-    start = {new[name]: value for name, value in kept.items() if name in new}
+    start = under_new_names(kept, new)
     together = frozenset(new[name] for name in (fresh | shared if share_new else shared) if name in new)
     return Structure(tidy, shared=together, domains=signed_domains(tidy, start), guess=start)
 

@@ -42,6 +42,7 @@ from discover.proposers.surgery import (
     places,
     replaced,
     terms,
+    under_new_names,
     well_named,
     without,
 )
@@ -112,7 +113,7 @@ class Grammar:
         if found is None:
             return None
         structure, new = found
-        inherited = {new[old]: value for old, value in values.items() if old in new}
+        inherited = under_new_names(values, new)
         return Candidate(structure, recipe, f"{self.name}:{move}", tuple(p.index for p in parents), inherited)
 
     def _far_over_budget(self, expr: Expr) -> bool:
@@ -140,8 +141,8 @@ class Grammar:
         found = renamed(self.problem, structure.expr, frozenset(shared))
         if found is None:
             return None
-        changed, names = found
-        inherited = {names[old]: value for old, value in parent.values.items() if old in names}
+        changed, new = found
+        inherited = under_new_names(parent.values, new)
         recipe = parent.candidate.recipe
         return Candidate(changed, recipe, f"{self.name}:change_sharing", (parent.index,), inherited)
 

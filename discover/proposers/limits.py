@@ -27,7 +27,7 @@ from discover.fitting import FitResult, Limit, limits, signed_domains
 from discover.fitting.limits import powers
 from discover.proposers.candidate import Candidate, Floats
 from discover.proposers.grammar import renamed
-from discover.proposers.surgery import Names, Path, at, places, replaced, terms
+from discover.proposers.surgery import Names, Path, at, places, replaced, terms, under_new_names
 from discover.scoring import Problem
 
 DOUBTFUL = 2.0  # standard errors
@@ -40,7 +40,7 @@ def simpler_laws(problem: Problem, candidate: Candidate, fit: FitResult) -> Iter
         found = renamed(problem, expr, candidate.structure.shared)
         if found is not None:
             structure, new = found
-            inherited = {new[name]: known[name] for name in new}
+            inherited = under_new_names(known, new)
             structure = replace(structure, domains=signed_domains(structure.expr, inherited))
             yield replace(candidate, structure=structure, inherited=inherited)
 
@@ -63,8 +63,7 @@ def laws_without(problem: Problem, candidate: Candidate, fit: FitResult, errors:
             continue
         if found is not None:
             structure, new = found
-            inherited = {new[name]: value for name, value in fit.by_name.items() if name in new}
-            yield replace(candidate, structure=structure, inherited=inherited)
+            yield replace(candidate, structure=structure, inherited=under_new_names(fit.by_name, new))
 
 
 def at_limits(fit: FitResult, table: Table) -> Iterator[tuple[Expr, Values]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeVar
 
 from discover.expressions import (
     Call,
@@ -16,6 +17,7 @@ from discover.expressions import (
 )
 
 Path = tuple[int, ...]
+T = TypeVar("T")
 
 _EXPONENTS = ("alpha", "beta", "gamma", "delta", "eta", "kappa", "mu", "nu", "xi", "omega")
 _COEFFICIENTS = ("A", "B", "C", "F", "G", "H", "K", "P", "R", "S", "T", "V", "W")
@@ -90,6 +92,11 @@ class Names:
             self.count += 1
         self.taken.add(name)
         return Constant(name)
+
+
+def under_new_names(values: Mapping[str, T], new: Mapping[str, str]) -> dict[str, T]:
+    """Values of constants by their new names; of those that were merged away there are none."""
+    return {new[old]: value for old, value in values.items() if old in new}
 
 
 def well_named(expr: Expr, columns: Collection[str] = ()) -> tuple[Expr, dict[str, str]]:

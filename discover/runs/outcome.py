@@ -127,7 +127,8 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
     """
     human = human_laws(compared, session.train, session.config.seed, published=bool(session.task.baselines))
     keys: dict[str, Any] = {"sealed": None, "human": _human_keys(session, human, None)}
-    if opener is not None and session.task.facts().n_test:
+    n_sealed = session.task.facts().n_test
+    if opener is not None and n_sealed:
         note_opening(session.folder, opener)
         try:
             rows = session.task.sealed()
@@ -138,7 +139,7 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
             remember(session.folder.path, rows)
             keys["sealed"] = _metric_keys(metrics(predict(document, rows), rows.targets))
             keys["human"] = _human_keys(session, human, rows)
-    return keys | {"opened": openings(session.folder), "sealed_rows": session.task.facts().n_test}
+    return keys | {"opened": openings(session.folder), "sealed_rows": n_sealed}
 
 
 def predict(document: LawDocument, rows: Table) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -96,12 +96,15 @@ def settings_beyond(problem: Problem) -> Beyond | None:
     rng = np.random.default_rng(0)
     most = max(2, SETTINGS // table.n_groups)
     members = [np.flatnonzero(table.group == g) for g in range(table.n_groups)]
-    rows = np.concatenate([rng.choice(rows, most) for rows in members if len(rows)])
+
+    def draw() -> NDArray[np.int64]:
+        return np.concatenate([rng.choice(own, most) for own in members if len(own)])
+
+    rows = draw()
     columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in table.features.items()}
     for name in settings:
         values = table.features[name]
-        others = np.concatenate([rng.choice(rows, most) for rows in members if len(rows)])
-        moved = values[others] * ASIDE ** rng.integers(-1, 2, len(others))
+        moved = values[draw()] * ASIDE ** rng.integers(-1, 2, len(rows))
         columns[name] = np.tile(np.maximum(moved, 1.0) if natural(values) else moved, (STEPS + 1, 1))
     for axis in problem.axes:
         columns[axis] = _continued(problem, axis, table.features[axis][rows], MULTIPLE)
@@ -181,17 +184,18 @@ def predict_beyond(fit: FitResult, beyond: Beyond) -> Floats:
     return fit.predict(flat, np.tile(beyond.group, steps)).reshape(steps, m, -1)
 
 
-def lost_in_rounding(fit: FitResult, beyond: Beyond, deviation: Floats) -> bool:
+def lost_in_rounding(fit: FitResult, beyond: Beyond, predicted: Floats, deviation: Floats) -> bool:
     """Whether a law's values hang on the last digits of its constants, as those of 1e14 - 1e14*x**1e-14 do.
 
     Args:
+        predicted: at the points beyond, see `predict_beyond`.
         deviation: the targets' standard deviations, shape (T,).
     """
     signs = np.where(np.arange(fit.constants.shape[2]) % 2, -1.0, 1.0)
     shaken = replace(fit, constants=fit.constants * (1.0 + SHAKEN * signs))
     measured = {name: values[0] for name, values in beyond.features.items()}
     with np.errstate(all="ignore"):
-        moved = np.abs(shaken.predict(measured, beyond.group) - fit.predict(measured, beyond.group)) / deviation
+        moved = np.abs(shaken.predict(measured, beyond.group) - predicted[0]) / deviation
     return not bool(np.all(moved < UNMOVED))
 
 

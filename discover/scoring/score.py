@@ -263,16 +263,23 @@ class Scorer:
             if bound is not None:
                 return replace(base, refused=bound)
         forecast = predict_beyond(full, self.beyond)
-        reason = implausible(self.problem, self.beyond, forecast)
-        if reason is None and self.far is not None:
-            reason = implausible(self.problem, self.far, predict_beyond(full, self.far))
-        if reason is None and self.aside is not None and not np.all(np.isfinite(predict_beyond(full, self.aside))):
-            reason = "not finite for other settings beyond the data"
-        if reason is None and lost_in_rounding(full, self.beyond, np.sqrt(self.variance)):
-            reason = "its terms cancel to the last digits"
+        reason = self._beyond_belief(full, forecast)
         if reason is not None:
             return replace(base, refused=reason)
         return self._judge(base, structure, recipe, weights, full, forecast, fold_effort)
+
+    def _beyond_belief(self, full: FitResult, forecast: Floats) -> str | None:
+        """Why a law's values beyond the data cannot be believed; None if nothing speaks against them."""
+        reason = implausible(self.problem, self.beyond, forecast)
+        if reason is None and self.far is not None:
+            reason = implausible(self.problem, self.far, predict_beyond(full, self.far))
+        if reason is not None:
+            return reason
+        if self.aside is not None and not np.all(np.isfinite(predict_beyond(full, self.aside))):
+            return "not finite for other settings beyond the data"
+        if lost_in_rounding(full, self.beyond, forecast, np.sqrt(self.variance)):
+            return "its terms cancel to the last digits"
+        return None
 
     def _spread(self, n: int) -> NDArray[np.int64]:
         """Rows spread evenly over the table as it is sorted by group and size."""

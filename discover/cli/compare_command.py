@@ -86,6 +86,7 @@ def compare(
     from discover.cli.output import note, print_json, print_lines
     from discover.runs import comparison
     from discover.runs.inspection import inspect
+    from discover.scoring.sweeps import sweep_notes
 
     options = own.read_options(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
@@ -106,6 +107,8 @@ def compare(
     for one in problems:
         tell(f"problem: {one.text}")
     found = comparison.compare(task, discover=plan, workers=processes, on_event=tell)
+    for text in sweep_notes(found.problem):
+        tell(f"note: {text}")
     shown = _keys(found, Path(task.table), seed)
     shown["problems"] = [one.keys() for one in problems]
     if json:
@@ -130,6 +133,7 @@ def _plan(discover: str | None, evaluations: int | None, seed: int, workers: int
 def _keys(found: Comparison, table: Path, seed: int) -> dict[str, Any]:
     """The comparison as one JSON object; intervals for the first of the tied laws."""
     from discover.runs.comparison import keys, resamples
+    from discover.scoring.sweeps import sweep_notes
 
     train = found.problem.table
     draws = RESAMPLES if len(train) <= LARGE else RESAMPLES // 2
@@ -153,7 +157,7 @@ def _keys(found: Comparison, table: Path, seed: int) -> dict[str, Any]:
         "level": LEVEL,
         "seed": seed,
         "seconds": round(found.seconds, 3),
-        "notes": list(found.task.notes),
+        "notes": [*found.task.notes, *sweep_notes(found.problem)],
     }
 
 

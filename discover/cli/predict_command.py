@@ -124,7 +124,7 @@ def _from_text(
     document: LawDocument, needed: Sequence[str], group: str | None, text: str
 ) -> tuple[dict[str, float], str]:
     from discover.data.names import near
-    from discover.forecasts.points import positive_columns
+    from discover.forecasts.points import positive_columns, why_needed
 
     given = pairs(text, "--at")
     named = given.pop(document.group_column, group) if document.group_column is not None else group
@@ -139,7 +139,8 @@ def _from_text(
     point = {name: _number(value, f"--at gives {name} the value", name in positive) for name, value in given.items()}
     missing = [name for name in needed if name not in point]
     if missing:
-        raise InputError(f"--at {text} has no value for {missing[0]}; expected {', '.join(needed)}")
+        why = why_needed(document, missing[0])
+        raise InputError(f"--at {text} has no value for {missing[0]}; expected {', '.join(needed)}{why}")
     return point, _group_of(document, named, f"--at {text}")
 
 
@@ -181,7 +182,7 @@ def points_of_file(document: LawDocument, needed: Sequence[str], group: str | No
     """
     from discover.data.names import near, to_identifier
     from discover.data.reading import read_table
-    from discover.forecasts.points import positive_columns
+    from discover.forecasts.points import positive_columns, why_needed
 
     raw = read_table(file)
     rows = range(len(raw))
@@ -194,7 +195,8 @@ def points_of_file(document: LawDocument, needed: Sequence[str], group: str | No
             columns[name] = raw.numbers(headings[name], rows, "positive" if name in positive else "real").tolist()
         elif name in needed:
             listed = ", ".join(raw.columns)
-            raise InputError(f"{file} has no column {name!r}{near(name, raw.columns)} (its columns: {listed})")
+            why = why_needed(document, name)
+            raise InputError(f"{file} has no column {name!r}{near(name, raw.columns)} (its columns: {listed}){why}")
     column = document.group_column
     if column is not None and column in headings:
         names = raw.texts(headings[column], rows)

@@ -20,7 +20,7 @@ from discover.documents import LawDocument, read
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.forecasts.drift import Drift
-from discover.forecasts.points import used_columns
+from discover.forecasts.points import used_columns, why_needed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -246,7 +246,8 @@ class Ensemble:
             raise InputError(f"the law has {len(document.targets)} targets; name one of {', '.join(document.targets)}")
         missing = [name for name in self.inputs if name not in features]
         if missing:
-            raise InputError(f"the column {missing[0]!r} is missing; expected {', '.join(self.inputs)}")
+            why = why_needed(document, missing[0])
+            raise InputError(f"the column {missing[0]!r} is missing; expected {', '.join(self.inputs)}{why}")
         given = [name for name in document.feature_names if name in features]
         arrays = [np.atleast_1d(np.asarray(features[name], dtype=np.float64)) for name in given]
         length = np.zeros(len(groups) if groups is not None else 1)

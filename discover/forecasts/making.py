@@ -16,7 +16,7 @@ from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up
 from discover.scoring import Problem, make_folds
 from discover.scoring.consensus import TIE
-from discover.scoring.score import FOLD_EFFORT, emphasis_weights
+from discover.scoring.score import FOLD_EFFORT, row_weights
 
 Floats = NDArray[np.float64]
 
@@ -101,7 +101,7 @@ def resampled(problem: Problem, law: FitResult, n: int, seed: int) -> Floats:
 
     Resamples that cannot be fitted are replaced by others; if none can, by the law's own constants.
     """
-    weights = emphasis_weights(problem, law.recipe.emphasis)
+    weights = row_weights(problem, law.recipe.emphasis)
     found = bootstrap(law, problem.table, n, seed=seed, weights=weights, effort=RESAMPLE).constants
     return np.resize(found if len(found) else law.constants, (n, *law.constants.shape))
 
@@ -149,7 +149,7 @@ def _robust(standard: Floats) -> float:
 def drift_of(problem: Problem, law: FitResult, noise: Noise) -> Drift:
     """The drift, from how the chosen law fared on the inner folds."""
     warm = law.by_name
-    weights = emphasis_weights(problem, law.recipe.emphasis)
+    weights = row_weights(problem, law.recipe.emphasis)
     errors, distances, shares_of_folds = [], [], []
     for fold in make_folds(problem):
         inner, outer = problem.table.take(fold.fit), problem.table.take(fold.judge)

@@ -47,6 +47,13 @@ def positive_columns(document: LawDocument) -> frozenset[str]:
     return frozenset(name for name, (low, _) in document.domain.items() if low > 0)
 
 
+def why_needed(document: LawDocument, name: str) -> str:
+    """What to add where a point lacks a column that the law itself does not read."""
+    if name in used_columns(document):
+        return ""
+    return "; the law itself does not use it, laws near-tied with it do, and the interval is that of all of them"
+
+
 def excesses(document: LawDocument, point: Mapping[str, float]) -> list[Excess]:
     """The columns by which a point lies outside of the rows that the law was fitted to."""
     found = []

@@ -7,7 +7,7 @@ not pay. Each move is a function in the table `MOVES`; a bandit pays those whose
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
 from discover.proposers.blocks import ONE, Maker
 from discover.proposers.candidate import Candidate, Floats
+from discover.proposers.completed import completed_laws
 from discover.proposers.surgery import (
     Names,
     at,
@@ -53,16 +54,24 @@ ATTEMPTS = 12  # tries of a move before another is drawn
 
 
 class Grammar:
-    """Proposes laws from the building blocks, and changes to the elites."""
+    """Proposes laws from the building blocks, and changes to the elites.
+
+    Args:
+        first: formulas to begin with, whose exponents groups share; without them those of `completed_laws`.
+    """
 
     name = "grammar"
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, first: Iterable[Expr] | None = None) -> None:
         self.problem = problem
         self.bandit = Bandit(tuple(MOVES))
+        formulas = completed_laws(problem) if first is None else first
+        structures = (finished(problem, expr, self._shared(expr)) for expr in formulas)
+        self.first = [structure for structure in structures if structure is not None]
 
     def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
-        out: list[Candidate] = []
+        out = [Candidate(structure, Recipe(), f"{self.name}:complete_law") for structure in self.first[:n]]
+        del self.first[:n]
         for _ in range(n * ATTEMPTS):
             if len(out) == n:
                 break
@@ -115,6 +124,10 @@ class Grammar:
         structure, new = found
         inherited = under_new_names(values, new)
         return Candidate(structure, recipe, f"{self.name}:{move}", tuple(p.index for p in parents), inherited)
+
+    def _shared(self, expr: Expr) -> frozenset[str]:
+        """What groups have in common in a law nobody has fitted yet."""
+        return frozenset(exponents(expr) if self.problem.table.n_groups > 1 else ())
 
     def _far_over_budget(self, expr: Expr) -> bool:
         """More constants than the task allows even if one is merged away; a move hardly ever lets two merge."""

@@ -22,7 +22,7 @@ from discover.runs.outcome import evaluate_again
 from discover.runs.records import STEP, fit_of
 from discover.runs.sealed_rows import remembered
 from discover.runs.session import Session, reopen
-from discover.scoring.score import emphasis_weights
+from discover.scoring.score import row_weights
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def gather(path: Path, *, open_sealed: bool = False) -> Content:
     document = read(folder.law_path)
     records = [record for record in folder.records() if record["kind"] == STEP]
     fit = _chosen(document, records, session.train)
-    weights = emphasis_weights(session.problem, fit.recipe.emphasis)
+    weights = row_weights(session.problem, fit.recipe.emphasis)
     return Content(
         session=session,
         document=document,

@@ -25,7 +25,7 @@ from discover.proposers.library import Library, structure_of
 from discover.proposers.surgery import well_named
 from discover.runs.outcome import CLOSE, NO_LAW
 from discover.scoring import CUTS, Fold, Problem, Score, make_folds, merit, points_beyond, predict_beyond, r_squared
-from discover.scoring.score import CEILING, emphasis_weights
+from discover.scoring.score import CEILING, row_weights
 from discover.search import SearchConfig, search
 from discover.search.pool import Job, Pool
 
@@ -289,7 +289,7 @@ def _apart(problem: Problem, tied: Sequence[Standing]) -> float | None:
 
 def resamples(problem: Problem, one: Standing, n: int, seed: int = 0, workers: int = 2) -> Bootstrap:
     """Refits of a law to resampled rows, for intervals of its constants."""
-    weights = emphasis_weights(problem, one.fit.recipe.emphasis)
+    weights = row_weights(problem, one.fit.recipe.emphasis)
     return bootstrap(one.fit, problem.table, n, seed=seed, weights=weights, workers=workers)
 
 
@@ -297,7 +297,7 @@ def keys(problem: Problem, one: Standing, drawn: Bootstrap | None, level: float)
     """A standing as the keys of a JSON object; `intervals` are null without resamples."""
     table, fit = problem.table, one.fit
     names = fit.structure.constants
-    errors = covariance(fit, table, emphasis_weights(problem, fit.recipe.emphasis)).errors
+    errors = covariance(fit, table, row_weights(problem, fit.recipe.emphasis)).errors
     ends = None if drawn is None or not len(drawn) else drawn.intervals(level)
     return {
         "law": one.name,

@@ -54,6 +54,7 @@ IMPORTED = "imported"
 LAST = 1e3  # merit of a law that our own search would have refused
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*(?!\w|\s*\()")
 _POSITIONAL = re.compile(r"(?P<letter>[xX])_?(?P<number>[0-9]{1,3})")
+LEAST_NAME = 4  # letters of a constant that may be a mistyped column
 _COLUMN_LETTERS = frozenset("NDC")
 
 
@@ -136,6 +137,9 @@ def places_of(
             f"no name in the formula ({', '.join(names) or 'there is none'}) is a column of the table "
             f"({listed(list(dict.fromkeys(usable.values())), 12)}); say which is which with --columns NAME=COLUMN"
         )
+    unused = [name for name, heading in usable.items() if heading not in found.values()]
+    mistyped = {name: near(name, unused) for name in names if name not in found and len(name) >= LEAST_NAME}
+    notes += [f"{name} of the formula is fitted as a constant{other}" for name, other in mistyped.items() if other]
     return found, notes
 
 

@@ -21,7 +21,8 @@ from discover.runs.inspection import saved
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.scoring import Metrics, Score, Scorer, fold_weights, metrics
-from discover.scoring.score import emphasis_weights
+from discover.scoring.score import row_weights
+from discover.scoring.sweeps import sweep_notes
 from discover.search import SearchResult
 
 NO_LAW = "library:group_means"
@@ -72,7 +73,7 @@ def conclude(
         "seconds": round(found.seconds, 3),
         "stopped": found.stopped,
         "run_dir": str(session.folder.path),
-        "notes": list(session.task.notes),
+        "notes": [*session.task.notes, *sweep_notes(session.problem)],
         "problems": saved(session.folder.path),
     }
     if llm is not None:
@@ -86,7 +87,7 @@ def conclude(
 
 def law_document(session: Session, found: SearchResult, weights: Sequence[float]) -> LawDocument:
     """The best law of a search, with the standard errors of its constants."""
-    weights_of_rows = emphasis_weights(session.problem, found.fit.recipe.emphasis)
+    weights_of_rows = row_weights(session.problem, found.fit.recipe.emphasis)
     return from_fit(
         found.fit,
         session.train,
@@ -112,7 +113,7 @@ def _ensemble(session: Session, found: SearchResult, document: LawDocument) -> E
 
 def _warnings(session: Session, found: SearchResult) -> list[str]:
     """Reasons to doubt the constants of the law."""
-    doubts = diagnose(found.fit, session.train, emphasis_weights(session.problem, found.fit.recipe.emphasis))
+    doubts = diagnose(found.fit, session.train, row_weights(session.problem, found.fit.recipe.emphasis))
     return [f"{concern.value}: {what}" for concern, what in doubts.concerns]
 
 

@@ -27,6 +27,7 @@ from discover.scoring.beyond import (
 )
 from discover.scoring.folds import CUTS, make_folds
 from discover.scoring.problem import Problem
+from discover.scoring.sweeps import sweep_weights, swept_columns
 from discover.scoring.units import unit_bound, unit_groups
 
 Floats = NDArray[np.float64]
@@ -52,7 +53,8 @@ WORST = 1e6
 
 @dataclass(frozen=True)
 class Score:
-    """What was measured of a candidate. All errors are mean squared errors over the target's train variance.
+    """What was measured of a candidate. All errors are mean squared errors over the target's train variance, of rows
+    weighted as in `discover.scoring.sweeps` where columns were swept.
 
     Attributes:
         refused: why the candidate is out, or None.
@@ -151,6 +153,11 @@ def expected_error(measured: float, values: int, noise: float) -> float:
     return (values * measured + PRIOR * noise) / (values + PRIOR)
 
 
+def row_weights(problem: Problem, emphasis: float) -> Floats | None:
+    """Weights of the rows in a fit: those of `discover.scoring.sweeps`, times those of a recipe's emphasis."""
+    return _product(sweep_weights(problem, swept_columns(problem)), emphasis_weights(problem, emphasis))
+
+
 def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
     """Row weights that grow tenfold per unit of emphasis from the smallest to the largest scale."""
     if emphasis == 0.0 or not problem.axes:
@@ -163,6 +170,13 @@ def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
     height = np.mean(heights, axis=0)
     weights: Floats = 10.0 ** (emphasis * (height - np.median(height)))
     return weights
+
+
+def _product(a: Floats | None, b: Floats | None) -> Floats | None:
+    """The product of weights, where None stands for ones."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a * b
 
 
 def _run_off(fit: FitResult) -> str | None:
@@ -206,11 +220,14 @@ class Scorer:
         self.far = points_beyond(problem, FAR_MULTIPLE) if problem.axes else None  # without an axis there is no farther
         self.aside = settings_beyond(problem)
         self.units = unit_groups(problem)
+        swept = swept_columns(problem)
+        self.sweep = sweep_weights(replace(problem, table=self.table), swept)
         variance = problem.table.targets.var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
         self._tables = [(self.table.take(f.fit[self.rows]), self.table.take(f.judge[self.rows])) for f in self.folds]
         large = len(self.table) > 3 * SCREEN_ROWS
         self._screen = problem.table.take(self._spread(SCREEN_ROWS)) if large else None
+        self._screen_sweep = sweep_weights(replace(problem, table=self._screen), swept) if self._screen else None
 
     def merit(self, score: Score, rule: Rule = DEFAULT_RULE) -> float:
         return merit(score, self.weights, rule)
@@ -247,12 +264,12 @@ class Scorer:
         if self._hopeless(structure, gate, warm):
             return replace(base, refused=FAR)
         weights = emphasis_weights(self.problem, recipe.emphasis)
-        weights = None if weights is None else weights[self.rows]
+        weights = _product(self.sweep, None if weights is None else weights[self.rows])
         table = self.table
         full = fit(structure, table, recipe, effort=effort, weights=weights, warm=warm)
         if isinstance(full, FitFailure):
             return replace(base, refused=full.text)
-        base = replace(base, fit=full, train=self._error(full.residuals(table)))
+        base = replace(base, fit=full, train=self._error(full.residuals(table), self.sweep))
         if base.train > gate:
             return replace(base, refused=FAR)
         lost = _run_off(full)
@@ -292,8 +309,10 @@ class Scorer:
         """On a large table: whether a quick least-squares fit to a few rows is already far off."""
         if self._screen is None or not math.isfinite(gate):
             return False
-        quick = fit(structure, self._screen, effort=SCREEN_EFFORT, warm=warm)
-        return isinstance(quick, FitResult) and self._error(quick.residuals(self._screen)) > SCREEN_SLACK * gate
+        quick = fit(structure, self._screen, effort=SCREEN_EFFORT, weights=self._screen_sweep, warm=warm)
+        if isinstance(quick, FitFailure):
+            return False
+        return self._error(quick.residuals(self._screen), self._screen_sweep) > SCREEN_SLACK * gate
 
     def _over_budget(self, structure: Structure) -> str | None:
         budget, used = self.problem.constants, len(structure.constants)
@@ -316,11 +335,12 @@ class Scorer:
         errors: list[float] = []
         wobbles: list[float] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
+            judged = fold.judge[self.rows]
             inner_weights = None if weights is None else weights[fold.fit[self.rows]]
             part = fit(structure, inner, recipe, effort=effort, weights=inner_weights, warm=[full.by_name])
             if isinstance(part, FitFailure):
                 return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")
-            measured = self._error(part.residuals(outer))
+            measured = self._error(part.residuals(outer), None if self.sweep is None else self.sweep[judged])
             errors.append(expected_error(measured, len(outer) * outer.n_targets, noise))
             if not math.isfinite(errors[-1]):
                 return replace(base, refused=f"not finite on fold '{fold.label}'")
@@ -328,9 +348,9 @@ class Scorer:
         wobble = float(self.nearest @ np.array(wobbles)) if wobbles else 0.0
         return replace(base, folds=tuple(errors), wobble=wobble)
 
-    def _error(self, residuals: Floats) -> float:
+    def _error(self, residuals: Floats, weights: Floats | None) -> float:
         with np.errstate(over="ignore", invalid="ignore"):
-            return float(np.mean(np.mean(residuals**2, axis=0) / self.variance))
+            return float(np.mean(np.average(residuals**2, axis=0, weights=weights) / self.variance))
 
     def _wobble(self, difference: Floats) -> float:
         with np.errstate(over="ignore", invalid="ignore"):

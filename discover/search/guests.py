@@ -45,7 +45,7 @@ class Guests:
         self.rng = np.random.default_rng([seed, 1])
         self.archive = Archive()
         self.seen: set[str] = set()
-        self.polish = Grammar(problem)  # varies what guests brought
+        self.polish = Grammar(problem, first=())  # varies what guests brought
         self.polish.name = POLISH
         names = tuple(guest.name for guest in self.guests)
         self.bandit = Bandit((SEARCH, POLISH, *names), forgives=False)

@@ -16,7 +16,7 @@ from discover.proposers.candidate import Candidate
 from discover.proposers.limits import laws_without, simpler_laws
 from discover.scoring import Problem, Rule, Score, merit, points_beyond, predict_beyond
 from discover.scoring.consensus import distances, medoid, near_tied
-from discover.scoring.score import emphasis_weights
+from discover.scoring.score import row_weights
 from discover.search.archive import shape_class
 from discover.search.pool import Job, Pool
 
@@ -120,7 +120,7 @@ def _simpler(
     for told in looked_at(simpler_laws(problem, law.candidate, fit)):
         if told.score.train <= NO_WORSE * law.score.train:
             return told
-    errors = covariance(fit, problem.table, emphasis_weights(problem, fit.recipe.emphasis)).errors
+    errors = covariance(fit, problem.table, row_weights(problem, fit.recipe.emphasis)).errors
     for told in looked_at(islice(laws_without(problem, law.candidate, fit, errors), MOST_DOUBTS)):
         if told.merit <= law.merit:
             return told

@@ -26,7 +26,7 @@ from discover.fitting import fit as fit_structure
 from discover.forecasts import Contender, make_ensemble, with_forecasts
 from discover.proposers.surgery import well_named
 from discover.scoring import Problem, column_kind, make_folds
-from discover.scoring.score import emphasis_weights
+from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
 from discover.sklearn.columns import Column, column, identifiers, position, without
 
@@ -270,7 +270,7 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return from_fit(
             found,
             problem.table,
-            errors=covariance(found, problem.table, emphasis_weights(problem, found.recipe.emphasis)).errors,
+            errors=covariance(found, problem.table, row_weights(problem, found.recipe.emphasis)).errors,
             task="scikit-learn",
             group_column=None if self.group is None else str(self.group),
             seed=seed,

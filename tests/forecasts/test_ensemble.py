@@ -136,3 +136,13 @@ def test_groups_have_noise_of_their_own() -> None:
 def test_a_wrong_question_says_what_was_expected(features: dict, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         ENSEMBLE.intervals(features, **options)
+
+
+def test_a_column_of_the_rivals_alone_is_said_to_be_theirs() -> None:
+    table = line()
+    table = replace(table, features={**table.features, "z": np.linspace(1, 2, len(table)) ** 2})
+    ensemble = ensemble_of(table, "a + b*x", "a + b*x + c*z", draws=20)
+    with pytest.raises(InputError, match=r"'z' is missing.*the law itself does not use it, laws near-tied with it do"):
+        ensemble.intervals({"x": [0.5]})
+    with pytest.raises(InputError, match=r"'x' is missing; expected x, z$"):
+        ensemble.intervals({"z": [0.5]})

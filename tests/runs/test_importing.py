@@ -47,6 +47,14 @@ def test_names_stand_for_columns(names, mapping, features, expected) -> None:
     assert places_of(names, HEADINGS, mapping, features)[0] == expected
 
 
+def test_a_constant_that_looks_like_an_unused_column_is_pointed_out() -> None:
+    columns = {name: name for name in ("params", "tokens")}
+    found, notes = places_of(["E", "A", "params", "alpha", "tokns"], columns, {}, None)
+    assert found == {"params": "params"}
+    assert notes == ["tokns of the formula is fitted as a constant; did you mean 'tokens'?"]
+    assert places_of(["E", "tokens", "param", "params"], columns, {}, None)[1] == []  # both columns are in use
+
+
 @pytest.mark.parametrize(
     ("names", "mapping", "features", "message"),
     [

@@ -1,0 +1,154 @@
+"""Sweeps: columns whose best value was searched for at every size, such as a learning rate or a batch.
+
+What is asked of such a table is what larger runs will reach when they are set well, and how to set them. Most of its
+rows tell of runs that were set badly, and a law that gives them their due pays with the level of the good ones. Studies
+of such tables fit the best runs first (Li et al. 2025, arXiv 2503.04715). Here one fit does both: rows of a sweep weigh
+by how near they come to the best run of their size, and that run weighs more. Fits and held-out errors are weighted
+alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.scoring.problem import Problem
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LEAST_RUNS = 5  # of one size that make a sweep
+LEAST_VALUES = 3  # of a column in it
+LEAST_SWEEPS = 2
+INSIDE = 0.5  # share of the sweeps in which the best value is neither the smallest nor the largest
+SURE = 2.0  # standard errors by which runs get worse with the distance from the best value, on either side
+FAR = 2.0  # times the median miss, by which a row loses half of what it can lose
+LEAST_WEIGHT = 0.3  # of the worst rows; bad runs are forecast too
+BEST = 0.3  # weight of the best run of a size besides its own, as a share of all of its size together
+
+
+def swept_columns(problem: Problem) -> tuple[str, ...]:
+    """The columns of a problem that were swept at every size; empty where there are none.
+
+    A size is a combination of the values of all other columns, and the group. A column was swept if most sizes have
+    their best run at a value in between, and the best of the other values get worse with the distance from there, on
+    both sides; more data or experts are best at an end, and seeds make no difference.
+    """
+    if not problem.axes or problem.table.n_targets > 1:
+        return ()
+    columns = [c for c in problem.of_kind("scale", "logged") if c not in problem.axes and c not in problem.monotone]
+    while columns:
+        sizes = _sizes(problem, columns)
+        excess = _excess(problem, sizes)
+        kept = [c for c in columns if _is_swept(problem.coordinate(c), sizes, excess)]
+        if kept == columns:
+            break
+        columns = kept
+    return tuple(columns)
+
+
+def sweep_notes(problem: Problem) -> tuple[str, ...]:
+    """What to tell of the weights: a sentence, or nothing where they are equal."""
+    columns = swept_columns(problem)
+    if not columns:
+        return ()
+    what = f"{', '.join(columns)} {'was' if len(columns) == 1 else 'were'} swept at every size"
+    return (f"{what}: rows weigh by how near they come to the best run of their size",)
+
+
+def sweep_weights(problem: Problem, columns: Sequence[str]) -> Floats | None:
+    """Weights of the rows, of mean one, where these columns were swept.
+
+    A row weighs from one, if it is as good as the best of its size, down to `LEAST_WEIGHT`; the best row weighs `BEST`
+    of all of its size besides. `docs/selection.md` tells how these were chosen.
+
+    Returns:
+        Shape (n,), or None where nothing was swept or nothing makes a difference.
+    """
+    if not columns:
+        return None
+    sizes = _sizes(problem, columns)
+    excess = _excess(problem, sizes)
+    worse = excess[excess > 0]
+    if not len(worse):
+        return None
+    near = LEAST_WEIGHT + (1.0 - LEAST_WEIGHT) / (1.0 + (excess / (FAR * np.median(worse))) ** 2)
+    weights = near.copy()
+    weights[_best_rows(sizes, excess)] += BEST * np.bincount(sizes, near)
+    out: Floats = weights / weights.mean()
+    return out
+
+
+def _sizes(problem: Problem, columns: Sequence[str]) -> Ints:
+    """The size of every row: one code per combination of the group and all columns but these."""
+    table = problem.table
+    rest = [table.features[name] for name in problem.kinds if name not in columns]
+    codes: Ints = np.unique(np.column_stack([table.group, *rest]), axis=0, return_inverse=True)[1].ravel()
+    return codes
+
+
+def _excess(problem: Problem, sizes: Ints) -> Floats:
+    """By how much every row misses the best of its size."""
+    cost = problem.table.targets[:, 0] * (1.0 if _falls(problem) else -1.0)
+    best = np.full(sizes.max() + 1, np.inf)
+    np.minimum.at(best, sizes, cost)
+    out: Floats = cost - best[sizes]
+    return out
+
+
+def _falls(problem: Problem) -> bool:
+    """Whether a smaller target is better: it falls along the axes, as declared or as most rows have it."""
+    declared = {problem.monotone[axis] for axis in problem.axes if axis in problem.monotone}
+    if len(declared) == 1:
+        return declared == {"decreasing"}
+    target = problem.table.targets[:, 0]
+    trends = [np.cov(problem.coordinate(axis), target)[0, 1] / (np.ptp(problem.coordinate(axis)) or 1.0)
+              for axis in problem.axes]  # fmt: skip
+    return bool(np.sum(trends) <= 0)
+
+
+def _best_rows(sizes: Ints, excess: Floats) -> Ints:
+    """The first of the best rows of every size, in the order of the codes."""
+    order = np.lexsort((excess, sizes))
+    starts = np.flatnonzero(np.diff(sizes[order], prepend=-1))
+    rows: Ints = order[starts]
+    return rows
+
+
+def _is_swept(values: Floats, sizes: Ints, excess: Floats) -> bool:
+    inside: list[bool] = []
+    sides: dict[bool, tuple[list[Floats], list[Floats]]] = {False: ([], []), True: ([], [])}
+    runs = 0
+    for code in range(sizes.max() + 1):
+        rows = np.flatnonzero(sizes == code)
+        tried, place = np.unique(values[rows], return_inverse=True)
+        if len(rows) < LEAST_RUNS or len(tried) < LEAST_VALUES:
+            continue
+        runs += len(rows)
+        profile = np.full(len(tried), np.inf)  # the best run with every value, whatever the other columns
+        np.minimum.at(profile, place, excess[rows])
+        best = int(np.argmin(profile))
+        inside.append(0 < best < len(tried) - 1)
+        for above, (distances, losses) in sides.items():
+            side = slice(best + 1, None) if above else slice(0, best)
+            distances.append(_ranks(np.abs(tried[side] - tried[best])))
+            losses.append(_ranks(profile[side]))
+    if len(inside) < LEAST_SWEEPS or runs < len(values) / 2 or np.mean(inside) < INSIDE:
+        return False
+    return all(_goes_with(np.concatenate(x), np.concatenate(y)) for x, y in sides.values())
+
+
+def _goes_with(x: Floats, y: Floats) -> bool:
+    """Whether two centred variables surely rise together."""
+    size = float(np.sqrt(np.sum(x**2) * np.sum(y**2)))
+    return size > 0 and float(np.sum(x * y)) / size * len(x) ** 0.5 > SURE
+
+
+def _ranks(values: Floats) -> Floats:
+    """Ranks about their mean, ties alike."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
+    out: Floats = ranks - ranks.mean() if len(ranks) else ranks
+    return out

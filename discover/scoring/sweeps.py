@@ -118,15 +118,15 @@ def _best_rows(sizes: Ints, excess: Floats) -> Ints:
 
 
 def _is_swept(values: Floats, sizes: Ints, excess: Floats) -> bool:
+    order = np.argsort(sizes, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1)
+    sweeps = [rows for rows in parts if len(rows) >= LEAST_RUNS and len(np.unique(values[rows])) >= LEAST_VALUES]
+    if len(sweeps) < LEAST_SWEEPS or sum(map(len, sweeps)) < len(values) / 2:
+        return False
     inside: list[bool] = []
     sides: dict[bool, tuple[list[Floats], list[Floats]]] = {False: ([], []), True: ([], [])}
-    runs = 0
-    for code in range(sizes.max() + 1):
-        rows = np.flatnonzero(sizes == code)
+    for rows in sweeps:
         tried, place = np.unique(values[rows], return_inverse=True)
-        if len(rows) < LEAST_RUNS or len(tried) < LEAST_VALUES:
-            continue
-        runs += len(rows)
         profile = np.full(len(tried), np.inf)  # the best run with every value, whatever the other columns
         np.minimum.at(profile, place, excess[rows])
         best = int(np.argmin(profile))
@@ -135,7 +135,7 @@ def _is_swept(values: Floats, sizes: Ints, excess: Floats) -> bool:
             side = slice(best + 1, None) if above else slice(0, best)
             distances.append(_ranks(np.abs(tried[side] - tried[best])))
             losses.append(_ranks(profile[side]))
-    if len(inside) < LEAST_SWEEPS or runs < len(values) / 2 or np.mean(inside) < INSIDE:
+    if np.mean(inside) < INSIDE:
         return False
     return all(_goes_with(np.concatenate(x), np.concatenate(y)) for x, y in sides.values())
 

@@ -107,9 +107,10 @@ def compare(
     for one in problems:
         tell(f"problem: {one.text}")
     found = comparison.compare(task, discover=plan, workers=processes, on_event=tell)
-    for text in sweep_notes(found.problem):
+    notes = sweep_notes(found.problem)
+    for text in notes:
         tell(f"note: {text}")
-    shown = _keys(found, Path(task.table), seed)
+    shown = _keys(found, Path(task.table), seed, notes)
     shown["problems"] = [one.keys() for one in problems]
     if json:
         print_json(shown)
@@ -130,10 +131,9 @@ def _plan(discover: str | None, evaluations: int | None, seed: int, workers: int
     return SearchConfig(seed=seed, evaluations=evaluations, seconds=seconds, proposers=team, workers=workers)
 
 
-def _keys(found: Comparison, table: Path, seed: int) -> dict[str, Any]:
+def _keys(found: Comparison, table: Path, seed: int, notes: Sequence[str]) -> dict[str, Any]:
     """The comparison as one JSON object; intervals for the first of the tied laws."""
     from discover.runs.comparison import keys, resamples
-    from discover.scoring.sweeps import sweep_notes
 
     train = found.problem.table
     draws = RESAMPLES if len(train) <= LARGE else RESAMPLES // 2
@@ -157,7 +157,7 @@ def _keys(found: Comparison, table: Path, seed: int) -> dict[str, Any]:
         "level": LEVEL,
         "seed": seed,
         "seconds": round(found.seconds, 3),
-        "notes": [*found.task.notes, *sweep_notes(found.problem)],
+        "notes": [*found.task.notes, *notes],
     }
 
 

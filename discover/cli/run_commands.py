@@ -223,11 +223,10 @@ def _pursue(
     from discover.cli.progress import Watcher
     from discover.runs.outcome import conclude
     from discover.runs.session import pursue
-    from discover.scoring.sweeps import sweep_notes
 
     interrupts = _count_interrupts()
     if not quiet:
-        for text in (*session.task.notes, *sweep_notes(session.problem), *notes):
+        for text in (*session.notes, *notes):
             typer.echo(f"note: {text}", err=True)
     model = llm_run.open_model(session, llm_url, os.environ)
     if model is not None and not quiet:

@@ -12,28 +12,25 @@ from itertools import islice
 
 import numpy as np
 
-from discover.expressions import Expr, Number, add, features_in, mul, power, sub
+from discover.expressions import Expr, add, features_in, mul, power, sub
 from discover.laws import laws_for
-from discover.proposers.blocks import Maker
+from discover.proposers.blocks import TWO, Maker
 from discover.proposers.surgery import Names
 from discover.scoring import Problem
-from discover.scoring.sweeps import swept_columns
 
 MOST = 16  # laws of the sizes
-TWO = Number(2.0)
 
 
 def completed_laws(problem: Problem) -> Iterator[Expr]:
     """A formula per published law that holds all axes and no other column; none where no column was swept."""
-    swept = swept_columns(problem)
-    if not swept:
+    if not problem.swept:
         return
     axes = frozenset(problem.axes)
     laws = (law for law in laws_for(list(problem.axes)) if features_in(law.expr) == axes)
     for law in islice(laws, MOST):
         names = Names((*problem.table.features, *law.constants))
         maker = Maker(problem, np.random.default_rng(0), names)
-        bowls = [_bowl(maker, column, swept[i + 1 :]) for i, column in enumerate(swept)]
+        bowls = [_bowl(maker, column, problem.swept[i + 1 :]) for i, column in enumerate(problem.swept)]
         yield add(law.expr, *bowls)
 
 

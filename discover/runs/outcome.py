@@ -22,7 +22,6 @@ from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.scoring import Metrics, Score, Scorer, fold_weights, metrics
 from discover.scoring.score import row_weights
-from discover.scoring.sweeps import sweep_notes
 from discover.search import SearchResult
 
 NO_LAW = "library:group_means"
@@ -73,7 +72,7 @@ def conclude(
         "seconds": round(found.seconds, 3),
         "stopped": found.stopped,
         "run_dir": str(session.folder.path),
-        "notes": [*session.task.notes, *sweep_notes(session.problem)],
+        "notes": list(session.notes),
         "problems": saved(session.folder.path),
     }
     if llm is not None:

@@ -31,6 +31,7 @@ from discover.runs.records import (
     step_record,
 )
 from discover.scoring import Problem, problem_of
+from discover.scoring.sweeps import sweep_notes
 from discover.search import Guest, SearchConfig, SearchResult, Step, search
 from discover.search.team import AUTO, chosen
 
@@ -53,6 +54,11 @@ class Session:
     config: RunConfig
     task: Task
     problem: Problem
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell of the table before a search: guesses, what is left out, and how rows weigh."""
+        return (*self.task.notes, *sweep_notes(self.problem))
 
     @property
     def train(self) -> Table:

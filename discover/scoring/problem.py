@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.table import Table
+from discover.scoring.sweeps import sweep_weights, swept_columns
 
 if TYPE_CHECKING:
     from discover.data.tasks import Task
@@ -43,6 +45,16 @@ class Problem:
     upper: float | None = None
     constants: int | None = None
     target_scale: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def swept(self) -> tuple[str, ...]:
+        """The columns that were swept at every size."""
+        return swept_columns(self)
+
+    @cached_property
+    def sweep(self) -> Floats | None:
+        """Weights of the rows where columns were swept, shape (n,), or None for equal ones."""
+        return sweep_weights(self, self.swept)
 
     def coordinate(self, feature: str, values: Floats | None = None) -> Floats:
         """A feature on the axis where equal steps are equal ratios of scale: log10 of a scale, else as it is."""

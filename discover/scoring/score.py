@@ -27,7 +27,7 @@ from discover.scoring.beyond import (
 )
 from discover.scoring.folds import CUTS, make_folds
 from discover.scoring.problem import Problem
-from discover.scoring.sweeps import sweep_weights, swept_columns
+from discover.scoring.sweeps import sweep_weights
 from discover.scoring.units import unit_bound, unit_groups
 
 Floats = NDArray[np.float64]
@@ -155,7 +155,7 @@ def expected_error(measured: float, values: int, noise: float) -> float:
 
 def row_weights(problem: Problem, emphasis: float) -> Floats | None:
     """Weights of the rows in a fit: those of `discover.scoring.sweeps`, times those of a recipe's emphasis."""
-    return _product(sweep_weights(problem, swept_columns(problem)), emphasis_weights(problem, emphasis))
+    return _product(problem.sweep, emphasis_weights(problem, emphasis))
 
 
 def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
@@ -203,8 +203,8 @@ class Scorer:
 
     Args:
         cuts: cut points per family of folds.
-        rows: about how many rows to fit and judge on; the folds, the weights and all else are those of the whole
-            table. None for all rows.
+        rows: about how many rows to fit and judge on; the folds with their weights and all else are those of the whole
+            table, but for the best run of a size, which is the best of these rows. None for all rows.
     """
 
     def __init__(self, problem: Problem, cuts: int = CUTS, rows: int | None = None) -> None:
@@ -220,14 +220,13 @@ class Scorer:
         self.far = points_beyond(problem, FAR_MULTIPLE) if problem.axes else None  # without an axis there is no farther
         self.aside = settings_beyond(problem)
         self.units = unit_groups(problem)
-        swept = swept_columns(problem)
-        self.sweep = sweep_weights(replace(problem, table=self.table), swept)
+        self.sweep = self._sweep_of(self.table)
         variance = problem.table.targets.var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
         self._tables = [(self.table.take(f.fit[self.rows]), self.table.take(f.judge[self.rows])) for f in self.folds]
         large = len(self.table) > 3 * SCREEN_ROWS
         self._screen = problem.table.take(self._spread(SCREEN_ROWS)) if large else None
-        self._screen_sweep = sweep_weights(replace(problem, table=self._screen), swept) if self._screen else None
+        self._screen_sweep = self._sweep_of(self._screen) if self._screen else None
 
     def merit(self, score: Score, rule: Rule = DEFAULT_RULE) -> float:
         return merit(score, self.weights, rule)
@@ -297,6 +296,12 @@ class Scorer:
         if lost_in_rounding(full, self.beyond, forecast, np.sqrt(self.variance)):
             return "its terms cancel to the last digits"
         return None
+
+    def _sweep_of(self, table: Table) -> Floats | None:
+        """The weights of a sweep's rows among the rows of a part of the table, or of all of it."""
+        if table is self.problem.table:
+            return self.problem.sweep
+        return sweep_weights(replace(self.problem, table=table), self.problem.swept)
 
     def _spread(self, n: int) -> NDArray[np.int64]:
         """Rows spread evenly over the table as it is sorted by group and size."""

@@ -10,11 +10,13 @@ alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.scoring.problem import Problem
+if TYPE_CHECKING:
+    from discover.scoring.problem import Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,10 +53,9 @@ def swept_columns(problem: Problem) -> tuple[str, ...]:
 
 def sweep_notes(problem: Problem) -> tuple[str, ...]:
     """What to tell of the weights: a sentence, or nothing where they are equal."""
-    columns = swept_columns(problem)
-    if not columns:
+    if not problem.swept:
         return ()
-    what = f"{', '.join(columns)} {'was' if len(columns) == 1 else 'were'} swept at every size"
+    what = f"{', '.join(problem.swept)} {'was' if len(problem.swept) == 1 else 'were'} swept at every size"
     return (f"{what}: rows weigh by how near they come to the best run of their size",)
 
 

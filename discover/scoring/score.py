@@ -40,6 +40,7 @@ FOLD_AGAIN = SEARCH_EFFORT  # as if the held-out rows had never been seen
 FLOOR = 1e-6  # of the target's variance: errors below this count as equal
 PRIOR = 2.0  # held-out values that the scatter of the fit counts as, in what a fold is expected to measure
 SYMBOLS = 8  # what a node of a formula is chosen from, on average
+PUBLISHED = 150  # laws that a published one is chosen from, about
 FEW_GROUPS = 0.25
 LARGEST = 1e40  # of a constant; raw counts of parameters to a power reach 1e20
 FAR = "train error far above the best law's"
@@ -88,14 +89,14 @@ class Rule:
           + description * description length per value
           + spread * standard deviation of log(error) over folds
           + wobble * log(1 + wobble / geometric mean error)
-          + novelty, if nobody published the law: the best of a thousand tried owes that much to chance
+          + novelty, if nobody published the law: the best of thousands tried owes that much to chance
     """
 
     train: float = 1.0
     description: float = 1.0
     spread: float = 0.05
     wobble: float = 0.05
-    novelty: float = 0.5
+    novelty: float = 1.0
 
 
 DEFAULT_RULE = Rule()
@@ -126,16 +127,18 @@ def parameters(structure: Structure, table: Table) -> int:
     return table.n_targets * (own * table.n_groups + shared)
 
 
-def description_length(structure: Structure, table: Table) -> float:
+def description_length(structure: Structure, table: Table, published: bool = False) -> float:
     """What a law's size adds to the logarithm of a mean squared error, by chance.
 
     Over the number of measured values: 2 per constant (Akaike 1974, IEEE Trans. Autom. Control 19, 716), as befits
     forecasts; the BIC's log(n) asks for too few constants where every group has its own. And twice the code length of
-    one symbol among some eight per node (Rissanen 1978, Automatica 14, 465): there are more formulas of many nodes to
-    be deceived by.
+    the formula (Rissanen 1978, Automatica 14, 465): one symbol among some eight per node, since there are more formulas
+    of many nodes to be deceived by; of a published law no more than its place in the library, however long it is.
     """
-    size = parameters(structure, table) + math.log(SYMBOLS) * complexity(structure.expr)
-    return 2.0 * size / (len(table) * table.n_targets)
+    code = math.log(SYMBOLS) * complexity(structure.expr)
+    if published:
+        code = min(code, math.log(PUBLISHED))
+    return 2.0 * (parameters(structure, table) + code) / (len(table) * table.n_targets)
 
 
 def expected_error(measured: float, values: int, noise: float) -> float:
@@ -253,7 +256,7 @@ class Scorer:
         """
         base = Score(
             n_constants=len(structure.constants),
-            description=description_length(structure, self.problem.table),
+            description=description_length(structure, self.problem.table, published),
             complexity=complexity(structure.expr),
             published=published,
         )

@@ -53,10 +53,12 @@ def closer_look(
 def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
     """The finalists with the chosen law first, the others by merit.
 
-    The choice is the medoid of the near-tied laws of different kinds, or the simplest law that forecasts the same.
-    If the group means are best, there is no law to choose among.
+    The choice is the medoid of the near-tied laws of different kinds, or the simplest law that forecasts the same. The
+    leader itself is chosen if it is published, since nothing that was found beats it by more than chance (the group
+    means among these: then there is no law), or if the task does not extrapolate, since its folds then ask what will
+    be asked.
     """
-    if not finalists[0].candidate.structure.features:
+    if finalists[0].candidate.published or not problem.axes:
         return list(finalists)
     beyond = points_beyond(problem)
     kinds = [shape_class(t.candidate.structure.expr) for t in finalists]

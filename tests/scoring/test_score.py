@@ -17,6 +17,7 @@ from discover.scoring.score import (
     FEW_GROUPS,
     FLOOR,
     FOLD_AGAIN,
+    PUBLISHED,
     SYMBOLS,
     _run_off,
     description_length,
@@ -145,6 +146,14 @@ def test_description_length_by_hand() -> None:
     values = 12 * 2
     assert description_length(plain, problem.table) == pytest.approx(2 * (2 * 9 + nodes) / values)
     assert description_length(tied, problem.table) == pytest.approx(2 * (2 * 7 + nodes) / values)
+
+
+def test_a_published_law_is_described_by_its_place_in_the_library() -> None:
+    x = np.geomspace(1.0, 8.0, 12)
+    table = problem_from({"N": x}, x).table
+    long, short = law("E + A*N**(-a) + B*(N + k)**(-b)", "N"), law("E", "N")
+    assert description_length(long, table, published=True) == pytest.approx(2 * (6 + math.log(PUBLISHED)) / 12)
+    assert description_length(short, table, published=True) == description_length(short, table)
 
 
 def test_few_held_out_values_are_judged_with_the_noise() -> None:

@@ -53,6 +53,20 @@ def test_the_law_that_stands_apart_is_not_chosen(problem: Problem) -> None:
     assert choose([apart, near[0]], problem)[0].index == 0  # two have no median
 
 
+def test_a_published_law_that_leads_is_chosen(problem: Problem) -> None:
+    apart = law(problem, 0, -5.0, 5, "E + A*log(x)", E=5.0, A=-0.2)
+    near = [power(problem, 1, -4.9), law(problem, 2, -4.8, 8, "E + A*(x + k)**(-0.5)", E=2.0, A=1e3, k=1.0)]
+    published = replace(apart, candidate=replace(apart.candidate, origin="library:log"))
+    assert choose([apart, *near], problem)[0].index == 2
+    assert choose([published, *near], problem)[0].index == 0
+
+
+def test_where_nothing_is_extrapolated_the_leader_is_chosen(problem: Problem) -> None:
+    apart = law(problem, 0, -5.0, 5, "E + A*log(x)", E=5.0, A=-0.2)
+    near = [power(problem, 1, -4.9), law(problem, 2, -4.8, 8, "E + A*(x + k)**(-0.5)", E=2.0, A=1e3, k=1.0)]
+    assert choose([apart, *near], replace(problem, axes=()))[0].index == 0
+
+
 def test_one_finalist_and_finalists_without_a_fit(problem: Problem) -> None:
     only = power(problem, 0, -5.0)
     assert choose([only], problem) == [only]
@@ -106,7 +120,7 @@ def test_a_closer_look_ranks_anew_and_stops_when_time_is_up(problem: Problem) ->
 def told(problem: Problem, text: str, origin: str = "grammar:add_term") -> Told:
     """A law as the closer look leaves it."""
     structure = Structure(parse(text, list(problem.table.features)))
-    score = Scorer(problem).score(structure, Recipe(), published=True, effort=NORMAL)
+    score = Scorer(problem).score(structure, Recipe(), published=origin.startswith("library:"), effort=NORMAL)
     return Told(3, Candidate(structure, Recipe(), origin), score, Scorer(problem).merit(score), True)
 
 

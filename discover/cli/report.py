@@ -45,12 +45,15 @@ def _headline(result: Result) -> str:
     if proposer == "import":
         return "an imported law, fitted to this table"
     if proposer == "library":
-        return f"no new law is clearly better than a published one, {law}"
+        return f"no new law is better than a published one, {law}, by more than chance"
     return "the law that extrapolates best"
 
 
 def _name(result: Result) -> str:
-    return "imported" if str(result.get("origin", "")).startswith("import:") else "discovered"
+    proposer, _, law = str(result.get("origin", "")).partition(":")
+    if result.get("no_law"):
+        return "group means"
+    return {"import": "imported", "library": f"{law}, chosen"}.get(proposer, "discovered")
 
 
 def constants_table(result: Result) -> Table:

@@ -11,17 +11,18 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import permutations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from discover.data.aliases import STEP_NAMES, is_logged, recognise, squash
 from discover.errors import InputError
-from discover.expressions import Expr, constant_names, feature_names, parse
+from discover.expressions import Expr, constant_names, feature_names, parse, skeleton
 from discover.expressions.parsing import FUNCTIONS
 
 Domain = Literal["real", "positive", "nonnegative", "negative", "nonpositive"]
@@ -155,6 +156,7 @@ class Law:
         arxiv: arXiv number of the source, or None.
         shared: constants that are common to all groups.
         published: complete reported sets of constants, maybe none.
+        surface: its shape suits any sizes; it is also tried on as many of which no law speaks.
     """
 
     id: str
@@ -172,6 +174,7 @@ class Law:
     arxiv: str | None = None
     shared: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
+    surface: bool = False
     __pydantic_config__: ClassVar[Mapping[str, str]] = _STRICT
 
     @cached_property
@@ -402,7 +405,8 @@ def laws_for(columns: Collection[str], target: str | None = None) -> list[Law]:
     A law applies if the table has all its variables, under their own names or under others by which the field knows
     them (`n_params` or `N` for `params`), as long as it is clear which column is meant. Generic laws are bound to
     every column of their kind: those over `x` to sizes, data, compute, counts and to names that the glossary does not
-    know, those over `z` to logarithms (role "log_scale", or an unknown name that begins with ``log_``).
+    know, those over `z` to logarithms (role "log_scale", or an unknown name that begins with ``log_``). Where no law
+    speaks of all sizes of the table together, surfaces over as many sizes are bound to them, in every order.
 
     Args:
         columns: names of the table's features.
@@ -417,6 +421,7 @@ def laws_for(columns: Collection[str], target: str | None = None) -> list[Law]:
     for law in _library().values():
         if target is None or law.target in (target, ANY_TARGET):
             result.extend(_applied(law, names, places))
+    result.extend(_surfaces(names, result, target))
     return sorted(result, key=lambda law: -len(law.variables))
 
 
@@ -448,6 +453,23 @@ def _applied(law: Law, columns: list[str], places: Mapping[str, str]) -> list[La
         return [law.bind(found)] if other and len(set(found.values())) == len(found) else [] if other else [law]
     kind = GENERIC[generic]
     return [law.bind({generic: name}) for name in columns if _kind(name) == kind]
+
+
+def _surfaces(columns: Sequence[str], found: Sequence[Law], target: str | None) -> Iterator[Law]:
+    """Surfaces over all sizes among the columns, one per function, if no law that was found holds them all."""
+    sizes = [name for name in columns if _kind(name) == "scale"]
+    if len(sizes) < 2 or any(set(sizes) <= set(law.variables) for law in found):
+        return
+    seen: set[str] = set()
+    for law in _library().values():
+        if not law.surface or len(law.variables) != len(sizes) or target not in (None, law.target):
+            continue
+        for order in permutations(sizes):
+            bound = law.bind(dict(zip(law.variables, order, strict=True)))
+            key = skeleton(bound.expr)
+            if key not in seen:
+                seen.add(key)
+                yield bound
 
 
 def _kind(column: str) -> str | None:

@@ -56,7 +56,7 @@ def verdict(content: Content) -> str:
     close = sum(rival.close for rival in content.runners_up)
     tied = f" The data hardly tell it from {counted(close, 'other law')}." if close else ""
     if proposer == "library":
-        return f"No law extrapolates better than one that people have published, {law}.{tied}"
+        return f"No law that was found is better than a published one, {law}, by more than chance.{tied}"
     return f"The law that extrapolates best among {counted(result['evaluations'], 'law')} tried.{tied}"
 
 

@@ -199,6 +199,16 @@ def test_laws_for_binds_by_kind_of_column() -> None:
     assert not {"power_law(log_flops)", "power_law(lr)", "power_law(p1)", "bnsl_log(my_scale)"} & ids
 
 
+def test_surfaces_are_tried_on_sizes_of_which_no_law_speaks() -> None:
+    ids = {law.id for law in laws_for(["latents", "active", "log_b"])}
+    assert {"chinchilla(latents,active)", "routed_bilinear(latents,active)", "power_law(active)"} <= ids
+    assert {"kaplan_params_tokens(latents,active)", "kaplan_params_tokens(active,latents)"} <= ids
+    assert "chinchilla(active,latents)" not in ids  # the same function
+    assert {law.id for law in laws_for(["a", "b", "c"]) if len(law.variables) > 1} == {"sld_vocab(a,b,c)"}
+    assert not any("(" in law.id for law in laws_for(["params", "experts"]) if len(law.variables) > 1)
+    assert not [law for law in laws_for(["latents", "active"], "accuracy") if len(law.variables) > 1]
+
+
 @pytest.mark.parametrize("law", laws_for(["A", "E", "log_b"]), ids=lambda law: law.id)
 def test_laws_bound_to_awkward_columns_stay_consistent(law: Law) -> None:
     check_law(law)

@@ -53,12 +53,18 @@ def test_the_law_that_stands_apart_is_not_chosen(problem: Problem) -> None:
     assert choose([apart, near[0]], problem)[0].index == 0  # two have no median
 
 
-def test_a_published_law_that_leads_is_chosen(problem: Problem) -> None:
+def test_if_a_published_law_leads_only_published_laws_are_asked(problem: Problem) -> None:
+    def published(told: Told) -> Told:
+        return replace(told, candidate=replace(told.candidate, origin="library:some"))
+
     apart = law(problem, 0, -5.0, 5, "E + A*log(x)", E=5.0, A=-0.2)
     near = [power(problem, 1, -4.9), law(problem, 2, -4.8, 8, "E + A*(x + k)**(-0.5)", E=2.0, A=1e3, k=1.0)]
-    published = replace(apart, candidate=replace(apart.candidate, origin="library:log"))
     assert choose([apart, *near], problem)[0].index == 2
-    assert choose([published, *near], problem)[0].index == 0
+    assert choose([published(apart), *near], problem)[0].index == 0
+    assert choose([published(t) for t in (apart, *near)], problem)[0].index == 2
+    farther = [replace(t, merit=t.merit + 0.5) for t in near]  # near-tied among laws of a search, not among these
+    assert choose([apart, *farther], problem)[0].index == 2
+    assert choose([published(t) for t in (apart, *farther)], problem)[0].index == 0
 
 
 def test_where_nothing_is_extrapolated_the_leader_is_chosen(problem: Problem) -> None:

@@ -131,7 +131,15 @@ def _doubts(result: Result) -> list[str]:
         return [*warnings, ""] if warnings else []
     lines = [*warnings, "The data hardly tell these laws from the one above (inner errors at most 10 % higher):"]
     lines += [f"  {item['formula']}   ({_size(item)}, {number(item['inner_error'])})" for item in close]
+    if _is_published(result) and any(item["inner_error"] < result["inner_error"] for item in close):
+        lines.append(
+            "Errors this much lower than a published law's are what chance gives the best of so many laws tried."
+        )
     return [*lines, ""]
+
+
+def _is_published(result: Result) -> bool:
+    return str(result.get("origin", "")).startswith("library:") and not result.get("no_law")
 
 
 def _size(runner_up: Mapping[str, Any]) -> str:

@@ -1,0 +1,40 @@
+"""What a run says at its end, from its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from discover.cli.report import describe_result
+
+CHANCE = "what chance gives the best of so many laws tried"
+
+
+def result(origin: str, error: float, no_law: bool = False) -> dict[str, Any]:
+    rival = {"formula": "E + A*log(x)", "shared": [], "n_constants": 2, "inner_error": error, "close": True}
+    return {
+        "task": "runs", "origin": origin, "no_law": no_law, "targets": ["loss"], "formula": "E", "constants": [],
+        "inner_error": 0.1, "runners_up": [rival], "evaluations": 9, "seconds": 1.0, "seed": 0, "stopped": "done",
+        "run_dir": "runs/a",
+    }  # fmt: skip
+
+
+def said(**arguments: Any) -> str:
+    return "\n".join(str(line) for line in describe_result(result(**arguments)))
+
+
+def test_lower_errors_than_a_chosen_published_law_are_explained() -> None:
+    text = said(origin="library:power_law(x)", error=0.05)
+    assert "no new law is better than a published one, power_law(x), by more than chance" in text
+    assert CHANCE in text
+
+
+@pytest.mark.parametrize(
+    ("origin", "error", "no_law"),
+    [("library:power_law(x)", 0.105, False), ("grammar:drop", 0.05, False), ("library:group_means", 0.05, True)],
+)
+def test_where_no_published_law_won_against_lower_errors_nothing_is_explained(
+    origin: str, error: float, no_law: bool
+) -> None:
+    assert CHANCE not in said(origin=origin, error=error, no_law=no_law)

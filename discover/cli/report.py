@@ -38,9 +38,15 @@ def _law(result: Result) -> Lines:
     return [head, "", f"  {left} = {result['formula']}", "", constants_table(result), *_more(result)]
 
 
-def _headline(result: Result) -> str:
+def _origin(result: Result) -> tuple[str, str]:
+    """Who proposed the law, and its name there; "no law" for the group means."""
     proposer, _, law = str(result.get("origin", "")).partition(":")
-    if result.get("no_law"):
+    return ("no law" if result.get("no_law") else proposer), law
+
+
+def _headline(result: Result) -> str:
+    proposer, law = _origin(result)
+    if proposer == "no law":
         return "no law found that forecasts larger scales better than the group means"
     if proposer == "import":
         return "an imported law, fitted to this table"
@@ -50,10 +56,9 @@ def _headline(result: Result) -> str:
 
 
 def _name(result: Result) -> str:
-    proposer, _, law = str(result.get("origin", "")).partition(":")
-    if result.get("no_law"):
-        return "group means"
-    return {"import": "imported", "library": f"{law}, chosen"}.get(proposer, "discovered")
+    proposer, law = _origin(result)
+    names = {"no law": "group means", "import": "imported", "library": f"{law}, chosen"}
+    return names.get(proposer, "discovered")
 
 
 def constants_table(result: Result) -> Table:
@@ -131,15 +136,11 @@ def _doubts(result: Result) -> list[str]:
         return [*warnings, ""] if warnings else []
     lines = [*warnings, "The data hardly tell these laws from the one above (inner errors at most 10 % higher):"]
     lines += [f"  {item['formula']}   ({_size(item)}, {number(item['inner_error'])})" for item in close]
-    if _is_published(result) and any(item["inner_error"] < result["inner_error"] for item in close):
+    if _origin(result)[0] == "library" and any(item["inner_error"] < result["inner_error"] for item in close):
         lines.append(
             "Errors this much lower than a published law's are what chance gives the best of so many laws tried."
         )
     return [*lines, ""]
-
-
-def _is_published(result: Result) -> bool:
-    return str(result.get("origin", "")).startswith("library:") and not result.get("no_law")
 
 
 def _size(runner_up: Mapping[str, Any]) -> str:

@@ -61,9 +61,11 @@ def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
     leader = finalists[0]
     if not leader.candidate.structure.features or not problem.axes:
         return list(finalists)
-    asked = [t for t in finalists if t.candidate.published] if leader.candidate.published else finalists
+    asked, tie = finalists, TIE
+    if leader.candidate.published:
+        asked, tie = [t for t in finalists if t.candidate.published], TIE_PUBLISHED
     kinds = [shape_class(t.candidate.structure.expr) for t in asked]
-    near = near_tied([t.merit for t in asked], kinds, TIE_PUBLISHED if leader.candidate.published else TIE)
+    near = near_tied([t.merit for t in asked], kinds, tie)
     tied = [asked[i] for i in near if asked[i].score.fit is not None]
     if not tied:
         return list(finalists)

@@ -225,7 +225,7 @@ def _columns_of(formula: str, headings: list[str], data: Path) -> dict[str, str]
 
 def _places(law: Law, headings: list[str], mapping: dict[str, str], data: Path) -> dict[str, str]:
     """Variable of the law -> heading: as the user says, of the same name, or of the same meaning."""
-    from discover.data.aliases import recognise
+    from discover.data.aliases import by_quantity
     from discover.data.names import near
 
     unknown = [name for name in mapping if name not in law.variables]
@@ -234,9 +234,9 @@ def _places(law: Law, headings: list[str], mapping: dict[str, str], data: Path) 
             f"--columns names {unknown[0]!r}, which is no variable of {law.id}{near(unknown[0], law.variables)} "
             f"(its variables: {', '.join(law.variables)})"
         )
-    places = {}
+    places, known = {}, by_quantity(headings)
     for name in law.variables:
-        alike = [h for h in headings if (known := recognise(h)) is not None and known.name == name]
+        alike = known.get(name, [])
         place = mapping.get(name) or (name if name in headings else alike[0] if len(alike) == 1 else None)
         if place is None:
             raise InputError(

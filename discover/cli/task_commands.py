@@ -73,7 +73,9 @@ def new(
     task = task_from_table(table, named, **options)
     compile_kernel()
     problems = inspect(task)
-    laws = [law.id for law in laws_for(task.features) if len(law.variables) == len(task.features)][:5]
+    largest = {name: float(values.max()) for name, values in task.train().features.items()}
+    applicable = laws_for(task.features, largest=largest)
+    laws = [law.id for law in applicable if len(law.variables) == len(task.features)][:5]
     text = task_text(task, place.absolute().parent, [one.text for one in problems], laws)
     write_whole(place, text.encode())
     if json:

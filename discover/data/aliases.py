@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,8 +42,16 @@ QUANTITIES: tuple[Quantity, ...] = (
         1,
         "N params param model nparams numparams parameters nparameters numparameters paramcount "
         "parametercount modelsize modelparams nonembeddingparams nonembeddingparameters "
-        "nonembeddingparamsize nonvocabparameters nonvocabparams activeparams nactive denseparams "
-        "denseparametercount totalparams studentparams studentsize",
+        "nonembeddingparamsize nonvocabparameters nonvocabparams denseparams "
+        "denseparametercount totalparams studentparams studentsize ns",
+    ),
+    Quantity(
+        "active_params",
+        "size",
+        "parameters",
+        "parameters active per token",
+        1,
+        "activeparams activeparameters nactive numactiveparams activatedparams activatedparameters",
     ),
     Quantity(
         "tokens",
@@ -52,7 +61,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         1,
         "D tokens ntokens numtokens traintokens trainingtokens tokencount tokensseen seentokens totaltokens "
         "trainedtokens tokenstrained consumedtokens pretraintokens pretrainingtokens distilltokens distillationtokens "
-        "datasize datasetsize ndata",
+        "datasize datasetsize ndata ds",
     ),
     Quantity(
         "examples",
@@ -127,6 +136,22 @@ QUANTITIES: tuple[Quantity, ...] = (
         "layers of the model",
         2,
         "depth layers nlayers numlayers nlayer",
+    ),
+    Quantity(
+        "teacher_loss",
+        "setting",
+        "nats per token",
+        "validation loss of the teacher",
+        0,
+        "teacherloss teachercrossentropy teacherce lt",
+    ),
+    Quantity(
+        "sparsity",
+        "setting",
+        "1",
+        "share of the parameters that are zero or inactive",
+        0,
+        "sparsity sparsityratio pruningratio",
     ),
     Quantity(
         "lr",
@@ -264,6 +289,9 @@ _MULTIPLES = {
 _SUFFIX = re.compile(r"[ _-](?P<bare>[A-Za-z]+)$|[(\[]\s*(?P<inner>[A-Za-z]+)\s*[)\]]$")
 
 _BY_HEADING = {heading: quantity for quantity in QUANTITIES for heading in quantity.headings.split()}
+MANY = 1000.0
+_IF_LARGE = {"P": _BY_HEADING["params"]}
+"""Capitals that stand for something else where the values are large."""
 _LOG_PREFIX = re.compile(r"^(log10|lg|log)[ _-]+(?=\w)", re.IGNORECASE)
 
 
@@ -283,17 +311,36 @@ def is_logged(heading: str) -> bool:
     return _LOG_PREFIX.match(heading.strip()) is not None
 
 
-def recognise(heading: str) -> Quantity | None:
+def recognise(heading: str, largest: float = 0.0) -> Quantity | None:
     """The quantity that a heading names, or None.
 
     A prefix `log` or `log10` is looked through, a multiple at the end (`params_M`), and the levels before the last
     of a nested heading (`config.model.n_params`).
+
+    Args:
+        largest: value of the column, where it is known: a `P` in the thousands is no number of streams.
     """
     last = _LOG_PREFIX.sub("", path_of(heading.strip())[-1])
     known = _BY_HEADING.get(squash(last))
     if known is None and multiple_of(last):
         known = _BY_HEADING.get(squash(_SUFFIX.sub("", last)))
-    return known
+    return _IF_LARGE.get(squash(last), known) if largest > MANY else known
+
+
+def by_quantity(headings: Iterable[str], largest: Mapping[str, float] | None = None) -> dict[str, list[str]]:
+    """Name of a quantity -> the headings that name it; active parameters are those of a table that has no others.
+
+    Args:
+        largest: heading -> largest value of the column, where it is known.
+    """
+    found: dict[str, list[str]] = {}
+    for heading in headings:
+        quantity = recognise(heading, (largest or {}).get(heading, 0.0))
+        if quantity is not None:
+            found.setdefault(quantity.name, []).append(heading)
+    if "active_params" in found:
+        found.setdefault("params", found["active_params"])
+    return found
 
 
 def multiple_of(heading: str) -> int:

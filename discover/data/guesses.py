@@ -120,7 +120,7 @@ def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
     """
     by_rank: dict[int, list[str]] = {1: [], 2: [], 3: []}
     for heading, values in columns.items():
-        quantity = recognise(heading)
+        quantity = recognise(heading, values.max(initial=0.0))
         if quantity is not None and quantity.rank:
             by_rank[quantity.rank].append(heading)
         elif quantity is None and _span(values[values != 0]) >= DECADE:  # zero-shot runs have no examples
@@ -403,9 +403,9 @@ class _Draft:
         }
 
     def _column(self, heading: str, role: str) -> dict[str, str]:
-        quantity = recognise(heading) if role == "feature" else None
-        logged = quantity is not None and is_logged(heading)
         values = self.values(heading) if role == "feature" else np.empty(0)  # of a target some may be sealed
+        quantity = recognise(heading, values.max(initial=0.0)) if role == "feature" else None
+        logged = quantity is not None and is_logged(heading)
         # Settings and unknown columns may hold zeros, and so may data, of which a run can have none; sizes may not.
         may_be_zero = quantity is None or quantity.kind == "setting" or (quantity.kind == "data" and not values.all())
         scaled = not may_be_zero and not logged
@@ -466,7 +466,8 @@ def _ceiling(task: Task) -> float | None:
 
 def _falling(task: Task) -> list[str]:
     """Features with which a loss does not rise while all others stay fixed."""
-    known = {name: recognise(task.column(name).heading) for name in task.features}
+    table = task.train()
+    known = {name: recognise(task.column(name).heading, table.features[name].max()) for name in task.features}
     found = {name: quantity for name, quantity in known.items() if quantity is not None}
     names = {quantity.name for quantity in found.values()}
     if names & {"lr", "batch_size", "weight_decay"}:

@@ -20,7 +20,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from discover.data.aliases import STEP_NAMES, is_logged, recognise, squash
+from discover.data.aliases import STEP_NAMES, by_quantity, is_logged, squash
 from discover.errors import InputError
 from discover.expressions import Expr, constant_names, feature_names, parse, skeleton
 from discover.expressions.parsing import FUNCTIONS
@@ -399,7 +399,9 @@ def get_law(law_id: str) -> Law:
     raise InputError(f"no law {law_id!r} in the library{hint}")
 
 
-def laws_for(columns: Collection[str], target: str | None = None) -> list[Law]:
+def laws_for(
+    columns: Collection[str], target: str | None = None, largest: Mapping[str, float] | None = None
+) -> list[Law]:
     """Laws that can be fitted to a table with these feature columns.
 
     A law applies if the table has all its variables, under their own names or under others by which the field knows
@@ -411,12 +413,13 @@ def laws_for(columns: Collection[str], target: str | None = None) -> list[Law]:
     Args:
         columns: names of the table's features.
         target: keep laws for this target ("loss", "error", ...) and for any; None keeps all.
+        largest: column -> its largest value, which tells apart what a heading such as `P` may mean.
 
     Returns:
         Laws that use the most columns first, otherwise in the order of the library.
     """
     names = list(dict.fromkeys(columns))
-    places = _places(names)
+    places = _places(names, largest or {})
     result: list[Law] = []
     for law in _library().values():
         if target is None or law.target in (target, ANY_TARGET):
@@ -428,18 +431,15 @@ def laws_for(columns: Collection[str], target: str | None = None) -> list[Law]:
 _GLOSSARY_NAMES = {"flops": "compute"}
 
 
-def _places(columns: list[str]) -> dict[str, str]:
+def _places(columns: list[str], largest: Mapping[str, float]) -> dict[str, str]:
     """Name of the glossary -> column that stands for it: the one so called, or the only one known by its heading."""
     alike: dict[str, list[str]] = {}
-    for column in columns:
-        quantity = recognise(column)
-        if quantity is None:
-            name = "steps" if squash(column) in STEP_NAMES - {"epoch"} else column
-        else:
-            name = _GLOSSARY_NAMES.get(quantity.name, quantity.name)
-        if quantity is not None and is_logged(column):
-            name = f"log_{quantity.name}"
-        alike.setdefault(name, []).append(column)
+    for quantity, found in by_quantity(columns, largest).items():
+        for column in found:
+            name = f"log_{quantity}" if is_logged(column) else _GLOSSARY_NAMES.get(quantity, quantity)
+            alike.setdefault(name, []).append(column)
+    steps = [column for column in columns if squash(column) in STEP_NAMES - {"epoch"}]
+    alike.setdefault("steps", []).extend(steps)
     return {name: found[0] for name, found in alike.items() if len(found) == 1} | {name: name for name in columns}
 
 

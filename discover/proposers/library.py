@@ -23,7 +23,7 @@ class Library:
     name = "library"
 
     def __init__(self, problem: Problem, laws: Iterable[Law] | None = None) -> None:
-        chosen = laws_for(list(problem.kinds)) if laws is None else laws
+        chosen = laws_for(list(problem.kinds), largest=problem.largest) if laws is None else laws
         self.queue = list(_candidates(problem, chosen))
 
     def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from discover.data.aliases import recognise
+from discover.data.aliases import by_quantity, recognise
 from discover.data.names import listed, near
 from discover.data.table import Table
 from discover.errors import FormulaError, InputError
@@ -163,10 +163,10 @@ def _by_number(names: Sequence[str], features: Sequence[str] | None) -> dict[str
 
 def by_meaning(names: Sequence[str], headings: Collection[str]) -> dict[str, str]:
     """Names by which the field knows the quantity of exactly one column; of single letters only N, D and C."""
-    found = {}
+    found, known = {}, by_quantity(headings)
     for name in names:
         quantity = recognise(name) if len(name) > 1 or name in _COLUMN_LETTERS else None
-        alike = [h for h in headings if quantity is not None and recognise(h) == quantity]
+        alike = known.get(quantity.name, []) if quantity is not None else []
         if len(alike) == 1:
             found[name] = alike[0]
     return found if len(set(found.values())) == len(found) else {}

@@ -56,6 +56,11 @@ class Problem:
         """Weights of the rows where columns were swept, shape (n,), or None for equal ones."""
         return sweep_weights(self, self.swept)
 
+    @cached_property
+    def largest(self) -> dict[str, float]:
+        """The largest value of every feature."""
+        return {name: float(values.max()) for name, values in self.table.features.items()}
+
     def coordinate(self, feature: str, values: Floats | None = None) -> Floats:
         """A feature on the axis where equal steps are equal ratios of scale: log10 of a scale, else as it is."""
         v = self.table.features[feature] if values is None else values

@@ -270,11 +270,22 @@ def test_headings_of_the_table_of_names_are_distinct() -> None:
     assert len(headings) == len(set(headings))
 
 
-@pytest.mark.parametrize("name", ["params", "tokens", "examples", "streams", "unique_tokens", "experts", "vocab_size"])
+@pytest.mark.parametrize(
+    "name", ["params", "active_params", "tokens", "examples", "streams", "unique_tokens", "experts", "vocab_size"]
+)
 def test_shipped_names_are_recognised(name: str) -> None:
     quantity = recognise(name)
     assert quantity is not None
     assert quantity.name == name
+
+
+def test_large_values_of_p_are_parameters(tmp_path: Path) -> None:
+    rows = [f"{2**k}e8,{n}e7,{4 - k / 9 - n / 90}" for k in range(4) for n in (2, 5, 8)]
+    task = task_from_table(write(tmp_path, "P,N_active,loss", rows), "loss")
+    assert [task.column(name).unit for name in task.features] == ["parameters", "parameters"]
+    assert task.extrapolate == ("P", "N_active")
+    streams = task_from_table(write(tmp_path, "N,P,loss", ["1e8,1,4", "1e8,2,3.8", "9e9,1,3", "9e9,8,2.5"]), "loss")
+    assert streams.column("P").unit == "streams"
 
 
 def test_shipped_table_gives_nearly_the_shipped_task() -> None:

@@ -209,6 +209,26 @@ def test_surfaces_are_tried_on_sizes_of_which_no_law_speaks() -> None:
     assert not [law for law in laws_for(["latents", "active"], "accuracy") if len(law.variables) > 1]
 
 
+def test_values_tell_what_a_capital_means() -> None:
+    few, many = (laws_for(["N", "P"], largest={"N": 7e9, "P": largest}) for largest in (8, 7e10))
+    assert "sld_parallel(N,P)" in {law.id for law in few}
+    assert {"chinchilla(N,P)", "autoencoder_latents(P,N)"} <= {law.id for law in many}
+    assert not any(law.id.startswith("sld_parallel") for law in many)
+
+
+def test_active_parameters_are_those_of_a_table_that_has_no_others() -> None:
+    assert "chinchilla(n_active,tokens)" in {law.id for law in laws_for(["n_active", "tokens"])}
+    ids = {law.id for law in laws_for(["total_params", "n_active", "tokens"])}
+    assert {"chinchilla(total_params,tokens)", "moe_active_share(total_params,n_active,tokens)"} <= ids
+    assert "chinchilla(n_active,tokens)" not in ids
+
+
+def test_law_of_distillation_needs_no_supervised_loss() -> None:
+    ids = {law.id for law in laws_for(["N_S", "D_S", "L_T"])}
+    assert "distillation_without_supervised(L_T,N_S,D_S)" in ids
+    assert "distillation" in {law.id for law in laws_for(["teacher_loss", "supervised_loss", "params", "tokens"])}
+
+
 @pytest.mark.parametrize("law", laws_for(["A", "E", "log_b"]), ids=lambda law: law.id)
 def test_laws_bound_to_awkward_columns_stay_consistent(law: Law) -> None:
     check_law(law)

@@ -113,19 +113,19 @@ def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
     """The columns that a law is likely to be extended along.
 
     Those whose headings name a main scale of training; else those that name a lesser one; else those of unknown
-    meaning that are positive and span a decade.
+    meaning that are positive, span a decade and exceed one, as shares do not; else those of shares.
 
     Args:
         columns: heading -> values, shape (n,).
     """
-    by_rank: dict[int, list[str]] = {1: [], 2: [], 3: []}
+    by_rank: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: []}
     for heading, values in columns.items():
         quantity = recognise(heading, values.max(initial=0.0))
         if quantity is not None and quantity.rank:
             by_rank[quantity.rank].append(heading)
         elif quantity is None and _span(values[values != 0]) >= DECADE:  # zero-shot runs have no examples
-            by_rank[3].append(heading)
-    return tuple(by_rank[1] or by_rank[2] or by_rank[3])
+            by_rank[3 if values.max() > 1.0 else 4].append(heading)
+    return tuple(next((found for found in by_rank.values() if found), ()))
 
 
 def _span(values: Floats) -> float:

@@ -103,7 +103,7 @@ class Maker:
     def _below(self, small: str, large: str) -> bool:
         """A part and its whole, as unique data are of data seen."""
         features = self.problem.table.features
-        return same_unit(features[small], features[large]) and bool(np.all(features[small] <= features[large]))
+        return same_unit(self.problem, small, large) and bool(np.all(features[small] <= features[large]))
 
     def centre(self, column: str) -> Expr:
         """Where a bowl in one column lies: a constant, moved by the logarithms of other columns."""

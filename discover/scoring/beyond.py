@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from discover.fitting import FitResult
 from discover.scoring.problem import Problem
-from discover.scoring.units import natural, same_unit
+from discover.scoring.units import natural
 
 Floats = NDArray[np.float64]
 
@@ -83,14 +83,15 @@ def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
 def settings_beyond(problem: Problem) -> Beyond | None:
     """Rows with settings of other rows of their group, some moved aside by a factor, continued along all axes.
 
-    A setting is a column of scale that is no axis and no part of another column, such as a learning rate or a batch.
-    Sweeps at the next size hold settings that no row has together; a law that is not finite there forecasts nothing.
+    A setting is a column of scale that is no axis, such as a learning rate or a batch. Sweeps at the next size hold
+    settings that no row has together; a law that is not finite there forecasts nothing. What cannot be is not asked: a
+    column of shares stays below one, and one that never exceeds another, as a part its whole, does not here.
 
     Returns:
         None where there are no settings or no axes.
     """
     table = problem.table
-    settings = [name for name in problem.of_kind("scale") if name not in problem.axes and not _is_part(problem, name)]
+    settings = [name for name in problem.of_kind("scale") if name not in problem.axes]
     if not settings or not problem.axes:
         return None
     rng = np.random.default_rng(0)
@@ -102,19 +103,25 @@ def settings_beyond(problem: Problem) -> Beyond | None:
 
     rows = draw()
     columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in table.features.items()}
-    for name in settings:
-        values = table.features[name]
-        moved = values[draw()] * ASIDE ** rng.integers(-1, 2, len(rows))
-        columns[name] = np.tile(np.maximum(moved, 1.0) if natural(values) else moved, (STEPS + 1, 1))
     for axis in problem.axes:
         columns[axis] = _continued(problem, axis, table.features[axis][rows], MULTIPLE)
+    for name in settings:
+        values = table.features[name]
+        moved = _aside(values, values[draw()], np.power(ASIDE, rng.integers(-1, 2, len(rows))))
+        columns[name] = np.tile(moved, (STEPS + 1, 1))
+    for name in settings:
+        for other in problem.of_kind("scale"):
+            if other != name and np.all(table.features[name] <= table.features[other]):
+                columns[name] = np.minimum(columns[name], columns[other])
     return Beyond(columns, table.group[rows], (ALL,) * len(rows))
 
 
-def _is_part(problem: Problem, name: str) -> bool:
-    """Whether a column is a part of another one, or another of it; they cannot be moved apart."""
-    features = problem.table.features
-    return any(same_unit(features[name], features[other]) for other in problem.of_kind("scale") if other != name)
+def _aside(column: Floats, values: Floats, factor: Floats) -> Floats:
+    """Values of a column moved by a factor; the odds by it where the column's values are shares, counts not below one."""
+    moved = values * factor
+    if column.max() <= 1.0:
+        moved = moved / (1.0 - values + moved)
+    return np.maximum(moved, 1.0) if natural(column) else moved
 
 
 def _between_and_outside(problem: Problem) -> Beyond:

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 TIE = 1.0  # merits closer than this count as near-tied; a merit sums two logarithms of errors
-TIE_PUBLISHED = 0.5  # the same of published laws: no search bred them, so chance has less of a share in their order
 MOST = 8  # laws that are consulted
 LEAST = 3  # fewer than this have no median to speak of
 
 
-def near_tied(merits: Sequence[float], kinds: Sequence[str], tie: float = TIE) -> list[int]:
+def near_tied(merits: Sequence[float], kinds: Sequence[str]) -> list[int]:
     """Places of the near-tied laws, the best of each kind, best first.
 
     A search breeds dozens of variants of what leads; were each of them heard, they would only hear themselves.
@@ -29,12 +28,11 @@ def near_tied(merits: Sequence[float], kinds: Sequence[str], tie: float = TIE) -
     Args:
         merits: lower is better.
         kinds: equal texts are laws of one kind.
-        tie: how far from the best merit a law may be.
     """
     order = sorted(range(len(merits)), key=lambda i: merits[i])
     chosen: dict[str, int] = {}
     for i in order:
-        if merits[i] > merits[order[0]] + tie or len(chosen) == MOST:
+        if merits[i] > merits[order[0]] + TIE or len(chosen) == MOST:
             break
         chosen.setdefault(kinds[i], i)
     return list(chosen.values())

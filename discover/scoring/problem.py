@@ -33,6 +33,7 @@ class Problem:
         lower, upper: known bounds of the target.
         constants: budget of constants per group and target, or None.
         target_scale: feature values at which a forecast is wanted, if any.
+        units: units of the features, where they are known.
     """
 
     table: Table
@@ -45,6 +46,7 @@ class Problem:
     upper: float | None = None
     constants: int | None = None
     target_scale: dict[str, float] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def swept(self) -> tuple[str, ...]:
@@ -104,4 +106,5 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
         upper=min((item.upper for item in bounds if item.upper is not None), default=None),
         constants=None if task.constants is None else max(task.constants // table.n_targets, 1),
         target_scale=dict(task.target_scale),
+        units={name: task.column(name).unit for name in task.features},
     )

@@ -21,6 +21,7 @@ from discover.scoring.problem import Problem
 
 Floats = NDArray[np.float64]
 
+PURE = ("", "1", "count", "ratio")  # units of plain numbers, which need not be of one kind
 TOLERANCE = 0.005  # share of a change that the constants may leave undone
 ROWS = 240
 
@@ -31,7 +32,7 @@ def unit_groups(problem: Problem) -> tuple[tuple[str, ...], ...]:
     free = [c for c, kind in problem.kinds.items() if kind in ("scale", "logged") and not natural(features[c])]
     groups: list[list[str]] = []
     for column in free:
-        home = next((g for g in groups if any(same_unit(features[column], features[c]) for c in g)), None)
+        home = next((g for g in groups if any(same_unit(problem, column, c) for c in g)), None)
         if home is None:
             groups.append([column])
         else:
@@ -44,8 +45,16 @@ def natural(values: Floats) -> bool:
     return bool(values.min() == 1.0 and np.all(values == np.round(values)))
 
 
-def same_unit(a: Floats, b: Floats) -> bool:
-    """One never exceeds the other, and they meet: a part and its whole."""
+def same_unit(problem: Problem, a: str, b: str) -> bool:
+    """Whether two columns are counted in one unit: as they say, or as a part and its whole do, which meet."""
+    unit = problem.units.get(a, "")
+    return (unit not in PURE and unit == problem.units.get(b)) or _meet(
+        problem.table.features[a], problem.table.features[b]
+    )
+
+
+def _meet(a: Floats, b: Floats) -> bool:
+    """One never exceeds the other, and somewhere they are equal."""
     for small, large in ((a, b), (b, a)):
         if np.all(small <= large * (1 + 1e-9)) and np.any(small >= large * (1 - 1e-9)):
             return True

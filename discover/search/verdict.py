@@ -15,7 +15,7 @@ from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.limits import laws_without, simpler_laws
 from discover.scoring import Problem, Rule, Score, merit, points_beyond, predict_beyond
-from discover.scoring.consensus import TIE, TIE_PUBLISHED, distances, medoid, near_tied
+from discover.scoring.consensus import distances, medoid, near_tied
 from discover.scoring.score import row_weights
 from discover.search.archive import shape_class
 from discover.search.pool import Job, Pool
@@ -53,25 +53,23 @@ def closer_look(
 def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
     """The finalists with the chosen law first, the others by merit.
 
-    The choice is the medoid of the near-tied laws of different kinds, or the simplest law that forecasts the same. If a
-    published law leads, nothing that was found beats it by more than chance, and only published laws are asked. If the
-    group means lead, there is no law to choose among; and where a task does not extrapolate, its folds ask what will be
-    asked, so that the leader is the choice.
+    The choice is the medoid of the near-tied laws of different kinds. If a published law leads, nothing that was found
+    beats it by more than chance, and it is the choice. In either case the simplest law that forecasts the same takes
+    its place. If the group means lead, there is no law to choose among; and where a task does not extrapolate, its
+    folds ask what will be asked, so that the leader is the choice.
     """
     leader = finalists[0]
     if not leader.candidate.structure.features or not problem.axes:
         return list(finalists)
-    asked, tie = finalists, TIE
-    if leader.candidate.published:
-        asked, tie = [t for t in finalists if t.candidate.published], TIE_PUBLISHED
+    published = leader.candidate.published
+    asked = [t for t in finalists if t.score.fit is not None and (t.candidate.published or not published)]
     kinds = [shape_class(t.candidate.structure.expr) for t in asked]
-    near = near_tied([t.merit for t in asked], kinds, tie)
-    tied = [asked[i] for i in near if asked[i].score.fit is not None]
+    tied = [asked[i] for i in near_tied([t.merit for t in asked], kinds)]
     if not tied:
         return list(finalists)
     beyond = points_beyond(problem)
     forecasts = [predict_beyond(t.score.fit, beyond)[FIRST_STEP] for t in tied if t.score.fit is not None]
-    centre = medoid(forecasts)
+    centre = 0 if published else medoid(forecasts)
     alike = distances(forecasts, forecasts[centre]) <= _tolerance(tied[0])
     same = [t for t, close in zip(tied, alike, strict=True) if close] or [tied[centre]]
     chosen = min(same, key=lambda t: (t.score.complexity, t.merit, t.index))

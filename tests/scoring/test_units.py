@@ -105,12 +105,17 @@ def test_columns_of_one_unit_change_together() -> None:
     assert bound("E + A*log(tokens)**2", problem) == "depends on the unit of unique and tokens"
 
 
-def test_same_unit_is_a_part_and_its_whole() -> None:
-    a = np.array([1.0, 2.0, 3.0])
-    assert same_unit(a, np.array([1.0, 4.0, 9.0]))
-    assert same_unit(np.array([1.0, 4.0, 9.0]), a)
-    assert not same_unit(a, a + 1)  # they never meet
-    assert not same_unit(a, a[::-1])  # either may be the larger
+def test_a_part_and_its_whole_are_of_one_unit_and_columns_that_say_so() -> None:
+    a = np.array([1.5, 2.0, 3.0])
+    columns = {"a": a, "whole": np.array([1.5, 4.0, 9.0]), "larger": a + 1, "mixed": a[::-1]}
+    problem = problem_from(columns, a, units={"a": "tokens", "larger": "tokens", "mixed": "1"})
+    assert same_unit(problem, "a", "whole")
+    assert same_unit(problem, "whole", "a")
+    assert same_unit(problem, "a", "larger")
+    assert not same_unit(problem, "whole", "larger")  # they never meet, and nothing is said
+    assert not same_unit(problem, "a", "mixed")  # either may be the larger
+    assert not same_unit(problem_from(columns, a, units=dict.fromkeys(columns, "1")), "a", "larger")
+    assert ("a", "whole", "larger") in unit_groups(problem)
 
 
 def test_the_largest_group_is_asked() -> None:

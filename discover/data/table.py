@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+FEW = 8  # rows of a group that are kept when a long table is thinned
+
 
 @dataclass(frozen=True)
 class Table:
@@ -56,3 +58,19 @@ class Table:
             weights=None if self.weights is None else self.weights[rows],
             errors=None if self.errors is None else self.errors[rows],
         )
+
+    def spread(self, n: int, order: Floats | None = None) -> Ints:
+        """About n rows, of every group its share but at least `FEW` where it has so many, spread evenly over it.
+
+        Args:
+            order: by which the rows of a group are sorted, shape (n,); as they stand without it.
+        """
+        share = min(1.0, n / max(1, len(self)))
+        rows = []
+        for code in np.unique(self.group):
+            own = np.flatnonzero(self.group == code)
+            if order is not None:
+                own = own[np.argsort(order[own], kind="stable")]
+            count = min(len(own), max(FEW, round(share * len(own))))
+            rows.append(own[np.linspace(0, len(own) - 1, count).astype(np.int64)])
+        return np.concatenate(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from discover.expressions import skeleton
 from discover.fitting import Recipe, Structure
 
 Floats = NDArray[np.float64]
+FROM_LIBRARY = "library:"  # origins of published laws begin so
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Candidate:
         origin: proposer and move, such as "library:chinchilla" or "grammar:add_term".
         parents: numbers of the steps it was made from.
         inherited: values that constants had in the parents, (groups, targets) each, from which a fit sets out.
+        law: the published law that it is, where another proposer than the library came upon it.
     """
 
     structure: Structure
@@ -31,11 +33,22 @@ class Candidate:
     origin: str
     parents: tuple[int, ...] = ()
     inherited: Mapping[str, Floats | float] = field(default_factory=dict, compare=False, repr=False)
+    law: str = ""
 
     @property
     def published(self) -> bool:
         """A law of the library, which need not prove that it survives a change of units."""
-        return self.origin.startswith("library:")
+        return bool(self.law) or self.origin.startswith(FROM_LIBRARY)
+
+    def as_law(self, law: Candidate) -> Candidate:
+        """This candidate as a published law of the same `law_key`, with what the library knows of its constants."""
+        inherited = self.inherited if self.structure.constants == law.structure.constants else {}
+        name = law.origin.removeprefix(FROM_LIBRARY)
+        return replace(self, structure=law.structure, inherited=inherited, law=name)
+
+    def attributed(self) -> Candidate:
+        """With the published law as its origin, where it is one."""
+        return replace(self, origin=FROM_LIBRARY + self.law) if self.law else self
 
     @cached_property
     def law_key(self) -> str:

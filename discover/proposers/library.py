@@ -18,13 +18,20 @@ from discover.scoring import Problem
 
 
 class Library:
-    """Proposes the laws of the library that are applicable to the columns, the fullest first, once each."""
+    """Proposes the laws of the library that are applicable to the columns, the fullest first, once each.
+
+    Attributes:
+        laws: every law as it is first proposed, by `Candidate.law_key`.
+    """
 
     name = "library"
 
     def __init__(self, problem: Problem, laws: Iterable[Law] | None = None) -> None:
         chosen = laws_for(list(problem.kinds), largest=problem.largest) if laws is None else laws
         self.queue = list(_candidates(problem, chosen))
+        self.laws: dict[str, Candidate] = {}
+        for candidate in self.queue:
+            self.laws.setdefault(candidate.law_key, candidate)
 
     def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
         out, self.queue = self.queue[:n], self.queue[n:]

@@ -151,7 +151,7 @@ def _residuals(problem: Problem, laws: Sequence[Structure], rows: Table) -> list
     table = problem.table
     recipe = ROBUST if (table.targets > 0).all() else Recipe("huber", "value", _scale(table.targets))
     found = []
-    some = _thinned(rows)
+    some = rows.take(np.sort(rows.spread(MOST_ROWS)))
     for law in laws:
         result = fit(law, some, recipe, effort=CHEAP)
         if isinstance(result, FitResult):
@@ -160,18 +160,6 @@ def _residuals(problem: Problem, laws: Sequence[Structure], rows: Table) -> list
             if np.all(np.isfinite(residuals)):
                 found.append((law, residuals))
     return sorted(found, key=lambda pair: float(np.median(np.abs(pair[1]))))
-
-
-def _thinned(table: Table) -> Table:
-    """Some rows of every group, spread over the group as it stands in the table."""
-    if len(table) <= MOST_ROWS:
-        return table
-    share = MOST_ROWS / len(table)
-    rows = []
-    for code in np.unique(table.group):
-        own = np.flatnonzero(table.group == code)
-        rows.append(own[np.unique(np.linspace(0, len(own) - 1, max(8, int(share * len(own)))).astype(int))])
-    return table.take(np.sort(np.concatenate(rows)))
 
 
 def _scale(targets: Floats) -> float:

@@ -25,7 +25,7 @@ FAR_MULTIPLE = 256.0  # the same, of what no law may contradict although few wil
 STEPS = 4
 ROWS_PER_GROUP = 12
 PER_GROUP = 40  # rows of a group from which points between and outside are made
-SETTINGS = 96  # rows of all groups whose settings are exchanged
+SETTINGS = 96  # rows of all groups whose settings are exchanged, or moved along a declared direction
 ASIDE = 2.0  # factor by which a setting leaves its range
 SHAKEN = 1e-14  # relative change of the constants, some fifty times that of rounding, which may move
 UNMOVED = 0.01  # no measured point by as much of the target's standard deviation
@@ -80,6 +80,47 @@ def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
     )
 
 
+def points_along(problem: Problem) -> Beyond | None:
+    """The largest rows, moved along every feature of declared direction that is no axis, to a little above its range.
+
+    Without an axis no rows are the largest, and some of all are moved.
+
+    Returns:
+        None where there is no such feature.
+    """
+    table = problem.table
+    named = [name for name in problem.monotone if name not in problem.axes]
+    if not named:
+        return None
+    rows = _top_rows(problem, problem.axes) if problem.axes else table.spread(SETTINGS)
+    fraction = np.linspace(0.0, 1.0, STEPS + 1)[:, None]
+    blocks = []
+    for name in named:
+        values, start = table.features[name], table.features[name][rows]
+        columns = {other: np.tile(column[rows], (STEPS + 1, 1)) for other, column in table.features.items()}
+        if problem.kinds[name] == "scale":
+            end = _aside(values, np.full(1, values.max()), np.full(1, ASIDE))
+            columns[name] = start * (end / start) ** fraction
+        else:
+            columns[name] = start + fraction * (values.max() - start)
+        blocks.append(_possible(problem, columns))
+    return Beyond(
+        {name: np.concatenate([columns[name] for columns in blocks], axis=1) for name in table.features},
+        np.tile(table.group[rows], len(named)),
+        tuple(name for name in named for _ in rows),
+    )
+
+
+def _possible(problem: Problem, columns: dict[str, Floats]) -> dict[str, Floats]:
+    """The columns, but what never exceeds another column in the table, as a part its whole, does not here."""
+    features = problem.table.features
+    for name in problem.of_kind("scale"):
+        for other in problem.of_kind("scale"):
+            if other != name and name not in problem.axes and np.all(features[name] <= features[other]):
+                columns[name] = np.minimum(columns[name], columns[other])
+    return columns
+
+
 def settings_beyond(problem: Problem) -> Beyond | None:
     """Rows with settings of other rows of their group, some moved aside by a factor, continued along all axes.
 
@@ -109,15 +150,11 @@ def settings_beyond(problem: Problem) -> Beyond | None:
         values = table.features[name]
         moved = _aside(values, values[draw()], np.power(ASIDE, rng.integers(-1, 2, len(rows))))
         columns[name] = np.tile(moved, (STEPS + 1, 1))
-    for name in settings:
-        for other in problem.of_kind("scale"):
-            if other != name and np.all(table.features[name] <= table.features[other]):
-                columns[name] = np.minimum(columns[name], columns[other])
-    return Beyond(columns, table.group[rows], (ALL,) * len(rows))
+    return Beyond(_possible(problem, columns), table.group[rows], (ALL,) * len(rows))
 
 
 def _aside(column: Floats, values: Floats, factor: Floats) -> Floats:
-    """Values of a column moved by a factor; the odds by it where the column's values are shares, counts not below one."""
+    """Values of a column moved by a factor; their odds where the column holds shares, and counts not below one."""
     moved = values * factor
     if column.max() <= 1.0:
         moved = moved / (1.0 - values + moved)
@@ -135,7 +172,7 @@ def _between_and_outside(problem: Problem) -> Beyond:
         x = table.features[name]
         outside = x[rows] + OUTWARDS * (x[rows] - x.mean())
         if problem.kinds[name] in ("share", "scale"):
-            outside = np.maximum(outside, x.min())
+            outside = np.clip(outside, x.min(), _ceiling(x))
         columns[name] = np.vstack([x[rows], 0.5 * (x[rows] + x[partner]), outside])
     shares = problem.of_kind("share")
     if shares and np.allclose(sum(table.features[s] for s in shares), 1.0):
@@ -180,8 +217,14 @@ def _continued(problem: Problem, axis: str, start: Floats, multiple: float) -> F
         end = max(values.max() + 0.4 * np.log10(multiple), problem.target_scale.get(axis, -np.inf))
     else:
         end = values.max() + 0.5 * np.ptp(values)
+        end = min(end, _ceiling(values)) if problem.kinds[axis] == "share" else end
     shifted: Floats = start[None, :] + fraction * (end - start[None, :])
     return shifted
+
+
+def _ceiling(values: Floats) -> float:
+    """What a column of shares cannot reach unless it has: half way from its largest value to one; else no limit."""
+    return 0.5 * (1.0 + float(values.max())) if values.max() <= 1.0 else np.inf
 
 
 def predict_beyond(fit: FitResult, beyond: Beyond) -> Floats:
@@ -210,17 +253,10 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
     """Why predictions beyond the data cannot be believed; None if nothing speaks against them."""
     if not np.all(np.isfinite(predicted)):
         return "not finite beyond the data"
-    targets = problem.table.targets
-    span = np.ptp(targets, axis=0)
-    slack = SLACK * span
-    for axis, direction in problem.monotone.items():
-        along = [i for i, a in enumerate(beyond.axis) if a == axis]
-        if along:
-            steps = np.diff(predicted[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
-            if axis in problem.eventually:
-                steps *= _starts_beyond(problem, beyond, axis, along)[:, :, None]
-            if np.any(steps.sum(axis=0) > slack) or np.any(steps > slack):
-                return f"does not keep {direction} along {axis} beyond the data"
+    wrong = wrong_direction(problem, beyond, predicted)
+    if wrong is not None:
+        return wrong
+    slack = SLACK * np.ptp(problem.table.targets, axis=0)
     if problem.lower is not None and np.any(predicted < problem.lower - slack):
         return f"falls below {problem.lower:g} beyond the data"
     if problem.upper is not None and np.any(predicted > problem.upper + slack):
@@ -232,6 +268,20 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
         above = _least(beyond, above)
     if np.any(predicted < low[beyond.group] - room) or np.any(above > 0):
         return "leaves the range of the data far behind"
+    return None
+
+
+def wrong_direction(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:
+    """The feature along which predictions do not fall or rise as declared, in words; None if they do along all."""
+    slack = SLACK * np.ptp(problem.table.targets, axis=0)
+    for axis, direction in problem.monotone.items():
+        along = [i for i, a in enumerate(beyond.axis) if a == axis]
+        if along:
+            steps = np.diff(predicted[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
+            if axis in problem.eventually:
+                steps *= _starts_beyond(problem, beyond, axis, along)[:, :, None]
+            if not (np.all(steps.sum(axis=0) <= slack) and np.all(steps <= slack)):
+                return f"does not keep {direction} along {axis} beyond the data"
     return None
 
 

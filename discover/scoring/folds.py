@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 FEW_LEVELS = 24  # more distinct values than this count as a continuous axis
 CUTS = 3
 SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.65
+LEFT = 5  # rows of a group, on which most laws can be fitted
+MOST_KEPT = 0.75  # of the held-out rows, if small groups are not held out
 DECAY = 0.3  # of the weight from one cut point to the next lower: the nearest resembles the task most
 FEW_FOLDS = 3  # with fewer cut points than this, interleaved parts of the design are judged as well
 
@@ -105,7 +107,7 @@ def _heights(problem: Problem, axis: str) -> Floats:
 
 
 def _cut_family(problem: Problem, label: str, height: Floats, cuts: int, corner: bool = False) -> Family:
-    """Cut points from high to low, evenly spread over those that leave enough to fit on."""
+    """Cut points from low to high, evenly spread over those that leave enough to fit on."""
     levels = np.unique(height)[1:]
     if len(levels) >= FEW_LEVELS:
         levels = np.quantile(height, 1.0 - np.array([0.5, 0.4, 0.3, 0.2, 0.12]), method="higher")
@@ -124,9 +126,12 @@ def _cut_family(problem: Problem, label: str, height: Floats, cuts: int, corner:
 
 
 def _judged(problem: Problem, judge: Mask) -> Mask:
-    """Without the rows of groups that would keep fewer than two rows to fit on."""
+    """Without the rows of groups that would keep too few to fit on: fewer than `LEFT`, or than two if most do."""
     left = np.bincount(problem.table.group[~judge], minlength=problem.table.n_groups)
-    kept: Mask = judge & (left >= 2)[problem.table.group]
+    for least in (LEFT, 2):
+        kept: Mask = judge & (left >= least)[problem.table.group]
+        if kept.mean() >= MOST_KEPT * judge.mean():
+            break
     return kept
 
 

@@ -21,9 +21,11 @@ from discover.scoring.beyond import (
     FAR_MULTIPLE,
     implausible,
     lost_in_rounding,
+    points_along,
     points_beyond,
     predict_beyond,
     settings_beyond,
+    wrong_direction,
 )
 from discover.scoring.folds import CUTS, make_folds
 from discover.scoring.problem import Problem
@@ -222,6 +224,7 @@ class Scorer:
         self.beyond = points_beyond(problem)
         self.far = points_beyond(problem, FAR_MULTIPLE) if problem.axes else None  # without an axis there is no farther
         self.aside = settings_beyond(problem)
+        self.along = points_along(problem)
         self.units = unit_groups(problem)
         self.sweep = self._sweep_of(self.table)
         variance = problem.table.targets.var(axis=0)
@@ -292,6 +295,8 @@ class Scorer:
         reason = implausible(self.problem, self.beyond, forecast)
         if reason is None and self.far is not None:
             reason = implausible(self.problem, self.far, predict_beyond(full, self.far))
+        if reason is None and self.along is not None:
+            reason = wrong_direction(self.problem, self.along, predict_beyond(full, self.along))
         if reason is not None:
             return reason
         if self.aside is not None and not np.all(np.isfinite(predict_beyond(full, self.aside))):
@@ -307,11 +312,9 @@ class Scorer:
         return sweep_weights(replace(self.problem, table=table), self.problem.swept)
 
     def _spread(self, n: int) -> NDArray[np.int64]:
-        """Rows spread evenly over the table as it is sorted by group and size."""
+        """Rows spread evenly over the groups of the table as they are sorted by size."""
         table = self.problem.table
-        size = sum((self.problem.coordinate(axis) for axis in self.problem.axes), np.zeros(len(table)))
-        order = np.lexsort((size, table.group))
-        return order[np.linspace(0, len(table) - 1, n).astype(np.int64)]
+        return table.spread(n, sum((self.problem.coordinate(axis) for axis in self.problem.axes), np.zeros(len(table))))
 
     def _hopeless(self, structure: Structure, gate: float, warm: Sequence[Mapping[str, Floats | float]]) -> bool:
         """On a large table: whether a quick least-squares fit to a few rows is already far off."""

@@ -23,6 +23,7 @@ from discover.proposers.bandit import Bandit
 from discover.proposers.base import Proposer, Told, Waiting
 from discover.proposers.candidate import Candidate
 from discover.proposers.engine_proposer import Circumstances
+from discover.proposers.library import Library
 from discover.proposers.logbook import Logbook
 from discover.proposers.surgery import well_named
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, fold_weights, merit
@@ -203,11 +204,12 @@ class _State:
             )
         self.islands = [Archive() for _ in range(ISLANDS)]
         self.bandit = Bandit([p.name for p in team if p.name != LIBRARY])
+        self.published = {key: law for p in team if isinstance(p, Library) for key, law in p.laws.items()}
         self.seen: set[str] = set()
         self.asked = 0
         self.told: list[Told] = []
         self.batches = 0
-        self.best_train = math.inf
+        self.best_merit = self.best_train = math.inf
 
     # -- the loop ---------------------------------------------------------------------------------------
 
@@ -278,9 +280,10 @@ class _State:
                 fresh += [(proposer, c) for c in proposer.ask(room, elites, self.rng)]
         left = size
         for attempt in range(ATTEMPTS):
-            for sender, candidate in fresh:
+            for sender, proposed in fresh:
                 if not left:
                     break
+                candidate = self.credited(proposed)
                 if candidate.key in self.seen:
                     if sender is not None:
                         sender.drop(candidate, "proposed before")
@@ -291,6 +294,11 @@ class _State:
             if not left:
                 break
             fresh = self.from_others(left, elites, everyone=attempt > 0)
+
+    def credited(self, candidate: Candidate) -> Candidate:
+        """The candidate, or the published law that it is, whoever proposed it: one function has one score."""
+        law = self.published.get(candidate.law_key)
+        return candidate if law is None or candidate.published else candidate.as_law(law)
 
     def parents(self, island: int) -> list[Told]:
         """The elites of an island, or of all of them where it has no law but the group means."""
@@ -360,8 +368,8 @@ class _State:
         status = archive.add(told)
         if status:
             told = Told(told.index, candidate, score, value, added=True)
-            if told.merit <= archive.elites()[0].merit:
-                self.best_train = score.train
+            if told.merit <= self.best_merit:
+                self.best_merit, self.best_train = told.merit, score.train
         self.bandit.reward(candidate.origin.partition(":")[0], bool(status))
         return told, status
 
@@ -391,6 +399,7 @@ class _State:
             )
         pool, weights, rule = self.pool, self.weights, self.config.rule
         finalists = closer_look(leaders, pool, weights, rule, lambda: self.overdue(LIMIT_SHARE))
+        finalists = [replace(told, candidate=told.candidate.attributed()) for told in finalists]
         own = [told for told in finalists if not self.guests.brought(told.candidate)]
         finalists = choose_with_guests(finalists, own, self.problem)
         finalists[0] = simplest(finalists[0], self.problem, pool, weights, rule, self.overdue)

@@ -8,7 +8,16 @@ import pytest
 from discover.expressions import parse
 from discover.fitting import Domain, Recipe, Structure
 from discover.scoring import Problem, Scorer, implausible, points_beyond, predict_beyond
-from discover.scoring.beyond import ALL, ASIDE, MULTIPLE, STEPS, lost_in_rounding, settings_beyond
+from discover.scoring.beyond import (
+    ALL,
+    ASIDE,
+    MULTIPLE,
+    STEPS,
+    lost_in_rounding,
+    points_along,
+    settings_beyond,
+    wrong_direction,
+)
 from tests.scoring.problems import chinchilla, law_with, problem_from
 
 
@@ -189,6 +198,38 @@ def test_settings_that_cannot_be_are_not_asked() -> None:
     assert 0 < aside.features["sparsity"].min() < sparsity.min()
     assert settings_beyond(chinchilla()) is None
     assert settings_beyond(problem_from({"lr": experts}, 1 / params)) is None
+
+
+@pytest.mark.parametrize("axes", [(), ("sparsity",)])
+def test_shares_stay_below_one(axes: tuple[str, ...]) -> None:
+    sparsity, params = (a.ravel() for a in np.meshgrid([0.1, 0.5, 0.9], np.geomspace(1e7, 1e9, 5)))
+    problem = problem_from({"sparsity": sparsity, "params": params}, 1 - sparsity, {"sparsity": "share"}, axes=axes)
+    beyond = points_beyond(problem)
+    assert 0.9 < beyond.features["sparsity"].max() < 1
+    assert np.all(np.isfinite(predict_beyond(law_with(problem, "(1 - sparsity)**b", b=0.5), beyond)))
+
+
+@pytest.mark.parametrize(("text", "refused"), [("E + A/x - k/experts", True), ("E + A/x + k/experts", False)])
+@pytest.mark.parametrize("axes", [("x",), ()])
+def test_declared_directions_hold_along_features_that_are_no_axis(
+    text: str, refused: bool, axes: tuple[str, ...]
+) -> None:
+    x, experts = (a.ravel() for a in np.meshgrid(np.geomspace(1, 64, 7), [1.0, 2.0, 4.0, 8.0]))
+    problem = problem_from(
+        {"x": x, "experts": experts}, 2 + 1 / x, axes=axes, monotone={"x": "decreasing", "experts": "decreasing"}
+    )
+    along = points_along(problem)
+    assert along is not None
+    wrong = wrong_direction(problem, along, predict_beyond(law_with(problem, text, E=2, A=1, k=0.1), along))
+    assert (wrong == "does not keep decreasing along experts beyond the data") == refused
+    structure = Structure(parse(text, list(problem.kinds)), domains={"k": Domain(0.05, 1.0)})
+    score = Scorer(problem).score(structure, Recipe())
+    assert (score.refused is not None) == refused
+
+
+def test_without_a_declared_direction_nothing_is_moved_along() -> None:
+    assert points_along(chinchilla()) is None
+    assert points_along(chinchilla(monotone={"N": "decreasing"})) is None  # an axis is continued anyway
 
 
 @pytest.mark.parametrize(

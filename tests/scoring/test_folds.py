@@ -94,6 +94,17 @@ def test_few_levels_are_cut_across_groups() -> None:
         assert x[fold.fit].max() < x[fold.judge].min()
 
 
+def test_a_small_group_among_large_ones_keeps_enough_rows_to_fit_most_laws_on() -> None:
+    x = np.concatenate([np.geomspace(1, 1e4, 40), np.geomspace(1, 1e4, 6)])
+    group = np.repeat([0, 1], [40, 6])
+    for fold in make_folds(problem_from({"x": x}, x, group=group, axes=("x",))):
+        assert np.sum(fold.fit & (group == 1)) >= 5
+        assert fold.judge[group == 0].any()
+    even = np.tile(np.geomspace(1, 1e4, 5), 4)  # where all groups are small, they are cut all the same
+    for fold in make_folds(problem_from({"x": even}, even, group=np.repeat(range(4), 5), axes=("x",))):
+        assert all(fold.judge[k::5].all() or not fold.judge[k::5].any() for k in range(5))
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_table_too_small_to_hold_anything_out_has_no_folds(n: int) -> None:
     x = np.arange(1.0, n + 1)

@@ -16,10 +16,13 @@ from discover.data.table import Table
 from discover.errors import InputError
 from discover.expressions import parse
 from discover.fitting import Recipe, Structure
+from discover.laws import get_law
 from discover.proposers import Candidate, Told
+from discover.proposers.library import Library
 from discover.scoring import Problem, Score, Scorer
 from discover.search import SearchConfig, SearchResult, Step, pool, search
 from discover.search.loop import BATCH, FINAL_SHARE, UNDER_WAY
+from tests.scoring.problems import problem_from
 from tests.search import course as module
 from tests.search.course import course, problem, run
 
@@ -34,15 +37,16 @@ class Lister:
 
     name = "lister"
 
-    def __init__(self, *formulas: str) -> None:
+    def __init__(self, *formulas: str, recipe: Recipe = Recipe()) -> None:
         self.formulas = list(formulas)
+        self.recipe = recipe
         self.heard: list[Told] = []
         self.dropped: list[Candidate] = []
         self.closed = 0
 
     def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
         out, self.formulas = self.formulas[:n], self.formulas[n:]
-        return [Candidate(Structure(parse(text, ["tokens"])), Recipe(), "lister:x") for text in out]
+        return [Candidate(Structure(parse(text, ["tokens"])), self.recipe, "lister:x") for text in out]
 
     def tell(self, results: Sequence[Told]) -> None:
         self.heard += results
@@ -254,3 +258,32 @@ def test_the_best_is_a_finalist_and_was_found_by_a_step(alone) -> None:
     assert rest == sorted(rest)
     assert result.best.score.fit is result.fit
     assert problem().table.n_groups == result.fit.constants.shape[0]
+
+
+def test_a_published_law_is_one_whoever_proposes_it() -> None:
+    library = Library(problem(), laws=[get_law("power_law_floor(tokens)")])
+    steps: list[Step] = []
+    lister = Lister("E + c*tokens**(-k)", "E + c*tokens**(-k)*log(tokens)", recipe=Recipe("huber", "log", 0.5))
+    result = search(
+        problem(), SearchConfig(evaluations=24, seconds=None), proposers=[library, lister], on_step=steps.append
+    )
+    listed = [step.told for step in steps if step.told.candidate.origin == "lister:x"]
+    law, found = listed
+    assert law.candidate.law == "power_law_floor(tokens)"
+    assert law.candidate.published
+    assert law.score.published
+    assert law.candidate.structure.domains == library.laws[law.candidate.law_key].structure.domains
+    assert not found.score.published
+    assert law.candidate.attributed().origin == "library:power_law_floor(tokens)"
+    assert found.candidate.attributed() is found.candidate
+    assert not [told for told in result.finalists if told.candidate.attributed() != told.candidate]
+
+
+def test_a_long_table_with_a_small_group_is_searched() -> None:
+    n = 2400
+    x = np.concatenate([np.geomspace(1e3, 1e6, n), np.geomspace(1e3, 1e6, 6)])
+    group = np.repeat([0, 1], [n, 6])
+    y = 2 + 5 * x**-0.3 + 0.2 * group + np.random.default_rng(0).normal(0, 0.002, n + 6)
+    problem = problem_from({"x": x}, y, group=group, axes=("x",))
+    result = search(problem, SearchConfig(evaluations=32, seconds=None))
+    assert result.best.candidate.structure.features == ("x",)

@@ -74,7 +74,7 @@ def new(
     compile_kernel()
     problems = inspect(task)
     largest = {name: float(values.max()) for name, values in task.train().features.items()}
-    applicable = laws_for(task.features, largest=largest)
+    applicable = laws_for(task.features, largest=largest, heading=task.column(task.target[0]).heading)
     laws = [law.id for law in applicable if len(law.variables) == len(task.features)][:5]
     text = task_text(task, place.absolute().parent, [one.text for one in problems], laws)
     write_whole(place, text.encode())

@@ -154,6 +154,14 @@ QUANTITIES: tuple[Quantity, ...] = (
         "sparsity sparsityratio pruningratio",
     ),
     Quantity(
+        "bits",
+        "setting",
+        "bits",
+        "bits per weight",
+        0,
+        "bits nbits numbits weightbits bitsperweight bitwidth precision quantbits",
+    ),
+    Quantity(
         "lr",
         "setting",
         "1",

@@ -20,7 +20,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from discover.data.aliases import STEP_NAMES, by_quantity, is_logged, squash
+from discover.data.aliases import OUTCOME_WORDS, STEP_NAMES, by_quantity, is_logged, recognise, squash, words
 from discover.errors import InputError
 from discover.expressions import Expr, constant_names, feature_names, parse, skeleton
 from discover.expressions.parsing import FUNCTIONS
@@ -33,6 +33,8 @@ Role = Literal[
 Confidence = Literal["code", "text", "second-hand", "variant"]
 
 ANY_TARGET = "any"
+RESULTS = frozenset(("loss", "error", "accuracy", "score", "reward"))
+"""What a law may predict that is a result; the others predict sizes or settings."""
 GENERIC = {"x": "scale", "z": "log_scale"}
 """Variables of laws that hold for any column of a kind: name -> role."""
 
@@ -400,7 +402,10 @@ def get_law(law_id: str) -> Law:
 
 
 def laws_for(
-    columns: Collection[str], target: str | None = None, largest: Mapping[str, float] | None = None
+    columns: Collection[str],
+    target: str | None = None,
+    largest: Mapping[str, float] | None = None,
+    heading: str | None = None,
 ) -> list[Law]:
     """Laws that can be fitted to a table with these feature columns.
 
@@ -414,6 +419,7 @@ def laws_for(
         columns: names of the table's features.
         target: keep laws for this target ("loss", "error", ...) and for any; None keeps all.
         largest: column -> its largest value, which tells apart what a heading such as `P` may mean.
+        heading: of the column to predict; a law of learning rates is none of a loss, nor the other way round.
 
     Returns:
         Laws that use the most columns first, otherwise in the order of the library.
@@ -422,10 +428,20 @@ def laws_for(
     places = _places(names, largest or {})
     result: list[Law] = []
     for law in _library().values():
-        if target is None or law.target in (target, ANY_TARGET):
+        if (target is None or law.target in (target, ANY_TARGET)) and predicts(law, heading):
             result.extend(_applied(law, names, places))
-    result.extend(_surfaces(names, result, target))
+    result.extend(_surfaces(names, result, target, heading))
     return sorted(result, key=lambda law: -len(law.variables))
+
+
+def predicts(law: Law, heading: str | None) -> bool:
+    """Whether a law may predict a column of this heading: the quantity that it names, or a result of training."""
+    if heading is None or law.target == ANY_TARGET:
+        return True
+    quantity = recognise(heading)
+    if quantity is not None:
+        return law.target == _GLOSSARY_NAMES.get(quantity.name, quantity.name)
+    return law.target in RESULTS or not words(heading) & OUTCOME_WORDS
 
 
 _GLOSSARY_NAMES = {"flops": "compute"}
@@ -455,7 +471,7 @@ def _applied(law: Law, columns: list[str], places: Mapping[str, str]) -> list[La
     return [law.bind({generic: name}) for name in columns if _kind(name) == kind]
 
 
-def _surfaces(columns: Sequence[str], found: Sequence[Law], target: str | None) -> Iterator[Law]:
+def _surfaces(columns: Sequence[str], found: Sequence[Law], target: str | None, heading: str | None) -> Iterator[Law]:
     """Surfaces over all sizes among the columns, one per function, if no law that was found holds them all."""
     sizes = [name for name in columns if _kind(name) == "scale"]
     if len(sizes) < 2 or any(set(sizes) <= set(law.variables) for law in found):
@@ -463,6 +479,8 @@ def _surfaces(columns: Sequence[str], found: Sequence[Law], target: str | None) 
     seen: set[str] = set()
     for law in _library().values():
         if not law.surface or len(law.variables) != len(sizes) or target not in (None, law.target):
+            continue
+        if not predicts(law, heading):
             continue
         for order in permutations(sizes):
             bound = law.bind(dict(zip(law.variables, order, strict=True)))

@@ -27,8 +27,10 @@ class Library:
     name = "library"
 
     def __init__(self, problem: Problem, laws: Iterable[Law] | None = None) -> None:
-        chosen = laws_for(list(problem.kinds), largest=problem.largest) if laws is None else laws
-        self.queue = list(_candidates(problem, chosen))
+        if laws is None:
+            heading = problem.table.target_names[0]
+            laws = laws_for(list(problem.kinds), largest=problem.largest, heading=heading)
+        self.queue = list(_candidates(problem, laws))
         self.laws: dict[str, Candidate] = {}
         for candidate in self.queue:
             self.laws.setdefault(candidate.law_key, candidate)

@@ -223,6 +223,24 @@ def test_active_parameters_are_those_of_a_table_that_has_no_others() -> None:
     assert "chinchilla(n_active,tokens)" not in ids
 
 
+def test_a_law_predicts_what_it_is_of() -> None:
+    columns = ["params", "tokens", "lr"]
+    losses, unknown = ({law.id for law in laws_for(columns, heading=heading)} for heading in ("val_loss", "y"))
+    assert "chinchilla" in losses & unknown
+    assert "steplaw_lr" in unknown
+    assert "steplaw_lr" not in losses
+    rates = {law.id for law in laws_for(columns, heading="peak_lr")}
+    assert "steplaw_lr" in rates
+    assert "power_law(tokens)" in rates & losses
+    assert "chinchilla" not in rates
+
+
+def test_bits_are_known_by_their_other_names() -> None:
+    assert "precision_training(n_params,D,weight_bits)" in {
+        law.id for law in laws_for(["n_params", "D", "weight_bits"])
+    }
+
+
 def test_law_of_distillation_needs_no_supervised_loss() -> None:
     ids = {law.id for law in laws_for(["N_S", "D_S", "L_T"])}
     assert "distillation_without_supervised(L_T,N_S,D_S)" in ids

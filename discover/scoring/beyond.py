@@ -277,7 +277,8 @@ def wrong_direction(problem: Problem, beyond: Beyond, predicted: Floats) -> str 
     for axis, direction in problem.monotone.items():
         along = [i for i, a in enumerate(beyond.axis) if a == axis]
         if along:
-            steps = np.diff(predicted[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
+            with np.errstate(invalid="ignore"):  # of two infinite values, which are refused
+                steps = np.diff(predicted[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
             if axis in problem.eventually:
                 steps *= _starts_beyond(problem, beyond, axis, along)[:, :, None]
             if not (np.all(steps.sum(axis=0) <= slack) and np.all(steps <= slack)):

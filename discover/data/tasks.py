@@ -56,12 +56,14 @@ class Task(TaskFile):
         card: card of the dataset, or None for a table without one.
         columns: one entry for every feature, target and the group, in this order.
         guesses: what was guessed because the user did not say it, one sentence each.
+        group_guessed: the user did not say which column is the group.
     """
 
     table: Path
     test_table: Path | None = None
     card: Card | None = None
     guesses: tuple[str, ...] = ()
+    group_guessed: bool = False
 
     def column(self, name: str) -> Column:
         """Meaning, unit, domain and scale of a feature, a target or the group.
@@ -203,6 +205,7 @@ def resolve(
     folder: Path,
     where: str,
     guesses: Sequence[str] = (),
+    group_guessed: bool = False,
 ) -> Task:
     """The task of these keys on this table.
 
@@ -213,7 +216,7 @@ def resolve(
         name: name of a task that does not say its own.
         folder: where the relative path in `split.test_rows` begins.
         where: head of error messages.
-        guesses: see `Task`.
+        guesses, group_guessed: see `Task`.
 
     Raises:
         InputError: the keys do not agree with the card.
@@ -227,6 +230,7 @@ def resolve(
         "test_table": None if test_rows is None else folder / test_rows,
         "card": None if card is None else card.model_dump(),
         "guesses": tuple(guesses),
+        "group_guessed": group_guessed,
     }
     return build_model(Task, values, where)
 
@@ -395,7 +399,9 @@ def _codes(task: Task, raw: RawTable, rows: Sequence[int], names: tuple[str, ...
     texts = raw.texts(heading, rows)
     for row, text in zip(rows, texts, strict=True):
         if text not in code:
-            raise InputError(f"{raw.where(row, heading)}: the group {text!r} has no train rows to fit constants on")
+            raise InputError(
+                f"{raw.where(row, heading)}: the group {text!r} has no train rows to fit constants on{_guessed(task)}"
+            )
     return np.array([code[text] for text in texts], dtype=np.int64)
 
 
@@ -409,8 +415,13 @@ def _check_groups(task: Task, raw: RawTable, rows: Sequence[int], group: Ints, n
             row = rows[int(np.flatnonzero(group == code)[0])]
             raise InputError(
                 f"{raw.where(row, task.group)}: the group {names[code]!r} has a single train row"
-                f"{_without(task, raw)}; expected at least {MIN_TRAIN_ROWS}"
+                f"{_without(task, raw)}; expected at least {MIN_TRAIN_ROWS}{_guessed(task)}"
             )
+
+
+def _guessed(task: Task) -> str:
+    """What to do about a group that the user did not ask for."""
+    return f" (the group {task.group!r} is a guess; --group '' takes none)" if task.group_guessed else ""
 
 
 def _without(task: Task, raw: RawTable) -> str:

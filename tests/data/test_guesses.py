@@ -177,6 +177,24 @@ def test_names_of_runs_are_no_group(tmp_path: Path) -> None:
     assert task_from_table(path, "loss").group is None
 
 
+def test_times_and_books_of_runs_are_no_group(tmp_path: Path) -> None:
+    rows = [f"2025-03-0{i % 2 + 1} 12:00:00,t{i % 2},s{i % 2},{2**i},{3 - i / 9}" for i in range(6)]
+    task = task_from_table(write(tmp_path, "began,meta.Created,meta.job,N,loss", rows), "loss")
+    assert task.group is None
+    notes = " | ".join(task.notes)
+    assert "'began' is left out: it tells the time" in notes
+    assert "'meta.Created' is left out: it tells the time" in notes
+    assert "'meta.job' is left out: it numbers runs" in notes
+
+
+def test_a_guessed_group_that_fails_is_told_as_a_guess(tmp_path: Path) -> None:
+    path = write(tmp_path, "family,N,loss", ["a,1,3", "a,2,2.9", "a,4,2.8", "a,8,2.7", "b,16,2.6"])
+    with pytest.raises(InputError, match=r"single train row.*'family' is a guess; --group '' takes none"):
+        task_from_table(path, "loss")
+    with pytest.raises(InputError, match=r"expected at least 2$"):
+        task_from_table(path, "loss", group="family").train()
+
+
 def test_steps_serve_when_nothing_else_is_left(tmp_path: Path) -> None:
     path = write(tmp_path, "seed,step,loss", ["1,10,3", "2,100,2", "3,1000,1"])
     assert task_from_table(path, "loss").features == ("step",)

@@ -178,8 +178,7 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
     source = own.source_of(data, options | {"features": headings, "group": options["group"] or NO_GROUP})
     task = source.load()
     feature = dict(zip(headings, task.features, strict=True))
-    left_out = [text for text in task.notes if "left out" in text]
-    return _Plan(source, {name: feature[heading] for name, heading in found.items()}, (*notes, *left_out))
+    return _Plan(source, {name: feature[heading] for name, heading in found.items()}, (*notes, *task.reading))
 
 
 def _front(result: dict[str, Any]) -> list[Any]:

@@ -32,7 +32,7 @@ from discover.data.aliases import (
 )
 from discover.data.exports import PARTS, ending_in, path_of, short_names
 from discover.data.names import listed, to_identifier
-from discover.data.reading import RawTable, is_count, is_empty, number, read_table
+from discover.data.reading import RawTable, is_empty, number, read_table
 from discover.data.table import Floats
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tasks import Task, resolve
@@ -338,10 +338,6 @@ class _Draft:
             raise InputError(f"{self.raw.path} has no numeric column that varies beside the target; name the features")
         self.features = tuple(chosen)
         self.notes.append(f"predicting from {', '.join(chosen)}")
-        for heading in chosen:
-            count = next(filter(is_count, self.open_cells(heading)), None)
-            if count is not None:
-                self.notes.append(f"in {heading}, {count} means {number(count):g}")
 
     def _reason_against(self, heading: str) -> str | None:
         """Why a column is no feature: "" if it is one, "step" for counted steps, None for text."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from discover.data.cards import Card, Column, Domain, Role, load_card
 from discover.data.names import listed, near
-from discover.data.reading import RawTable, read_table
+from discover.data.reading import RawTable, is_count, may_be_decimal, number, read_table
 from discover.data.resources import datasets_folder, tasks_folder
 from discover.data.splits import MIN_TRAIN_ROWS, hold_out
 from discover.data.table import Floats, Ints, Table
@@ -87,7 +87,12 @@ class Task(TaskFile):
     @property
     def notes(self) -> tuple[str, ...]:
         """Guesses, where the table differs from its card, and what is left out; reads no target of a test row."""
-        return (*self.guesses, *_differences(self), *_left_out(self))
+        return (*self.guesses, *_differences(self), *self.reading)
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """What reading the table left out, and numbers that could be read in another way."""
+        return (*_left_out(self), *_counts(self))
 
     def train(self) -> Table:
         """The rows open to fitting that have a value in every column in use. No test row's target is looked at.
@@ -365,6 +370,28 @@ def _left_out(task: Task) -> tuple[str, ...]:
         gaps = _gap(task, sealed, range(len(sealed)), _setting_headings(task))
         notes += [f"of {sealed.path}, {gap.note}" for gap in gaps]
     return tuple(notes)
+
+
+def _counts(task: Task) -> list[str]:
+    """How numbers with commas or letters are read, an example of each column in use; reads no sealed target."""
+    raw = read_table(task.table)
+    rows: dict[str, Sequence[int]] = {task.column(name).heading: range(len(raw)) for name in task.features}
+    rows |= dict.fromkeys(_result_headings(task), _split_rows(task, raw)[0])
+    numbers = {
+        heading: [cell for cell in map(raw.cells(heading).__getitem__, some) if number(cell) is not None]
+        for heading, some in rows.items()
+    }
+    pointed = {heading for heading, cells in numbers.items() if any("." in str(cell) for cell in cells)}
+    notes = []
+    for heading, cells in numbers.items():
+        counts = sorted(filter(is_count, cells), key=lambda cell: "," not in str(cell))
+        if not counts:
+            continue
+        text = f"in {heading}, {counts[0]} means {number(counts[0]):g}"
+        if pointed - {heading} and all(map(may_be_decimal, cells)):
+            text += f"; write {str(counts[0]).replace(',', '.')} if the comma is the decimal sign"
+        notes.append(text)
+    return notes
 
 
 def _count_test_rows(task: Task) -> int:

@@ -160,7 +160,7 @@ def test_sizes_may_be_written_with_a_letter(tmp_path: Path) -> None:
     task = task_from_table(path, "loss")
     assert task.train().features["model"].tolist() == [7e7, 1.6e8, 7e7, 1.6e8]
     assert task.extrapolate == ("model", "tokens")
-    assert "in model, 70M means 7e+07" in task.guesses
+    assert "in model, 70M means 7e+07" in task.notes
     assert task_from_table(path, "loss", group="model").train().group_names == ("70M", "160M")
 
 
@@ -169,7 +169,22 @@ def test_sizes_may_be_written_with_commas(tmp_path: Path) -> None:
     task = task_from_table(write(tmp_path, "params,tokens,loss", rows), "loss")
     assert (task.features, task.group) == (("params", "tokens"), None)
     assert task.train().features["params"].max() == 1e8
-    assert "in params, 1,000,000 means 1e+06" in task.guesses
+    assert "in params, 1,000,000 means 1e+06" in task.notes
+
+
+def test_commas_in_a_result_are_told(tmp_path: Path) -> None:
+    losses = ["3.395", "3.139", "2.869", '"2,560"']
+    task = task_from_table(write(tmp_path, "N,loss", [f"{10.0**i},{y}" for i, y in enumerate(losses)]), "loss")
+    assert "in loss, 2,560 means 2560" in task.notes
+    assert not any("2,560" in note for note in task_from_table(task.table, "loss", holdout=0.25).notes)
+
+
+def test_a_column_of_decimal_commas_is_told_how_to_be_written(tmp_path: Path) -> None:
+    losses = ['"3,395"', '"3,139"', '"2,869"', '"2,560"']
+    rows = [f"{1.5 * 10**i},{y}" for i, y in enumerate(losses)]
+    task = task_from_table(write(tmp_path, "N,loss", rows), "loss")
+    assert "in loss, 3,395 means 3395; write 3.395 if the comma is the decimal sign" in task.notes
+    assert task.train().targets.max() == 3395
 
 
 def test_names_of_runs_are_no_group(tmp_path: Path) -> None:

@@ -122,6 +122,11 @@ def test_a_formula_without_a_column_is_told_with_its_names(mistaken, runs_csv) -
     assert_one_error(outcome, "none of the names in the formula (E, A, Q, a)", "runs.csv", "params, tokens, loss")
 
 
+def test_a_constant_that_is_nearly_a_column_is_told(mistaken, runs_csv) -> None:
+    outcome = mistaken("fit", "E + A/params**a*token", "runs.csv", *TARGET)
+    assert "note: token of the formula is fitted as a constant; did you mean 'tokens'?" in outcome.out
+
+
 def test_an_unknown_task_lists_those_there_are(mistaken) -> None:
     assert_one_error(mistaken("run", "parallell"), "'parallell'", "parallel", "sft")
 

@@ -17,6 +17,7 @@ from discover.errors import InputError
 from discover.export.layout import inputs
 from discover.expressions import Constant, Expr, Number, evaluate, substitute, to_latex, to_sympy
 from discover.forecasts import Ensemble
+from discover.forecasts.points import headings, original
 
 Floats = NDArray[np.float64]
 
@@ -80,7 +81,8 @@ class FittedLaw:
         """Predicted values.
 
         Args:
-            data: a data frame or a mapping of columns; columns that the law does not need are passed over.
+            data: a data frame or a mapping of columns, by their names in the formula or their headings in the law's
+                own table; columns that the law does not need are passed over.
             group: name of the group, or one name per row; by default the group column of `data`. Not needed
                 for a law with one group.
             columns: features as keywords, instead of `data`: numbers or arrays that broadcast together.
@@ -167,7 +169,8 @@ class FittedLaw:
             raise InputError(f"a law takes a data frame or a mapping of columns, not {type(data).__name__}")
         elif group is None and self.document.group_column is not None and self.document.group_column in data:
             group = data[self.document.group_column]
-        values = {name: self._column(data, name, names) for name in names}
+        known = headings(self.document, data if isinstance(data, Mapping) else list(data.columns))
+        values = {name: self._column(data, known, name, names) for name in names}
         codes = self._codes(group)
         return values, codes, _common_shape(values, codes)
 
@@ -189,12 +192,13 @@ class FittedLaw:
                     f"the law has no feature {name!r}{near(name, known)}; it needs {', '.join(self.features)}"
                 )
 
-    def _column(self, data: Any, name: str, needed: Sequence[str]) -> Floats:
-        if name not in data:
+    def _column(self, data: Any, known: Mapping[str, str], name: str, needed: Sequence[str]) -> Floats:
+        if name not in known:
             more = "" if name in self.features else " for an interval, in which laws of other columns have a share"
-            raise InputError(f"the column {name!r} is missing; the law needs {', '.join(needed)}{more}")
+            lacking = f"the column {name!r} is missing{original(self.document, name)}"
+            raise InputError(f"{lacking}; the law needs {', '.join(needed)}{more}")
         try:
-            return np.asarray(data[name], dtype=np.float64)
+            return np.asarray(data[known[name]], dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise InputError(f"the column {name!r} does not hold numbers: {error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,18 @@ def test_features_broadcast_and_targets_are_the_last_axis() -> None:
     values = law(p1=np.array([[0.1], [0.2]]), p2=np.array([0.1, 0.2, 0.3]), group="70M")
     assert values.shape == (2, 3, 2)
     assert law_of("constant")(params=np.ones(5), group="a").shape == (5,)
+
+
+def test_columns_may_go_by_their_headings_in_the_table_of_the_law(tmp_path: Path) -> None:
+    document = CASES["streams"].document
+    features = tuple(replace(feature, source=f"config.{feature.name}") for feature in document.features)
+    write(replace(document, features=features), tmp_path / "law.json")
+    law = discover.load(tmp_path / "law.json")
+    values = {"params": np.array([1e9, 2e9]), "streams": np.array([1.0, 2.0])}
+    frame = pd.DataFrame({f"config.{name}": column for name, column in values.items()})
+    np.testing.assert_array_equal(law(frame, group="pile"), law(values, group="pile"))
+    with pytest.raises(InputError, match=r"'params' is missing, nor 'config.params' as in the law's own table"):
+        law(frame.drop(columns="config.params"), group="pile")
 
 
 def test_pickle_keeps_the_law() -> None:

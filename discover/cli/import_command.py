@@ -45,7 +45,9 @@ Group = Annotated[
 ]
 Shared = Annotated[str | None, typer.Option(metavar="A,B", help="Constants with one value for all groups.")]
 Loss = Annotated[str, typer.Option(help="squared, huber or soft_l1, then -value or -log: what the fit makes small.")]
-Holdout = Annotated[float | None, typer.Option(metavar="SHARE", help="Share of the rows, the largest scales, to seal.")]
+Holdout = Annotated[
+    str | None, typer.Option(metavar="SHARE", help="Share of the rows, the largest scales, to seal: 0.2 or 20%.")
+]
 TestRows = Annotated[Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.")]
 Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.")]
 Errors = Annotated[str | None, typer.Option(metavar="A[,B]", help="Standard errors of the targets.")]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from discover.cli.table_options import read_options
+
 from .commands import FEW, assert_one_error, command, table_text
 
 TARGET = ("--target", "loss")
@@ -108,6 +110,27 @@ def test_an_empty_test_split_is_told_by_evaluate(discover, run_r) -> None:
 
 def test_a_holdout_outside_0_to_1_is_refused(mistaken, runs_csv) -> None:
     assert_one_error(mistaken("run", "runs.csv", *TARGET, "--holdout", "1.5"), "holdout", "1.5")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        (
+            "--holdout",
+            "200%",
+            "--holdout is 200%; expected a share of the rows above 0 and below 1, such as 0.2 or 20%",
+        ),
+        ("--workers", "0", "--workers is 0; expected at least 1"),
+        ("--seed", "x", "--seed is x; expected a whole number"),
+    ],
+)
+def test_a_value_out_of_range_is_told_with_what_was_expected(mistaken, runs_csv, option, value, message) -> None:
+    outcome = mistaken("run", "runs.csv", *TARGET, option, value)
+    assert (outcome.status, outcome.err) == (1, f"error: {message}\n")
+
+
+def test_a_holdout_may_be_in_per_cent() -> None:
+    assert read_options(holdout="20%") == {"holdout": 0.2}
 
 
 @pytest.mark.parametrize("options", [(), TARGET])

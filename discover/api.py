@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discover.data.table import Floats, Table
+from discover.data.table import Floats, Table, check_errors
 from discover.errors import InputError
 from discover.fitting import NORMAL, THOROUGH, FitFailure, FitResult, Recipe, Structure, recipe_from_text
 from discover.fitting import fit as fit_structure
@@ -109,7 +109,8 @@ def as_table(
     """The arrays that a fit works on: features of shape (n,), targets (n, T), groups as codes.
 
     Raises:
-        InputError: a column is missing, is not numeric, or has another length.
+        InputError: a column is missing, is not numeric, or has another length; or standard errors are larger than
+            the range of the target.
     """
     if isinstance(table, Table):
         return table
@@ -126,7 +127,7 @@ def as_table(
     for name, column in values.items():
         if len(column) != len(y):
             raise InputError(f"column {name!r} has {len(column)} values, the target {len(y)}")
-    return Table(
+    made = Table(
         features=values,
         targets=y,
         target_names=tuple(targets),
@@ -135,6 +136,8 @@ def as_table(
         weights=None if weights is None else _numbers(columns, weights),
         errors=None if errors is None else _numbers(columns, errors)[:, None],
     )
+    check_errors(made, f"column {errors!r}")
+    return made
 
 
 def _structure(

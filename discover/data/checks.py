@@ -231,6 +231,10 @@ def _narrow(table: Table, columns: Columns) -> Iterator[Finding]:
 
 
 def _far_target(name: str, wanted: float, high: float, factor: float, logged: bool) -> Iterator[Finding]:
+    if wanted < high:
+        text = f"the target scale of {name}, {wanted:g}, lies below its largest value, {high:g}"
+        yield Finding("narrow", text, "give the scale at which the law will be used", (), (name,))
+        return
     ahead = 10 ** min(wanted - high, 300) if logged else wanted / high
     if ahead > max(factor, 1.0):
         text = f"the target scale of {name} is {ahead:.3g} times its largest value, but the rows span {factor:.3g}"

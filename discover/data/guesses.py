@@ -319,6 +319,8 @@ class _Draft:
         if features is not None:
             self.features = tuple(features)
             return
+        given = dict.fromkeys(self.errors, "standard errors") | ({self.weights: "weights"} if self.weights else {})
+        self.notes += [f"the column {heading!r} holds {what} and is no feature" for heading, what in given.items()]
         found, steps = [], []
         left: dict[str, list[str]] = {}
         for heading in self.unused():

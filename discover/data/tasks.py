@@ -19,7 +19,7 @@ from discover.data.names import listed, near
 from discover.data.reading import RawTable, is_count, may_be_decimal, number, read_table
 from discover.data.resources import datasets_folder, tasks_folder
 from discover.data.splits import MIN_TRAIN_ROWS, hold_out
-from discover.data.table import Floats, Ints, Table
+from discover.data.table import Floats, Ints, Table, check_errors
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tomls import build_model, load_model
 from discover.errors import InputError
@@ -99,14 +99,14 @@ class Task(TaskFile):
 
         Raises:
             InputError: file, column or cell not as expected; fewer than two train rows, in all or in a group;
-                another number of train rows than the card's.
+                another number of train rows than the card's; standard errors larger than the target's range.
         """
         raw = read_table(self.table)
         rows = _complete(self, raw, _split_rows(self, raw)[0], _result_headings(self))
         _check_count(self, raw, rows)
         group, names = _groups(self, raw, rows)
         _check_groups(self, raw, rows, group, names)
-        return Table(
+        table = Table(
             features=self._features(raw, rows),
             targets=self._targets(raw, rows),
             target_names=self.target,
@@ -115,6 +115,8 @@ class Task(TaskFile):
             weights=raw.numbers(self.weights, rows, "positive") if self.weights else None,
             errors=_stack([raw.numbers(name, rows, "positive") for name in self.errors]) if self.errors else None,
         )
+        check_errors(table, f"{raw.path}, column {' and '.join(map(repr, self.errors))}")
+        return table
 
     def train_places(self) -> tuple[str, tuple[int, ...]]:
         """What the file counts ("line" or "row") and the number of every train row, in the order of `train`.

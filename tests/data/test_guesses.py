@@ -210,6 +210,15 @@ def test_a_guessed_group_that_fails_is_told_as_a_guess(tmp_path: Path) -> None:
         task_from_table(path, "loss", group="family").train()
 
 
+def test_standard_errors_are_no_feature_and_not_larger_than_the_target(tmp_path: Path) -> None:
+    path = write(tmp_path, "N,se,loss", [f"{10**i},{0.01 + i / 1000},{3 - i / 9}" for i in range(6)])
+    task = task_from_table(path, "loss", errors="se")
+    assert task.features == ("N",)
+    assert "the column 'se' holds standard errors and is no feature" in task.notes
+    with pytest.raises(InputError, match=r"column 'N': the standard errors of loss are .* loss itself varies by 0.556"):
+        task_from_table(path, "loss", errors="N")
+
+
 def test_steps_serve_when_nothing_else_is_left(tmp_path: Path) -> None:
     path = write(tmp_path, "seed,step,loss", ["1,10,3", "2,100,2", "3,1000,1"])
     assert task_from_table(path, "loss").features == ("step",)

@@ -24,7 +24,7 @@ from discover.cli import (
     run_commands,
     task_commands,
 )
-from discover.errors import DiscoverError
+from discover.errors import DiscoverError, InterruptedRunError
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -85,12 +85,14 @@ def main(arguments: list[str] | None = None) -> int:
         if debug:
             raise
         return _failed(problem)
+    if status == INTERRUPTED:  # Typer takes an interrupt for a wish to exit
+        return _report("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else 0
 
 
 def _failed(problem: Exception) -> int:
     if isinstance(problem, DiscoverError):
-        return _report(str(problem), FAILURE)
+        return _report(str(problem), INTERRUPTED if isinstance(problem, InterruptedRunError) else FAILURE)
     if isinstance(problem, typer.Abort):
         return _report("interrupted", INTERRUPTED)
     unexpected = _unexpected_value(problem)

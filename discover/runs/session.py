@@ -67,9 +67,10 @@ class Session:
 
     @property
     def finished(self) -> bool:
-        """Whether the search has used what it was given and the law was written."""
+        """Whether the search has used what it was given, and the law and the result were written."""
         stopped = self.folder.progress().stopped
-        return bool(stopped) and stopped != INTERRUPTED and self.folder.law_path.is_file()
+        written = self.folder.law_path.is_file() and self.folder.result_path.is_file()
+        return bool(stopped) and stopped != INTERRUPTED and written
 
 
 @dataclass(frozen=True)

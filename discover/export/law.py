@@ -18,6 +18,7 @@ from discover.export.layout import inputs
 from discover.expressions import Constant, Expr, Number, evaluate, substitute, to_latex, to_sympy
 from discover.forecasts import Ensemble
 from discover.forecasts.points import headings, original
+from discover.plain_data import number_in
 
 Floats = NDArray[np.float64]
 
@@ -85,17 +86,20 @@ class FittedLaw:
                 own table; columns that the law does not need are passed over.
             group: name of the group, or one name per row; by default the group column of `data`. Not needed
                 for a law with one group.
-            columns: features as keywords, instead of `data`: numbers or arrays that broadcast together.
+            columns: features as keywords, instead of `data`: numbers or arrays that broadcast together. Texts
+                such as "7B" are numbers, too.
 
         Returns:
             An array of the features' common shape (a number if all are numbers); with several targets
             one more axis at the end, in the order of `targets`.
 
         Raises:
-            InputError: a feature or group is missing, unknown, not numeric, or of another shape.
+            InputError: a feature or group is missing, unknown, not numeric, or of another shape; or the law has no
+                finite value at a point.
         """
         values, codes, shape = self._points(data, group, columns, self.features)
         out = np.stack([self._target(values, codes, t, shape) for t in range(len(self.targets))], axis=-1)
+        self._check_finite(out, values, shape)
         return out if len(self.targets) > 1 else out[..., 0][()]
 
     def predict(self, data: Any = None, /, *, group: Any = None, interval: float | None = None, **columns: Any) -> Any:
@@ -123,6 +127,7 @@ class FittedLaw:
         found = [self._ensemble.intervals(wide, groups, levels=(interval,), target=t) for t in self.targets]
         parts = [[f.value for f in found], [f.lower[interval] for f in found], [f.upper[interval] for f in found]]
         stacked = [np.stack(part, axis=-1).reshape(*shape, len(found)) for part in parts]
+        self._check_finite(stacked[0], values, shape)
         return Prediction(*(part if len(found) > 1 else part[..., 0][()] for part in stacked))
 
     @property
@@ -198,9 +203,18 @@ class FittedLaw:
             lacking = f"the column {name!r} is missing{original(self.document, name)}"
             raise InputError(f"{lacking}; the law needs {', '.join(needed)}{more}")
         try:
-            return np.asarray(data[known[name]], dtype=np.float64)
+            return _numbers(data[known[name]])
         except (TypeError, ValueError) as error:
             raise InputError(f"the column {name!r} does not hold numbers: {error}") from error
+
+    def _check_finite(self, out: Floats, values: Mapping[str, Floats], shape: tuple[int, ...]) -> None:
+        """Refuses points at which the law has no value; `out` has the targets as its last axis."""
+        bad = np.argwhere(~np.isfinite(out))
+        if len(bad):
+            *place, target = bad[0]
+            point = {name: np.broadcast_to(column, shape)[tuple(place)] for name, column in values.items()}
+            given = ", ".join(f"{name}={value:g}" for name, value in point.items())
+            raise InputError(f"the law has no finite value of {self.targets[target]} at {given}")
 
     def _codes(self, group: Any) -> NDArray[np.int64]:
         groups = self.groups
@@ -229,6 +243,19 @@ class FittedLaw:
             of_group = np.array([document.constant_set(g, self.targets[t]).values[name] for g in self.groups])
             known[name] = of_group[codes]
         return np.array(np.broadcast_to(evaluate(document.expr, known), shape))
+
+
+def _numbers(values: Any) -> Floats:
+    """Numbers and texts of numbers as an array.
+
+    Raises:
+        TypeError, ValueError: they are none.
+    """
+    found = np.asarray(values)
+    if found.dtype.kind in "OSU":
+        read = np.vectorize(lambda cell: number_in(cell) if isinstance(cell, str) else float(cell), otypes=[np.float64])
+        return np.asarray(read(found))
+    return np.asarray(found, dtype=np.float64)
 
 
 def _one(kind: str, name: str | None, known: tuple[str, ...]) -> str:

@@ -65,6 +65,13 @@ def test_columns_may_go_by_their_headings_in_the_table_of_the_law(tmp_path: Path
         law(frame.drop(columns="config.params"), group="pile")
 
 
+def test_counts_are_numbers_as_in_options() -> None:
+    law = law_of("streams")
+    assert law(params="2B", streams="2", group="pile") == law(params=2e9, streams=2, group="pile")
+    mixed = law({"params": ["2B", 1e9, "3e8"], "streams": 2}, group="pile")
+    np.testing.assert_array_equal(mixed, law(params=[2e9, 1e9, 3e8], streams=2, group="pile"))
+
+
 def test_pickle_keeps_the_law() -> None:
     law = law_of("mixture")
     law(p1=0.1, p2=0.2, group="70M")
@@ -104,6 +111,8 @@ def test_latex_shows_constants_by_name_or_by_value() -> None:
         (lambda law: law(params=1e9, stream=2, group="pile"), "no feature 'stream'; did you mean 'streams'"),
         (lambda law: law(params=[1e9, 2e9, 3e9], streams=[1, 2], group="pile"), r"params (3,), streams (2,)"),
         (lambda law: law(params=["a"], streams=2, group="pile"), "'params' does not hold numbers"),
+        (lambda law: law(params=-1, streams=2, group="pile"), "no finite value of loss at params=-1, streams=2"),
+        (lambda law: law(params=[1e9, 0], streams=2, group="pile"), "no finite value of loss at params=0, streams=2"),
         (lambda law: law({"params": 1}, streams=2), "not both"),
         (lambda law: law(3.0), "not float"),
         (lambda law: law.sympy(), "2 groups; name one of pile, stack"),

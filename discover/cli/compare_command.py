@@ -86,6 +86,7 @@ def compare(
     """
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.output import note, print_json, print_lines
+    from discover.data.checks import check_varies
     from discover.runs import comparison
     from discover.runs.inspection import inspect
     from discover.scoring.sweeps import sweep_notes
@@ -97,6 +98,7 @@ def compare(
     processes = workers or options_of.usual_workers()
     plan = _plan(discover, evaluations, seed, processes)
     task = own.source_of(subject, options).load()
+    check_varies(task.train(), str(task.table))
 
     def tell(text: str) -> None:
         if not quiet:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from discover.data.checks import check_varies
 from discover.data.table import Table
 from discover.data.tasks import Task
 from discover.documents import current_versions
@@ -97,10 +98,11 @@ def begin(
         proposers: names; without any, all that can work here.
 
     Raises:
-        InputError: the task, its table or the folder is not as expected.
+        InputError: the task, its table or the folder is not as expected, or a target never changes.
     """
     task = source.load()
     train = task.train()
+    check_varies(train, str(task.table))
     folder = new_folder(out, task.name, seed)
     config = RunConfig(
         task=task.name,

@@ -97,6 +97,15 @@ def test_a_group_with_a_single_row_is_named(mistaken, runs_csv) -> None:
     assert_one_error(outcome, "runs.csv", "'b'", "single train row")
 
 
+@pytest.mark.parametrize("name", ["run", "compare"])
+def test_a_target_that_never_changes_has_no_law(mistaken, runs_csv, name) -> None:
+    runs_csv.write_text("params,loss\n" + "".join(f"1e{n},3.0\n" for n in range(6, 14)))
+    outcome = mistaken(name, "runs.csv", *TARGET)
+    assert_one_error(outcome, "runs.csv: loss is 3 on all 8 train rows", "expected a target that varies")
+    assert outcome.status == 1
+    assert not Path("runs").exists()
+
+
 def test_a_group_with_fewer_rows_than_constants_is_named(mistaken, runs_csv) -> None:
     lines = table_text().splitlines()
     grouped = [f"{lines[0]},family", *(f"{line},{'b' if n < 3 else 'a'}" for n, line in enumerate(lines[1:]))]

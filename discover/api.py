@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discover.data.table import Floats, Table
+from discover.data.table import Floats, Table, check_errors
 from discover.errors import InputError
 from discover.fitting import NORMAL, THOROUGH, FitFailure, FitResult, Recipe, Structure, recipe_from_text
 from discover.fitting import fit as fit_structure
@@ -69,13 +69,14 @@ def fit(
         A FitResult: `result.named()` are the constants of a group, `result.predict(columns)` values of shape
         (n, targets). Where no constants can be found, a FitFailure with the reason. `discover.diagnose`,
         `discover.covariance`, `discover.bootstrap` and `discover.fit_report` say how far to trust a result; they
-        take the Table that `discover.as_table` makes of the same arguments.
+        take the Table that `discover.as_table` makes of the same arguments. A constant whose name is nearly that of a
+        column is told in a warning.
 
     Raises:
-        InputError: a column, constant or law is not there, or a column is not numeric.
+        InputError: a column, constant or law is not there, a column is not numeric, or a formula uses no column.
         FormulaError: the text is neither a law's id nor a formula.
     """
-    structure, usual, target_of_law = _structure(law, table)
+    structure, usual, target_of_law = _structure(law, table, target)
     unknown = sorted(set(shared) - set(structure.constants))
     if unknown:
         raise InputError(f"no constant {unknown[0]!r} to share; the law has {', '.join(structure.constants)}")
@@ -108,7 +109,8 @@ def as_table(
     """The arrays that a fit works on: features of shape (n,), targets (n, T), groups as codes.
 
     Raises:
-        InputError: a column is missing, is not numeric, or has another length.
+        InputError: a column is missing, is not numeric, or has another length; or standard errors are larger than
+            the range of the target.
     """
     if isinstance(table, Table):
         return table
@@ -125,7 +127,7 @@ def as_table(
     for name, column in values.items():
         if len(column) != len(y):
             raise InputError(f"column {name!r} has {len(column)} values, the target {len(y)}")
-    return Table(
+    made = Table(
         features=values,
         targets=y,
         target_names=tuple(targets),
@@ -134,9 +136,13 @@ def as_table(
         weights=None if weights is None else _numbers(columns, weights),
         errors=None if errors is None else _numbers(columns, errors)[:, None],
     )
+    check_errors(made, f"column {errors!r}")
+    return made
 
 
-def _structure(law: str | Structure | Law, table: Any) -> tuple[Structure, Recipe, str | None]:
+def _structure(
+    law: str | Structure | Law, table: Any, target: str | Sequence[str] | None
+) -> tuple[Structure, Recipe, str | None]:
     """The structure, the loss that is usual for it, and the law's own target if the table has it."""
     if isinstance(law, Structure):
         return law, Recipe(), None
@@ -144,13 +150,25 @@ def _structure(law: str | Structure | Law, table: Any) -> tuple[Structure, Recip
     from discover.proposers.library import recipe_of, structure_of
 
     if isinstance(law, str) and not names_law(law):
-        from discover.expressions import parse
-
-        names = set(_columns(table)) if not isinstance(table, Table) else set(table.features)
-        return Structure(parse(law, names & set(_IDENTIFIER.findall(law)))), Recipe(), None
+        return _of_formula(law, table, [target] if isinstance(target, str) else target or ()), Recipe(), None
     found = law if isinstance(law, Law) else get_law(law)
     has_target = not isinstance(table, Table) and found.target in _columns(table)
     return structure_of(found), recipe_of(found), found.target if has_target else None
+
+
+def _of_formula(text: str, table: Any, targets: Sequence[str]) -> Structure:
+    """The structure of a formula over the table's columns, with a warning of names that are nearly columns."""
+    from discover.data.names import check_uses_column, mistyped
+    from discover.expressions import constant_names, feature_names, parse
+
+    columns = list(table.features if isinstance(table, Table) else _columns(table))
+    tree = parse(text, set(columns) & set(_IDENTIFIER.findall(text)))
+    found = feature_names(tree)
+    where = str(table) if isinstance(table, str | Path) else "the table"
+    check_uses_column(found, constant_names(tree), columns, where)
+    for note in mistyped(constant_names(tree), [name for name in columns if name not in (*found, *targets)]):
+        warnings.warn(note, stacklevel=4)
+    return Structure(tree)
 
 
 def _recipe(loss: str | Recipe | None, scale: float | None, usual: Recipe) -> Recipe:

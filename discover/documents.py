@@ -33,7 +33,7 @@ Range = tuple[float, float]
 
 
 class ColumnLike(Protocol):
-    """What is said about a column: a name, a meaning and a unit."""
+    """What is said about a column: a name, a meaning, a unit, and its heading where that is another."""
 
     @property
     def name(self) -> str: ...
@@ -41,15 +41,30 @@ class ColumnLike(Protocol):
     def meaning(self) -> str: ...
     @property
     def unit(self) -> str: ...
+    @property
+    def source(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class FeatureInfo:
-    """A feature: name in the formula, meaning and unit ("1" for a pure number, "" if unknown)."""
+    """A feature of a law.
+
+    Attributes:
+        name: in the formula.
+        meaning: what it is.
+        unit: "1" for a pure number, "" if unknown.
+        source: heading in the table that the law was fitted to, where it differs from the name; else "".
+    """
 
     name: str
     meaning: str = ""
     unit: str = ""
+    source: str = ""
+
+    def keys(self) -> dict[str, str]:
+        """As in law.json."""
+        keys = {"name": self.name, "meaning": self.meaning, "unit": self.unit}
+        return keys | {"source": self.source} if self.source else keys
 
 
 @dataclass(frozen=True)
@@ -257,7 +272,9 @@ def from_fit(
         task=task,
         formula=fit.structure.text,
         features=tuple(
-            FeatureInfo(name, about[name].meaning, about[name].unit) if name in about else FeatureInfo(name)
+            FeatureInfo(name, column.meaning, column.unit, column.source)
+            if (column := about.get(name))
+            else FeatureInfo(name)
             for name in table.features
         ),
         targets=tuple(fit.target_names),
@@ -318,7 +335,7 @@ def law_keys(document: LawDocument) -> dict[str, Any]:
 def to_json(document: LawDocument) -> str:
     """The text of law.json; every number reads back to the same 64-bit float."""
     content = {"format": FORMAT} | law_keys(document) | {
-        "features": [{"name": f.name, "meaning": f.meaning, "unit": f.unit} for f in document.features],
+        "features": [feature.keys() for feature in document.features],
         "domain": {name: list(ends) for name, ends in document.domain.items()},
         "target_range": {name: list(ends) for name, ends in document.target_range.items()},
         "versions": dict(document.versions),
@@ -362,7 +379,12 @@ def _document(fields: _Fields) -> LawDocument:
         task=fields.get("task", str),
         formula=fields.get("formula", str),
         features=tuple(
-            FeatureInfo(f.get("name", str), f.get("meaning", str), f.get("unit", str))
+            FeatureInfo(
+                f.get("name", str),
+                f.get("meaning", str),
+                f.get("unit", str),
+                f.get("source", str) if "source" in f.content else "",
+            )
             for f in fields.entries("features")
         ),
         targets=fields.names("targets"),

@@ -3,7 +3,8 @@
     DiscoverError            anything a user caused and can mend; shown without a traceback
     ├── InputError           a file, row, column, key or option is wrong
     ├── FormulaError         the text of a formula is wrong (knows the position)
-    └── UnavailableError     something optional is not installed or not reachable
+    ├── UnavailableError     something optional is not installed or not reachable
+    └── InterruptedRunError  the user stopped a run; it can go on
 
 A message says what is wrong, where, and what was expected, in one or two sentences.
 A fit that does not succeed is not an error but a value: see `discover.fitting.FitFailure`.
@@ -30,3 +31,7 @@ class FormulaError(DiscoverError):
 
 class UnavailableError(DiscoverError):
     """An optional part is not installed, or an external service cannot be reached."""
+
+
+class InterruptedRunError(DiscoverError):
+    """The user stopped a run before its result was written; the message says how to go on."""

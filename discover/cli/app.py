@@ -24,7 +24,7 @@ from discover.cli import (
     run_commands,
     task_commands,
 )
-from discover.errors import DiscoverError
+from discover.errors import DiscoverError, InterruptedRunError
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -85,14 +85,19 @@ def main(arguments: list[str] | None = None) -> int:
         if debug:
             raise
         return _failed(problem)
+    if status == INTERRUPTED:  # Typer takes an interrupt for a wish to exit
+        return _report("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else 0
 
 
 def _failed(problem: Exception) -> int:
     if isinstance(problem, DiscoverError):
-        return _report(str(problem), FAILURE)
+        return _report(str(problem), INTERRUPTED if isinstance(problem, InterruptedRunError) else FAILURE)
     if isinstance(problem, typer.Abort):
         return _report("interrupted", INTERRUPTED)
+    unexpected = _unexpected_value(problem)
+    if unexpected is not None:
+        return _report(unexpected, FAILURE)
     # Typer ships its own copy of click in some versions, so usage errors are known by what they can do.
     describe = getattr(problem, "format_message", None)
     if describe is not None:
@@ -109,6 +114,19 @@ def _failed(problem: Exception) -> int:
         "This is a mistake in discover; run again with --debug and report the traceback.",
         FAILURE,
     )
+
+
+def _unexpected_value(problem: Exception) -> str | None:
+    """What to say of an option whose value is of another kind or out of its range; None for other problems."""
+    option = next(iter(getattr(getattr(problem, "param", None), "opts", ())), "")
+    describe = getattr(problem.__cause__, "errors", None)
+    found = describe()[0] if option and describe is not None else {}
+    expected = {
+        "int_parsing": "a whole number",
+        "float_parsing": "a number",
+        "greater_than_equal": f"at least {found.get('ctx', {}).get('ge')}",
+    }.get(found.get("type", ""))
+    return None if expected is None else f"{option} is {found['input']}; expected {expected}"
 
 
 def _report(message: str, status: int) -> int:

@@ -11,13 +11,12 @@ import typer
 
 from discover.cli.options import duration_s
 from discover.cli.run_commands import _count_interrupts, usual_workers
-from discover.errors import DiscoverError
+from discover.errors import DiscoverError, InterruptedRunError
 
 if TYPE_CHECKING:
     from discover.runs.bench import Bench, Place
 
 BENCHES = Path("benches")
-INTERRUPTED = 130
 
 Tasks = Annotated[
     list[str] | None, typer.Argument(metavar="[TASK]...", help="Shipped tasks or task files; by default all shipped.")
@@ -75,16 +74,17 @@ def bench(
     _check_writable(markdown)
     opened = open_bench(out or _first_free(BENCHES), asked, list_tasks(), usual_workers())
     failures: dict[str, str] = {}
-    status = 0
+    interrupted = False
     interrupts = _count_interrupts()
     try:
         _run_all(opened, failures, interrupts, quiet)
     except KeyboardInterrupt:
-        sys.stderr.write(f"interrupted; continue with: discover bench --out {opened.path}\n")
-        status = INTERRUPTED
+        interrupted = True
     _show(opened, failures, markdown, json)
-    if status or failures:
-        raise typer.Exit(status or 1)
+    if interrupted:
+        raise InterruptedRunError(f"interrupted; continue with: discover bench --out {opened.path}")
+    if failures:
+        raise typer.Exit(1)
 
 
 def _first_free(parent: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,9 +26,10 @@ SHOWN_LAWS = 10
 SHOWN_CONSTANTS = 3
 SHOWN_SETS = 6
 WIDTH = 100
-NAME_WIDTH = 31
+NAME_WIDTH = 34
 LEVEL = 0.9
 RESAMPLES = 200
+OPEN = 1e6  # times the value: ends of intervals beyond are of refits that ran away
 LARGE = 1000  # rows beyond which fewer resamples are drawn
 PATIENCE_S = 8.0  # for intervals, all laws together
 
@@ -84,6 +86,7 @@ def compare(
     """
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.output import note, print_json, print_lines
+    from discover.data.checks import check_varies
     from discover.runs import comparison
     from discover.runs.inspection import inspect
     from discover.scoring.sweeps import sweep_notes
@@ -95,6 +98,7 @@ def compare(
     processes = workers or options_of.usual_workers()
     plan = _plan(discover, evaluations, seed, processes)
     task = own.source_of(subject, options).load()
+    check_varies(task.train(), str(task.table))
 
     def tell(text: str) -> None:
         if not quiet:
@@ -208,7 +212,7 @@ def _ranking(laws: Iterable[Mapping[str, Any]]) -> Table:
         rows.append(
             (
                 "=" if law["tied"] else "",
-                _short(law["law"]),
+                _folded(law["law"]),
                 number(law["inner_error"], 3),
                 f"{times:.2f}" if times < 1000 else number(times, 2),
                 _r2(law["r2"]),
@@ -219,8 +223,13 @@ def _ranking(laws: Iterable[Mapping[str, Any]]) -> Table:
     return table(("", "law", "error", "ratio", "R2", "constants", "fit"), rows, (2, 3, 4, 5))
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
+def _folded(name: str) -> str:
+    """A name in lines that fit the column, parted at its brackets, commas and blanks."""
+    if len(name) <= NAME_WIDTH:
+        return name
+    parted = re.sub(r"(?<=[(,])(?! )", "\N{ZERO WIDTH SPACE} ", name)
+    lines = textwrap.wrap(parted, NAME_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(line.replace("\N{ZERO WIDTH SPACE} ", "").rstrip("\N{ZERO WIDTH SPACE}") for line in lines)
 
 
 def _r2(value: float) -> str:
@@ -283,7 +292,12 @@ def _constant(name: str, value: float, one: Mapping[str, Any]) -> str:
     ends = (one["intervals"] or {}).get(name)
     if ends is None:
         return f"{name} = {with_error(value, one['errors'][name])}"
-    return f"{name} = {value:.5g} [{ends[0]:.4g}, {ends[1]:.4g}]"
+    return f"{name} = {value:.5g} [{_end(ends[0], value)}, {_end(ends[1], value)}]"
+
+
+def _end(end: float, value: float) -> str:
+    """An end of an interval; a dash where it is so far from the value that the rows leave it open."""
+    return "-" if abs(end) > OPEN * abs(value) > 0 else f"{end:.4g}"
 
 
 def _refused(shown: Mapping[str, Any], everything: bool) -> list[str]:
@@ -298,5 +312,5 @@ def _refused(shown: Mapping[str, Any], everything: bool) -> list[str]:
 def _next(shown: Mapping[str, Any]) -> list[str]:
     level = f"{shown['level']:.0%}".replace("%", " %")
     searched = any(law["kind"] == "discovered" for law in shown["laws"])
-    lines = [f"In brackets: {level} bootstrap intervals. {shown['seconds']:.0f} s."]
+    lines = [f"In brackets: {level} bootstrap intervals, - for an end that is open. {shown['seconds']:.0f} s."]
     return lines if searched else [*lines, "Further laws: --discover 60s"]

@@ -161,8 +161,9 @@ def _job(
     errors: str | None,
 ) -> _Job:
     from discover.data.guesses import NO_GROUP, task_from_table
+    from discover.data.names import mistyped
     from discover.data.reading import read_table
-    from discover.expressions import Feature, parse, substitute
+    from discover.expressions import Feature, constant_names, parse, substitute
     from discover.fitting import Recipe, Structure
     from discover.laws import get_law, names_law
     from discover.proposers.library import recipe_of, structure_of
@@ -190,8 +191,11 @@ def _job(
     what = "formula" if law is None else "law"
     notes = tuple(f"{name} of the {what} is the column {variables[name]!r}" for name in changed)
     if law is None:
-        formula = substitute(parse(text, variables), {name: Feature(other) for name, other in changed.items()})
-        return _Job(task, table, Structure(formula), Recipe(), None, notes)
+        tree = parse(text, variables)
+        formula = substitute(tree, {name: Feature(other) for name, other in changed.items()})
+        taken = {*variables.values(), *(task.column(name).heading for name in task.target)}
+        odd = mistyped(constant_names(tree), [heading for heading in headings if heading not in taken])
+        return _Job(task, table, Structure(formula), Recipe(), None, (*notes, *odd))
     bound = law.bind(changed) if changed else law
     return _Job(task, table, structure_of(bound), recipe_of(bound), law.id, (*notes, *_remarks(law)))
 
@@ -211,15 +215,12 @@ def _target(wanted: str | None, law: Law | None, headings: list[str], data: Path
 
 def _columns_of(formula: str, headings: list[str], data: Path) -> dict[str, str]:
     """Name in the formula -> heading: those that are headings, else those that mean the same; others are constants."""
+    from discover.data.names import check_uses_column
     from discover.runs.importing import by_meaning, names_in
 
     named = names_in([formula])
     found = {name: name for name in named if name in headings} or by_meaning(named, headings)
-    if not found:
-        raise InputError(
-            f"none of the names in the formula ({', '.join(named) or 'there is none'}) is a column of {data} "
-            f"(its columns: {', '.join(headings)})"
-        )
+    check_uses_column(found, named, headings, str(data))
     return found
 
 

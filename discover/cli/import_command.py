@@ -45,7 +45,9 @@ Group = Annotated[
 ]
 Shared = Annotated[str | None, typer.Option(metavar="A,B", help="Constants with one value for all groups.")]
 Loss = Annotated[str, typer.Option(help="squared, huber or soft_l1, then -value or -log: what the fit makes small.")]
-Holdout = Annotated[float | None, typer.Option(metavar="SHARE", help="Share of the rows, the largest scales, to seal.")]
+Holdout = Annotated[
+    str | None, typer.Option(metavar="SHARE", help="Share of the rows, the largest scales, to seal: 0.2 or 20%.")
+]
 TestRows = Annotated[Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.")]
 Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.")]
 Errors = Annotated[str | None, typer.Option(metavar="A[,B]", help="Standard errors of the targets.")]
@@ -178,8 +180,7 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
     source = own.source_of(data, options | {"features": headings, "group": options["group"] or NO_GROUP})
     task = source.load()
     feature = dict(zip(headings, task.features, strict=True))
-    left_out = [text for text in task.notes if "left out" in text]
-    return _Plan(source, {name: feature[heading] for name, heading in found.items()}, (*notes, *left_out))
+    return _Plan(source, {name: feature[heading] for name, heading in found.items()}, (*notes, *task.reading))
 
 
 def _front(result: dict[str, Any]) -> list[Any]:

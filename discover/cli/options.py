@@ -63,6 +63,18 @@ def numbers(text: str | None, option: str) -> dict[str, float]:
     return result
 
 
+def share(text: str, option: str) -> float:
+    """The share of the rows in a text such as `0.2` or `20%`.
+
+    Raises:
+        InputError: not such a text, or not above 0 and below 1.
+    """
+    value = number_or_nan(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
+    if not 0 < value < 1:
+        raise InputError(f"{option} is {text}; expected a share of the rows above 0 and below 1, such as 0.2 or 20%")
+    return value
+
+
 def number_or_nan(text: str) -> float:
     """The number that a text says; NaN where it says none, as no option takes that."""
     try:

@@ -66,7 +66,7 @@ def with_error(value: float, error: float | None) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Table:
-    """A plain table; `right` are the places of columns to align at the right."""
+    """A plain table; `right` are the places of columns to align at the right. Cells are folded, never cut."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -74,7 +74,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable
     result = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
     aligned = set(right)
     for place, heading in enumerate(columns):
-        result.add_column(heading, justify="right" if place in aligned else "left")
+        result.add_column(heading, justify="right" if place in aligned else "left", overflow="fold")
     for row in rows:
         result.add_row(*(Text(cell) for cell in row))
     return result

@@ -11,7 +11,7 @@ import typer
 from discover.cli import llm_run
 from discover.cli import table_options as own
 from discover.cli.options import duration_s, names
-from discover.errors import DiscoverError, InputError
+from discover.errors import DiscoverError, InputError, InterruptedRunError
 
 if TYPE_CHECKING:
     from discover.runs.session import Session
@@ -219,12 +219,24 @@ def _pursue(
     notes: tuple[str, ...] = (),
     fresh: bool = False,
 ) -> None:
+    interrupts = _count_interrupts()
+    try:
+        result = _result(session, quiet, llm_url, notes, fresh, interrupts)
+    except KeyboardInterrupt as problem:
+        again = f"discover resume {session.folder.path}"
+        raise InterruptedRunError(f"interrupted before the result was written; go on with: {again}") from problem
+    _print_result(result, json)
+
+
+def _result(
+    session: Session, quiet: bool, llm_url: str | None, notes: tuple[str, ...], fresh: bool, interrupts: list[int]
+) -> dict[str, Any]:
+    """Searches to the end, and writes and returns what was found."""
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.progress import Watcher
     from discover.runs.outcome import conclude
     from discover.runs.session import pursue
 
-    interrupts = _count_interrupts()
     if not quiet:
         for text in (*session.notes, *notes):
             typer.echo(f"note: {text}", err=True)
@@ -241,12 +253,10 @@ def _pursue(
             guests = () if model is None else (model.proposer,)
             found = pursue(session, watcher.take, guests, watcher.tell)
     except InputError as problem:
-        if not interrupts:
-            raise
-        again = f"discover resume {session.folder.path}"
-        raise DiscoverError(f"interrupted before a law was found; go on with: {again}") from problem
-    result = conclude(session, found, watcher.human_laws, None if model is None else model.summary())
-    _print_result(result, json)
+        if interrupts:  # before the search had any law
+            raise KeyboardInterrupt from problem
+        raise
+    return conclude(session, found, watcher.human_laws, None if model is None else model.summary())
 
 
 def _tell_problems(session: Session, quiet: bool) -> None:

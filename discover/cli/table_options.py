@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli.options import names, numbers
+from discover.cli.options import names, numbers, share
 from discover.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ Constants = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Most constants per group.", rich_help_panel=_YOURS)
 ]
 Holdout = Annotated[
-    float | None,
-    typer.Option(metavar="SHARE", help="Share of the rows, the largest scales, to seal.", rich_help_panel=_YOURS),
+    str | None,
+    typer.Option(
+        metavar="SHARE", help="Share of the rows, the largest scales, to seal: 0.2 or 20%.", rich_help_panel=_YOURS
+    ),
 ]
 TestRows = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.", rich_help_panel=_YOURS)
@@ -70,10 +72,9 @@ def read_options(**given: Any) -> dict[str, Any]:
     Raises:
         InputError: a part of `--target-scale` is not `name=number`, or `--holdout` is no share.
     """
-    holdout = given.get("holdout")
-    if holdout is not None and not 0 < holdout < 1:
-        raise InputError(f"--holdout is {holdout:g}; expected a share of the rows above 0 and below 1, such as 0.2")
     read = {name: names(value) if name in _LISTS else value for name, value in given.items()}
+    if given.get("holdout") is not None:
+        read["holdout"] = share(given["holdout"], "--holdout")
     if "target_scale" in given:
         read["target_scale"] = numbers(given["target_scale"], "--target-scale") or None
     return read

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from discover.data.names import listed
 from discover.data.table import Floats, Ints, Table
+from discover.errors import InputError
 
 Kind = Literal[
     "duplicate", "contradiction", "non_positive", "constant", "collinear", "few_rows", "narrow", "few_levels",
@@ -79,6 +80,23 @@ def check_table(table: Table, columns: Columns) -> list[Finding]:
         *_few_rows(table),
         *_narrow(table, columns),
     ]
+
+
+def check_varies(table: Table, where: str) -> None:
+    """Refuses a table with a target that never changes.
+
+    Args:
+        where: head of the message.
+
+    Raises:
+        InputError: there is one.
+    """
+    for place, name in enumerate(table.target_names):
+        if np.ptp(table.targets[:, place]) == 0:
+            raise InputError(
+                f"{where}: {name} is {table.targets[0, place]:g} on all {len(table)} train rows, so there is no law to "
+                "find; expected a target that varies"
+            )
 
 
 # --- rows
@@ -231,6 +249,10 @@ def _narrow(table: Table, columns: Columns) -> Iterator[Finding]:
 
 
 def _far_target(name: str, wanted: float, high: float, factor: float, logged: bool) -> Iterator[Finding]:
+    if wanted < high:
+        text = f"the target scale of {name}, {wanted:g}, lies below its largest value, {high:g}"
+        yield Finding("narrow", text, "give the scale at which the law will be used", (), (name,))
+        return
     ahead = 10 ** min(wanted - high, 300) if logged else wanted / high
     if ahead > max(factor, 1.0):
         text = f"the target scale of {name} is {ahead:.3g} times its largest value, but the rows span {factor:.3g}"

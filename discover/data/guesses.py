@@ -6,6 +6,7 @@ No guess looks at the target of a sealed row.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ from discover.data.aliases import (
 )
 from discover.data.exports import PARTS, ending_in, path_of, short_names
 from discover.data.names import listed, to_identifier
-from discover.data.reading import RawTable, is_count, is_empty, number, read_table
+from discover.data.reading import RawTable, is_empty, number, read_table
 from discover.data.table import Floats
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tasks import Task, resolve
@@ -43,6 +44,9 @@ ROUNDED = 0.02  # what the shares of a mixture may lack of one
 HELD_OUT_WORDS = frozenset(("val", "valid", "validation", "eval", "test", "heldout"))
 UNITS = ("nats", "bits")
 SPARSE = "more than half of the rows have no value there"
+CLOCK = "it tells the time of a run"
+NUMBERED = "it numbers runs"
+TIME_STAMP = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ,].*)?|\d{1,2}:\d{2}(:\d{2})?(\.\d+)?")
 NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
 
@@ -101,7 +105,10 @@ def task_from_table(
     file = build_model(TaskFile, draft.keys() | {"constants": constants, "target_scale": scale}, str(path))
 
     def resolved(file: TaskFile) -> Task:
-        return resolve(file, table=path, card=None, name=path.stem, folder=Path(), where=str(path), guesses=draft.notes)
+        return resolve(
+            file, table=path, card=None, name=path.stem, folder=Path(), where=str(path), guesses=draft.notes,
+            group_guessed=group is None and draft.group is not None,
+        )  # fmt: skip
 
     # The bound on the target needs the train rows, which the first task reads.
     first = resolved(file)
@@ -288,9 +295,14 @@ class _Draft:
                 continue
             rows = [row for row in self.open_rows() if not self.raw.is_nameless(heading, row)]
             cells = [str(self.raw.columns[heading][row]).strip() for row in rows]
+            last = squash(path_of(heading)[-1])
             if 2 * len(cells) < len(self.open_rows()):
                 self.notes.append(_left_out_note([heading], SPARSE))
-            elif squash(heading) in BOOKKEEPING_NAMES or 2 * len(set(cells)) > len(cells):
+            elif last in CLOCK_NAMES or all(map(TIME_STAMP.fullmatch, cells)):
+                self.notes.append(_left_out_note([heading], CLOCK))
+            elif last in BOOKKEEPING_NAMES:
+                self.notes.append(_left_out_note([heading], NUMBERED))
+            elif 2 * len(set(cells)) > len(cells):
                 self.notes.append(f"the text column {heading!r} is left out: its values hardly repeat")
             elif len(set(cells)) > 1:
                 found.append(heading)
@@ -307,6 +319,8 @@ class _Draft:
         if features is not None:
             self.features = tuple(features)
             return
+        given = dict.fromkeys(self.errors, "standard errors") | ({self.weights: "weights"} if self.weights else {})
+        self.notes += [f"the column {heading!r} holds {what} and is no feature" for heading, what in given.items()]
         found, steps = [], []
         left: dict[str, list[str]] = {}
         for heading in self.unused():
@@ -326,21 +340,17 @@ class _Draft:
             raise InputError(f"{self.raw.path} has no numeric column that varies beside the target; name the features")
         self.features = tuple(chosen)
         self.notes.append(f"predicting from {', '.join(chosen)}")
-        for heading in chosen:
-            count = next(filter(is_count, self.open_cells(heading)), None)
-            if count is not None:
-                self.notes.append(f"in {heading}, {count} means {number(count):g}")
 
     def _reason_against(self, heading: str) -> str | None:
         """Why a column is no feature: "" if it is one, "step" for counted steps, None for text."""
         if not self.is_numeric(heading):
             return None
         if squash(heading) in BOOKKEEPING_NAMES:
-            return "it numbers runs"
+            return NUMBERED
         if _is_result(heading) and recognise(heading) is None:
             return "it is a result, not a cause"
         if squash(path_of(heading)[-1]) in CLOCK_NAMES:
-            return "it tells the time of a run"
+            return CLOCK
         if self.is_sparse(heading):
             return SPARSE
         if len(set(self.numbers(heading))) < 2:

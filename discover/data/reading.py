@@ -25,6 +25,7 @@ NAMES = ("null", "none", "-")
 
 # "0,500" is no thousand but half of one in other countries.
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?")
+_ONE_COMMA = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 _DECIMAL_COMMA = re.compile(r"([+-]?[0-9]*),([0-9]+(?:e[+-]?[0-9]+)? ?[kmbt]?)", re.IGNORECASE)
 
 Range = tuple[str, Callable[[float], bool]]
@@ -156,6 +157,11 @@ def is_count(cell: object) -> bool:
     """Whether the cell is a number with a letter for thousands to trillions, or with commas: 70M or 70,000,000."""
     text = _text(cell)
     return (text[-1:].lower() in COUNTS or "," in text) and number(cell) is not None
+
+
+def may_be_decimal(cell: object) -> bool:
+    """Whether the one comma of a number could be a decimal sign as well: 2,560, read as 2560."""
+    return _ONE_COMMA.fullmatch(_text(cell)) is not None
 
 
 def _problem(cell: object, value: float | None) -> str | None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.errors import InputError
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -74,3 +76,23 @@ class Table:
             count = min(len(own), max(FEW, round(share * len(own))))
             rows.append(own[np.linspace(0, len(own) - 1, count).astype(np.int64)])
         return np.concatenate(rows)
+
+
+def check_errors(table: Table, where: str) -> None:
+    """Refuses standard errors beside which the targets hardly vary: most likely they are another column.
+
+    Args:
+        where: head of the message.
+
+    Raises:
+        InputError: the median error of a target is larger than the range of the target.
+    """
+    if table.errors is None or not len(table):
+        return
+    for place, name in enumerate(table.target_names):
+        usual, span = float(np.median(table.errors[:, place])), float(np.ptp(table.targets[:, place]))
+        if 0 < span < usual:
+            raise InputError(
+                f"{where}: the standard errors of {name} are {usual:.3g} (median), but {name} itself varies by "
+                f"{span:.3g} only; expected the column of its errors, in its unit"
+            )

@@ -16,10 +16,10 @@ import numpy as np
 
 from discover.data.cards import Card, Column, Domain, Role, load_card
 from discover.data.names import listed, near
-from discover.data.reading import RawTable, read_table
+from discover.data.reading import RawTable, is_count, may_be_decimal, number, read_table
 from discover.data.resources import datasets_folder, tasks_folder
 from discover.data.splits import MIN_TRAIN_ROWS, hold_out
-from discover.data.table import Floats, Ints, Table
+from discover.data.table import Floats, Ints, Table, check_errors
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tomls import build_model, load_model
 from discover.errors import InputError
@@ -56,12 +56,14 @@ class Task(TaskFile):
         card: card of the dataset, or None for a table without one.
         columns: one entry for every feature, target and the group, in this order.
         guesses: what was guessed because the user did not say it, one sentence each.
+        group_guessed: the user did not say which column is the group.
     """
 
     table: Path
     test_table: Path | None = None
     card: Card | None = None
     guesses: tuple[str, ...] = ()
+    group_guessed: bool = False
 
     def column(self, name: str) -> Column:
         """Meaning, unit, domain and scale of a feature, a target or the group.
@@ -85,21 +87,26 @@ class Task(TaskFile):
     @property
     def notes(self) -> tuple[str, ...]:
         """Guesses, where the table differs from its card, and what is left out; reads no target of a test row."""
-        return (*self.guesses, *_differences(self), *_left_out(self))
+        return (*self.guesses, *_differences(self), *self.reading)
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """What reading the table left out, and numbers that could be read in another way."""
+        return (*_left_out(self), *_counts(self))
 
     def train(self) -> Table:
         """The rows open to fitting that have a value in every column in use. No test row's target is looked at.
 
         Raises:
             InputError: file, column or cell not as expected; fewer than two train rows, in all or in a group;
-                another number of train rows than the card's.
+                another number of train rows than the card's; standard errors larger than the target's range.
         """
         raw = read_table(self.table)
         rows = _complete(self, raw, _split_rows(self, raw)[0], _result_headings(self))
         _check_count(self, raw, rows)
         group, names = _groups(self, raw, rows)
         _check_groups(self, raw, rows, group, names)
-        return Table(
+        table = Table(
             features=self._features(raw, rows),
             targets=self._targets(raw, rows),
             target_names=self.target,
@@ -108,6 +115,8 @@ class Task(TaskFile):
             weights=raw.numbers(self.weights, rows, "positive") if self.weights else None,
             errors=_stack([raw.numbers(name, rows, "positive") for name in self.errors]) if self.errors else None,
         )
+        check_errors(table, f"{raw.path}, column {' and '.join(map(repr, self.errors))}")
+        return table
 
     def train_places(self) -> tuple[str, tuple[int, ...]]:
         """What the file counts ("line" or "row") and the number of every train row, in the order of `train`.
@@ -203,6 +212,7 @@ def resolve(
     folder: Path,
     where: str,
     guesses: Sequence[str] = (),
+    group_guessed: bool = False,
 ) -> Task:
     """The task of these keys on this table.
 
@@ -213,7 +223,7 @@ def resolve(
         name: name of a task that does not say its own.
         folder: where the relative path in `split.test_rows` begins.
         where: head of error messages.
-        guesses: see `Task`.
+        guesses, group_guessed: see `Task`.
 
     Raises:
         InputError: the keys do not agree with the card.
@@ -227,6 +237,7 @@ def resolve(
         "test_table": None if test_rows is None else folder / test_rows,
         "card": None if card is None else card.model_dump(),
         "guesses": tuple(guesses),
+        "group_guessed": group_guessed,
     }
     return build_model(Task, values, where)
 
@@ -363,6 +374,28 @@ def _left_out(task: Task) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _counts(task: Task) -> list[str]:
+    """How numbers with commas or letters are read, an example of each column in use; reads no sealed target."""
+    raw = read_table(task.table)
+    rows: dict[str, Sequence[int]] = {task.column(name).heading: range(len(raw)) for name in task.features}
+    rows |= dict.fromkeys(_result_headings(task), _split_rows(task, raw)[0])
+    numbers = {
+        heading: [cell for cell in map(raw.cells(heading).__getitem__, some) if number(cell) is not None]
+        for heading, some in rows.items()
+    }
+    pointed = {heading for heading, cells in numbers.items() if any("." in str(cell) for cell in cells)}
+    notes = []
+    for heading, cells in numbers.items():
+        counts = sorted(filter(is_count, cells), key=lambda cell: "," not in str(cell))
+        if not counts:
+            continue
+        text = f"in {heading}, {counts[0]} means {number(counts[0]):g}"
+        if pointed - {heading} and all(map(may_be_decimal, cells)):
+            text += f"; write {str(counts[0]).replace(',', '.')} if the comma is the decimal sign"
+        notes.append(text)
+    return notes
+
+
 def _count_test_rows(task: Task) -> int:
     if task.test_table is not None:
         return len(read_table(task.test_table))
@@ -395,7 +428,9 @@ def _codes(task: Task, raw: RawTable, rows: Sequence[int], names: tuple[str, ...
     texts = raw.texts(heading, rows)
     for row, text in zip(rows, texts, strict=True):
         if text not in code:
-            raise InputError(f"{raw.where(row, heading)}: the group {text!r} has no train rows to fit constants on")
+            raise InputError(
+                f"{raw.where(row, heading)}: the group {text!r} has no train rows to fit constants on{_guessed(task)}"
+            )
     return np.array([code[text] for text in texts], dtype=np.int64)
 
 
@@ -409,8 +444,13 @@ def _check_groups(task: Task, raw: RawTable, rows: Sequence[int], group: Ints, n
             row = rows[int(np.flatnonzero(group == code)[0])]
             raise InputError(
                 f"{raw.where(row, task.group)}: the group {names[code]!r} has a single train row"
-                f"{_without(task, raw)}; expected at least {MIN_TRAIN_ROWS}"
+                f"{_without(task, raw)}; expected at least {MIN_TRAIN_ROWS}{_guessed(task)}"
             )
+
+
+def _guessed(task: Task) -> str:
+    """What to do about a group that the user did not ask for."""
+    return f" (the group {task.group!r} is a guess; --group '' takes none)" if task.group_guessed else ""
 
 
 def _without(task: Task, raw: RawTable) -> str:

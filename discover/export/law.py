@@ -17,6 +17,8 @@ from discover.errors import InputError
 from discover.export.layout import inputs
 from discover.expressions import Constant, Expr, Number, evaluate, substitute, to_latex, to_sympy
 from discover.forecasts import Ensemble
+from discover.forecasts.points import headings, original
+from discover.plain_data import number_in
 
 Floats = NDArray[np.float64]
 
@@ -80,20 +82,24 @@ class FittedLaw:
         """Predicted values.
 
         Args:
-            data: a data frame or a mapping of columns; columns that the law does not need are passed over.
+            data: a data frame or a mapping of columns, by their names in the formula or their headings in the law's
+                own table; columns that the law does not need are passed over.
             group: name of the group, or one name per row; by default the group column of `data`. Not needed
                 for a law with one group.
-            columns: features as keywords, instead of `data`: numbers or arrays that broadcast together.
+            columns: features as keywords, instead of `data`: numbers or arrays that broadcast together. Texts
+                such as "7B" are numbers, too.
 
         Returns:
             An array of the features' common shape (a number if all are numbers); with several targets
             one more axis at the end, in the order of `targets`.
 
         Raises:
-            InputError: a feature or group is missing, unknown, not numeric, or of another shape.
+            InputError: a feature or group is missing, unknown, not numeric, or of another shape; or the law has no
+                finite value at a point.
         """
         values, codes, shape = self._points(data, group, columns, self.features)
         out = np.stack([self._target(values, codes, t, shape) for t in range(len(self.targets))], axis=-1)
+        self._check_finite(out, values, shape)
         return out if len(self.targets) > 1 else out[..., 0][()]
 
     def predict(self, data: Any = None, /, *, group: Any = None, interval: float | None = None, **columns: Any) -> Any:
@@ -121,6 +127,7 @@ class FittedLaw:
         found = [self._ensemble.intervals(wide, groups, levels=(interval,), target=t) for t in self.targets]
         parts = [[f.value for f in found], [f.lower[interval] for f in found], [f.upper[interval] for f in found]]
         stacked = [np.stack(part, axis=-1).reshape(*shape, len(found)) for part in parts]
+        self._check_finite(stacked[0], values, shape)
         return Prediction(*(part if len(found) > 1 else part[..., 0][()] for part in stacked))
 
     @property
@@ -167,7 +174,8 @@ class FittedLaw:
             raise InputError(f"a law takes a data frame or a mapping of columns, not {type(data).__name__}")
         elif group is None and self.document.group_column is not None and self.document.group_column in data:
             group = data[self.document.group_column]
-        values = {name: self._column(data, name, names) for name in names}
+        known = headings(self.document, data if isinstance(data, Mapping) else list(data.columns))
+        values = {name: self._column(data, known, name, names) for name in names}
         codes = self._codes(group)
         return values, codes, _common_shape(values, codes)
 
@@ -189,14 +197,24 @@ class FittedLaw:
                     f"the law has no feature {name!r}{near(name, known)}; it needs {', '.join(self.features)}"
                 )
 
-    def _column(self, data: Any, name: str, needed: Sequence[str]) -> Floats:
-        if name not in data:
+    def _column(self, data: Any, known: Mapping[str, str], name: str, needed: Sequence[str]) -> Floats:
+        if name not in known:
             more = "" if name in self.features else " for an interval, in which laws of other columns have a share"
-            raise InputError(f"the column {name!r} is missing; the law needs {', '.join(needed)}{more}")
+            lacking = f"the column {name!r} is missing{original(self.document, name)}"
+            raise InputError(f"{lacking}; the law needs {', '.join(needed)}{more}")
         try:
-            return np.asarray(data[name], dtype=np.float64)
+            return _numbers(data[known[name]])
         except (TypeError, ValueError) as error:
             raise InputError(f"the column {name!r} does not hold numbers: {error}") from error
+
+    def _check_finite(self, out: Floats, values: Mapping[str, Floats], shape: tuple[int, ...]) -> None:
+        """Refuses points at which the law has no value; `out` has the targets as its last axis."""
+        bad = np.argwhere(~np.isfinite(out))
+        if len(bad):
+            *place, target = bad[0]
+            point = {name: np.broadcast_to(column, shape)[tuple(place)] for name, column in values.items()}
+            given = ", ".join(f"{name}={value:g}" for name, value in point.items())
+            raise InputError(f"the law has no finite value of {self.targets[target]} at {given}")
 
     def _codes(self, group: Any) -> NDArray[np.int64]:
         groups = self.groups
@@ -225,6 +243,19 @@ class FittedLaw:
             of_group = np.array([document.constant_set(g, self.targets[t]).values[name] for g in self.groups])
             known[name] = of_group[codes]
         return np.array(np.broadcast_to(evaluate(document.expr, known), shape))
+
+
+def _numbers(values: Any) -> Floats:
+    """Numbers and texts of numbers as an array.
+
+    Raises:
+        TypeError, ValueError: they are none.
+    """
+    found = np.asarray(values)
+    if found.dtype.kind in "OSU":
+        read = np.vectorize(lambda cell: number_in(cell) if isinstance(cell, str) else float(cell), otypes=[np.float64])
+        return np.asarray(read(found))
+    return np.asarray(found, dtype=np.float64)
 
 
 def _one(kind: str, name: str | None, known: tuple[str, ...]) -> str:

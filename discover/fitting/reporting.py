@@ -43,7 +43,8 @@ def report(
 def _facts(result: FitResult, table: Table, diagnosis: Diagnosis) -> list[str]:
     d = result.diagnostics
     outcomes = ", ".join(sorted({o.text for o in d.outcomes}))
-    share = f"{d.agreed:.0%} of {d.searches:.1f} searches ended in the best optimum"
+    share = f"{d.agreed:.0%} of {d.searches:.3g} searches ended in the best optimum"
+    share = "a single search" if d.searches == 1 else share
     loss = result.recipe.text if result.recipe.loss == "squared" else f"{result.recipe.text} ({result.recipe.scale:g})"
     return [
         f"  rows {len(table)}, measured values {diagnosis.n_rows}, constants {diagnosis.n_constants}, loss {loss}",

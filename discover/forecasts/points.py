@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,22 @@ class Excess:
 def positive_columns(document: LawDocument) -> frozenset[str]:
     """Columns all of whose train values are above zero."""
     return frozenset(name for name, (low, _) in document.domain.items() if low > 0)
+
+
+def headings(document: LawDocument, columns: Collection[str]) -> dict[str, str]:
+    """Feature of the law -> heading under which a table has it: its name, or its heading in the law's own table."""
+    found = {}
+    for feature in document.features:
+        heading = feature.name if feature.name in columns else feature.source
+        if heading and heading in columns:
+            found[feature.name] = heading
+    return found
+
+
+def original(document: LawDocument, name: str) -> str:
+    """What to add to the name of a feature that a table lacks: its heading in the law's own table."""
+    source = next((feature.source for feature in document.features if feature.name == name), "")
+    return f", nor {source!r} as in the law's own table" if source else ""
 
 
 def why_needed(document: LawDocument, name: str) -> str:

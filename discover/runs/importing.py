@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from discover.data.aliases import by_quantity, recognise
-from discover.data.names import listed, near
+from discover.data.names import listed, mistyped, near
 from discover.data.table import Table
 from discover.errors import FormulaError, InputError
 from discover.expressions import (
@@ -54,7 +54,6 @@ IMPORTED = "imported"
 LAST = 1e3  # merit of a law that our own search would have refused
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*(?!\w|\s*\()")
 _POSITIONAL = re.compile(r"(?P<letter>[xX])_?(?P<number>[0-9]{1,3})")
-LEAST_NAME = 4  # letters of a constant that may be a mistyped column
 _COLUMN_LETTERS = frozenset("NDC")
 
 
@@ -138,9 +137,7 @@ def places_of(
             f"({listed(list(dict.fromkeys(usable.values())), 12)}); say which is which with --columns NAME=COLUMN"
         )
     unused = [name for name, heading in usable.items() if heading not in found.values()]
-    mistyped = {name: near(name, unused) for name in names if name not in found and len(name) >= LEAST_NAME}
-    notes += [f"{name} of the formula is fitted as a constant{other}" for name, other in mistyped.items() if other]
-    return found, notes
+    return found, notes + mistyped((name for name in names if name not in found), unused)
 
 
 def _by_number(names: Sequence[str], features: Sequence[str] | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from discover.data.checks import check_varies
 from discover.data.table import Table
 from discover.data.tasks import Task
 from discover.documents import current_versions
@@ -67,9 +68,10 @@ class Session:
 
     @property
     def finished(self) -> bool:
-        """Whether the search has used what it was given and the law was written."""
+        """Whether the search has used what it was given, and the law and the result were written."""
         stopped = self.folder.progress().stopped
-        return bool(stopped) and stopped != INTERRUPTED and self.folder.law_path.is_file()
+        written = self.folder.law_path.is_file() and self.folder.result_path.is_file()
+        return bool(stopped) and stopped != INTERRUPTED and written
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,11 @@ def begin(
         proposers: names; without any, all that can work here.
 
     Raises:
-        InputError: the task, its table or the folder is not as expected.
+        InputError: the task, its table or the folder is not as expected, or a target never changes.
     """
     task = source.load()
     train = task.train()
+    check_varies(train, str(task.table))
     folder = new_folder(out, task.name, seed)
     config = RunConfig(
         task=task.name,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from discover.cli.table_options import read_options
+
 from .commands import FEW, assert_one_error, command, table_text
 
 TARGET = ("--target", "loss")
@@ -95,6 +97,15 @@ def test_a_group_with_a_single_row_is_named(mistaken, runs_csv) -> None:
     assert_one_error(outcome, "runs.csv", "'b'", "single train row")
 
 
+@pytest.mark.parametrize("name", ["run", "compare"])
+def test_a_target_that_never_changes_has_no_law(mistaken, runs_csv, name) -> None:
+    runs_csv.write_text("params,loss\n" + "".join(f"1e{n},3.0\n" for n in range(6, 14)))
+    outcome = mistaken(name, "runs.csv", *TARGET)
+    assert_one_error(outcome, "runs.csv: loss is 3 on all 8 train rows", "expected a target that varies")
+    assert outcome.status == 1
+    assert not Path("runs").exists()
+
+
 def test_a_group_with_fewer_rows_than_constants_is_named(mistaken, runs_csv) -> None:
     lines = table_text().splitlines()
     grouped = [f"{lines[0]},family", *(f"{line},{'b' if n < 3 else 'a'}" for n, line in enumerate(lines[1:]))]
@@ -110,6 +121,27 @@ def test_a_holdout_outside_0_to_1_is_refused(mistaken, runs_csv) -> None:
     assert_one_error(mistaken("run", "runs.csv", *TARGET, "--holdout", "1.5"), "holdout", "1.5")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        (
+            "--holdout",
+            "200%",
+            "--holdout is 200%; expected a share of the rows above 0 and below 1, such as 0.2 or 20%",
+        ),
+        ("--workers", "0", "--workers is 0; expected at least 1"),
+        ("--seed", "x", "--seed is x; expected a whole number"),
+    ],
+)
+def test_a_value_out_of_range_is_told_with_what_was_expected(mistaken, runs_csv, option, value, message) -> None:
+    outcome = mistaken("run", "runs.csv", *TARGET, option, value)
+    assert (outcome.status, outcome.err) == (1, f"error: {message}\n")
+
+
+def test_a_holdout_may_be_in_per_cent() -> None:
+    assert read_options(holdout="20%") == {"holdout": 0.2}
+
+
 @pytest.mark.parametrize("options", [(), TARGET])
 @pytest.mark.parametrize(("name", "what"), [("t.xlsx", "with the suffix '.xlsx'"), ("runs", "without a suffix")])
 def test_a_table_with_another_suffix_is_no_task(mistaken, runs_csv, options, name, what) -> None:
@@ -120,6 +152,11 @@ def test_a_table_with_another_suffix_is_no_task(mistaken, runs_csv, options, nam
 def test_a_formula_without_a_column_is_told_with_its_names(mistaken, runs_csv) -> None:
     outcome = mistaken("fit", "E + A/Q**a", "runs.csv", *TARGET)
     assert_one_error(outcome, "none of the names in the formula (E, A, Q, a)", "runs.csv", "params, tokens, loss")
+
+
+def test_a_constant_that_is_nearly_a_column_is_told(mistaken, runs_csv) -> None:
+    outcome = mistaken("fit", "E + A/params**a*token", "runs.csv", *TARGET)
+    assert "note: token of the formula is fitted as a constant; did you mean 'tokens'?" in outcome.out
 
 
 def test_an_unknown_task_lists_those_there_are(mistaken) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from discover.cli.compare_command import NAME_WIDTH, _constant, _folded
+
 from .commands import Outcome, assert_one_error, table_text
 
 
@@ -47,6 +49,15 @@ def test_the_law_of_ones_own_table_wins_and_fits_a_page(discover, runs_csv) -> N
     assert float(alpha[2]) < 0.34 < float(alpha[3])
     assert "group means" in shown.out
     assert "published laws fit the columns" in shown.err
+
+
+def test_long_names_are_folded_and_open_ends_are_dashes() -> None:
+    name = "kaplan_params_tokens_floor(total_params,active_params,tokens)"
+    lines = _folded(name).splitlines()
+    assert "".join(line.strip() for line in lines) == name
+    assert max(map(len, lines)) <= NAME_WIDTH
+    one = {"intervals": {"E": (40.11, 1.139e94)}, "errors": {}}
+    assert _constant("E", 72.612, one) == "E = 72.612 [40.11, -]"
 
 
 def test_all_laws_with_their_constants_are_shown_on_demand(discover, runs_csv) -> None:

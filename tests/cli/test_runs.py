@@ -239,6 +239,26 @@ def test_an_interrupted_run_shows_what_it_has_and_can_go_on(discover) -> None:
     assert found["stopped"] != "interrupted"
 
 
+@pytest.mark.parametrize("step", ["conclude", "judge"])
+def test_an_interrupt_at_the_end_says_how_to_go_on(mistaken, runs_csv, monkeypatch, step) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    options = ("--evaluations", "3", "--workers", "1", "--quiet")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(f"discover.runs.outcome.{step}", interrupt)
+            outcome = mistaken("run", "runs.csv", "--target", "loss", *options, "--out", "r")
+        again = mistaken("resume", "r", "--json", "--quiet")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert outcome.status == 130
+    assert outcome.err == "error: interrupted before the result was written; go on with: discover resume r\n"
+    assert again.json["evaluations"] == 3, again.err
+
+
 def test_two_processes_cannot_write_one_journal(discover) -> None:
     process = Process("r", "--budget", "300s", "--workers", "1", "-q")
     process.wait_for_bytes(1)

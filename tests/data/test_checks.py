@@ -98,6 +98,13 @@ def test_groups_with_few_settings_are_named() -> None:
     assert found.rows == tuple(range(25, 29))
 
 
+def test_a_target_scale_below_the_data_is_told() -> None:
+    table = grid()
+    near = replace(SCALES, target_scale={"tokens": 5.0})
+    found = [one.text for one in check_table(table, near) if "target scale" in one.text]
+    assert found == [f"the target scale of tokens, 5, lies below its largest value, {table.features['tokens'].max():g}"]
+
+
 def test_a_narrow_scale_few_levels_and_a_far_target_are_told() -> None:
     assert kinds(check_table(grid(factor=1.5), SCALES)) == {"narrow"}
     two = grid().take(grid().features["params"] <= 1e8)

@@ -160,7 +160,7 @@ def test_sizes_may_be_written_with_a_letter(tmp_path: Path) -> None:
     task = task_from_table(path, "loss")
     assert task.train().features["model"].tolist() == [7e7, 1.6e8, 7e7, 1.6e8]
     assert task.extrapolate == ("model", "tokens")
-    assert "in model, 70M means 7e+07" in task.guesses
+    assert "in model, 70M means 7e+07" in task.notes
     assert task_from_table(path, "loss", group="model").train().group_names == ("70M", "160M")
 
 
@@ -169,12 +169,54 @@ def test_sizes_may_be_written_with_commas(tmp_path: Path) -> None:
     task = task_from_table(write(tmp_path, "params,tokens,loss", rows), "loss")
     assert (task.features, task.group) == (("params", "tokens"), None)
     assert task.train().features["params"].max() == 1e8
-    assert "in params, 1,000,000 means 1e+06" in task.guesses
+    assert "in params, 1,000,000 means 1e+06" in task.notes
+
+
+def test_commas_in_a_result_are_told(tmp_path: Path) -> None:
+    losses = ["3.395", "3.139", "2.869", '"2,560"']
+    task = task_from_table(write(tmp_path, "N,loss", [f"{10.0**i},{y}" for i, y in enumerate(losses)]), "loss")
+    assert "in loss, 2,560 means 2560" in task.notes
+    assert not any("2,560" in note for note in task_from_table(task.table, "loss", holdout=0.25).notes)
+
+
+def test_a_column_of_decimal_commas_is_told_how_to_be_written(tmp_path: Path) -> None:
+    losses = ['"3,395"', '"3,139"', '"2,869"', '"2,560"']
+    rows = [f"{1.5 * 10**i},{y}" for i, y in enumerate(losses)]
+    task = task_from_table(write(tmp_path, "N,loss", rows), "loss")
+    assert "in loss, 3,395 means 3395; write 3.395 if the comma is the decimal sign" in task.notes
+    assert task.train().targets.max() == 3395
 
 
 def test_names_of_runs_are_no_group(tmp_path: Path) -> None:
     path = write(tmp_path, "run,label,N,loss", [f"r{i},l{i},{2**i},{3 - i / 9}" for i in range(6)])
     assert task_from_table(path, "loss").group is None
+
+
+def test_times_and_books_of_runs_are_no_group(tmp_path: Path) -> None:
+    rows = [f"2025-03-0{i % 2 + 1} 12:00:00,t{i % 2},s{i % 2},{2**i},{3 - i / 9}" for i in range(6)]
+    task = task_from_table(write(tmp_path, "began,meta.Created,meta.job,N,loss", rows), "loss")
+    assert task.group is None
+    notes = " | ".join(task.notes)
+    assert "'began' is left out: it tells the time" in notes
+    assert "'meta.Created' is left out: it tells the time" in notes
+    assert "'meta.job' is left out: it numbers runs" in notes
+
+
+def test_a_guessed_group_that_fails_is_told_as_a_guess(tmp_path: Path) -> None:
+    path = write(tmp_path, "family,N,loss", ["a,1,3", "a,2,2.9", "a,4,2.8", "a,8,2.7", "b,16,2.6"])
+    with pytest.raises(InputError, match=r"single train row.*'family' is a guess; --group '' takes none"):
+        task_from_table(path, "loss")
+    with pytest.raises(InputError, match=r"expected at least 2$"):
+        task_from_table(path, "loss", group="family").train()
+
+
+def test_standard_errors_are_no_feature_and_not_larger_than_the_target(tmp_path: Path) -> None:
+    path = write(tmp_path, "N,se,loss", [f"{10**i},{0.01 + i / 1000},{3 - i / 9}" for i in range(6)])
+    task = task_from_table(path, "loss", errors="se")
+    assert task.features == ("N",)
+    assert "the column 'se' holds standard errors and is no feature" in task.notes
+    with pytest.raises(InputError, match=r"column 'N': the standard errors of loss are .* loss itself varies by 0.556"):
+        task_from_table(path, "loss", errors="N")
 
 
 def test_steps_serve_when_nothing_else_is_left(tmp_path: Path) -> None:

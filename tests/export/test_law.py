@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,25 @@ def test_features_broadcast_and_targets_are_the_last_axis() -> None:
     assert law_of("constant")(params=np.ones(5), group="a").shape == (5,)
 
 
+def test_columns_may_go_by_their_headings_in_the_table_of_the_law(tmp_path: Path) -> None:
+    document = CASES["streams"].document
+    features = tuple(replace(feature, source=f"config.{feature.name}") for feature in document.features)
+    write(replace(document, features=features), tmp_path / "law.json")
+    law = discover.load(tmp_path / "law.json")
+    values = {"params": np.array([1e9, 2e9]), "streams": np.array([1.0, 2.0])}
+    frame = pd.DataFrame({f"config.{name}": column for name, column in values.items()})
+    np.testing.assert_array_equal(law(frame, group="pile"), law(values, group="pile"))
+    with pytest.raises(InputError, match=r"'params' is missing, nor 'config.params' as in the law's own table"):
+        law(frame.drop(columns="config.params"), group="pile")
+
+
+def test_counts_are_numbers_as_in_options() -> None:
+    law = law_of("streams")
+    assert law(params="2B", streams="2", group="pile") == law(params=2e9, streams=2, group="pile")
+    mixed = law({"params": ["2B", 1e9, "3e8"], "streams": 2}, group="pile")
+    np.testing.assert_array_equal(mixed, law(params=[2e9, 1e9, 3e8], streams=2, group="pile"))
+
+
 def test_pickle_keeps_the_law() -> None:
     law = law_of("mixture")
     law(p1=0.1, p2=0.2, group="70M")
@@ -91,6 +111,8 @@ def test_latex_shows_constants_by_name_or_by_value() -> None:
         (lambda law: law(params=1e9, stream=2, group="pile"), "no feature 'stream'; did you mean 'streams'"),
         (lambda law: law(params=[1e9, 2e9, 3e9], streams=[1, 2], group="pile"), r"params (3,), streams (2,)"),
         (lambda law: law(params=["a"], streams=2, group="pile"), "'params' does not hold numbers"),
+        (lambda law: law(params=-1, streams=2, group="pile"), "no finite value of loss at params=-1, streams=2"),
+        (lambda law: law(params=[1e9, 0], streams=2, group="pile"), "no finite value of loss at params=0, streams=2"),
         (lambda law: law({"params": 1}, streams=2), "not both"),
         (lambda law: law(3.0), "not float"),
         (lambda law: law.sympy(), "2 groups; name one of pile, stack"),

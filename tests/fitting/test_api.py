@@ -72,6 +72,7 @@ def test_a_failure_is_a_value() -> None:
         ((FORMULA, COLUMNS), {"target": "loss", "shared": ["gamma"]}, "no constant 'gamma' to share"),
         ((FORMULA, COLUMNS), {"target": "loss", "loss": "cubic"}, "unknown loss"),
         ((FORMULA, 7), {"target": "loss"}, "a table is a data frame"),
+        (("E + A*param**(-alpha)", COLUMNS), {"target": "loss"}, "none of the names.*did you mean 'params'"),
         (("chinchila", COLUMNS), {}, "chinchilla"),
         ((FORMULA, COLUMNS | {"params": N[:5]}), {"target": "loss"}, "has 5 values, the target 40"),
     ],
@@ -79,6 +80,11 @@ def test_a_failure_is_a_value() -> None:
 def test_mistakes_are_told(arguments, options, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=message):
         discover.fit(*arguments, **options)
+
+
+def test_a_constant_that_is_nearly_a_column_is_told() -> None:
+    with pytest.warns(UserWarning, match="token of the formula is fitted as a constant; did you mean 'tokens'"):
+        discover.fit("E + A*params**(-alpha)*token", COLUMNS, target="loss")
 
 
 def test_a_formula_that_cannot_be_read_is_told() -> None:

@@ -165,3 +165,9 @@ def test_the_report_gives_constants_errors_and_intervals(noisy: tuple[FitResult,
     text = report(result, table, resamples=bootstrap(result, table, 20))
     for part in ("rows 245", "R2", "condition number", "alpha", "+-", "90% [", "searches ended in the best optimum"):
         assert part in text
+
+
+def test_a_single_search_is_no_share(noisy: tuple[FitResult, Table]) -> None:
+    result, table = noisy
+    once = replace(result, diagnostics=replace(result.diagnostics, searches=1.0, agreed=1.0))
+    assert "; a single search\n" in report(once, table)

@@ -107,8 +107,9 @@ def _scores(result: Result) -> Lines:
     refitted = [item for item in result.get("human", ()) if item["variant"] == "refitted"]
     if refitted:
         lines.append("refitted: with the loss that its study used; the search tries others, too")
-    if any(item.get("inner_error") is None for item in refitted):
-        lines.append("no inner error: refitted, the law gives no plausible forecasts of larger scales")
+    for item in refitted:
+        if item.get("inner_error") is None:
+            lines.append(f"no inner error of {item['law']}: {item.get('refused') or 'not known'}")
     return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
-from discover.scoring import Metrics, Score, Scorer, fold_weights, metrics
+from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metrics
 from discover.scoring.score import row_weights
 from discover.search import SearchResult
 
@@ -126,7 +127,7 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
         opener: command to note in the journal; None leaves the sealed rows closed.
     """
     human = human_laws(compared, session.train, session.config.seed, published=bool(session.task.baselines))
-    keys: dict[str, Any] = {"sealed": None, "human": _human_keys(session, human, None)}
+    keys: dict[str, Any] = {"sealed": None, "human": _human_keys(session.problem, human)}
     n_sealed = session.task.facts().n_test
     if opener is not None and n_sealed:
         note_opening(session.folder, opener)
@@ -138,7 +139,8 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
         else:
             remember(session.folder.path, rows)
             keys["sealed"] = _metric_keys(metrics(predict(document, rows), rows.targets))
-            keys["human"] = _human_keys(session, human, rows)
+            for entry, item in zip(keys["human"], human, strict=True):
+                entry |= _metric_keys(metrics(item.fit.predict(rows.features, rows.group), rows.targets))
     return keys | {"opened": openings(session.folder), "sealed_rows": n_sealed}
 
 
@@ -181,19 +183,18 @@ def _metric_keys(found: Metrics) -> dict[str, Any]:
     return {"r2": found.r2, "rmse": found.rmse, "mare": found.mare, "n": found.n}
 
 
-def _human_keys(session: Session, laws: Sequence[HumanLaw], rows: Table | None) -> list[dict[str, Any]]:
-    scorer, weights = Scorer(session.problem), fold_weights(session.problem)
-    errors: dict[str, float | None] = {}
+def _human_keys(problem: Problem, laws: Sequence[HumanLaw]) -> list[dict[str, Any]]:
+    """Human laws with the inner errors of the refitted ones, or why there is none; not yet judged on sealed rows."""
+    # people chose these laws, not a search: neither their number of constants nor their units speak against them
+    scorer, weights = Scorer(replace(problem, constants=None)), fold_weights(problem)
     result = []
     for item in laws:
-        if item.variant == "refitted":
-            score = scorer.score(item.fit.structure, item.fit.recipe)
-            found = inner_error(score, weights)
-            errors[item.law] = found if math.isfinite(found) else None  # not plausible beyond the data
         entry: dict[str, Any] = {"law": item.law, "variant": item.variant, "r2": None, "rmse": None, "mare": None}
-        entry["inner_error"] = errors.get(item.law) if item.variant == "refitted" else None
-        if rows is not None:
-            entry |= _metric_keys(metrics(item.fit.predict(rows.features, rows.group), rows.targets))
+        entry |= {"inner_error": None, "refused": None}
+        if item.variant == "refitted":
+            score = scorer.score(item.fit.structure, item.fit.recipe, published=True)
+            found = inner_error(score, weights)
+            entry |= {"inner_error": found if math.isfinite(found) else None, "refused": score.refused}
         result.append(entry)
     return result
 

@@ -38,3 +38,9 @@ def test_where_no_published_law_won_against_lower_errors_nothing_is_explained(
     origin: str, error: float, no_law: bool
 ) -> None:
     assert CHANCE not in said(origin=origin, error=error, no_law=no_law)
+
+
+def test_a_human_law_without_an_inner_error_comes_with_the_reason() -> None:
+    human = {"law": "steep(x)", "variant": "refitted", "inner_error": None, "refused": "below 0 beyond the data"}
+    lines = describe_result(result("grammar:drop", 0.2) | {"human": [human]})
+    assert "no inner error of steep(x): below 0 beyond the data" in lines

@@ -1,0 +1,44 @@
+"""What the end of a run says of the laws that people published."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from discover.data.tasks import load_task
+from discover.fitting import Effort, FitResult, fit
+from discover.laws import get_law
+from discover.proposers.library import recipe_of, structure_of
+from discover.runs.human import HumanLaw
+from discover.runs.outcome import _human_keys
+from discover.scoring import Problem, problem_of
+
+ON_UNITS = "sld_data_constrained"
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    return problem_of(load_task("data_constrained"))
+
+
+def judged(problem: Problem) -> dict[str, Any]:
+    """A published law that depends on the unit of a column, refitted."""
+    law = get_law(ON_UNITS)
+    refitted = fit(structure_of(law), problem.table, recipe_of(law), effort=Effort(draws=2, agree=1))
+    assert isinstance(refitted, FitResult)
+    (entry,) = _human_keys(problem, [HumanLaw(law.id, "refitted", refitted)])
+    return entry
+
+
+def test_published_laws_are_judged_whatever_their_units_and_constants(problem: Problem) -> None:
+    entry = judged(replace(problem, constants=2))
+    assert entry["refused"] is None
+    assert 0.0 < entry["inner_error"] < 0.1
+
+
+def test_a_refused_law_comes_with_the_reason(problem: Problem) -> None:
+    entry = judged(replace(problem, lower=float(problem.table.targets.max())))
+    assert entry["inner_error"] is None
+    assert entry["refused"]

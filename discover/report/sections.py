@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from discover.report.content import Content, Rival
 from discover.report.figures import Figure, gallery
 from discover.report.steps import by_proposer
 from discover.report.texts import FIXED, NONE, counted, listed, percent, quantity, settings
+from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, verdict_of
 
-NO_LAW_NOTE = "No law was found that forecasts larger scales better than the means of the groups."
 FEW_SETS = 8
 LEVEL = 0.9
 LOOSE = 3.0  # an interval whose ends differ by more than this factor leaves a constant undetermined
@@ -40,24 +41,25 @@ def report_of(content: Content) -> Report:
     return Report(
         title=task.title or task.name,
         summary=task.summary,
-        verdict=verdict(content),
+        verdict=verdict(content.result),
         made=f"discover {content.document.versions.get('discover', '')}, seed {config.seed}, {begun}",
         facts=tuple(_facts(content)),
         sections=sections,
     )
 
 
-def verdict(content: Content) -> str:
+def verdict(result: Mapping[str, Any]) -> str:
     """What came out, in a sentence or two."""
-    result = content.result
-    proposer, _, law = str(result.get("origin", "")).partition(":")
-    if result.get("no_law"):
-        return NO_LAW_NOTE
-    close = sum(rival.close for rival in content.runners_up)
-    tied = f" The data hardly tell it from {counted(close, 'other law')}." if close else ""
-    if proposer == "library":
-        return f"No law that was found is better than a published one, {law}, by more than chance.{tied}"
-    return f"The law that extrapolates best among {counted(result['evaluations'], 'law')} tried.{tied}"
+    found = verdict_of(result)
+    said = {
+        "untried": "No law was tried yet; these are the means of the groups.",
+        "no law": "No law was found that forecasts larger scales better than the means of the groups.",
+        "imported": "An imported law, fitted to this table.",
+        "published": f"No law that was found is better than a published one, {found.law}, by more than chance.",
+        "discovered": f"The law that extrapolates best among {counted(result['evaluations'], 'law')} tried.",
+    }
+    tied = f" The data hardly tell it from {counted(len(found.close), 'other law')}." if found.close else ""
+    return said[found.kind] + (tied if found.kind not in ("untried", "no law") else "")
 
 
 def _facts(content: Content) -> Iterator[Fact]:
@@ -352,7 +354,9 @@ def _reasons(content: Content) -> Iterator[str]:
     close = [rival for rival in content.runners_up if rival.close]
     if close:
         named = listed([rival.name for rival in close])
-        yield f"The data hardly tell the law from {named}: their inner errors are at most 10 % higher."
+        yield f"The data hardly tell the law from {named} ({CLOSE_SAID})."
+    if verdict_of(content.result).lucky:
+        yield LUCK_SAID
 
 
 def _undetermined(content: Content) -> str:

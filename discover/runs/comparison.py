@@ -23,7 +23,7 @@ from discover.laws.library import get_law
 from discover.proposers.candidate import Candidate
 from discover.proposers.library import Library, structure_of
 from discover.proposers.surgery import well_named
-from discover.runs.outcome import CLOSE, NO_LAW
+from discover.runs.verdict import CLOSE, NO_LAW
 from discover.scoring import CUTS, Fold, Problem, Score, make_folds, merit, points_beyond, predict_beyond, r_squared
 from discover.scoring.score import CEILING, row_weights
 from discover.search import SearchConfig, search

@@ -21,15 +21,13 @@ from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
+from discover.runs.verdict import CLOSE, NO_LAW
 from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metrics
 from discover.scoring.score import row_weights
 from discover.search import SearchResult
 
-NO_LAW = "library:group_means"
 RUNNERS_UP = 4
 COMPARED = 2
-CLOSE = 1.1
-"""Laws whose inner error is within this factor of the best count as close."""
 
 
 def inner_error(score: Score, weights: Sequence[float]) -> float:
@@ -205,13 +203,15 @@ def _runners_up(found: SearchResult, weights: Sequence[float]) -> list[dict[str,
     for told in found.finalists:
         best.setdefault(told.candidate.law_key, told)
     others = [told for told in best.values() if told.candidate.law_key != found.best.candidate.law_key]
+    near = CLOSE * inner_error(found.best.score, weights)
     return [
         {
             "formula": told.candidate.structure.text,
+            "origin": told.candidate.origin,
             "shared": sorted(told.candidate.structure.shared),
             "n_constants": told.score.n_constants,
             "inner_error": inner_error(told.score, weights),
-            "close": inner_error(told.score, weights) <= CLOSE * inner_error(found.best.score, weights),
+            "close": math.isfinite(near) and inner_error(told.score, weights) <= near,
         }
         for told in others[:RUNNERS_UP]
     ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discover.data.table import Table
 from discover.documents import LawDocument, from_fit, law_keys, read, write
@@ -23,19 +24,29 @@ from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.runs.verdict import CLOSE, NO_LAW
 from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metrics
-from discover.scoring.score import row_weights
+from discover.scoring.score import CEILING, row_weights
 from discover.search import SearchResult
+
+Floats = NDArray[np.float64]
 
 RUNNERS_UP = 4
 COMPARED = 2
 
 
-def inner_error(score: Score, weights: Sequence[float]) -> float:
-    """Held-out error of a candidate: weighted geometric mean over the inner folds, in target variances."""
+def inner_error(score: Score, weights: Sequence[float] | Floats) -> float:
+    """Held-out error of a candidate: weighted geometric mean over the inner folds, in variances of the target.
+
+    More than four variances on a fold count as four; infinite for a law that was refused.
+    """
     if score.refused is not None or not score.folds or len(score.folds) != len(weights):
         return math.inf
-    logs = [math.log(max(error, 1e-300)) for error in score.folds]
-    return math.exp(sum(w * value for w, value in zip(weights, logs, strict=True)))
+    return math.exp(float(np.asarray(weights) @ fold_logs(score)))
+
+
+def fold_logs(score: Score) -> Floats:
+    """Logarithms of the held-out errors, shape (folds,); a forecast far off counts as that, however far."""
+    logs: Floats = np.log(np.clip(score.folds, 1e-300, CEILING))
+    return logs
 
 
 def conclude(
@@ -142,7 +153,7 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
     return keys | {"opened": openings(session.folder), "sealed_rows": n_sealed}
 
 
-def predict(document: LawDocument, rows: Table) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def predict(document: LawDocument, rows: Table) -> Floats:
     """Values of a law on rows whose groups are the law's, shape (n, T)."""
     out = np.empty((len(rows), len(document.targets)))
     for t, target in enumerate(document.targets):

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from discover.data.tasks import load_task
 from discover.fitting import Effort, FitResult, fit
 from discover.laws import get_law
+from discover.proposers.candidate import Candidate
 from discover.proposers.library import recipe_of, structure_of
+from discover.runs.comparison import _standing
 from discover.runs.human import HumanLaw
-from discover.runs.outcome import _human_keys
-from discover.scoring import Problem, problem_of
+from discover.runs.outcome import _human_keys, inner_error
+from discover.scoring import Problem, Score, problem_of
 
 ON_UNITS = "sld_data_constrained"
 
@@ -42,3 +45,12 @@ def test_a_refused_law_comes_with_the_reason(problem: Problem) -> None:
     entry = judged(replace(problem, lower=float(problem.table.targets.max())))
     assert entry["inner_error"] is None
     assert entry["refused"]
+
+
+def test_the_inner_error_of_a_run_is_that_of_a_comparison(problem: Problem) -> None:
+    law = get_law(ON_UNITS)
+    weights = np.array([0.75, 0.25])
+    score = Score(folds=(0.04, 9e9))
+    standing = _standing(law.id, "published", Candidate(structure_of(law), recipe_of(law), ""), score, weights)
+    assert standing.error == inner_error(score, weights) == inner_error(score, (0.75, 0.25))
+    assert standing.error == pytest.approx(0.04**0.75 * 4.0**0.25)

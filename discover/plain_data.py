@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
@@ -35,3 +35,25 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def rounded(value: float, digits: int) -> str:
+    """A number with so many digits, with an exponent only where it is very large or small."""
+    shown = f"{value:.{digits}g}"
+    return f"{float(shown):.15g}" if 1e-4 <= abs(value) < 1e6 else shown
+
+
+def with_error(
+    value: float, error: float | None, write: Callable[[float, int], str] = rounded, space: str = " "
+) -> str:
+    """A constant with its standard error: two digits of the error, and of the value as many as it supports (2 to 7).
+
+    Args:
+        value, error: in the same unit; without a known error the value has six digits.
+        write: writes a number with so many digits.
+        space: around the sign.
+    """
+    if error is None or not math.isfinite(error) or error <= 0 or value == 0 or not math.isfinite(value):
+        return write(value, 6)
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
+    return f"{write(value, min(max(digits, 2), 7))}{space}±{space}{write(error, 2)}"

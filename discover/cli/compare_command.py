@@ -278,7 +278,7 @@ def _one_set(one: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
 
 
 def _constant(name: str, value: float, one: Mapping[str, Any]) -> str:
-    from discover.cli.output import with_error
+    from discover.plain_data import with_error
 
     ends = (one["intervals"] or {}).get(name)
     if ends is None:

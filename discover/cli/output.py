@@ -57,14 +57,6 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
-def with_error(value: float, error: float | None) -> str:
-    """A constant with its standard error, as many digits as the error supports (3 to 7)."""
-    if error is None or not math.isfinite(error) or error <= 0 or value == 0:
-        return f"{value:.6g}"
-    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
-    return f"{value:.{min(max(digits, 3), 7)}g} ± {error:.2g}"
-
-
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Table:
     """A plain table; `right` are the places of columns to align at the right."""
     from rich import box

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from discover.cli.output import number, table, with_error
+from discover.cli.output import number, table
+from discover.plain_data import with_error
 from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, Verdict, published_name, verdict_of
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from discover.expressions import Constant, Feature, Number, substitute
+from discover.plain_data import with_error
 from discover.report import plots
 from discover.report.blocks import Block, Cell, Fact, Formula, Maths, Plots, Points, Report, Section, TableBlock, Text
 from discover.report.checklist import checklist
@@ -151,18 +152,10 @@ def _single(content: Content) -> Iterator[tuple[Cell, ...]]:
     unit = plots.units(content)[0]
     for name in content.document.constant_names:
         error = entry.errors.get(name)
-        value = with_error(entry.values[name], error)
+        value = with_error(entry.values[name], error, quantity, FIXED)
         low, high = interval(content, unit, name)
         shown = NONE if math.isnan(low) else f"{quantity(low, 3)} to {quantity(high, 3)}"
         yield (Maths(Constant(name)), value, shown, "not determined alone" if loose(low, high) else "")
-
-
-def with_error(value: float, error: float | None) -> str:
-    """A constant with its standard error, with as many digits as that supports."""
-    if error is None or not math.isfinite(error) or error <= 0 or value == 0:
-        return quantity(value, 5)
-    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
-    return f"{quantity(value, min(max(digits, 2), 7))}{FIXED}±{FIXED}{quantity(error, 2)}"
 
 
 def interval(content: Content, unit: plots.Unit, name: str) -> tuple[float, float]:

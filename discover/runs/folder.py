@@ -34,7 +34,7 @@ class Progress:
     Attributes:
         seconds: time spent searching, over all sessions.
         evaluations: candidates scored.
-        stopped: why the search ended: "budget" when it used what it was given; "" while it has not ended.
+        stopped: why the search ended, in words, "interrupted" if it may go on; "" while it has not ended.
     """
 
     seconds: float = 0.0

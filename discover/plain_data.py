@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -11,6 +12,9 @@ COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 """What the letter behind a count stands for, as in models of 70M and 7B parameters and data of 1.4T tokens."""
 
 _COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([kmbt])", re.IGNORECASE)
+
+_NUMBERS = re.compile(r'\[\n(?:[-+0-9.e,\s]|"-?inf"|"nan"|true|false|null)+\]')
+# a text holds no line break, so that no such list is part of one
 
 
 def number_in(text: str) -> float:
@@ -35,6 +39,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def json_text(value: Any) -> str:
+    """The value as indented JSON with every list of numbers on one line; NaN and infinities as null."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return _NUMBERS.sub(lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text) + "\n"
 
 
 def rounded(value: float, digits: int) -> str:

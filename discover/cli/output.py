@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from discover.plain_data import plain
+from discover.plain_data import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +46,7 @@ def print_lines(lines: Iterable[str | Table]) -> None:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout; numbers that JSON does not have become null."""
-    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json_text(value))
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -20,6 +20,7 @@ from discover.plain_data import plain
 from discover.proposers.base import Told
 from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
+from discover.runs.records import law_record
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.runs.verdict import CLOSE, NO_LAW
@@ -74,6 +75,7 @@ def conclude(
     write(with_forecasts(_ensemble(session, found, document)), session.folder.law_path)
     result = {
         **law_keys(document),
+        "fit": law_record(found.fit)["fit"],
         "origin": found.best.candidate.origin,
         "no_law": found.best.candidate.origin == NO_LAW,
         "warnings": _warnings(session, found),
@@ -217,12 +219,12 @@ def _runners_up(found: SearchResult, weights: Sequence[float]) -> list[dict[str,
     near = CLOSE * inner_error(found.best.score, weights)
     return [
         {
-            "formula": told.candidate.structure.text,
             "origin": told.candidate.origin,
-            "shared": sorted(told.candidate.structure.shared),
             "n_constants": told.score.n_constants,
             "inner_error": inner_error(told.score, weights),
             "close": math.isfinite(near) and inner_error(told.score, weights) <= near,
+            **law_record(told.score.fit),
         }
         for told in others[:RUNNERS_UP]
+        if told.score.fit is not None
     ]

@@ -9,7 +9,8 @@ from typing import Any, Literal
 NO_LAW = "library:group_means"
 CLOSE = 1.1
 """Laws whose inner error is within this factor of the best count as close."""
-CLOSE_SAID = f"inner errors at most {100 * (CLOSE - 1):.0f} % higher"
+CLOSE_BY = f"{100 * (CLOSE - 1):.0f} %"
+CLOSE_SAID = f"inner errors at most {CLOSE_BY} higher"
 LUCK_SAID = "Errors this much lower than a published law's are what chance gives the best of so many laws tried."
 
 Kind = Literal["untried", "no law", "imported", "published", "discovered"]

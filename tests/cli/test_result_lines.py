@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from discover.cli.report import describe_result
+from discover.runs.verdict import CLOSE
 
 CHANCE = "what chance gives the best of so many laws tried"
 
@@ -59,3 +60,7 @@ def test_where_nothing_was_tried_no_law_is_denied() -> None:
     assert "no law was tried yet" in text
     assert "1 law scored" in text
     assert "no law found" not in text
+
+
+def test_how_near_close_laws_are_is_said_as_it_is_reckoned() -> None:
+    assert f"(inner errors at most {round(100 * (CLOSE - 1))} % higher)" in said(origin="grammar:drop", error=0.05)

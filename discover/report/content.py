@@ -22,6 +22,7 @@ from discover.runs.outcome import evaluate_again, inner_error
 from discover.runs.records import STEP, fit_of, law_of, score_of
 from discover.runs.sealed_rows import remembered
 from discover.runs.session import Session, reopen
+from discover.runs.verdict import published_name
 from discover.scoring import fold_weights
 from discover.scoring.score import row_weights
 
@@ -32,7 +33,8 @@ class Rival:
 
     Attributes:
         name: for legends and tables.
-        human: published by people; otherwise a runner-up of the search.
+        human: of the laws that the run was compared with; otherwise a runner-up of the search.
+        published: identifier in the library; empty for a law that nobody published.
         fit: its constants, fitted to the train rows.
         inner_error: on the inner folds, in variances of the target; None if unknown.
         sealed_r2: on the sealed rows; None if unknown.
@@ -42,6 +44,7 @@ class Rival:
 
     name: str
     human: bool
+    published: str
     fit: FitResult
     inner_error: float | None
     sealed_r2: float | None
@@ -151,6 +154,7 @@ def _runners_up(result: Mapping[str, Any], fits: Sequence[FitResult | None]) -> 
         Rival(
             name=f"runner-up {number}",
             human=False,
+            published=published_name(entry),
             fit=fit,
             inner_error=entry["inner_error"],
             sealed_r2=None,
@@ -201,6 +205,7 @@ def _human(session: Session, result: Mapping[str, Any], chosen: FitResult) -> li
             Rival(
                 name=law.law,
                 human=True,
+                published=law.law,
                 fit=law.fit,
                 inner_error=entry["inner_error"],
                 sealed_r2=entry["r2"],

@@ -250,7 +250,8 @@ def _error_table(rivals: Sequence[Rival]) -> TableBlock:
 
 
 def _formulas(rivals: Sequence[Rival]) -> TableBlock:
-    return TableBlock(("law", "formula"), tuple((rival.name, Maths(rival.fit.structure.expr)) for rival in rivals))
+    rows = tuple((rival.name, rival.published or NONE, Maths(rival.fit.structure.expr)) for rival in rivals)
+    return TableBlock(("law", "published as", "formula"), rows)
 
 
 def _parting_table(found: plots.Beyond) -> TableBlock:

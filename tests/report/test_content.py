@@ -39,11 +39,13 @@ def test_the_curves_of_laws_are_of_the_fits_in_the_result(run: Path) -> None:
     other["fit"]["constants"] = [7.0 for _ in other["fit"]["constants"]]
     other["recipe"]["emphasis"] = 0.25
     law["fit"]["iterations"] = 12345
+    other["origin"] = "library:kaplan"
     first = old.result["runners_up"][0]
     changed(run, **law, runners_up=[first | other, *old.result["runners_up"][1:]])
     new = gather(run)
     assert np.all(new.runners_up[0].fit.constants == 7.0)
     assert new.runners_up[0].fit.recipe.emphasis == 0.25
+    assert [rival.published for rival in new.runners_up[:2]] == ["kaplan", ""]
     assert np.array_equal(new.runners_up[1].fit.constants, old.runners_up[1].fit.constants)
     assert new.fit.diagnostics.iterations == 12345
     assert np.array_equal(new.fit.constants, old.fit.constants)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 """What the letter behind a count stands for, as in models of 70M and 7B parameters and data of 1.4T tokens."""
 
 _COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([kmbt])", re.IGNORECASE)
+
+_NUMBERS = re.compile(r'\[\n(?:[-+0-9.e,\s]|"-?inf"|"nan"|true|false|null)+\]')
+# a text holds no line break, so that no such list is part of one
 
 
 def number_in(text: str) -> float:
@@ -35,3 +39,31 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def json_text(value: Any) -> str:
+    """The value as indented JSON with every list of numbers on one line; NaN and infinities as null."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return _NUMBERS.sub(lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text) + "\n"
+
+
+def rounded(value: float, digits: int) -> str:
+    """A number with so many digits, with an exponent only where it is very large or small."""
+    shown = f"{value:.{digits}g}"
+    return f"{float(shown):.15g}" if 1e-4 <= abs(value) < 1e6 else shown
+
+
+def with_error(
+    value: float, error: float | None, write: Callable[[float, int], str] = rounded, space: str = " "
+) -> str:
+    """A constant with its standard error: two digits of the error, and of the value as many as it supports (2 to 7).
+
+    Args:
+        value, error: in the same unit; without a known error the value has six digits.
+        write: writes a number with so many digits.
+        space: around the sign.
+    """
+    if error is None or not math.isfinite(error) or error <= 0 or value == 0 or not math.isfinite(value):
+        return write(value, 6)
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
+    return f"{write(value, min(max(digits, 2), 7))}{space}±{space}{write(error, 2)}"

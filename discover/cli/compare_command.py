@@ -241,14 +241,16 @@ def _recipe(recipe: Mapping[str, Any]) -> str:
 
 
 def _verdict(shown: Mapping[str, Any]) -> list[str]:
+    from discover.runs.verdict import CLOSE_BY
+
     laws, tied = shown["laws"], shown["tied"]
     if laws[0]["kind"] == "baseline":
         return _wrapped("No law forecasts the larger scales of this table better than the mean of each group.")
     if len(tied) == 1:
         rest = f"; {laws[1]['law']} comes next" if len(laws) > 1 else ""
         return _wrapped(f"{laws[0]['law']} forecasts larger scales best{rest}.")
-    text = f"The data cannot separate the {len(tied)} laws marked with =: their errors differ by less than 10 %, or "
-    text += "one is better at some cuts and another at others."
+    text = f"The data cannot separate the {len(tied)} laws marked with =: their errors differ by less than {CLOSE_BY}, "
+    text += "or one is better at some cuts and another at others."
     if shown["apart"] is not None:
         text += (
             f" Beyond the data, at 8 times the largest scale, their forecasts lie {shown['apart']:.2g} apart (median)."
@@ -287,7 +289,7 @@ def _one_set(one: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
 
 
 def _constant(name: str, value: float, one: Mapping[str, Any]) -> str:
-    from discover.cli.output import with_error
+    from discover.plain_data import with_error
 
     ends = (one["intervals"] or {}).get(name)
     if ends is None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from discover.plain_data import plain
+from discover.plain_data import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +46,7 @@ def print_lines(lines: Iterable[str | Table]) -> None:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout; numbers that JSON does not have become null."""
-    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json_text(value))
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -55,14 +54,6 @@ def number(value: float | None, digits: int = 4) -> str:
     if value is None or math.isnan(value):
         return "-"
     return f"{value:.{digits}g}"
-
-
-def with_error(value: float, error: float | None) -> str:
-    """A constant with its standard error, as many digits as the error supports (3 to 7)."""
-    if error is None or not math.isfinite(error) or error <= 0 or value == 0:
-        return f"{value:.6g}"
-    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
-    return f"{value:.{min(max(digits, 3), 7)}g} ± {error:.2g}"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Table:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from discover.cli.output import note, number, stderr
+from discover.runs.verdict import NO_LAW
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -85,9 +86,9 @@ class Watcher:
             note(text)
 
     def _note_human(self, told: Told) -> None:
-        origin, _, law = told.candidate.origin.partition(":")
-        if origin != "library" or law == "group_means":
+        if not told.candidate.published or told.candidate.origin == NO_LAW:
             return
+        law = told.candidate.origin.partition(":")[2]
         error = self._error(told)
         if math.isfinite(error):
             self.human[law] = min(error, self.human.get(law, math.inf))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from discover.cli.output import number, table, with_error
+from discover.cli.output import number, table
+from discover.plain_data import with_error
+from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, Verdict, published_name, verdict_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,33 +34,27 @@ def describe_result(result: Result) -> Lines:
 
 
 def _law(result: Result) -> Lines:
-    head = f"{result['task']}: {_headline(result)}"
+    head = f"{result['task']}: {_headline(verdict_of(result))}"
     targets = result["targets"]
     left = targets[0] if len(targets) == 1 else f"each of {', '.join(targets)}"
     return [head, "", f"  {left} = {result['formula']}", "", constants_table(result), *_more(result)]
 
 
-def _origin(result: Result) -> tuple[str, str]:
-    """Who proposed the law, and its name there; "no law" for the group means."""
-    proposer, _, law = str(result.get("origin", "")).partition(":")
-    return ("no law" if result.get("no_law") else proposer), law
+def _headline(verdict: Verdict) -> str:
+    said = {
+        "untried": "no law was tried yet; these are the group means",
+        "no law": "no law found that forecasts larger scales better than the group means",
+        "imported": "an imported law, fitted to this table",
+        "published": f"no new law is better than a published one, {verdict.law}, by more than chance",
+        "discovered": "the law that extrapolates best",
+    }
+    return said[verdict.kind]
 
 
-def _headline(result: Result) -> str:
-    proposer, law = _origin(result)
-    if proposer == "no law":
-        return "no law found that forecasts larger scales better than the group means"
-    if proposer == "import":
-        return "an imported law, fitted to this table"
-    if proposer == "library":
-        return f"no new law is better than a published one, {law}, by more than chance"
-    return "the law that extrapolates best"
-
-
-def _name(result: Result) -> str:
-    proposer, law = _origin(result)
-    names = {"no law": "group means", "import": "imported", "library": f"{law}, chosen"}
-    return names.get(proposer, "discovered")
+def _name(verdict: Verdict) -> str:
+    if verdict.kind == "published":
+        return f"{verdict.law}, chosen"
+    return "group means" if verdict.kind in ("untried", "no law") else verdict.kind
 
 
 def constants_table(result: Result) -> Table:
@@ -89,7 +85,7 @@ def _more(result: Result) -> list[str]:
 
 def _scores(result: Result) -> Lines:
     sealed = result.get("sealed")
-    rows: list[tuple[str, Any, Any]] = [(_name(result), sealed, result.get("inner_error"))]
+    rows: list[tuple[str, Any, Any]] = [(_name(verdict_of(result)), sealed, result.get("inner_error"))]
     rows += [(f"{item['law']}, {item['variant']}", item, item.get("inner_error")) for item in result.get("human", ())]
     if sealed is None:
         lines: Lines = [table(("law", "inner error"), [(name, number(error)) for name, _, error in rows], (1,))]
@@ -107,8 +103,9 @@ def _scores(result: Result) -> Lines:
     refitted = [item for item in result.get("human", ()) if item["variant"] == "refitted"]
     if refitted:
         lines.append("refitted: with the loss that its study used; the search tries others, too")
-    if any(item.get("inner_error") is None for item in refitted):
-        lines.append("no inner error: refitted, the law gives no plausible forecasts of larger scales")
+    for item in refitted:
+        if item.get("inner_error") is None:
+            lines.append(f"no inner error of {item['law']}: {item.get('refused') or 'not known'}")
     return lines
 
 
@@ -131,21 +128,19 @@ def _sealed_line(result: Result) -> str:
 
 def _doubts(result: Result) -> list[str]:
     warnings = [f"Warning: {text}" for text in result.get("warnings", ())]
-    close = [item for item in result.get("runners_up", ()) if item["close"]]
-    if not close:
+    verdict = verdict_of(result)
+    if not verdict.close:
         return [*warnings, ""] if warnings else []
-    lines = [*warnings, "The data hardly tell these laws from the one above (inner errors at most 10 % higher):"]
-    lines += [f"  {item['formula']}   ({_size(item)}, {number(item['inner_error'])})" for item in close]
-    if _origin(result)[0] == "library" and any(item["inner_error"] < result["inner_error"] for item in close):
-        lines.append(
-            "Errors this much lower than a published law's are what chance gives the best of so many laws tried."
-        )
-    return [*lines, ""]
+    lines = [*warnings, f"The data hardly tell these laws from the one above ({CLOSE_SAID}):"]
+    lines += [f"  {item['formula']}   ({_size(item)}, {number(item['inner_error'])})" for item in verdict.close]
+    return [*lines, LUCK_SAID, ""] if verdict.lucky else [*lines, ""]
 
 
 def _size(runner_up: Mapping[str, Any]) -> str:
-    shared = ", ".join(runner_up.get("shared", ()))
-    return f"{runner_up['n_constants']} constants" + (f", of all groups: {shared}" if shared else "")
+    said = [published_name(runner_up), f"{runner_up['n_constants']} constants"]
+    if runner_up.get("shared"):
+        said.append(f"of all groups: {', '.join(runner_up['shared'])}")
+    return ", ".join(filter(None, said))
 
 
 def _problems(result: Result) -> list[str]:
@@ -155,9 +150,9 @@ def _problems(result: Result) -> list[str]:
 
 def _account(result: Result) -> list[str]:
     rate = result["evaluations"] / result["seconds"] if result["seconds"] else 0.0
+    laws = "1 law" if result["evaluations"] == 1 else f"{result['evaluations']} laws"
     return [
-        f"{result['evaluations']} laws scored in {result['seconds']:.0f} s ({rate:.0f}/s), seed {result['seed']}; "
-        f"{result['stopped']}",
+        f"{laws} scored in {result['seconds']:.0f} s ({rate:.0f}/s), seed {result['seed']}; {result['stopped']}",
         *_model(result.get("llm")),
     ]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -320,28 +320,3 @@ class EngineProposer:
 def _counts_less(smaller: Expr, law: Expr) -> bool:
     """Whether a law has fewer literals or nodes than another, so that cutting ends."""
     return complexity(smaller) < complexity(law)
-
-
-def rows_to_json(rows: Sequence[Row]) -> list[list[Any]]:
-    """Rows as plain data."""
-    return [[row.complexity, row.loss, row.equation] for row in rows]
-
-
-def answer_to_record(answer: Answer) -> dict[str, Any]:
-    """An answer as plain data for a journal."""
-    return {
-        "proposer": answer.proposer,
-        "job": answer.job,
-        "asked": answer.asked,
-        "rows": rows_to_json(answer.rows),
-    }
-
-
-def answer_from_record(record: Mapping[str, Any]) -> Answer:
-    """The answer in a record of `answer_to_record`.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is none.
-    """
-    rows = tuple(Row(int(c), float(loss), str(equation)) for c, loss, equation in record["rows"])
-    return Answer(str(record["proposer"]), int(record["job"]), int(record["asked"]), rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from discover.forecasts import Ensemble
 from discover.report.steps import StepFacts, step_facts
 from discover.runs.human import human_laws
 from discover.runs.journal import Record
-from discover.runs.outcome import evaluate_again
-from discover.runs.records import STEP, fit_of
+from discover.runs.outcome import evaluate_again, inner_error
+from discover.runs.records import STEP, fit_of, law_of, score_of
 from discover.runs.sealed_rows import remembered
 from discover.runs.session import Session, reopen
+from discover.runs.verdict import published_name
+from discover.scoring import fold_weights
 from discover.scoring.score import row_weights
 
 
@@ -31,7 +33,8 @@ class Rival:
 
     Attributes:
         name: for legends and tables.
-        human: published by people; otherwise a runner-up of the search.
+        human: of the laws that the run was compared with; otherwise a runner-up of the search.
+        published: identifier in the library; empty for a law that nobody published.
         fit: its constants, fitted to the train rows.
         inner_error: on the inner folds, in variances of the target; None if unknown.
         sealed_r2: on the sealed rows; None if unknown.
@@ -41,6 +44,7 @@ class Rival:
 
     name: str
     human: bool
+    published: str
     fit: FitResult
     inner_error: float | None
     sealed_r2: float | None
@@ -111,7 +115,8 @@ def gather(path: Path, *, open_sealed: bool = False) -> Content:
         sealed = remembered(path, session.train)
     document = read(folder.law_path)
     records = [record for record in folder.records() if record["kind"] == STEP]
-    fit = _chosen(document, records, session.train)
+    fit = _chosen(document, _fit_of(result, records, session))
+    fits = [_fit_of(entry, records, session) for entry in result.get("runners_up", ())]
     weights = row_weights(session.problem, fit.recipe.emphasis)
     return Content(
         session=session,
@@ -121,61 +126,70 @@ def gather(path: Path, *, open_sealed: bool = False) -> Content:
         result=result,
         ensemble=Ensemble.from_document(document) if document.forecasts else None,
         sealed=sealed,
-        rivals=(*_runners_up(result, records, session.train), *_human(session, result, fit)),
+        rivals=(*_runners_up(result, fits), *_human(session, result, fit)),
         steps=step_facts(session.problem, records),
     )
 
 
-def _chosen(document: LawDocument, records: Sequence[Record], train: Table) -> FitResult:
-    """The law as a fit; how its search for constants went stands in the journal."""
+def _chosen(document: LawDocument, found: FitResult | None) -> FitResult:
+    """The law of the document as a fit; domains, and how the search for constants went, are of the fit that was found.
+
+    The latter are unknown without one.
+    """
     shape = (len(document.groups), len(document.targets), len(document.constant_names))
     values = [[entry.values[name] for name in document.constant_names] for entry in document.constants]
-    structure = Structure(document.expr, frozenset(document.shared))
-    diagnostics = Diagnostics()
-    record = next((r for r in records if r["formula"] == document.formula and r["score"]["fit"]), None)
-    if record is not None:
-        found = fit_of(record, tuple(train.features), train.group_names, train.target_names)
-        if found is not None:
-            structure = Structure(document.expr, frozenset(document.shared), found.structure.domains)
-            diagnostics = found.diagnostics
     return FitResult(
-        structure,
+        Structure(document.expr, frozenset(document.shared), found.structure.domains if found else {}),
         Recipe(**document.recipe),
         np.array(values, dtype=np.float64).reshape(shape),
         float("nan"),
         document.groups,
         document.targets,
-        diagnostics,
+        found.diagnostics if found else Diagnostics(),
     )
 
 
-def _runners_up(result: Mapping[str, Any], records: Sequence[Record], train: Table) -> list[Rival]:
-    rivals = []
-    for number, entry in enumerate(result.get("runners_up", ()), start=1):
-        fit = _best_fit(entry["formula"], records, train)
-        if fit is None:
-            continue
-        rivals.append(
-            Rival(
-                name=f"runner-up {number}",
-                human=False,
-                fit=fit,
-                inner_error=entry["inner_error"],
-                sealed_r2=None,
-                close=bool(entry["close"]),
-                complexity=complexity(fit.structure.expr),
-            )
+def _runners_up(result: Mapping[str, Any], fits: Sequence[FitResult | None]) -> list[Rival]:
+    return [
+        Rival(
+            name=f"runner-up {number}",
+            human=False,
+            published=published_name(entry),
+            fit=fit,
+            inner_error=entry["inner_error"],
+            sealed_r2=None,
+            close=bool(entry["close"]),
+            complexity=complexity(fit.structure.expr),
         )
-    return rivals
+        for number, (entry, fit) in enumerate(zip(result.get("runners_up", ()), fits, strict=True), start=1)
+        if fit is not None
+    ]
 
 
-def _best_fit(formula: str, records: Sequence[Record], train: Table) -> FitResult | None:
-    """The fit of the formula's best recipe in the journal."""
-    own = [r for r in records if r["formula"] == formula and r["score"]["fit"] and not r["score"]["refused"]]
-    if not own:
-        return None
-    best = min(own, key=lambda record: sum(map(float, record["score"]["folds"])))
-    return fit_of(best, tuple(train.features), train.group_names, train.target_names)
+def _fit_of(law: Mapping[str, Any], records: Sequence[Record], session: Session) -> FitResult | None:
+    """The fit of a law of the result; of older runs the fit in the journal whose inner error is nearest to the law's.
+
+    The journal's are the quick fits of the search.
+    """
+    train = session.train
+    labels = (tuple(train.features), train.group_names, train.target_names)
+    written = law_of(law, *labels)
+    if written is not None or law["inner_error"] is None:
+        return written
+    recipe = astuple(Recipe(**law["recipe"])) if "recipe" in law else None
+    own = [
+        record
+        for record in records
+        if record["formula"] == law["formula"]
+        and record["shared"] == law.get("shared", record["shared"])
+        and (recipe is None or tuple(record["recipe"]) == recipe)
+        and record["score"]["fit"]
+        and not record["score"]["refused"]
+    ]
+    weights = fold_weights(session.problem)
+    aim = law["inner_error"]
+    nearest = min(own, key=lambda record: abs(inner_error(score_of(record), weights) - aim), default=None)
+    return None if nearest is None else fit_of(nearest, *labels)
 
 
 def _human(session: Session, result: Mapping[str, Any], chosen: FitResult) -> list[Rival]:
@@ -191,6 +205,7 @@ def _human(session: Session, result: Mapping[str, Any], chosen: FitResult) -> li
             Rival(
                 name=law.law,
                 human=True,
+                published=law.law,
                 fit=law.fit,
                 inner_error=entry["inner_error"],
                 sealed_r2=entry["r2"],

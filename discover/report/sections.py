@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from discover.expressions import Constant, Feature, Number, substitute
+from discover.plain_data import with_error
 from discover.report import plots
 from discover.report.blocks import Block, Cell, Fact, Formula, Maths, Plots, Points, Report, Section, TableBlock, Text
 from discover.report.checklist import checklist
@@ -15,8 +17,8 @@ from discover.report.content import Content, Rival
 from discover.report.figures import Figure, gallery
 from discover.report.steps import by_proposer
 from discover.report.texts import FIXED, NONE, counted, listed, percent, quantity, settings
+from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, verdict_of
 
-NO_LAW_NOTE = "No law was found that forecasts larger scales better than the means of the groups."
 FEW_SETS = 8
 LEVEL = 0.9
 LOOSE = 3.0  # an interval whose ends differ by more than this factor leaves a constant undetermined
@@ -40,24 +42,25 @@ def report_of(content: Content) -> Report:
     return Report(
         title=task.title or task.name,
         summary=task.summary,
-        verdict=verdict(content),
+        verdict=verdict(content.result),
         made=f"discover {content.document.versions.get('discover', '')}, seed {config.seed}, {begun}",
         facts=tuple(_facts(content)),
         sections=sections,
     )
 
 
-def verdict(content: Content) -> str:
+def verdict(result: Mapping[str, Any]) -> str:
     """What came out, in a sentence or two."""
-    result = content.result
-    proposer, _, law = str(result.get("origin", "")).partition(":")
-    if result.get("no_law"):
-        return NO_LAW_NOTE
-    close = sum(rival.close for rival in content.runners_up)
-    tied = f" The data hardly tell it from {counted(close, 'other law')}." if close else ""
-    if proposer == "library":
-        return f"No law that was found is better than a published one, {law}, by more than chance.{tied}"
-    return f"The law that extrapolates best among {counted(result['evaluations'], 'law')} tried.{tied}"
+    found = verdict_of(result)
+    said = {
+        "untried": "No law was tried yet; these are the means of the groups.",
+        "no law": "No law was found that forecasts larger scales better than the means of the groups.",
+        "imported": "An imported law, fitted to this table.",
+        "published": f"No law that was found is better than a published one, {found.law}, by more than chance.",
+        "discovered": f"The law that extrapolates best among {counted(result['evaluations'], 'law')} tried.",
+    }
+    tied = f" The data hardly tell it from {counted(len(found.close), 'other law')}." if found.close else ""
+    return said[found.kind] + (tied if found.kind not in ("untried", "no law") else "")
 
 
 def _facts(content: Content) -> Iterator[Fact]:
@@ -149,18 +152,10 @@ def _single(content: Content) -> Iterator[tuple[Cell, ...]]:
     unit = plots.units(content)[0]
     for name in content.document.constant_names:
         error = entry.errors.get(name)
-        value = with_error(entry.values[name], error)
+        value = with_error(entry.values[name], error, quantity, FIXED)
         low, high = interval(content, unit, name)
         shown = NONE if math.isnan(low) else f"{quantity(low, 3)} to {quantity(high, 3)}"
         yield (Maths(Constant(name)), value, shown, "not determined alone" if loose(low, high) else "")
-
-
-def with_error(value: float, error: float | None) -> str:
-    """A constant with its standard error, with as many digits as that supports."""
-    if error is None or not math.isfinite(error) or error <= 0 or value == 0:
-        return quantity(value, 5)
-    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
-    return f"{quantity(value, min(max(digits, 2), 7))}{FIXED}±{FIXED}{quantity(error, 2)}"
 
 
 def interval(content: Content, unit: plots.Unit, name: str) -> tuple[float, float]:
@@ -255,7 +250,8 @@ def _error_table(rivals: Sequence[Rival]) -> TableBlock:
 
 
 def _formulas(rivals: Sequence[Rival]) -> TableBlock:
-    return TableBlock(("law", "formula"), tuple((rival.name, Maths(rival.fit.structure.expr)) for rival in rivals))
+    rows = tuple((rival.name, rival.published or NONE, Maths(rival.fit.structure.expr)) for rival in rivals)
+    return TableBlock(("law", "published as", "formula"), rows)
 
 
 def _parting_table(found: plots.Beyond) -> TableBlock:
@@ -352,7 +348,9 @@ def _reasons(content: Content) -> Iterator[str]:
     close = [rival for rival in content.runners_up if rival.close]
     if close:
         named = listed([rival.name for rival in close])
-        yield f"The data hardly tell the law from {named}: their inner errors are at most 10 % higher."
+        yield f"The data hardly tell the law from {named} ({CLOSE_SAID})."
+    if verdict_of(content.result).lucky:
+        yield LUCK_SAID
 
 
 def _undetermined(content: Content) -> str:

@@ -23,9 +23,10 @@ from discover.laws.library import get_law
 from discover.proposers.candidate import Candidate
 from discover.proposers.library import Library, structure_of
 from discover.proposers.surgery import well_named
-from discover.runs.outcome import CLOSE, NO_LAW
+from discover.runs.outcome import fold_logs, inner_error
+from discover.runs.verdict import CLOSE, NO_LAW
 from discover.scoring import CUTS, Fold, Problem, Score, make_folds, merit, points_beyond, predict_beyond, r_squared
-from discover.scoring.score import CEILING, row_weights
+from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
 from discover.search.pool import Job, Pool
 
@@ -48,8 +49,7 @@ class Standing:
         kind: where it comes from.
         candidate: structure and its best recipe.
         score: as of the search.
-        error: held-out error, weighted geometric mean over the folds, in variances of the target; more than four
-            variances on a fold count as four.
+        error: held-out error, see `inner_error`.
         merit: figure by which `discover run` ranks; lower is better.
         also: other laws of the library that are the same.
         tied: the folds do not tell it from the best.
@@ -150,7 +150,7 @@ def _published(
         leaders = sorted(best.values(), key=lambda one: one.error)[:LOOKED]
         again = _scores(pool, [Job(one.candidate, closer=True) for one in leaders], end)
     for one, score in zip(leaders, again, strict=True):
-        if score is not None and _error(score, weights) <= one.error:
+        if score is not None and inner_error(score, weights) <= one.error:
             best[name_of(one.candidate)] = _standing(one.name, one.kind, one.candidate, score, weights)
     usable = {name: one for name, one in best.items() if math.isfinite(one.error)}
     refused = [(name, _reason(name, candidates, scores)) for name in best if name not in usable]
@@ -194,7 +194,7 @@ def _best_of_each(
 
 
 def _standing(name: str, kind: str, candidate: Candidate, score: Score, weights: Floats) -> Standing:
-    return Standing(name, kind, candidate, score, _error(score, weights), merit(score, weights))
+    return Standing(name, kind, candidate, score, inner_error(score, weights), merit(score, weights))
 
 
 def _reason(name: str, candidates: Sequence[Candidate], scores: Sequence[Score | None]) -> str:
@@ -249,29 +249,16 @@ def _with_ties(ranked: Sequence[Standing], weights: Floats) -> list[Standing]:
     """Marks the laws that the folds do not tell from the best."""
     if not ranked:
         return []
-    best = _logs(ranked[0].score)
+    best = fold_logs(ranked[0].score)
     return [replace(one, tied=_is_tied(one, best, weights)) for one in ranked]
 
 
 def _is_tied(one: Standing, best: Floats, weights: Floats) -> bool:
     """Whether the lead of the best law is small, or moderate and turned round on some of the cuts."""
-    lead = _logs(one.score) - best
+    lead = fold_logs(one.score) - best
     mean = float(weights @ lead)
     turned = float(weights @ (lead < 0.0))
     return mean <= math.log(CLOSE) or (mean <= math.log(MODERATE) and turned >= TURNED)
-
-
-def _logs(score: Score) -> Floats:
-    """Logarithms of the held-out errors; a forecast far off counts as that, however far."""
-    out: Floats = np.log(np.clip(score.folds, 1e-300, CEILING))
-    return out
-
-
-def _error(score: Score, weights: Floats) -> float:
-    """Weighted geometric mean of the held-out errors; infinite for a law that was refused."""
-    if score.refused is not None or len(score.folds) != len(weights):
-        return math.inf
-    return math.exp(float(weights @ _logs(score)))
 
 
 def _apart(problem: Problem, tied: Sequence[Standing]) -> float | None:

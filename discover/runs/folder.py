@@ -21,6 +21,7 @@ from typing import Any
 
 from discover.documents import write_whole
 from discover.errors import InputError
+from discover.plain_data import json_text
 from discover.runs.config import RunConfig, read_config
 from discover.runs.journal import Record, read_journal
 
@@ -34,7 +35,7 @@ class Progress:
     Attributes:
         seconds: time spent searching, over all sessions.
         evaluations: candidates scored.
-        stopped: why the search ended: "budget" when it used what it was given; "" while it has not ended.
+        stopped: why the search ended, in words, "interrupted" if it may go on; "" while it has not ended.
     """
 
     seconds: float = 0.0
@@ -133,8 +134,7 @@ class RunFolder:
         Raises:
             InputError: not writable, or the disk is full.
         """
-        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
-        write_whole(self.result_path, text.encode() + b"\n")
+        write_whole(self.result_path, json_text(result).encode())
 
 
 def new_folder(wanted: Path | None, task: str, seed: int) -> RunFolder:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discover.data.table import Table
 from discover.documents import LawDocument, from_fit, law_keys, read, write
@@ -18,25 +20,34 @@ from discover.plain_data import plain
 from discover.proposers.base import Told
 from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
+from discover.runs.records import law_record
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
-from discover.scoring import Metrics, Score, Scorer, fold_weights, metrics
-from discover.scoring.score import row_weights
+from discover.runs.verdict import CLOSE, NO_LAW
+from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metrics
+from discover.scoring.score import CEILING, row_weights
 from discover.search import SearchResult
 
-NO_LAW = "library:group_means"
+Floats = NDArray[np.float64]
+
 RUNNERS_UP = 4
 COMPARED = 2
-CLOSE = 1.1
-"""Laws whose inner error is within this factor of the best count as close."""
 
 
-def inner_error(score: Score, weights: Sequence[float]) -> float:
-    """Held-out error of a candidate: weighted geometric mean over the inner folds, in target variances."""
+def inner_error(score: Score, weights: Sequence[float] | Floats) -> float:
+    """Held-out error of a candidate: weighted geometric mean over the inner folds, in variances of the target.
+
+    More than four variances on a fold count as four; infinite for a law that was refused.
+    """
     if score.refused is not None or not score.folds or len(score.folds) != len(weights):
         return math.inf
-    logs = [math.log(max(error, 1e-300)) for error in score.folds]
-    return math.exp(sum(w * value for w, value in zip(weights, logs, strict=True)))
+    return math.exp(float(np.asarray(weights) @ fold_logs(score)))
+
+
+def fold_logs(score: Score) -> Floats:
+    """Logarithms of the held-out errors, shape (folds,); a forecast far off counts as that, however far."""
+    logs: Floats = np.log(np.clip(score.folds, 1e-300, CEILING))
+    return logs
 
 
 def conclude(
@@ -64,6 +75,7 @@ def conclude(
     write(with_forecasts(_ensemble(session, found, document)), session.folder.law_path)
     result = {
         **law_keys(document),
+        "fit": law_record(found.fit)["fit"],
         "origin": found.best.candidate.origin,
         "no_law": found.best.candidate.origin == NO_LAW,
         "warnings": _warnings(session, found),
@@ -126,7 +138,7 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
         opener: command to note in the journal; None leaves the sealed rows closed.
     """
     human = human_laws(compared, session.train, session.config.seed, published=bool(session.task.baselines))
-    keys: dict[str, Any] = {"sealed": None, "human": _human_keys(session, human, None)}
+    keys: dict[str, Any] = {"sealed": None, "human": _human_keys(session.problem, human)}
     n_sealed = session.task.facts().n_test
     if opener is not None and n_sealed:
         note_opening(session.folder, opener)
@@ -138,11 +150,12 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
         else:
             remember(session.folder.path, rows)
             keys["sealed"] = _metric_keys(metrics(predict(document, rows), rows.targets))
-            keys["human"] = _human_keys(session, human, rows)
+            for entry, item in zip(keys["human"], human, strict=True):
+                entry |= _metric_keys(metrics(item.fit.predict(rows.features, rows.group), rows.targets))
     return keys | {"opened": openings(session.folder), "sealed_rows": n_sealed}
 
 
-def predict(document: LawDocument, rows: Table) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def predict(document: LawDocument, rows: Table) -> Floats:
     """Values of a law on rows whose groups are the law's, shape (n, T)."""
     out = np.empty((len(rows), len(document.targets)))
     for t, target in enumerate(document.targets):
@@ -181,19 +194,18 @@ def _metric_keys(found: Metrics) -> dict[str, Any]:
     return {"r2": found.r2, "rmse": found.rmse, "mare": found.mare, "n": found.n}
 
 
-def _human_keys(session: Session, laws: Sequence[HumanLaw], rows: Table | None) -> list[dict[str, Any]]:
-    scorer, weights = Scorer(session.problem), fold_weights(session.problem)
-    errors: dict[str, float | None] = {}
+def _human_keys(problem: Problem, laws: Sequence[HumanLaw]) -> list[dict[str, Any]]:
+    """Human laws with the inner errors of the refitted ones, or why there is none; not yet judged on sealed rows."""
+    # people chose these laws, not a search: neither their number of constants nor their units speak against them
+    scorer, weights = Scorer(replace(problem, constants=None)), fold_weights(problem)
     result = []
     for item in laws:
-        if item.variant == "refitted":
-            score = scorer.score(item.fit.structure, item.fit.recipe)
-            found = inner_error(score, weights)
-            errors[item.law] = found if math.isfinite(found) else None  # not plausible beyond the data
         entry: dict[str, Any] = {"law": item.law, "variant": item.variant, "r2": None, "rmse": None, "mare": None}
-        entry["inner_error"] = errors.get(item.law) if item.variant == "refitted" else None
-        if rows is not None:
-            entry |= _metric_keys(metrics(item.fit.predict(rows.features, rows.group), rows.targets))
+        entry |= {"inner_error": None, "refused": None}
+        if item.variant == "refitted":
+            score = scorer.score(item.fit.structure, item.fit.recipe, published=True)
+            found = inner_error(score, weights)
+            entry |= {"inner_error": found if math.isfinite(found) else None, "refused": score.refused}
         result.append(entry)
     return result
 
@@ -204,13 +216,15 @@ def _runners_up(found: SearchResult, weights: Sequence[float]) -> list[dict[str,
     for told in found.finalists:
         best.setdefault(told.candidate.law_key, told)
     others = [told for told in best.values() if told.candidate.law_key != found.best.candidate.law_key]
+    near = CLOSE * inner_error(found.best.score, weights)
     return [
         {
-            "formula": told.candidate.structure.text,
-            "shared": sorted(told.candidate.structure.shared),
+            "origin": told.candidate.origin,
             "n_constants": told.score.n_constants,
             "inner_error": inner_error(told.score, weights),
-            "close": inner_error(told.score, weights) <= CLOSE * inner_error(found.best.score, weights),
+            "close": math.isfinite(near) and inner_error(told.score, weights) <= near,
+            **law_record(told.score.fit),
         }
         for told in others[:RUNNERS_UP]
+        if told.score.fit is not None
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def step_record(step: Step) -> Record:
         "key": candidate.key,
         "formula": structure.text,
         "shared": sorted(structure.shared),
-        "domains": {name: [_out(d.lower), _out(d.upper), d.log] for name, d in sorted(structure.domains.items())},
+        "domains": _domains_out(structure),
         "guess": {name: _out(float(value)) for name, value in sorted(structure.guess.items())},
         "recipe": [recipe.loss, recipe.space, recipe.scale, recipe.emphasis],
         "score": _score_out(step.told.score),
@@ -130,7 +131,7 @@ def candidate_of(record: Record, features: Collection[str]) -> Candidate:
     structure = Structure(
         parse(record["formula"], features),
         shared=frozenset(record["shared"]),
-        domains={name: Domain(_in(lo), _in(up), log) for name, (lo, up, log) in record["domains"].items()},
+        domains=_domains_in(record["domains"]),
         guess={name: _in(value) for name, value in record["guess"].items()},
     )
     return Candidate(structure, Recipe(loss, space, scale, emphasis), record["origin"], tuple(record["parents"]))
@@ -157,6 +158,45 @@ def fit_of(
         InputError: the record is damaged.
     """
     return _known(record, features, groups, targets)[1].fit
+
+
+def law_record(fit: FitResult) -> dict[str, Any]:
+    """A fitted law: keys of a result.
+
+    `fit` holds the constants by group, target and name, in one row, and how the search for them went.
+    """
+    return {
+        "formula": fit.structure.text,
+        "shared": sorted(fit.structure.shared),
+        "recipe": asdict(fit.recipe),
+        "fit": {"domains": _domains_out(fit.structure), **_fit_out(fit)},
+    }
+
+
+def law_of(
+    record: Mapping[str, Any], features: Collection[str], groups: tuple[str, ...], targets: tuple[str, ...]
+) -> FitResult | None:
+    """The law with the keys of `law_record`; None where an older version did not write its fit.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    if record.get("fit") is None:
+        return None
+    try:
+        domains = _domains_in(record["fit"]["domains"])
+        structure = Structure(parse(record["formula"], features), frozenset(record["shared"]), domains)
+        return _fit_in(record["fit"], Candidate(structure, Recipe(**record["recipe"]), ""), groups, targets)
+    except (AttributeError, KeyError, TypeError, ValueError, DiscoverError) as problem:
+        raise InputError(f"the result is damaged at the law {record.get('formula')}: {problem}") from None
+
+
+def _domains_out(structure: Structure) -> dict[str, list[Any]]:
+    return {name: [_out(d.lower), _out(d.upper), d.log] for name, d in sorted(structure.domains.items())}
+
+
+def _domains_in(values: Mapping[str, Any]) -> dict[str, Domain]:
+    return {name: Domain(_in(lower), _in(upper), log) for name, (lower, upper, log) in values.items()}
 
 
 def _score_out(score: Score) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from discover.proposers.candidate import Candidate
 from discover.scoring import Problem, Score, Scorer
 from discover.scoring.score import FOLD_AGAIN, FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
 
+TRIES = 3  # of a job whose workers end
+
 
 class Scorers:
     """The quick scorer of the search, and the one of the closer look, on all rows."""
@@ -63,11 +65,12 @@ class Ticket:
     def result(self) -> Score:
         if self.future is None:
             return self.pool.here(self.job)
-        for _ in range(3):
+        for left in reversed(range(TRIES)):
             try:
                 return self.future.result()
             except BrokenProcessPool:  # a worker was killed: start others and try again
-                self.future = self.pool.again(self.job)
+                if left:
+                    self.future = self.pool.again(self.job)
         return Score(refused="could not be scored: the worker processes ended while they tried")
 
 

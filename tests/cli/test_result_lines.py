@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from discover.cli.report import describe_result
+from discover.runs.verdict import CLOSE
 
 CHANCE = "what chance gives the best of so many laws tried"
 
@@ -38,3 +39,28 @@ def test_where_no_published_law_won_against_lower_errors_nothing_is_explained(
     origin: str, error: float, no_law: bool
 ) -> None:
     assert CHANCE not in said(origin=origin, error=error, no_law=no_law)
+
+
+def test_a_human_law_without_an_inner_error_comes_with_the_reason() -> None:
+    human = {"law": "steep(x)", "variant": "refitted", "inner_error": None, "refused": "below 0 beyond the data"}
+    lines = describe_result(result("grammar:drop", 0.2) | {"human": [human]})
+    assert "no inner error of steep(x): below 0 beyond the data" in lines
+
+
+def test_a_published_runner_up_is_named_and_owes_its_lower_error_to_no_chance() -> None:
+    found = result("library:power_law(x)", 0.05)
+    found["runners_up"][0]["origin"] = "library:log_law(x)"
+    text = "\n".join(map(str, describe_result(found)))
+    assert "E + A*log(x)   (log_law(x), 2 constants, 0.05)" in text
+    assert CHANCE not in text
+
+
+def test_where_nothing_was_tried_no_law_is_denied() -> None:
+    text = "\n".join(map(str, describe_result(result("library:group_means", 0.05, no_law=True) | {"evaluations": 1})))
+    assert "no law was tried yet" in text
+    assert "1 law scored" in text
+    assert "no law found" not in text
+
+
+def test_how_near_close_laws_are_is_said_as_it_is_reckoned() -> None:
+    assert f"(inner errors at most {round(100 * (CLOSE - 1))} % higher)" in said(origin="grammar:drop", error=0.05)

@@ -12,10 +12,11 @@ from discover.data.table import Table
 from discover.errors import InputError
 from discover.expressions import parse
 from discover.fitting import POSITIVE, Domain, FitResult, Recipe, Structure, fit
+from discover.plain_data import json_text
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.runs.journal import encode
-from discover.runs.records import candidate_of, known_scores, opened_record, step_record
+from discover.runs.records import candidate_of, known_scores, law_of, law_record, opened_record, step_record
 from discover.scoring import Score
 from discover.search import AddStatus, Step
 
@@ -54,6 +55,26 @@ def test_a_score_reads_back_to_the_same_bits(candidate, score) -> None:
     assert (found.fit.structure, found.fit.recipe) == (score.fit.structure, score.fit.recipe)
     assert found.fit.diagnostics == score.fit.diagnostics
     assert found.fit.objective == score.fit.objective
+
+
+def test_a_law_of_a_result_reads_back_to_the_same_bits_with_its_numbers_in_a_row(score) -> None:
+    text = json_text(law_record(score.fit))
+    found = law_of(json.loads(text), FEATURES, GROUPS, TARGETS)
+    assert found.constants.tobytes() == score.fit.constants.tobytes()
+    assert (found.structure.expr, found.structure.shared) == (score.fit.structure.expr, score.fit.structure.shared)
+    assert (found.structure.domains, found.recipe) == (score.fit.structure.domains, score.fit.recipe)
+    assert found.diagnostics == score.fit.diagnostics
+    row = next(line for line in text.splitlines() if '"constants"' in line)
+    assert '"alpha": [0.1, 2.0, ' in text
+    assert json.loads(row.partition(":")[2].rstrip(",")) == found.constants.ravel().tolist()
+
+
+def test_a_law_of_a_result_without_its_fit_has_none_and_a_damaged_one_is_named(score) -> None:
+    record = law_record(score.fit)
+    assert law_of({"formula": record["formula"]}, FEATURES, GROUPS, TARGETS) is None
+    record["fit"] = {**record["fit"], "constants": [1.0]}
+    with pytest.raises(InputError, match="result is damaged at the law"):
+        law_of(record, FEATURES, GROUPS, TARGETS)
 
 
 def test_a_candidate_reads_back_equal_with_the_same_key(candidate, score) -> None:

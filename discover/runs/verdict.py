@@ -1,0 +1,54 @@
+"""What a run came to, decided once from its result; reports and the command line only word it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+NO_LAW = "library:group_means"
+CLOSE = 1.1
+"""Laws whose inner error is within this factor of the best count as close."""
+CLOSE_BY = f"{100 * (CLOSE - 1):.0f} %"
+CLOSE_SAID = f"inner errors at most {CLOSE_BY} higher"
+LUCK_SAID = "Errors this much lower than a published law's are what chance gives the best of so many laws tried."
+
+Kind = Literal["untried", "no law", "imported", "published", "discovered"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a run.
+
+    Attributes:
+        kind: nothing was tried but the group means; nothing forecasts better than they do; or where the law comes from.
+        law: identifier of a published law; otherwise empty.
+        close: the runners-up, as in the result, that the data hardly tell from the law.
+        lucky: a close runner-up that nobody published has a lower inner error than the published law that was chosen.
+    """
+
+    kind: Kind
+    law: str
+    close: tuple[Mapping[str, Any], ...]
+    lucky: bool
+
+
+def verdict_of(result: Mapping[str, Any]) -> Verdict:
+    """The verdict in the content of a `result.json`, of older versions too."""
+    proposer, _, law = str(result.get("origin", "")).partition(":")
+    kind: Kind = "discovered"
+    if result.get("no_law"):
+        kind = "no law" if result["evaluations"] > 1 else "untried"  # the group means are scored first
+    elif proposer == "import":
+        kind = "imported"
+    elif proposer == "library":
+        kind = "published"
+    close = tuple(item for item in result.get("runners_up", ()) if item["close"])
+    lower = (item for item in close if not published_name(item) and item["inner_error"] < result["inner_error"])
+    return Verdict(kind, law if kind == "published" else "", close, kind == "published" and any(lower))
+
+
+def published_name(runner_up: Mapping[str, Any]) -> str:
+    """The identifier of a runner-up that people published; empty for others, and where it was not recorded."""
+    proposer, _, law = str(runner_up.get("origin", "")).partition(":")
+    return law if proposer == "library" else ""

@@ -1,0 +1,70 @@
+"""The laws of a report are those whose errors stand beside them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from discover.report.content import gather
+from discover.runs.outcome import inner_error
+from discover.runs.records import law_record, score_of
+from discover.scoring import fold_weights
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run folder whose result holds no fits."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(GOLDEN / "runs.csv", tmp_path)
+    return Path(shutil.copytree(GOLDEN / "run-1", tmp_path / "run"))
+
+
+def changed(run: Path, **keys: Any) -> dict[str, Any]:
+    path = run / "result.json"
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) | keys
+    path.write_text(json.dumps(result), encoding="utf-8")
+    return result
+
+
+def test_the_curves_of_laws_are_of_the_fits_in_the_result(run: Path) -> None:
+    old = gather(run)
+    law, other = law_record(old.fit), law_record(old.runners_up[0].fit)
+    other["fit"]["constants"] = [7.0 for _ in other["fit"]["constants"]]
+    other["recipe"]["emphasis"] = 0.25
+    law["fit"]["iterations"] = 12345
+    other["origin"] = "library:kaplan"
+    first = old.result["runners_up"][0]
+    changed(run, **law, runners_up=[first | other, *old.result["runners_up"][1:]])
+    new = gather(run)
+    assert np.all(new.runners_up[0].fit.constants == 7.0)
+    assert new.runners_up[0].fit.recipe.emphasis == 0.25
+    assert [rival.published for rival in new.runners_up[:2]] == ["kaplan", ""]
+    assert np.array_equal(new.runners_up[1].fit.constants, old.runners_up[1].fit.constants)
+    assert new.fit.diagnostics.iterations == 12345
+    assert np.array_equal(new.fit.constants, old.fit.constants)
+
+
+def test_of_a_run_without_fits_the_journal_has_one_of_the_same_sharing_and_error(run: Path) -> None:
+    first = gather(run).result["runners_up"][0]
+    journal = run / "steps.jsonl"
+    steps = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+    own = next(step for step in steps if step.get("formula") == first["formula"] and step["score"]["fit"])
+    wide = json.loads(json.dumps(own))
+    wide["recipe"][3] = 1.0
+    wide["score"]["folds"] = [error / 2 for error in own["score"]["folds"]]
+    wide["score"]["fit"]["constants"] = [7.0 for _ in own["score"]["fit"]["constants"]]
+    with journal.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(wide) + "\n")
+    weights = fold_weights(gather(run).session.problem)
+    for step in (own, wide):
+        changed(run, runners_up=[first | {"inner_error": inner_error(score_of(step), weights)}])
+        assert gather(run).runners_up[0].fit.constants.ravel().tolist() == step["score"]["fit"]["constants"]
+    changed(run, runners_up=[first | {"shared": ["E"]}])
+    assert gather(run).runners_up == []

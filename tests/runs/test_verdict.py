@@ -1,0 +1,54 @@
+"""What a run came to, and that a report words the same verdict as the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from discover.cli.report import describe_result
+from discover.report.sections import verdict as sentence
+from discover.runs.verdict import verdict_of
+
+
+def result(origin: str, **other: Any) -> dict[str, Any]:
+    return {
+        "task": "runs", "origin": origin, "no_law": origin == "library:group_means", "targets": ["loss"],
+        "formula": "E", "constants": [], "inner_error": 0.1, "runners_up": [], "evaluations": 9, "seconds": 1.0,
+        "seed": 0, "stopped": "done", "run_dir": "runs/a", **other,
+    }  # fmt: skip
+
+
+def rival(error: float, **other: Any) -> dict[str, Any]:
+    return {"formula": "E + A*x", "n_constants": 2, "inner_error": error, "close": error <= 0.11, **other}
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "said"),
+    [
+        (result("library:group_means", evaluations=1), "untried", "tried yet"),
+        (result("library:group_means"), "no law", "forecasts larger scales better than"),
+        (result("import:user"), "imported", "imported law, fitted to this table"),
+        (result("library:power_law(x)"), "published", "better than a published one, power_law(x), by more than chance"),
+        (result("grammar:drop"), "discovered", "law that extrapolates best"),
+    ],
+)
+def test_both_views_word_the_same_verdict(found: dict[str, Any], kind: str, said: str) -> None:
+    assert verdict_of(found).kind == kind
+    assert said in sentence(found)
+    assert said in str(describe_result(found)[0])
+
+
+def test_luck_is_of_laws_that_nobody_published_only() -> None:
+    chosen = "library:power_law(x)"
+    assert verdict_of(result(chosen, runners_up=[rival(0.05)])).lucky
+    assert not verdict_of(result(chosen, runners_up=[rival(0.05, origin="library:log_law(x)")])).lucky
+    assert not verdict_of(result(chosen, runners_up=[rival(0.105)])).lucky
+    assert not verdict_of(result("grammar:drop", runners_up=[rival(0.05)])).lucky
+
+
+def test_a_result_of_an_older_version_has_a_verdict() -> None:
+    old = result("")
+    del old["origin"], old["no_law"], old["runners_up"]
+    assert verdict_of(old).kind == "discovered"
+    assert verdict_of(old).close == ()

@@ -1,0 +1,47 @@
+"""What becomes of a job whose worker processes end."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+
+from discover.expressions import parse
+from discover.fitting import Recipe, Structure
+from discover.proposers.candidate import Candidate
+from discover.scoring import Score
+from discover.search.pool import TRIES, Job, Pool, Ticket
+from tests.scoring.problems import chinchilla
+
+JOB = Job(Candidate(Structure(parse("E", ())), Recipe(), "library:group_means"))
+
+
+class Killed(Pool):
+    """Workers that end at every try but those from a number on."""
+
+    def __init__(self, good_from: int) -> None:
+        super().__init__(chinchilla(), 2, 3)
+        self.tries, self.good_from = 0, good_from
+
+    def submit(self, job: Job) -> Ticket:
+        return Ticket(self, job, self.again(job))
+
+    def again(self, job: Job) -> Future[Score]:
+        self.tries += 1
+        future: Future[Score] = Future()
+        if self.tries >= self.good_from:
+            future.set_result(Score(train=0.5))
+        else:
+            future.set_exception(BrokenProcessPool())
+        return future
+
+
+def test_a_job_that_ends_its_workers_is_not_given_to_further_ones() -> None:
+    pool = Killed(good_from=99)
+    assert "worker processes ended" in str(pool.submit(JOB).result().refused)
+    assert pool.tries == TRIES
+
+
+def test_a_job_whose_worker_was_killed_once_is_tried_again() -> None:
+    pool = Killed(good_from=2)
+    assert pool.submit(JOB).result().train == 0.5
+    assert pool.tries == 2

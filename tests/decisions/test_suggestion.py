@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -100,6 +101,15 @@ def test_a_draw_that_runs_wild_changes_nothing() -> None:
     found = suggest(known, runs, AHEAD, 3)
     assert [pick.place for pick in found.picks] == expected
     assert np.isfinite(found.picks[-1].sd["loss"])
+
+
+def test_a_bounded_target_is_not_more_uncertain_than_its_bounds() -> None:
+    slopes = 1.0 + 2.0 * np.random.default_rng(0).standard_normal(300)
+    known = line(slopes, 1.0)
+    known = replace(known, drift=replace(known.drift, growth=100.0), bounds=(0.0, 10.0))
+    at = Points({"x": np.array([20.0])}, ("all",))
+    found = suggest(known, Points({"x": np.array([1.0, 4.0, 8.0])}, ("all",) * 3), at, 1)
+    assert 3.0 < found.before["loss"] <= 5.0 + 1e-9
 
 
 def test_groups_learn_from_their_own_runs() -> None:

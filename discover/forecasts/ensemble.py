@@ -8,7 +8,7 @@ law is wrong beyond the data although it fits them (see `discover.forecasts.drif
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,15 +90,18 @@ class Forecast:
 
     Attributes:
         value: of the chosen law, shape (points,).
-        lower, upper: level -> ends of the interval, shape (points,).
+        lower, upper: level -> ends of the interval, shape (points,); it holds the value.
         shares: share of the variance that is due to "constants", "laws" (their disagreement), "drift" (beyond
             the data) and "noise", each of shape (points,); they sum to 1.
+        outside: level -> by how much the value lies outside of that middle part of the mixture, as where rivals
+            disagree with the chosen law, so that one end of the interval is the value; else 0. Shape (points,).
     """
 
     value: Floats
     lower: Mapping[float, Floats]
     upper: Mapping[float, Floats]
     shares: Mapping[str, Floats]
+    outside: Mapping[float, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -232,11 +235,13 @@ class Ensemble:
         drift, fresh = self.drift.scale(columns, codes, t), self.noise.scale[codes, t] * float(noise)
         tails = np.array([p for level in levels for p in (0.5 - level / 2, 0.5 + level / 2)])
         ends = self._quantiles(np.concatenate(per_law), drift, fresh, tails, t)
+        lower, upper = dict(zip(levels, ends[::2], strict=True)), dict(zip(levels, ends[1::2], strict=True))
         return Forecast(
             value=value,
-            lower={level: np.fmin(ends[2 * i], value) for i, level in enumerate(levels)},
-            upper={level: np.fmax(ends[2 * i + 1], value) for i, level in enumerate(levels)},
+            lower={level: np.fmin(end, value) for level, end in lower.items()},
+            upper={level: np.fmax(end, value) for level, end in upper.items()},
             shares=self._shares(per_law, value, drift, fresh, t),
+            outside={level: np.fmax(np.fmax(lower[level] - value, value - upper[level]), 0.0) for level in levels},
         )
 
     def _points(

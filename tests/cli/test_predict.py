@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from discover import load
+from discover.documents import to_json
 from discover.errors import InputError
+from discover.forecasts import Ensemble, with_forecasts
 
 from .commands import assert_one_error, loss, table_text
 
@@ -107,6 +110,21 @@ def test_a_fitted_law_has_intervals(discover, runs_csv) -> None:
     low, high = point["forecasts"][0]["intervals"]["0.9"]
     assert low < loss(7e9, 1e12) < high
     assert high - low < 0.2
+
+
+def test_an_interval_drawn_out_to_the_forecast_is_said_to_be(discover, runs_csv) -> None:
+    discover("fit", "chinchilla", runs_csv, "--out", "law.json")
+    assert "drawn out" not in discover("predict", "law.json", "--at", AT).err
+    document = load("law.json").document
+    ensemble = Ensemble.from_document(document)
+    (law,) = ensemble.laws
+    higher = replace(law, values={**law.values, "E": law.values["E"] + 0.5})
+    Path("moved.json").write_text(to_json(with_forecasts(replace(ensemble, laws=(higher,)))))
+    done = discover("predict", "moved.json", "--at", AT)
+    assert "note: the forecast lies outside of the middle 50 % of the distribution" in done.err
+    (forecast,) = discover("predict", "moved.json", "--at", AT, "--json").json["points"][0]["forecasts"]
+    assert forecast["value"] in forecast["intervals"]["0.5"]
+    assert forecast["outside"]["0.5"] > 0
 
 
 def test_a_bare_law_has_values_and_says_why_no_intervals(discover, run_of) -> None:

@@ -16,12 +16,13 @@ from discover.plain_data import number_in
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rich.table import Table
+    from rich.table import Table as Printed
 
-    from discover.data.table import Floats
+    from discover.data.table import Floats, Table
     from discover.decisions import Allocation, Optimum, Points, Quantity, Suggestion
     from discover.documents import LawDocument
     from discover.forecasts import Ensemble, Forecast
+    from discover.scoring import Problem
 
 PER_DECADE = 1
 MOST_BUDGETS = 60
@@ -142,8 +143,10 @@ def suggest(
     document = read_law(source)
     ensemble = _ensemble(document, source)
     fixed = numbers(",".join(fix or ()), "--fix")
-    runs, costs = _runs(ensemble, candidates, cost, cost_limit, _bounds(bounds), fixed, group)
-    at = _target_points(ensemble, source, numbers(target_scale, "--target-scale"), group)
+    problem = _problem(source)
+    table = None if problem is None else problem.table
+    runs, costs = _runs(ensemble, table, candidates, cost, cost_limit, _bounds(bounds), fixed, group)
+    at = _target_points(ensemble, problem, numbers(target_scale, "--target-scale"), group)
     found = choose(ensemble, runs, at, n, costs=costs, limit=cost_limit)
     answer = _Answer(document, runs, at, found)
     if json:
@@ -165,6 +168,7 @@ def _ensemble(document: LawDocument, source: Path) -> Ensemble:
 
 def _runs(
     ensemble: Ensemble,
+    table: Table | None,
     file: Path | None,
     cost: str | None,
     limit: float | None,
@@ -183,7 +187,7 @@ def _runs(
     if file is None:
         if limit is not None and cost is None:
             raise InputError('--cost-limit needs a cost; say with --cost what a run costs, such as "6*params*tokens"')
-        runs = grid(ensemble, bounds, fixed, document.groups if group is None else (_known(document, group),))
+        runs = grid(ensemble, bounds, fixed, document.groups if group is None else (_known(document, group),), table)
         costs = None if cost is None else costs_of(runs, cost, fixed)
         return _affordable(runs, costs, limit)
     if bounds:
@@ -225,16 +229,23 @@ def _known(document: LawDocument, group: str) -> str:
     return document.groups[document.group_code(group)]
 
 
-def _target_points(ensemble: Ensemble, source: Path, scale: dict[str, float], group: str | None) -> Points:
+def _problem(source: Path) -> Problem | None:
+    """The task of a run with its train rows; a law.json alone has none."""
+    if not source.is_dir():
+        return None
+    from discover.runs.session import reopen
+
+    return reopen(source).problem
+
+
+def _target_points(ensemble: Ensemble, problem: Problem | None, scale: dict[str, float], group: str | None) -> Points:
     """Where the forecast is wanted: by the run's own task, or as named."""
     from discover.decisions.candidates import points_ahead, points_named
 
     document = ensemble.document
-    if not source.is_dir():
+    if problem is None:
         return points_named(ensemble, scale, document.groups if group is None else (_known(document, group),))
-    from discover.runs.session import reopen
-
-    return points_ahead(reopen(source).problem, document, scale, group)
+    return points_ahead(problem, document, scale, group)
 
 
 @dataclass(frozen=True)
@@ -276,7 +287,7 @@ class _Answer:
             ],
         }
 
-    def lines(self) -> list[str | Table]:
+    def lines(self) -> list[str | Printed]:
         from discover.cli.output import number, table
 
         grouped, priced = self.document.group_column, self.cost is not None
@@ -365,9 +376,9 @@ def _end(text: str) -> float | None:
 # --- text
 
 
-def _describe(found: Allocation) -> list[str | Table]:
+def _describe(found: Allocation) -> list[str | Printed]:
     """The answer for people."""
-    lines: list[str | Table] = [*_question(found), ""]
+    lines: list[str | Printed] = [*_question(found), ""]
     if len(found.optima) == 1:
         return [*lines, _one(found.optima[0], found), *_notes(found.optima)]
     return [*lines, _several(found), *_exponent_lines(found), *_notes(found.optima)]
@@ -380,7 +391,7 @@ def _question(found: Allocation) -> list[str]:
     return lines + ([f"with {held}"] if held else [])
 
 
-def _one(best: Optimum, found: Allocation) -> Table:
+def _one(best: Optimum, found: Allocation) -> Printed:
     from discover.cli.output import number, table
 
     rows = [(name, quantity) for name, quantity in best.features.items()]
@@ -404,7 +415,7 @@ def _forecast(found: Forecast) -> Quantity:
     return Quantity(float(found.value[0]), ends)
 
 
-def _several(found: Allocation) -> Table:
+def _several(found: Allocation) -> Printed:
     from discover.cli.output import number, table
 
     grouped = any(best.group is not None for best in found.optima)

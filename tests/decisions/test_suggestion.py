@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from discover.data.table import Table
 from discover.decisions import Points, suggest
 from discover.decisions.candidates import costs_of, grid, points_named
 from discover.errors import InputError
@@ -126,6 +127,27 @@ def test_a_grid_covers_the_data_and_keeps_what_is_fixed() -> None:
     assert (runs.features["params"].min(), runs.features["params"].max()) == (1e7, pytest.approx(1e10))
     ratios = np.diff(np.log(np.unique(runs.features["params"])))
     assert ratios == pytest.approx(np.full(len(ratios), ratios[0]))
+
+
+def moe_table() -> Table:
+    total, bits = np.meshgrid(np.geomspace(1e9, 1e11, 5), [3.0, 4.0, 5.0, 6.0, 8.0, 16.0])
+    active = total * np.resize([0.1, 0.3, 0.65], total.shape)
+    columns = {"params": total.ravel(), "active": active.ravel(), "bits": bits.ravel()}
+    n = total.size
+    return Table(columns, np.ones((n, 1)), ("loss",), np.zeros(n, np.int64), ("all",))
+
+
+def test_a_grid_keeps_to_runs_that_can_be() -> None:
+    table = moe_table()
+    domain = {name: (float(v.min()), float(v.max())) for name, v in table.features.items()}
+    known = ensemble([document("E + A*params**(-a) + B*active**(-b) + C/bits", dict.fromkeys("EABCab", 1.0), domain)])
+    runs = grid(known, {}, {}, ("all",), table)
+    assert set(runs.features["bits"]) == {3, 4, 5, 6, 8, 16}
+    assert (runs.features["active"] <= runs.features["params"]).all()
+    assert (runs.features["active"] > 0.3 * runs.features["params"].max()).any()
+    assert set(grid(known, {"bits": (4.0, 12.0)}, {}, ("all",), table).features["bits"]) == {4, 5, 6, 8, 12}
+    with pytest.raises(InputError, match="no run of the grid has active within params"):
+        grid(known, {}, {"active": 5e10, "params": 1e10}, ("all",), table)
 
 
 @pytest.mark.parametrize(

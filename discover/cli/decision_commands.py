@@ -301,20 +301,30 @@ class _Answer:
             row += [number(pick.cost)] if priced else []
             rows.append(row + [number(pick.sd[target], 3) for target in targets])
         spans = [
-            f"{name} {_span((float(v.min()), float(v.max()))) if v.min() < v.max() else number(float(v[0]))}"
+            f"{name} {_span((float(v.min()), float(v.max()))) if _apart(v) else number(float(v[0]))}"
             for name, v in self.at.features.items()
         ]
         last = self.found.picks[-1].sd
         changes = ", ".join(f"{t} {number(self.found.before[t], 3)} -> {number(last[t], 3)}" for t in targets)
         return [
-            f"the {len(rows)} runs of {len(self.runs):,} candidates that would narrow the forecast most",
-            f"target scale: {', '.join(spans)} ({len(self.at)} points)",
+            f"the {_counted(len(rows), 'run')} of {_counted(len(self.runs), 'candidate')} that would narrow the "
+            "forecast most",
+            f"target scale: {', '.join(spans)} ({_counted(len(self.at), 'point')})",
             "",
             table(head, rows),
             "",
             f"standard deviation of the forecast, expected: {changes}"
             + (f"; cost of all runs {number(self.cost)}" if priced else ""),
         ]
+
+
+def _apart(values: Floats) -> bool:
+    """Whether the smallest and the largest value differ by more than rounding."""
+    return bool(values.max() - values.min() > 1e-9 * abs(values).max())
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def read_law(source: Path) -> LawDocument:

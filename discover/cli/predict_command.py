@@ -72,7 +72,7 @@ def predict(
     if json:
         print_json({"law": str(place), **answer.keys()})
         return
-    _show(answer)
+    _show(answer, out)
     if out is not None:
         note(f"written to {out}")
 
@@ -311,7 +311,7 @@ class _Answer:
 CAUSES = {"constants": "constants", "laws": "which law", "drift": "beyond the data", "noise": "noise"}
 
 
-def _show(answer: _Answer) -> None:
+def _show(answer: _Answer, out: Path | None) -> None:
     from discover.cli.output import note, number, stdout, table
     from discover.forecasts.points import excesses
 
@@ -332,7 +332,9 @@ def _show(answer: _Answer) -> None:
             rows.append([*row, number(answer.value(i, t), 5), *ends, _causes(answer, i, t)])
     console.print(table(heads, rows, right=range(len(asked.columns))))
     if shown < len(asked.groups):
-        console.print(f"and {len(asked.groups) - shown} more points; --out FILE writes all of them")
+        more = len(asked.groups) - shown
+        rest = "--out FILE writes all of them" if out is None else f"all of them are in {out}"
+        console.print(f"and {more} more point{'s' if more > 1 else ''}; {rest}", markup=False)
     if answer.ensemble is not None and len(answer.ensemble.laws) > 1:
         console.print(
             f"{len(answer.ensemble.laws)} laws that the data cannot tell apart have a share in the intervals."

@@ -127,8 +127,9 @@ def points_ahead(problem: Problem, document: LawDocument, scale: Mapping[str, fl
     ends = problem.target_scale | dict(scale)
     columns = {name: np.array(values[-1])[kept] for name, values in beyond.features.items()}
     columns = {name: np.full_like(v, ends[name]) if name in ends else v for name, v in columns.items()}
-    rows = np.column_stack([*columns.values(), beyond.group[kept]])
-    _, first = np.unique(rows, axis=0, return_index=True)
+    # Rows reach the same scale along different ways, equal up to rounding.
+    rows = [np.round(v / max(float(np.abs(v).max()), 1e-300), 12) for v in columns.values()]
+    _, first = np.unique(np.column_stack([*rows, beyond.group[kept]]), axis=0, return_index=True)
     first = np.sort(first)
     groups = tuple(document.groups[code] for code in beyond.group[kept][first])
     return Points({name: values[first] for name, values in columns.items()}, groups)

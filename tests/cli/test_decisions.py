@@ -137,6 +137,9 @@ def test_the_next_runs_of_a_table_of_candidates(discover, run_of, tmp_path: Path
         "suggest", run_of("runs.csv"), "--candidates", "grid.csv", *scale, "--cost", FLOPS, "--n", "1", "--json"
     ).json
     assert priced["cost"] >= 6e16
+    shown = discover("suggest", run_of("runs.csv"), "--candidates", "grid.csv", *scale, "--n", "1").out
+    assert "the 1 run of 5 candidates" in shown
+    assert "(1 point)" in shown
 
 
 @pytest.mark.parametrize(

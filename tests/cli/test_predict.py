@@ -80,6 +80,14 @@ def test_a_table_of_points_becomes_a_table_of_forecasts(discover, run_of) -> Non
     assert [float(rows[0]["loss_low90"]), float(rows[0]["loss_high90"])] == single["intervals"]["0.9"]
 
 
+def test_a_long_table_is_cut_on_the_terminal_and_says_where_the_rest_is(discover, run_of) -> None:
+    rows = "\n".join(f"{8 + i / 100:.2f}e9,1e12" for i in range(42))
+    Path("points.csv").write_text(f"params,tokens\n{rows}\n")
+    asked = ("predict", run_of("runs.csv"), "--points", "points.csv")
+    assert "and 2 more points; --out FILE writes all of them" in discover(*asked).out
+    assert "and 2 more points; all of them are in forecasts.csv" in discover(*asked, "--out", "forecasts.csv").out
+
+
 def test_counts_may_be_written_with_a_letter(discover, run_of) -> None:
     plain, counted = (
         discover("predict", run_of("runs.csv"), "--at", at, "--json").json for at in (AT, "params=7B,tokens=1T")

@@ -10,10 +10,11 @@ import pytest
 
 from discover.data.table import Table
 from discover.decisions import Points, suggest
-from discover.decisions.candidates import costs_of, grid, points_named
+from discover.decisions.candidates import costs_of, grid, points_ahead, points_named
 from discover.errors import InputError
 from discover.forecasts import Draws, Ensemble, Noise
 from discover.forecasts.drift import Drift, Reach
+from discover.scoring import Problem
 
 from .laws import FLOPS, document, ensemble
 
@@ -148,6 +149,14 @@ def test_a_grid_keeps_to_runs_that_can_be() -> None:
     assert set(grid(known, {"bits": (4.0, 12.0)}, {}, ("all",), table).features["bits"]) == {4, 5, 6, 8, 12}
     with pytest.raises(InputError, match="no run of the grid has active within params"):
         grid(known, {}, {"active": 5e10, "params": 1e10}, ("all",), table)
+
+
+def test_points_ahead_that_differ_by_rounding_are_one() -> None:
+    sizes = np.random.default_rng(0).uniform(1e20, 1e22, 24)
+    table = Table({"flops": sizes}, np.ones((24, 1)), ("loss",), np.zeros(24, np.int64), ("all",))
+    law = document("A*flops**(-a)", {"A": 1.0, "a": 0.1}, {"flops": (float(sizes.min()), float(sizes.max()))})
+    at = points_ahead(Problem(table, {"flops": "scale"}, ("flops",)), law, {}, None)
+    assert at.features["flops"] == pytest.approx([8 * sizes.max()])
 
 
 @pytest.mark.parametrize(

@@ -412,8 +412,8 @@ def _one(best: Optimum, found: Allocation) -> Printed:
     for target, forecast in best.forecasts.items():
         expected = _forecast(forecast)
         cells.append((f"{target}, forecast", number(expected.value), _span(expected.interval), ""))
-    head = ("", "best", "90 % interval", f"over {found.laws} near-tied laws")
-    shown = len(head) if found.laws > 1 else len(head) - 1
+    head = ("", "best", "90 % interval", f"over {best.laws} near-tied laws")
+    shown = len(head) if best.laws > 1 else len(head) - 1
     return table(head[:shown], [row[:shown] for row in cells], (1,))
 
 

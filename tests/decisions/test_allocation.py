@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,24 @@ def test_near_tied_laws_give_a_range() -> None:
     assert best.features["params"].laws == pytest.approx(
         (closed_form(PUBLISHED, 1e22)[0], alone.features["params"].value), rel=1e-9
     )
+
+
+@pytest.mark.parametrize(
+    ("formula", "constants", "bounds"),
+    [
+        # Hidden by the data, these terms rule beyond: to no loss at all, or to sizes that nobody asks for.
+        (f"{CHINCHILLA} - C*params**2*exp(-params*k)", {**PUBLISHED, "C": 2e-20, "k": 1e-12}, (-np.inf, np.inf)),
+        (f"{CHINCHILLA} - C*params*exp(-params*k)", {**PUBLISHED, "C": 6e-11, "k": 1e-11}, (0.5, np.inf)),
+        (CHINCHILLA, {**PUBLISHED, "A": 3.0, "a": 0.05, "b": 1.2, "B": 1e9}, (0.0, np.inf)),
+    ],
+)
+def test_a_near_tied_law_that_means_nothing_where_it_is_best_is_left_out(formula, constants, bounds) -> None:
+    laws = replace(ensemble([document(), document(formula, constants)]), bounds=bounds)
+    found = allocate(laws, cost=FLOPS, budget=1e26)
+    (best,) = found.optima
+    assert (found.laws, best.laws) == (2, 1)
+    assert best.features["params"].laws is None
+    assert any(text.startswith("1 of 2 near-tied laws are left out") for text in best.warnings)
 
 
 def test_a_bound_is_kept_and_named() -> None:

@@ -31,7 +31,10 @@ MOST_PLACES = 4  # named in a warning
 Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
 Minimise = Annotated[
     str | None,
-    typer.Option(metavar="FORMULA", help="Of targets, features and cost; by default the law's only target."),
+    typer.Option(
+        metavar="FORMULA",
+        help="Of targets, features and cost; by default the law's only target, or minus it if it is an accuracy.",
+    ),
 ]
 Cost = Annotated[
     str | None, typer.Option(metavar="FORMULA", help='What a run costs, over the features: "6*params*tokens".')
@@ -118,7 +121,7 @@ def allocate(
     if json:
         print_json(found.plain())
         return
-    print_lines(_describe(found))
+    print_lines(_describe(found, by_name=not minimise))
 
 
 def suggest(
@@ -386,17 +389,26 @@ def _end(text: str) -> float | None:
 # --- text
 
 
-def _describe(found: Allocation) -> list[str | Printed]:
-    """The answer for people."""
-    lines: list[str | Printed] = [*_question(found), ""]
-    if len(found.optima) == 1:
+def _describe(found: Allocation, by_name: bool) -> list[str | Printed]:
+    """The answer for people; `by_name` where nobody said what to minimise."""
+    lines: list[str | Printed] = [*_question(found, by_name), ""]
+    if len(found.optima) == 1 and not found.refused:
         return [*lines, _one(found.optima[0], found), *_notes(found.optima)]
-    return [*lines, _several(found), *_exponent_lines(found), *_notes(found.optima)]
+    refused = [f"No answer for {group}: {why}" for group, why in found.refused.items()]
+    lines += [_several(found), *_exponent_lines(found), *_notes(found.optima)]
+    return [*lines, *(["", *refused] if refused else [])]
 
 
-def _question(found: Allocation) -> list[str]:
+def _question(found: Allocation, by_name: bool) -> list[str]:
     held = ", ".join(f"{name} = {value:g}" for name, value in found.fixed.items())
-    lines = [f"least {found.minimised} under {found.law}"]
+    largest = found.minimised.removeprefix("-")
+    if by_name and largest != found.minimised:
+        lines = [
+            f"largest {largest} under {found.law}",
+            f"(better when larger, by its name; --minimise {largest} if not)",
+        ]
+    else:
+        lines = [f"least {found.minimised} under {found.law}"]
     lines += [f"cost {found.cost}"] if found.cost is not None else []
     return lines + ([f"with {held}"] if held else [])
 
@@ -406,7 +418,7 @@ def _one(best: Optimum, found: Allocation) -> Printed:
 
     rows = [(name, quantity) for name, quantity in best.features.items()]
     rows += [("cost", best.cost)] if best.cost is not None else []
-    if found.minimised not in ("cost", *best.forecasts):
+    if found.minimised.removeprefix("-") not in ("cost", *best.forecasts):
         rows.append((found.minimised, best.objective))
     cells = [(name, number(q.value), _span(q.interval), _span(q.laws)) for name, q in rows]
     for target, forecast in best.forecasts.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,7 @@ class Allocation:
             without several budgets.
         laws: number of near-tied laws asked, the chosen one included.
         draws: number of sets of constants behind the intervals.
+        refused: group -> why it has no optimum, where others have one.
     """
 
     law: str
@@ -100,6 +101,7 @@ class Allocation:
     exponents: Mapping[str | None, Mapping[str, Quantity]]
     laws: int
     draws: int
+    refused: Mapping[str | None, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """The answer as JSON has it."""
@@ -115,6 +117,7 @@ class Allocation:
                 {"group": group, "of": {name: asdict(q) for name, q in found.items()}}
                 for group, found in self.exponents.items()
             ],
+            "refused": [{"group": group, "why": why} for group, why in self.refused.items()],
         }
 
 
@@ -157,7 +160,8 @@ def allocate(
 
     Args:
         law: a loaded law, a law document, an ensemble, a run folder or a law.json.
-        minimise: a formula over targets, features and `cost`; "" for the law's only target.
+        minimise: a formula over targets, features and `cost`; "" for the law's only target, or minus it where its name
+            says that it is better when larger, as an accuracy is.
         cost: a formula over features and the names in `fix`, such as "6*params*tokens".
         budget: the cost may not exceed it; several for a sweep.
         subject_to: conditions such as "loss <= 2.1".
@@ -167,7 +171,7 @@ def allocate(
         seed: of the drawn starts.
 
     Raises:
-        InputError: an unknown name, conditions that nothing meets, or an optimum without bound.
+        InputError: an unknown name; or in every group conditions that nothing meets or an optimum without bound.
         FormulaError: a text is not a formula.
     """
     document, ensemble = _source(law)
@@ -179,11 +183,15 @@ def allocate(
     bounds_of_target = ensemble.bounds if ensemble is not None else (-math.inf, math.inf)
     optima: list[Optimum] = []
     exponents: dict[str | None, Mapping[str, Quantity]] = {}
+    refused: dict[str | None, str] = {}
     for name in document.groups if group is None else (group,):
         label = name if document.group_column is not None else None
         code = document.group_code(name)
         paths = [one.path(code, budgets, seed, with_draws=i == 0) for i, one in enumerate(asked)]
-        _refuse_failures(asked[0], paths[0], budgets, label)
+        why = _failure(asked[0], paths[0], budgets, label)
+        if why is not None:
+            refused[label] = why
+            continue
         paths = [_doubted(one, path, asked[0], paths[0], bounds_of_target, code, budgets)
                  for one, path in zip(asked, paths, strict=True)]  # fmt: skip
         optima += [
@@ -192,10 +200,13 @@ def allocate(
         ]
         if len(budgets) > 1:
             exponents[label] = _exponents(asked, paths, budgets)
+    if not optima:
+        raise InputError(next(iter(refused.values())))
     draws = len(laws[0]) if ensemble is not None else 0
     return Allocation(
-        document.formula, asked[0].plan.minimised, cost, question.fixed, tuple(optima), exponents, len(laws), draws
-    )
+        document.formula, asked[0].plan.minimised, cost, question.fixed, tuple(optima), exponents, len(laws), draws,
+        refused,
+    )  # fmt: skip
 
 
 def _source(law: FittedLaw | LawDocument | Ensemble | str | Path) -> tuple[LawDocument, Ensemble | None]:
@@ -312,7 +323,7 @@ def _doubted(
         if not (isinstance(found, Solution) and isinstance(other, Solution)):
             continue
         usual = _outside(chosen.variables, other.z)
-        away = _outside(asked.variables, found.z)
+        away = _outside(asked.variables, found.z) if other.settled else {}  # a plain has no place to compare with
         known = asked.known(code, (budgets or (None,))[place]) | natural(asked.variables, found.z)
         with np.errstate(all="ignore"):
             values = {target: float(evaluate(tree, known)) for target, tree in asked.plan.targets.items()}
@@ -350,21 +361,22 @@ def _span(chosen: _Asked, target: str, code: int) -> tuple[float, float]:
     return float(values.min()) - room, float(values.max()) + room
 
 
-def _refuse_failures(asked: _Asked, path: _Path, budgets: Sequence[float], group: str | None) -> None:
-    """Raises where the chosen law has no optimum.
-
-    Raises:
-        InputError: nothing meets the conditions, or the optimum is not bounded.
-    """
+def _failure(asked: _Asked, path: _Path, budgets: Sequence[float], group: str | None) -> str | None:
+    """Why the chosen law has no optimum: nothing meets the conditions, or it is not bounded; None if it has one."""
     code = 0 if group is None else asked.draws.document.group_code(group)
     for found, limit in zip(path.solutions, budgets or (None,), strict=True):
         known = asked.known(code, limit)
         place = "".join([f" for {group}" if group else "", f" at the budget {limit:g}" if limit is not None else ""])
         if isinstance(found, Infeasible):
-            raise InputError(_why_infeasible(asked, found, known, place))
-        away = () if found.settled else runs_away(asked.plan.problem, known, found)
+            return _why_infeasible(asked, found, known, place)
+        away = [] if found.settled else runs_away(asked.plan.problem, known, found)
+        if limit is not None and asked.plan.cost is not None:
+            # The budget ends what costs something: there the law only flattens.
+            paid = feature_names(asked.plan.cost)
+            away = [(v, sign) for v, sign in away if sign < 0 or v.name not in paid]
         if away:
-            raise InputError(_why_unbounded(asked, away, place))
+            return _why_unbounded(asked, away, place)
+    return None
 
 
 def _why_infeasible(asked: _Asked, found: Infeasible, known: Mapping[str, Any], place: str) -> str:
@@ -388,6 +400,9 @@ def _why_unbounded(asked: _Asked, away: Sequence[tuple[Variable, int]], place: s
         return f"{plan.minimised} does not depend on {columns}{place}, so that no value is better than another"
     moves = " and ".join(f"{v.name} {'grows' if sign > 0 else 'shrinks'}" for v, sign in away)
     first = away[0][0].name
+    largest = plan.minimised.removeprefix("-")
+    rising = largest in plan.targets and largest != plan.minimised
+    tends = f"{largest} keeps rising" if rising else f"{plan.minimised} keeps falling"
     spend = "" if WITHIN in plan.sides else "; or say what may be spent: --cost FORMULA --budget LIMIT"
     lacking = [
         f"{what} does not contain {', '.join(absent)}"
@@ -395,7 +410,7 @@ def _why_unbounded(asked: _Asked, away: Sequence[tuple[Variable, int]], place: s
         if tree is not None and (absent := [v.name for v, _ in away if v.name not in feature_names(tree)])
     ]
     return (
-        f"the optimum has no bound{place}: {plan.minimised} keeps falling as {moves}"
+        f"the optimum has no bound{place}: {tends} as {moves}"
         f"{''.join(f'; {text}' for text in lacking)}. "
         f"Give {'it' if len(away) == 1 else 'one of them'} a value or a range: --fix {first}=VALUE or "
         f"--bounds {first}=LOW:HIGH{spend}"
@@ -511,7 +526,11 @@ class _Reading:
         )
         if self.limit is not None and len(problem.conditions) - 1 not in solution.active:
             spent = float(evaluate(self.chosen.plan.cost, dict(known) | dict(at))) if self.chosen.plan.cost else 0.0
-            yield f"the budget is not used up: a cost of {spent:.4g} is best under this law"
+            yield (
+                f"the budget is not used up: a cost of {spent:.4g} is best under this law"
+                if solution.settled
+                else f"the budget is not used up: above a cost of {spent:.4g} this law gains no more than rounding"
+            )
         yield from self._about_uncertainty()
 
     def _about_uncertainty(self) -> Iterator[str]:

@@ -182,6 +182,46 @@ def test_a_budget_that_the_law_does_not_want_to_spend_is_not_spent() -> None:
     assert any("the budget is not used up" in text for text in best.warnings)
 
 
+SATURATING = document(
+    "c - b*exp(-a*flops**d)",
+    [{"c": c, "b": 60.0, "a": 1e-4, "d": 0.2} for c in (90.0, 50.0)],
+    {"flops": (1e18, 1e22)},
+    targets=("accuracy",),
+    groups=("MMLU", "GSM8K"),
+)
+
+
+def test_an_accuracy_is_made_large_unless_told_otherwise() -> None:
+    found = allocate(SATURATING, cost="flops", budget=1e21)
+    assert found.minimised == "-accuracy"
+    for best in found.optima:
+        assert best.features["flops"].value == pytest.approx(1e21, rel=1e-6)
+    with pytest.raises(InputError, match="accuracy keeps rising as flops grows"):
+        allocate(SATURATING)
+    with pytest.raises(InputError, match="accuracy keeps falling as flops shrinks"):
+        allocate(SATURATING, minimise="accuracy", cost="flops", budget=1e21)
+    assert allocate(document(), cost=FLOPS, budget=1e21).minimised == "loss"
+
+
+def test_a_law_that_flattens_to_rounding_is_not_said_to_be_best_there() -> None:
+    for best in allocate(SATURATING, cost="flops", budget=[1e29, 1e35]).optima:
+        (unspent,) = [text for text in best.warnings if text.startswith("the budget is not used up")]
+        assert "gains no more than rounding" in unspent
+
+
+def test_a_group_that_cannot_reach_a_result_leaves_the_others_theirs() -> None:
+    asked = {"minimise": "cost", "cost": "flops", "subject_to": "accuracy >= 80"}
+    found = allocate(SATURATING, **asked)
+    assert [best.group for best in found.optima] == ["MMLU"]
+    assert list(found.refused) == ["GSM8K"]
+    assert "no values meet accuracy >= 80 for GSM8K" in found.refused["GSM8K"]
+    assert found.plain()["refused"][0]["group"] == "GSM8K"
+    with pytest.raises(InputError, match="accuracy >= 80 for GSM8K"):
+        allocate(SATURATING, **asked, group="GSM8K")
+    with pytest.raises(InputError, match="accuracy >= 99 for MMLU"):
+        allocate(SATURATING, **{**asked, "subject_to": "accuracy >= 99"})
+
+
 def test_a_law_file_is_taken(tmp_path) -> None:
     write(document(), tmp_path / "law.json")
     expected = closed_form(PUBLISHED, 1e22)[0]

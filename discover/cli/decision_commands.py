@@ -16,12 +16,13 @@ from discover.plain_data import number_in
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rich.table import Table
+    from rich.table import Table as Printed
 
-    from discover.data.table import Floats
+    from discover.data.table import Floats, Table
     from discover.decisions import Allocation, Optimum, Points, Quantity, Suggestion
     from discover.documents import LawDocument
     from discover.forecasts import Ensemble, Forecast
+    from discover.scoring import Problem
 
 PER_DECADE = 1
 MOST_BUDGETS = 60
@@ -30,7 +31,10 @@ MOST_PLACES = 4  # named in a warning
 Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
 Minimise = Annotated[
     str | None,
-    typer.Option(metavar="FORMULA", help="Of targets, features and cost; by default the law's only target."),
+    typer.Option(
+        metavar="FORMULA",
+        help="Of targets, features and cost; by default the law's only target, or minus it if it is an accuracy.",
+    ),
 ]
 Cost = Annotated[
     str | None, typer.Option(metavar="FORMULA", help='What a run costs, over the features: "6*params*tokens".')
@@ -117,7 +121,7 @@ def allocate(
     if json:
         print_json(found.plain())
         return
-    print_lines(_describe(found))
+    print_lines(_describe(found, by_name=not minimise))
 
 
 def suggest(
@@ -142,8 +146,10 @@ def suggest(
     document = read_law(source)
     ensemble = _ensemble(document, source)
     fixed = numbers(",".join(fix or ()), "--fix")
-    runs, costs = _runs(ensemble, candidates, cost, cost_limit, _bounds(bounds), fixed, group)
-    at = _target_points(ensemble, source, numbers(target_scale, "--target-scale"), group)
+    problem = _problem(source)
+    table = None if problem is None else problem.table
+    runs, costs = _runs(ensemble, table, candidates, cost, cost_limit, _bounds(bounds), fixed, group)
+    at = _target_points(ensemble, problem, numbers(target_scale, "--target-scale"), group)
     found = choose(ensemble, runs, at, n, costs=costs, limit=cost_limit)
     answer = _Answer(document, runs, at, found)
     if json:
@@ -165,6 +171,7 @@ def _ensemble(document: LawDocument, source: Path) -> Ensemble:
 
 def _runs(
     ensemble: Ensemble,
+    table: Table | None,
     file: Path | None,
     cost: str | None,
     limit: float | None,
@@ -183,7 +190,7 @@ def _runs(
     if file is None:
         if limit is not None and cost is None:
             raise InputError('--cost-limit needs a cost; say with --cost what a run costs, such as "6*params*tokens"')
-        runs = grid(ensemble, bounds, fixed, document.groups if group is None else (_known(document, group),))
+        runs = grid(ensemble, bounds, fixed, document.groups if group is None else (_known(document, group),), table)
         costs = None if cost is None else costs_of(runs, cost, fixed)
         return _affordable(runs, costs, limit)
     if bounds:
@@ -225,16 +232,23 @@ def _known(document: LawDocument, group: str) -> str:
     return document.groups[document.group_code(group)]
 
 
-def _target_points(ensemble: Ensemble, source: Path, scale: dict[str, float], group: str | None) -> Points:
+def _problem(source: Path) -> Problem | None:
+    """The task of a run with its train rows; a law.json alone has none."""
+    if not source.is_dir():
+        return None
+    from discover.runs.session import reopen
+
+    return reopen(source).problem
+
+
+def _target_points(ensemble: Ensemble, problem: Problem | None, scale: dict[str, float], group: str | None) -> Points:
     """Where the forecast is wanted: by the run's own task, or as named."""
     from discover.decisions.candidates import points_ahead, points_named
 
     document = ensemble.document
-    if not source.is_dir():
+    if problem is None:
         return points_named(ensemble, scale, document.groups if group is None else (_known(document, group),))
-    from discover.runs.session import reopen
-
-    return points_ahead(reopen(source).problem, document, scale, group)
+    return points_ahead(problem, document, scale, group)
 
 
 @dataclass(frozen=True)
@@ -276,7 +290,7 @@ class _Answer:
             ],
         }
 
-    def lines(self) -> list[str | Table]:
+    def lines(self) -> list[str | Printed]:
         from discover.cli.output import number, table
 
         grouped, priced = self.document.group_column, self.cost is not None
@@ -290,20 +304,30 @@ class _Answer:
             row += [number(pick.cost)] if priced else []
             rows.append(row + [number(pick.sd[target], 3) for target in targets])
         spans = [
-            f"{name} {_span((float(v.min()), float(v.max()))) if v.min() < v.max() else number(float(v[0]))}"
+            f"{name} {_span((float(v.min()), float(v.max()))) if _apart(v) else number(float(v[0]))}"
             for name, v in self.at.features.items()
         ]
         last = self.found.picks[-1].sd
         changes = ", ".join(f"{t} {number(self.found.before[t], 3)} -> {number(last[t], 3)}" for t in targets)
         return [
-            f"the {len(rows)} runs of {len(self.runs):,} candidates that would narrow the forecast most",
-            f"target scale: {', '.join(spans)} ({len(self.at)} points)",
+            f"the {_counted(len(rows), 'run')} of {_counted(len(self.runs), 'candidate')} that would narrow the "
+            "forecast most",
+            f"target scale: {', '.join(spans)} ({_counted(len(self.at), 'point')})",
             "",
             table(head, rows),
             "",
             f"standard deviation of the forecast, expected: {changes}"
             + (f"; cost of all runs {number(self.cost)}" if priced else ""),
         ]
+
+
+def _apart(values: Floats) -> bool:
+    """Whether the smallest and the largest value differ by more than rounding."""
+    return bool(values.max() - values.min() > 1e-9 * abs(values).max())
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def read_law(source: Path) -> LawDocument:
@@ -365,34 +389,43 @@ def _end(text: str) -> float | None:
 # --- text
 
 
-def _describe(found: Allocation) -> list[str | Table]:
-    """The answer for people."""
-    lines: list[str | Table] = [*_question(found), ""]
-    if len(found.optima) == 1:
+def _describe(found: Allocation, by_name: bool) -> list[str | Printed]:
+    """The answer for people; `by_name` where nobody said what to minimise."""
+    lines: list[str | Printed] = [*_question(found, by_name), ""]
+    if len(found.optima) == 1 and not found.refused:
         return [*lines, _one(found.optima[0], found), *_notes(found.optima)]
-    return [*lines, _several(found), *_exponent_lines(found), *_notes(found.optima)]
+    refused = [f"No answer for {group}: {why}" for group, why in found.refused.items()]
+    lines += [_several(found), *_exponent_lines(found), *_notes(found.optima)]
+    return [*lines, *(["", *refused] if refused else [])]
 
 
-def _question(found: Allocation) -> list[str]:
+def _question(found: Allocation, by_name: bool) -> list[str]:
     held = ", ".join(f"{name} = {value:g}" for name, value in found.fixed.items())
-    lines = [f"least {found.minimised} under {found.law}"]
+    largest = found.minimised.removeprefix("-")
+    if by_name and largest != found.minimised:
+        lines = [
+            f"largest {largest} under {found.law}",
+            f"(better when larger, by its name; --minimise {largest} if not)",
+        ]
+    else:
+        lines = [f"least {found.minimised} under {found.law}"]
     lines += [f"cost {found.cost}"] if found.cost is not None else []
     return lines + ([f"with {held}"] if held else [])
 
 
-def _one(best: Optimum, found: Allocation) -> Table:
+def _one(best: Optimum, found: Allocation) -> Printed:
     from discover.cli.output import number, table
 
     rows = [(name, quantity) for name, quantity in best.features.items()]
     rows += [("cost", best.cost)] if best.cost is not None else []
-    if found.minimised not in ("cost", *best.forecasts):
+    if found.minimised.removeprefix("-") not in ("cost", *best.forecasts):
         rows.append((found.minimised, best.objective))
     cells = [(name, number(q.value), _span(q.interval), _span(q.laws)) for name, q in rows]
     for target, forecast in best.forecasts.items():
         expected = _forecast(forecast)
         cells.append((f"{target}, forecast", number(expected.value), _span(expected.interval), ""))
-    head = ("", "best", "90 % interval", f"over {found.laws} near-tied laws")
-    shown = len(head) if found.laws > 1 else len(head) - 1
+    head = ("", "best", "90 % interval", f"over {best.laws} near-tied laws")
+    shown = len(head) if best.laws > 1 else len(head) - 1
     return table(head[:shown], [row[:shown] for row in cells], (1,))
 
 
@@ -404,7 +437,7 @@ def _forecast(found: Forecast) -> Quantity:
     return Quantity(float(found.value[0]), ends)
 
 
-def _several(found: Allocation) -> Table:
+def _several(found: Allocation) -> Printed:
     from discover.cli.output import number, table
 
     grouped = any(best.group is not None for best in found.optima)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from discover.forecasts import Ensemble, Forecast
 
 MANY = 40  # points shown in full on a terminal
+NOTABLE = 0.01  # of an interval's width: a value outside of the middle of the draws by less is at its end by rounding
 
 Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
 At = Annotated[
@@ -71,7 +72,7 @@ def predict(
     if json:
         print_json({"law": str(place), **answer.keys()})
         return
-    _show(answer)
+    _show(answer, out)
     if out is not None:
         note(f"written to {out}")
 
@@ -241,6 +242,14 @@ class _Answer:
         found = self.forecasts[t]
         return {level: (float(found.lower[level][i]), float(found.upper[level][i])) for level in found.lower}
 
+    def outside(self, i: int, t: int) -> dict[float, float]:
+        """Level -> how far the value lies outside of that middle part of what all laws say, where it does notably."""
+        if not self.forecasts:
+            return {}
+        found = {level: float(by[i]) for level, by in self.forecasts[t].outside.items()}
+        widths = {level: high - low for level, (low, high) in self.ends(i, t).items()}
+        return {level: by for level, by in found.items() if by > NOTABLE * widths[level]}
+
     def keys(self) -> dict[str, Any]:
         from discover.documents import law_keys
 
@@ -270,8 +279,10 @@ class _Answer:
     def _target(self, i: int, t: int) -> dict[str, Any]:
         shares = {k: float(v[i]) for k, v in self.forecasts[t].shares.items()} if self.forecasts else None
         ends = {f"{level:g}": list(pair) for level, pair in self.ends(i, t).items()}
+        outside = {f"{level:g}": by for level, by in self.outside(i, t).items()}
         return {
-            "target": self.document.targets[t], "value": self.value(i, t), "intervals": ends or None, "shares": shares,
+            "target": self.document.targets[t], "value": self.value(i, t), "intervals": ends or None,
+            "outside": outside if self.forecasts else None, "shares": shares,
         }  # fmt: skip
 
     def csv(self) -> str:
@@ -300,7 +311,7 @@ class _Answer:
 CAUSES = {"constants": "constants", "laws": "which law", "drift": "beyond the data", "noise": "noise"}
 
 
-def _show(answer: _Answer) -> None:
+def _show(answer: _Answer, out: Path | None) -> None:
     from discover.cli.output import note, number, stdout, table
     from discover.forecasts.points import excesses
 
@@ -321,14 +332,34 @@ def _show(answer: _Answer) -> None:
             rows.append([*row, number(answer.value(i, t), 5), *ends, _causes(answer, i, t)])
     console.print(table(heads, rows, right=range(len(asked.columns))))
     if shown < len(asked.groups):
-        console.print(f"and {len(asked.groups) - shown} more points; --out FILE writes all of them")
+        more = len(asked.groups) - shown
+        rest = "--out FILE writes all of them" if out is None else f"all of them are in {out}"
+        console.print(f"and {more} more point{'s' if more > 1 else ''}; {rest}", markup=False)
     if answer.ensemble is not None and len(answer.ensemble.laws) > 1:
         console.print(
             f"{len(answer.ensemble.laws)} laws that the data cannot tell apart have a share in the intervals."
         )
+    for text in _outside(answer):
+        note(f"note: {text}")
     warned = dict.fromkeys(e.text for i in range(len(asked.groups)) for e in excesses(document, asked.point(i)))
     for text in list(warned)[:MANY]:
         note(f"warning: {text}")
+
+
+def _outside(answer: _Answer) -> list[str]:
+    """A sentence for every level whose interval was drawn out to hold a forecast."""
+    places = [(i, t) for i in range(len(answer.asked.groups)) for t in range(len(answer.document.targets))]
+    found: dict[float, int] = {}
+    for i, t in places:
+        for level in answer.outside(i, t):
+            found[level] = found.get(level, 0) + 1
+    several = answer.ensemble is not None and len(answer.ensemble.laws) > 1
+    why = "other laws that the data cannot tell apart disagree with the chosen one" if several else "it is skewed"
+    return [
+        f"{'the forecast lies' if len(places) == 1 else f'{n} of {len(places)} forecasts lie'} outside of the middle "
+        f"{100 * level:g} % of the distribution, since {why}; the {100 * level:g} % interval is drawn out to hold it"
+        for level, n in found.items()
+    ]
 
 
 def _causes(answer: _Answer, i: int, t: int) -> str:

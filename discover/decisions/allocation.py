@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from discover.decisions.optimum import Infeasible, Solution, follow, minimum, runs_away
-from discover.decisions.questions import BUDGET, WITHIN, Ends, Plan, Question, plan
+from discover.decisions.questions import BUDGET, MOST_CORNERS, WITHIN, Ends, Plan, Question, plan
 from discover.decisions.smooth import Floats, Variable, natural
 from discover.documents import LawDocument, read
 from discover.errors import InputError
@@ -27,6 +28,8 @@ from discover.forecasts.points import excesses
 LEVEL = 0.9
 MOST_BUDGETS = 60
 NEAR = 0.3  # share of the chosen law's weight from which on another law is near-tied with it
+FARTHER = 256.0  # beyond the data than the chosen law: so far laws were asked when one was chosen
+WIDTHS = 4.5  # of the data, by which values of chosen laws may leave them
 ENOUGH = 0.5  # share of the draws that must have an optimum for an interval to be given
 
 
@@ -37,7 +40,8 @@ class Quantity:
     Attributes:
         value: under the chosen law.
         interval: 5 and 95 % points over draws of its constants, or None.
-        laws: smallest and largest value over the near-tied laws, the chosen one included; None without others.
+        laws: smallest and largest value over the near-tied laws that can be believed at their optimum, the chosen
+            one included; None without others.
     """
 
     value: float
@@ -59,6 +63,7 @@ class Optimum:
             (intervals empty) where the law has no uncertainty beside it.
         beyond: a phrase for every feature that lies beyond the data, with the number of times.
         warnings: sentences on what else should be known before money is spent.
+        laws: number of laws in the ranges, the chosen one included.
     """
 
     group: str | None
@@ -69,6 +74,7 @@ class Optimum:
     forecasts: Mapping[str, Forecast]
     beyond: tuple[str, ...]
     warnings: tuple[str, ...]
+    laws: int = 1
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class Allocation:
             without several budgets.
         laws: number of near-tied laws asked, the chosen one included.
         draws: number of sets of constants behind the intervals.
+        refused: group -> why it has no optimum, where others have one.
     """
 
     law: str
@@ -94,6 +101,7 @@ class Allocation:
     exponents: Mapping[str | None, Mapping[str, Quantity]]
     laws: int
     draws: int
+    refused: Mapping[str | None, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """The answer as JSON has it."""
@@ -109,6 +117,7 @@ class Allocation:
                 {"group": group, "of": {name: asdict(q) for name, q in found.items()}}
                 for group, found in self.exponents.items()
             ],
+            "refused": [{"group": group, "why": why} for group, why in self.refused.items()],
         }
 
 
@@ -122,6 +131,7 @@ def _plain_optimum(one: Optimum) -> dict[str, Any]:
         "forecasts": {target: _plain_forecast(found) for target, found in one.forecasts.items()},
         "beyond": list(one.beyond),
         "warnings": list(one.warnings),
+        "laws": one.laws,
     }
 
 
@@ -150,7 +160,8 @@ def allocate(
 
     Args:
         law: a loaded law, a law document, an ensemble, a run folder or a law.json.
-        minimise: a formula over targets, features and `cost`; "" for the law's only target.
+        minimise: a formula over targets, features and `cost`; "" for the law's only target, or minus it where its name
+            says that it is better when larger, as an accuracy is.
         cost: a formula over features and the names in `fix`, such as "6*params*tokens".
         budget: the cost may not exceed it; several for a sweep.
         subject_to: conditions such as "loss <= 2.1".
@@ -160,7 +171,7 @@ def allocate(
         seed: of the drawn starts.
 
     Raises:
-        InputError: an unknown name, conditions that nothing meets, or an optimum without bound.
+        InputError: an unknown name; or in every group conditions that nothing meets or an optimum without bound.
         FormulaError: a text is not a formula.
     """
     document, ensemble = _source(law)
@@ -169,23 +180,33 @@ def allocate(
     question = Question(minimise, cost, bool(budgets), conditions, dict(bounds or {}), dict(fix or {}))
     laws = _near_tied(ensemble.laws) if ensemble is not None else (Draws(document, 1.0, {}),)
     asked = [_Asked(one, plan(question, one.document)) for one in laws]
+    bounds_of_target = ensemble.bounds if ensemble is not None else (-math.inf, math.inf)
     optima: list[Optimum] = []
     exponents: dict[str | None, Mapping[str, Quantity]] = {}
+    refused: dict[str | None, str] = {}
     for name in document.groups if group is None else (group,):
         label = name if document.group_column is not None else None
         code = document.group_code(name)
         paths = [one.path(code, budgets, seed, with_draws=i == 0) for i, one in enumerate(asked)]
-        _refuse_failures(asked[0], paths[0], budgets, label)
+        why = _failure(asked[0], paths[0], budgets, label)
+        if why is not None:
+            refused[label] = why
+            continue
+        paths = [_doubted(one, path, asked[0], paths[0], bounds_of_target, code, budgets)
+                 for one, path in zip(asked, paths, strict=True)]  # fmt: skip
         optima += [
             _Reading(ensemble, asked, paths, place, label, code, limit).optimum()
             for place, limit in enumerate(budgets or (None,))
         ]
         if len(budgets) > 1:
             exponents[label] = _exponents(asked, paths, budgets)
+    if not optima:
+        raise InputError(next(iter(refused.values())))
     draws = len(laws[0]) if ensemble is not None else 0
     return Allocation(
-        document.formula, asked[0].plan.minimised, cost, question.fixed, tuple(optima), exponents, len(laws), draws
-    )
+        document.formula, asked[0].plan.minimised, cost, question.fixed, tuple(optima), exponents, len(laws), draws,
+        refused,
+    )  # fmt: skip
 
 
 def _source(law: FittedLaw | LawDocument | Ensemble | str | Path) -> tuple[LawDocument, Ensemble | None]:
@@ -224,10 +245,12 @@ class _Path:
     Attributes:
         solutions: under the best constants.
         drawn: coordinates under every draw, shape (draws, k) each; NaN where there is no optimum. Empty if not asked.
+        doubtful: places of solutions where the law means nothing, see `_doubted`.
     """
 
     solutions: tuple[Solution | Infeasible, ...]
     drawn: tuple[Floats, ...]
+    doubtful: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -277,21 +300,83 @@ class _Asked:
         return ", ".join(f"{name}={float(value):.4g}" for name, value in natural(self.variables, z).items())
 
 
-def _refuse_failures(asked: _Asked, path: _Path, budgets: Sequence[float], group: str | None) -> None:
-    """Raises where the chosen law has no optimum.
+def _doubted(
+    asked: _Asked,
+    path: _Path,
+    chosen: _Asked,
+    best: _Path,
+    bounds: tuple[float, float],
+    code: int,
+    budgets: Sequence[float],
+) -> _Path:
+    """The optima of a law near-tied with the chosen one, those doubted where it means nothing.
 
-    Raises:
-        InputError: nothing meets the conditions, or the optimum is not bounded.
+    Two laws are near-tied as far as the data reach. An optimum tells nothing where a target breaks its bounds or leaves
+    what the chosen law says over the data far behind, or where it lies much farther from the data than the chosen
+    law's.
     """
+    if asked is chosen:
+        return path
+    spans = {target: _span(chosen, target, code) for target in chosen.plan.targets}
+    doubtful = set()
+    for place, (found, other) in enumerate(zip(path.solutions, best.solutions, strict=True)):
+        if not (isinstance(found, Solution) and isinstance(other, Solution)):
+            continue
+        usual = _outside(chosen.variables, other.z)
+        away = _outside(asked.variables, found.z) if other.settled else {}  # a plain has no place to compare with
+        known = asked.known(code, (budgets or (None,))[place]) | natural(asked.variables, found.z)
+        with np.errstate(all="ignore"):
+            values = {target: float(evaluate(tree, known)) for target, tree in asked.plan.targets.items()}
+        if any(far > usual.get(name, 0.0) + math.log(FARTHER) for name, far in away.items()) or not all(
+            max(bounds[0], low) <= values[target] <= min(bounds[1], high) for target, (low, high) in spans.items()
+        ):
+            doubtful.add(place)
+    return replace(path, doubtful=frozenset(doubtful))
+
+
+def _outside(variables: Sequence[Variable], z: Floats) -> dict[str, float]:
+    """Positive feature -> how far it lies outside of the data, in natural logarithms."""
+    return {
+        v.name: max(v.inside(v.seen[0]) - x, x - v.inside(v.seen[1]), 0.0)
+        for v, x in zip(variables, z.tolist(), strict=True)
+        if v.log
+    }
+
+
+def _span(chosen: _Asked, target: str, code: int) -> tuple[float, float]:
+    """Values that are not far from those of the chosen law over the range of the data."""
+    tree = chosen.plan.targets[target]
+    names, domain = feature_names(tree), chosen.draws.document.domain
+    if not domain.keys() >= set(names):
+        return -np.inf, np.inf
+    seen = {name: domain[name] for name in names}
+    corners = np.array(list(islice(product(*(np.linspace(*ends, 3) for ends in seen.values())), MOST_CORNERS)))
+    known = chosen.known(code, None) | dict(zip(seen, corners.T, strict=True))
+    with np.errstate(all="ignore"):
+        values = np.atleast_1d(np.asarray(evaluate(tree, known), np.float64))
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return -np.inf, np.inf
+    room = WIDTHS * float(np.ptp(values))
+    return float(values.min()) - room, float(values.max()) + room
+
+
+def _failure(asked: _Asked, path: _Path, budgets: Sequence[float], group: str | None) -> str | None:
+    """Why the chosen law has no optimum: nothing meets the conditions, or it is not bounded; None if it has one."""
     code = 0 if group is None else asked.draws.document.group_code(group)
     for found, limit in zip(path.solutions, budgets or (None,), strict=True):
         known = asked.known(code, limit)
         place = "".join([f" for {group}" if group else "", f" at the budget {limit:g}" if limit is not None else ""])
         if isinstance(found, Infeasible):
-            raise InputError(_why_infeasible(asked, found, known, place))
-        away = () if found.settled else runs_away(asked.plan.problem, known, found)
+            return _why_infeasible(asked, found, known, place)
+        away = [] if found.settled else runs_away(asked.plan.problem, known, found)
+        if limit is not None and asked.plan.cost is not None:
+            # The budget ends what costs something: there the law only flattens.
+            paid = feature_names(asked.plan.cost)
+            away = [(v, sign) for v, sign in away if sign < 0 or v.name not in paid]
         if away:
-            raise InputError(_why_unbounded(asked, away, place))
+            return _why_unbounded(asked, away, place)
+    return None
 
 
 def _why_infeasible(asked: _Asked, found: Infeasible, known: Mapping[str, Any], place: str) -> str:
@@ -315,6 +400,9 @@ def _why_unbounded(asked: _Asked, away: Sequence[tuple[Variable, int]], place: s
         return f"{plan.minimised} does not depend on {columns}{place}, so that no value is better than another"
     moves = " and ".join(f"{v.name} {'grows' if sign > 0 else 'shrinks'}" for v, sign in away)
     first = away[0][0].name
+    largest = plan.minimised.removeprefix("-")
+    rising = largest in plan.targets and largest != plan.minimised
+    tends = f"{largest} keeps rising" if rising else f"{plan.minimised} keeps falling"
     spend = "" if WITHIN in plan.sides else "; or say what may be spent: --cost FORMULA --budget LIMIT"
     lacking = [
         f"{what} does not contain {', '.join(absent)}"
@@ -322,7 +410,7 @@ def _why_unbounded(asked: _Asked, away: Sequence[tuple[Variable, int]], place: s
         if tree is not None and (absent := [v.name for v, _ in away if v.name not in feature_names(tree)])
     ]
     return (
-        f"the optimum has no bound{place}: {plan.minimised} keeps falling as {moves}"
+        f"the optimum has no bound{place}: {tends} as {moves}"
         f"{''.join(f'; {text}' for text in lacking)}. "
         f"Give {'it' if len(away) == 1 else 'one of them'} a value or a range: --fix {first}=VALUE or "
         f"--bounds {first}=LOW:HIGH{spend}"
@@ -356,8 +444,12 @@ class _Reading:
 
     @property
     def others(self) -> list[tuple[_Asked, Solution]]:
-        """The near-tied laws that have an optimum, the chosen one first."""
-        found = [(asked, path.solutions[self.place]) for asked, path in zip(self.asked, self.paths, strict=True)]
+        """The near-tied laws that have an optimum which can be believed, the chosen one first."""
+        found = [
+            (asked, path.solutions[self.place])
+            for asked, path in zip(self.asked, self.paths, strict=True)
+            if self.place not in path.doubtful
+        ]
         return [(a, s) for i, (a, s) in enumerate(found) if isinstance(s, Solution) and (s.settled or i == 0)]
 
     @property
@@ -383,6 +475,7 @@ class _Reading:
             forecasts={target: self._forecast(target, at, known) for target in self.chosen.plan.targets},
             beyond=tuple(excess.text for excess in excesses(self.chosen.draws.document, at)),
             warnings=tuple(self._warnings(at, known)),
+            laws=len(self.others),
         )
 
     def _feature(self, i: int, variable: Variable) -> Quantity:
@@ -433,7 +526,11 @@ class _Reading:
         )
         if self.limit is not None and len(problem.conditions) - 1 not in solution.active:
             spent = float(evaluate(self.chosen.plan.cost, dict(known) | dict(at))) if self.chosen.plan.cost else 0.0
-            yield f"the budget is not used up: a cost of {spent:.4g} is best under this law"
+            yield (
+                f"the budget is not used up: a cost of {spent:.4g} is best under this law"
+                if solution.settled
+                else f"the budget is not used up: above a cost of {spent:.4g} this law gains no more than rounding"
+            )
         yield from self._about_uncertainty()
 
     def _about_uncertainty(self) -> Iterator[str]:
@@ -445,9 +542,15 @@ class _Reading:
             if missing > 0:
                 what = "and the intervals leave these out" if missing <= 1 - ENOUGH else "so there are no intervals"
                 yield f"with {missing:.0%} of the plausible constants there is no such optimum, {what}"
-        none = len(self.asked) - len(self.others)
+        lost = sum(self.place in path.doubtful for path in self.paths)
+        none = len(self.asked) - len(self.others) - lost
         if none:
             yield f"{none} of {len(self.asked)} near-tied laws have no such optimum"
+        if lost:
+            yield (
+                f"{lost} of {len(self.asked)} near-tied laws are left out of the range: where they are best, they "
+                "break the bounds of the target or leave the range of the data far behind"
+            )
 
 
 def _coordinate(variables: Sequence[Variable], z: Floats, name: str) -> list[float]:
@@ -479,7 +582,11 @@ def _exponents(asked: Sequence[_Asked], paths: Sequence[_Path], budgets: Sequenc
     weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
     slopes: list[tuple[_Asked, Floats]] = []
     for one, path in zip(asked, paths, strict=True):
-        found = [s for s in path.solutions if isinstance(s, Solution) and (s.settled or not slopes)]
+        found = [
+            s
+            for place, s in enumerate(path.solutions)
+            if isinstance(s, Solution) and place not in path.doubtful and (s.settled or not slopes)
+        ]
         if len(found) == len(budgets):
             slopes.append((one, weights @ np.stack([s.z for s in found])))
     drawn = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 
 from discover.data.names import near
+from discover.data.table import Table
 from discover.decisions.questions import Ends, read_formula
 from discover.decisions.smooth import Floats
 from discover.decisions.suggestion import Points
@@ -22,6 +23,7 @@ from discover.scoring.beyond import ALL
 
 GRID = 2000  # points of a grid, about
 FINEST = 13  # levels of a column
+FEW, SMALL = 12, 1000.0  # so many whole numbers, none larger, are levels such as bits, layers or streams, not a scale
 
 
 def costs_of(points: Points, cost: str, fixed: Mapping[str, float]) -> Floats:
@@ -35,32 +37,62 @@ def costs_of(points: Points, cost: str, fixed: Mapping[str, float]) -> Floats:
     return np.broadcast_to(np.asarray(values, np.float64), (len(points),))
 
 
-def grid(ensemble: Ensemble, bounds: Mapping[str, Ends], fixed: Mapping[str, float], groups: Sequence[str]) -> Points:
+def grid(
+    ensemble: Ensemble,
+    bounds: Mapping[str, Ends],
+    fixed: Mapping[str, float],
+    groups: Sequence[str],
+    table: Table | None = None,
+) -> Points:
     """A grid over the range of the data, even in the logarithm of scales, for every group.
+
+    Where the rows are known, a column of few whole numbers keeps to those that were measured, and of two columns one
+    exceeds the other only if it does in some row: active parameters stay within all parameters.
 
     Args:
         bounds: other ends of a column than those of the data.
         fixed: columns held at a value.
         groups: names of groups of the law.
+        table: the rows that the law was fitted to.
 
     Raises:
-        InputError: a bound or a fixed value is not of a column of the law, or ends are in the wrong order.
+        InputError: a bound or a fixed value is not of a column of the law, ends are in the wrong order, or no point
+            is left.
     """
     document, free = ensemble.document, [name for name in ensemble.inputs if name not in fixed]
     for name in bounds:
         if name not in free:
             raise InputError(f"--bounds names {name!r}, which is no column to choose{near(name, free)} "
                              f"(columns: {', '.join(free)})")  # fmt: skip
+    measured = {} if table is None else table.features
     count = len(groups)
     levels = max(2, min(FINEST, math.floor((GRID / count) ** (1.0 / max(len(free), 1)))))
-    columns = [_levels(document, name, bounds.get(name, (None, None)), levels) for name in free]
+    columns = [_levels(document, name, bounds.get(name, (None, None)), levels, measured.get(name)) for name in free]
     points = np.array(list(product(*columns, range(count))), dtype=np.float64)
     flat = {name: points[:, i] for i, name in enumerate(free)}
     flat |= {name: np.full(len(points), value) for name, value in fixed.items() if name in document.feature_names}
-    return Points(flat, tuple(groups[int(code)] for code in points[:, -1]))
+    kept = np.ones(len(points), bool)
+    for part, whole in _ordered({name: measured[name] for name in flat if name in measured}):
+        kept &= flat[part] <= flat[whole]
+        if not kept.any():
+            raise InputError(
+                f"no run of the grid has {part} within {whole}, as all rows of the table have; give other --bounds or "
+                "--fix, or the runs that could be done with --candidates FILE"
+            )
+    chosen = np.flatnonzero(kept)
+    return Points({name: v[chosen] for name, v in flat.items()}, tuple(groups[int(c)] for c in points[chosen, -1]))
 
 
-def _levels(document: LawDocument, name: str, ends: Ends, n: int) -> Floats:
+def _ordered(columns: Mapping[str, Floats]) -> list[tuple[str, str]]:
+    """Pairs of columns whose ranges overlap although the first exceeds the second in no row."""
+    return [
+        (a, b)
+        for a, b in permutations(columns, 2)
+        if np.all(columns[a] <= columns[b]) and columns[a].max() > columns[b].min()
+    ]
+
+
+def _levels(document: LawDocument, name: str, ends: Ends, n: int, measured: Floats | None) -> Floats:
     if name not in document.domain and None in ends:
         raise InputError(f"the range of {name!r} in the data is not known; give --bounds {name}=LOW:HIGH")
     seen = document.domain.get(name, (0.0, 0.0))
@@ -69,6 +101,11 @@ def _levels(document: LawDocument, name: str, ends: Ends, n: int) -> Floats:
         raise InputError(f"--bounds {name}={low:g}:{high:g} is empty; expected a lower and a higher number")
     if low == high:
         return np.array([low])
+    counts = np.array([]) if measured is None else np.unique(measured)
+    if 0 < len(counts) <= FEW and counts[-1] <= SMALL and np.all(counts == np.round(counts)):
+        levels = np.unique([low, *counts[(counts > low) & (counts < high)], high])
+        kept = np.unique(np.linspace(0, len(levels) - 1, min(n, len(levels))).round().astype(int))
+        return np.asarray(levels[kept], np.float64)
     spaced = np.geomspace(low, high, n) if low > 0 else np.linspace(low, high, n)
     return np.asarray(spaced, np.float64)
 
@@ -90,8 +127,9 @@ def points_ahead(problem: Problem, document: LawDocument, scale: Mapping[str, fl
     ends = problem.target_scale | dict(scale)
     columns = {name: np.array(values[-1])[kept] for name, values in beyond.features.items()}
     columns = {name: np.full_like(v, ends[name]) if name in ends else v for name, v in columns.items()}
-    rows = np.column_stack([*columns.values(), beyond.group[kept]])
-    _, first = np.unique(rows, axis=0, return_index=True)
+    # Rows reach the same scale along different ways, equal up to rounding.
+    rows = [np.round(v / max(float(np.abs(v).max()), 1e-300), 12) for v in columns.values()]
+    _, first = np.unique(np.column_stack([*rows, beyond.group[kept]]), axis=0, return_index=True)
     first = np.sort(first)
     groups = tuple(document.groups[code] for code in beyond.group[kept][first])
     return Points({name: values[first] for name, values in columns.items()}, groups)

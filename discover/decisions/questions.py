@@ -10,6 +10,7 @@ from itertools import islice, product
 
 import numpy as np
 
+from discover.data.aliases import FALLING_WORDS, RISING_SHARES, words
 from discover.data.names import near
 from discover.decisions.optimum import Condition, Minimisation
 from discover.decisions.smooth import Known, Smooth, Variable, natural
@@ -45,7 +46,8 @@ class Question:
     """What is to be chosen.
 
     Attributes:
-        minimise: a formula over targets, features and `cost`; "" for the law's only target.
+        minimise: a formula over targets, features and `cost`; "" for the law's only target, or minus it where its name
+            says that it is better when larger.
         cost: a formula over the features.
         budget: whether the cost is limited.
         subject_to: conditions such as "loss <= 2.1", over the same names as `minimise`.
@@ -97,7 +99,7 @@ def plan(question: Question, document: LawDocument) -> Plan:
     targets = {t: substitute(document.expr, _own_constants(document, t)) for t in document.targets}
     # A formula over targets and cost becomes one over features and constants.
     meaning = dict(targets) if cost is None else {COST: cost} | targets
-    wanted = question.minimise or document.targets[0]
+    wanted = question.minimise or _usual(document.targets[0])
     objective = read_formula(wanted, "--minimise", names, meaning)
     sides = {text: _sides(text, names, meaning) for text in question.subject_to}
     trees = [
@@ -121,6 +123,12 @@ def plan(question: Question, document: LawDocument) -> Plan:
     problem = Minimisation(variables, Smooth(searched, variables), tuple(conditions))
     meant = {text: (substitute(left, meaning), substitute(right, meaning)) for text, (left, right) in sides.items()}
     return Plan(problem, cost, targets, whole, question.fixed, wanted, meant)
+
+
+def _usual(target: str) -> str:
+    """What one minimises of a target, by the words of its name."""
+    named = words(target)
+    return f"-{target}" if named & RISING_SHARES and not named & FALLING_WORDS else target
 
 
 def _own_constants(document: LawDocument, target: str) -> dict[str, Expr]:

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from discover.decisions.smooth import Floats
 from discover.errors import InputError
 from discover.forecasts import Ensemble
+from discover.forecasts.ensemble import tamed
 
 Ints = NDArray[np.int64]
 
-TAIL = 4.0  # draws farther from the median than this many standard deviations count as that far
 WORTH = 0.1  # without a limit of the cost: share of the largest reduction that a run must bring
 MOST_CANDIDATES = 20_000
 WARINESS = 3.0  # the drift counts so many times in the choice: laws that fit small runs may all fail together
@@ -203,12 +203,12 @@ def _belief(ensemble: Ensemble, candidates: Points, at: Points, target: str, war
     features = {name: np.concatenate([candidates.features[name], at.features[name]]) for name in names}
     n, total = len(candidates), len(candidates) + len(at)
     codes = ensemble.codes(groups, total)
-    values, middle = _tamed(ensemble.sample(features, groups, target=target))
+    values, middle = tamed(ensemble.sample(features, groups, target=target))
     if not np.isfinite(middle[n:]).all():
         raise InputError(f"the law has no finite forecast of {target} at the target scale")
     size = np.abs(middle) if ensemble.noise.log[t] else np.ones(total)
     factors = (values - values.mean(axis=0)) / np.sqrt(max(len(values) - 1, 1))
-    drift = wariness * ensemble.drift.scale(features, codes, t) * size
+    drift = wariness * np.minimum(ensemble.drift.scale(features, codes, t) * size, _room(values, ensemble.bounds))
     noise = (ensemble.noise.scale[codes, t] * size)[:n] ** 2
     coordinates = _coordinates(ensemble, features, codes)
     every, ahead = np.arange(n), np.arange(n, total)
@@ -221,14 +221,20 @@ def _belief(ensemble: Ensemble, candidates: Points, at: Points, target: str, war
     )  # fmt: skip
 
 
-def _tamed(values: Floats) -> tuple[Floats, Floats]:
-    """Draws with wild ones pulled in, and the median; a law that diverges far out should not rule the covariance."""
-    with np.errstate(all="ignore"):
-        values = np.where(np.isfinite(values), values, np.nan)
-        low, middle, high = np.nanquantile(values, [0.159, 0.5, 0.841], axis=0)
-        reach = TAIL * np.maximum(high - low, 1e-300) / 2.0
-        held = np.clip(values, middle - reach, middle + reach)
-    return np.where(np.isnan(held), middle, held), middle
+def _room(values: Floats, bounds: tuple[float, float]) -> Floats:
+    """Standard deviation that known bounds leave besides that of the draws, shape (points,).
+
+    The variance of what lies between two bounds is at most the product of the mean's distances from them (Bhatia and
+    Davis 2000, Amer. Math. Monthly 107, 353).
+    """
+    low, high = bounds
+    if not np.isfinite(high - low):
+        return np.full(values.shape[1], np.inf)
+    mean = values.mean(axis=0)
+    out: Floats = np.sqrt(
+        np.maximum((mean - low) * (high - mean) - (values.var(axis=0, ddof=1) if len(values) > 1 else 0.0), 0.0)
+    )
+    return out
 
 
 def _coordinates(ensemble: Ensemble, features: Mapping[str, Floats], codes: Ints) -> Floats:

@@ -8,7 +8,7 @@ law is wrong beyond the data although it fits them (see `discover.forecasts.drif
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ Ints = NDArray[np.int64]
 LEVELS = (0.5, 0.9)
 DRAWS = 400
 NODES = 25  # points by which noise and drift are spread around every draw
+TAIL = 4.0  # draws farther from the median than this many standard deviations count as that far
 HUGE = 1e300  # forecasts beyond this are infinite
 CHUNK = 4_000_000  # numbers at a time
 
@@ -89,15 +90,18 @@ class Forecast:
 
     Attributes:
         value: of the chosen law, shape (points,).
-        lower, upper: level -> ends of the interval, shape (points,).
+        lower, upper: level -> ends of the interval, shape (points,); it holds the value.
         shares: share of the variance that is due to "constants", "laws" (their disagreement), "drift" (beyond
             the data) and "noise", each of shape (points,); they sum to 1.
+        outside: level -> by how much the value lies outside of that middle part of the mixture, as where rivals
+            disagree with the chosen law, so that one end of the interval is the value; else 0. Shape (points,).
     """
 
     value: Floats
     lower: Mapping[float, Floats]
     upper: Mapping[float, Floats]
     shares: Mapping[str, Floats]
+    outside: Mapping[float, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,7 @@ class Ensemble:
         columns, codes, t = self._points(features, groups, target)
         values = np.concatenate([law.sample(columns, codes, t) for law in self.laws])
         if not noise:
-            return values
+            return self._bounded(values)
         rng = np.random.default_rng(seed)
         drift = self.drift.scale(columns, codes, t) * rng.standard_normal((len(values), 1))
         fresh = self.noise.scale[codes, t] * rng.standard_normal(values.shape)
@@ -231,11 +235,13 @@ class Ensemble:
         drift, fresh = self.drift.scale(columns, codes, t), self.noise.scale[codes, t] * float(noise)
         tails = np.array([p for level in levels for p in (0.5 - level / 2, 0.5 + level / 2)])
         ends = self._quantiles(np.concatenate(per_law), drift, fresh, tails, t)
+        lower, upper = dict(zip(levels, ends[::2], strict=True)), dict(zip(levels, ends[1::2], strict=True))
         return Forecast(
             value=value,
-            lower={level: np.fmin(ends[2 * i], value) for i, level in enumerate(levels)},
-            upper={level: np.fmax(ends[2 * i + 1], value) for i, level in enumerate(levels)},
+            lower={level: np.fmin(end, value) for level, end in lower.items()},
+            upper={level: np.fmax(end, value) for level, end in upper.items()},
             shares=self._shares(per_law, value, drift, fresh, t),
+            outside={level: np.fmax(np.fmax(lower[level] - value, value - upper[level]), 0.0) for level in levels},
         )
 
     def _points(
@@ -259,7 +265,11 @@ class Ensemble:
     def _spread(self, values: Floats, term: Floats, target: int) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):
             moved = values * np.exp(term) if self.noise.log[target] else values + term
-        return np.clip(moved, *self.bounds)
+        return self._bounded(moved)
+
+    def _bounded(self, values: Floats) -> Floats:
+        out: Floats = np.clip(values, *self.bounds)
+        return out
 
     def _quantiles(self, values: Floats, drift: Floats, fresh: Floats, tails: Floats, target: int) -> Floats:
         """Quantiles of the mixture, shape (tails, points): every draw is spread over nodes of drift and noise."""
@@ -277,8 +287,10 @@ class Ensemble:
     def _shares(
         self, per_law: Sequence[Floats], value: Floats, drift: Floats, fresh: Floats, target: int
     ) -> dict[str, Floats]:
-        centres = np.array([np.nanmedian(sample, axis=0) for sample in per_law])
-        spreads = np.array([_spread_of(sample) for sample in per_law])
+        held, _ = tamed(self._bounded(np.concatenate(per_law)))
+        parted = np.split(held, np.cumsum([len(sample) for sample in per_law])[:-1])
+        centres = np.array([np.median(sample, axis=0) for sample in parted])
+        spreads = np.array([_spread_of(sample) for sample in parted])
         middle = self.weights @ centres
         size = np.abs(value) if self.noise.log[target] else np.ones_like(value)
         parts = {
@@ -302,9 +314,22 @@ def _normal_nodes(n: int) -> Floats:
 
 def _spread_of(sample: Floats) -> Floats:
     """Half the width of the middle two thirds: a standard deviation that single wild draws do not rule."""
-    low, high = np.nanquantile(sample, [0.159, 0.841], axis=0)
+    low, high = np.quantile(sample, [0.159, 0.841], axis=0)
     out: Floats = (high - low) / 2.0
     return out
+
+
+def tamed(values: Floats) -> tuple[Floats, Floats]:
+    """Draws of all laws with wild ones pulled in, shape (draws, points), and their median, shape (points,).
+
+    A variance is that of its few largest deviations: a law that diverges far out should not rule it.
+    """
+    with np.errstate(all="ignore"):
+        values = np.where(np.isfinite(values), values, np.nan)
+        low, middle, high = np.nanquantile(values, [0.159, 0.5, 0.841], axis=0)
+        reach = TAIL * np.maximum(high - low, 1e-300) / 2.0
+        held = np.clip(values, middle - reach, middle + reach)
+    return np.where(np.isnan(held), middle, held), middle
 
 
 def _thinned(law: Draws, share: float, rng: np.random.Generator) -> Draws:

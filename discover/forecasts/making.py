@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit
 from discover.forecasts.drift import Drift, Reach, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up
-from discover.scoring import Problem, make_folds
+from discover.scoring import Problem, implausible, make_folds, points_beyond, predict_beyond
+from discover.scoring.beyond import FAR_MULTIPLE, Beyond
 from discover.scoring.consensus import TIE
 from discover.scoring.score import FOLD_EFFORT, row_weights
 
@@ -72,9 +73,12 @@ def make_ensemble(
         named = {name: drawn[..., k] for k, name in enumerate(structure.constants)}
         members.append(Draws(about, n / sum(counts), named))
     noise = noise_of(problem, chosen.fit)
-    low = -np.inf if problem.lower is None else problem.lower
-    high = np.inf if problem.upper is None else problem.upper
-    return Ensemble(tuple(members), noise, drift_of(problem, chosen.fit, noise), (low, high))
+    return Ensemble(tuple(members), noise, drift_of(problem, chosen.fit, noise), _bounds(problem))
+
+
+def _bounds(problem: Problem) -> tuple[float, float]:
+    low, high = problem.lower, problem.upper
+    return -np.inf if low is None else low, np.inf if high is None else high
 
 
 def rivals(chosen: Contender, others: Sequence[Contender]) -> list[Contender]:
@@ -99,11 +103,46 @@ def shares(merits: Sequence[float]) -> Floats:
 def resampled(problem: Problem, law: FitResult, n: int, seed: int) -> Floats:
     """Constants of n refits to resampled residuals, shape (n, groups, targets, constants).
 
-    Resamples that cannot be fitted are replaced by others; if none can, by the law's own constants.
+    Resamples that cannot be fitted, or not believed, are replaced by others; if none can, by the law's own constants.
     """
     weights = row_weights(problem, law.recipe.emphasis)
     found = bootstrap(law, problem.table, n, seed=seed, weights=weights, effort=RESAMPLE).constants
-    return np.resize(found if len(found) else law.constants, (n, *law.constants.shape))
+    drawn = np.resize(found if len(found) else law.constants, (n, *law.constants.shape))
+    return _believable(problem, law, drawn)
+
+
+def _believable(problem: Problem, law: FitResult, drawn: Floats) -> Floats:
+    """Draws, shape (draws, groups, targets, constants), with those that say the impossible replaced group by group.
+
+    What a law had to keep to be chosen is known before any row is seen, so a resample that breaks it is no plausible
+    law. Where a law's own constants break it, nothing is asked of their draws.
+    """
+    beyond = [points_beyond(problem), *([points_beyond(problem, FAR_MULTIPLE)] if problem.axes else [])]
+    unasked = ~_believed(problem, beyond, law)
+    kept = np.array([_believed(problem, beyond, replace(law, constants=one)) for one in drawn]) | unasked
+    out = drawn.copy()
+    for g in range(drawn.shape[1]):
+        good, bad = np.flatnonzero(kept[:, g]), np.flatnonzero(~kept[:, g])
+        out[bad, g] = drawn[np.resize(good, len(bad)), g] if len(good) else law.constants[g]
+    return out
+
+
+def _believed(problem: Problem, beyond: Sequence[Beyond], law: FitResult) -> NDArray[np.bool_]:
+    """In which groups nothing speaks against what a law says beyond the data, shape (groups,)."""
+    out = np.ones(problem.table.n_groups, bool)
+    for points in beyond:
+        predicted = predict_beyond(law, points)
+        if implausible(problem, points, predicted) is None:
+            continue
+        for g in np.flatnonzero(out):
+            own = np.flatnonzero(points.group == g)
+            out[g] &= len(own) == 0 or implausible(problem, _only(points, own), predicted[:, own]) is None
+    return out
+
+
+def _only(points: Beyond, places: NDArray[np.int64]) -> Beyond:
+    features = {name: values[:, places] for name, values in points.features.items()}
+    return Beyond(features, points.group[places], tuple(points.axis[i] for i in places), points.settings)
 
 
 def noise_of(problem: Problem, law: FitResult) -> Noise:
@@ -126,9 +165,9 @@ def noise_of(problem: Problem, law: FitResult) -> Noise:
     return Noise(scale * _robust(residuals / scale[table.group]), (log,) * table.n_targets)
 
 
-def _residuals(law: FitResult, table: Table, log: bool) -> Floats:
-    """Measured minus fitted, or the logarithm of their ratio; zero where that has no value."""
-    fitted = law.predict(table.features, table.group)
+def _residuals(law: FitResult, table: Table, log: bool, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Floats:
+    """Measured minus fitted within bounds, or the logarithm of their ratio; zero where that has no value."""
+    fitted = np.clip(law.predict(table.features, table.group), *bounds)
     with np.errstate(all="ignore"):
         out = np.log(table.targets) - np.log(fitted) if log else table.targets - fitted
     return np.where(np.isfinite(out), out, 0.0)
@@ -157,7 +196,7 @@ def drift_of(problem: Problem, law: FitResult, noise: Noise) -> Drift:
         part = fit(law.structure, inner, law.recipe, effort=FOLD_EFFORT, weights=rows, warm=[warm])
         if isinstance(part, FitFailure):
             continue
-        standard = _residuals(part, outer, noise.log[0]) / noise.scale[outer.group]
+        standard = _residuals(part, outer, noise.log[0], _bounds(problem)) / noise.scale[outer.group]
         errors.append(float(np.mean(standard**2)))
         distances.append(Reach.of(problem, inner).distance(outer.features, outer.group))
         shares_of_folds.append(fold.weight)

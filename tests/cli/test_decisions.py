@@ -56,6 +56,22 @@ def test_repeated_data_needs_its_size_said(discover, run_of) -> None:
     assert best["cost"]["value"] <= 1e21 * (1 + 1e-6)
 
 
+def test_groups_without_an_answer_are_told_beside_the_others(discover) -> None:
+    from discover.documents import ConstantSet, FeatureInfo, LawDocument, write
+
+    sets = [ConstantSet(g, "accuracy", {"c": c, "b": 60.0, "a": 1e-4}) for g, c in (("easy", 90.0), ("hard", 50.0))]
+    law = LawDocument(
+        task="made", formula="c - b*exp(-a*flops**0.2)", features=(FeatureInfo("flops"),), targets=("accuracy",),
+        group_column="benchmark", groups=("easy", "hard"), constants=tuple(sets), domain={"flops": (1e18, 1e22)},
+    )  # fmt: skip
+    write(law, Path("law.json"))
+    asked = ("allocate", "law.json", "--cost", "flops")
+    shown = discover(*asked, "--minimise", "cost", "--subject-to", "accuracy >= 80").out
+    assert "No answer for hard: no values meet accuracy >= 80" in shown
+    assert "easy" in shown
+    assert "largest accuracy under c" in discover(*asked, "--budget", "1e21").out
+
+
 def test_a_feature_that_costs_nothing_and_always_helps_must_be_bounded(discover) -> None:
     formula = "E + A*params^(-a) + B*(tokens*unique_tokens)^(-b)"
     assert discover("import", formula, "--data", "data_constrained", "--out", "law").status == 0
@@ -137,6 +153,9 @@ def test_the_next_runs_of_a_table_of_candidates(discover, run_of, tmp_path: Path
         "suggest", run_of("runs.csv"), "--candidates", "grid.csv", *scale, "--cost", FLOPS, "--n", "1", "--json"
     ).json
     assert priced["cost"] >= 6e16
+    shown = discover("suggest", run_of("runs.csv"), "--candidates", "grid.csv", *scale, "--n", "1").out
+    assert "the 1 run of 5 candidates" in shown
+    assert "(1 point)" in shown
 
 
 @pytest.mark.parametrize(

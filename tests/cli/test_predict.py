@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from discover import load
+from discover.documents import to_json
 from discover.errors import InputError
+from discover.forecasts import Ensemble, with_forecasts
 
 from .commands import assert_one_error, loss, table_text
 
@@ -77,6 +80,14 @@ def test_a_table_of_points_becomes_a_table_of_forecasts(discover, run_of) -> Non
     assert [float(rows[0]["loss_low90"]), float(rows[0]["loss_high90"])] == single["intervals"]["0.9"]
 
 
+def test_a_long_table_is_cut_on_the_terminal_and_says_where_the_rest_is(discover, run_of) -> None:
+    rows = "\n".join(f"{8 + i / 100:.2f}e9,1e12" for i in range(42))
+    Path("points.csv").write_text(f"params,tokens\n{rows}\n")
+    asked = ("predict", run_of("runs.csv"), "--points", "points.csv")
+    assert "and 2 more points; --out FILE writes all of them" in discover(*asked).out
+    assert "and 2 more points; all of them are in forecasts.csv" in discover(*asked, "--out", "forecasts.csv").out
+
+
 def test_counts_may_be_written_with_a_letter(discover, run_of) -> None:
     plain, counted = (
         discover("predict", run_of("runs.csv"), "--at", at, "--json").json for at in (AT, "params=7B,tokens=1T")
@@ -107,6 +118,21 @@ def test_a_fitted_law_has_intervals(discover, runs_csv) -> None:
     low, high = point["forecasts"][0]["intervals"]["0.9"]
     assert low < loss(7e9, 1e12) < high
     assert high - low < 0.2
+
+
+def test_an_interval_drawn_out_to_the_forecast_is_said_to_be(discover, runs_csv) -> None:
+    discover("fit", "chinchilla", runs_csv, "--out", "law.json")
+    assert "drawn out" not in discover("predict", "law.json", "--at", AT).err
+    document = load("law.json").document
+    ensemble = Ensemble.from_document(document)
+    (law,) = ensemble.laws
+    higher = replace(law, values={**law.values, "E": law.values["E"] + 0.5})
+    Path("moved.json").write_text(to_json(with_forecasts(replace(ensemble, laws=(higher,)))))
+    done = discover("predict", "moved.json", "--at", AT)
+    assert "note: the forecast lies outside of the middle 50 % of the distribution" in done.err
+    (forecast,) = discover("predict", "moved.json", "--at", AT, "--json").json["points"][0]["forecasts"]
+    assert forecast["value"] in forecast["intervals"]["0.5"]
+    assert forecast["outside"]["0.5"] > 0
 
 
 def test_a_bare_law_has_values_and_says_why_no_intervals(discover, run_of) -> None:

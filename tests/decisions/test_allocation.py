@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,6 +98,24 @@ def test_near_tied_laws_give_a_range() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("formula", "constants", "bounds"),
+    [
+        # Hidden by the data, these terms rule beyond: to no loss at all, or to sizes that nobody asks for.
+        (f"{CHINCHILLA} - C*params**2*exp(-params*k)", {**PUBLISHED, "C": 2e-20, "k": 1e-12}, (-np.inf, np.inf)),
+        (f"{CHINCHILLA} - C*params*exp(-params*k)", {**PUBLISHED, "C": 6e-11, "k": 1e-11}, (0.5, np.inf)),
+        (CHINCHILLA, {**PUBLISHED, "A": 3.0, "a": 0.05, "b": 1.2, "B": 1e9}, (0.0, np.inf)),
+    ],
+)
+def test_a_near_tied_law_that_means_nothing_where_it_is_best_is_left_out(formula, constants, bounds) -> None:
+    laws = replace(ensemble([document(), document(formula, constants)]), bounds=bounds)
+    found = allocate(laws, cost=FLOPS, budget=1e26)
+    (best,) = found.optima
+    assert (found.laws, best.laws) == (2, 1)
+    assert best.features["params"].laws is None
+    assert any(text.startswith("1 of 2 near-tied laws are left out") for text in best.warnings)
+
+
 def test_a_bound_is_kept_and_named() -> None:
     (best,) = allocate(document(), cost=FLOPS, budget=1e24, bounds={"params": (1e8, 1e10)}).optima
     assert best.features["params"].value == pytest.approx(1e10)
@@ -161,6 +180,46 @@ def test_a_budget_that_the_law_does_not_want_to_spend_is_not_spent() -> None:
     (best,) = allocate(law, cost="6*params*1e9", budget=1e22).optima
     assert best.features["params"].value == pytest.approx(3e8, rel=1e-8)
     assert any("the budget is not used up" in text for text in best.warnings)
+
+
+SATURATING = document(
+    "c - b*exp(-a*flops**d)",
+    [{"c": c, "b": 60.0, "a": 1e-4, "d": 0.2} for c in (90.0, 50.0)],
+    {"flops": (1e18, 1e22)},
+    targets=("accuracy",),
+    groups=("MMLU", "GSM8K"),
+)
+
+
+def test_an_accuracy_is_made_large_unless_told_otherwise() -> None:
+    found = allocate(SATURATING, cost="flops", budget=1e21)
+    assert found.minimised == "-accuracy"
+    for best in found.optima:
+        assert best.features["flops"].value == pytest.approx(1e21, rel=1e-6)
+    with pytest.raises(InputError, match="accuracy keeps rising as flops grows"):
+        allocate(SATURATING)
+    with pytest.raises(InputError, match="accuracy keeps falling as flops shrinks"):
+        allocate(SATURATING, minimise="accuracy", cost="flops", budget=1e21)
+    assert allocate(document(), cost=FLOPS, budget=1e21).minimised == "loss"
+
+
+def test_a_law_that_flattens_to_rounding_is_not_said_to_be_best_there() -> None:
+    for best in allocate(SATURATING, cost="flops", budget=[1e29, 1e35]).optima:
+        (unspent,) = [text for text in best.warnings if text.startswith("the budget is not used up")]
+        assert "gains no more than rounding" in unspent
+
+
+def test_a_group_that_cannot_reach_a_result_leaves_the_others_theirs() -> None:
+    asked = {"minimise": "cost", "cost": "flops", "subject_to": "accuracy >= 80"}
+    found = allocate(SATURATING, **asked)
+    assert [best.group for best in found.optima] == ["MMLU"]
+    assert list(found.refused) == ["GSM8K"]
+    assert "no values meet accuracy >= 80 for GSM8K" in found.refused["GSM8K"]
+    assert found.plain()["refused"][0]["group"] == "GSM8K"
+    with pytest.raises(InputError, match="accuracy >= 80 for GSM8K"):
+        allocate(SATURATING, **asked, group="GSM8K")
+    with pytest.raises(InputError, match="accuracy >= 99 for MMLU"):
+        allocate(SATURATING, **{**asked, "subject_to": "accuracy >= 99"})
 
 
 def test_a_law_file_is_taken(tmp_path) -> None:

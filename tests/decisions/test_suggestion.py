@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from discover.data.table import Table
 from discover.decisions import Points, suggest
-from discover.decisions.candidates import costs_of, grid, points_named
+from discover.decisions.candidates import costs_of, grid, points_ahead, points_named
 from discover.errors import InputError
 from discover.forecasts import Draws, Ensemble, Noise
 from discover.forecasts.drift import Drift, Reach
+from discover.scoring import Problem
 
 from .laws import FLOPS, document, ensemble
 
@@ -102,6 +105,15 @@ def test_a_draw_that_runs_wild_changes_nothing() -> None:
     assert np.isfinite(found.picks[-1].sd["loss"])
 
 
+def test_a_bounded_target_is_not_more_uncertain_than_its_bounds() -> None:
+    slopes = 1.0 + 2.0 * np.random.default_rng(0).standard_normal(300)
+    known = line(slopes, 1.0)
+    known = replace(known, drift=replace(known.drift, growth=100.0), bounds=(0.0, 10.0))
+    at = Points({"x": np.array([20.0])}, ("all",))
+    found = suggest(known, Points({"x": np.array([1.0, 4.0, 8.0])}, ("all",) * 3), at, 1)
+    assert 3.0 < found.before["loss"] <= 5.0 + 1e-9
+
+
 def test_groups_learn_from_their_own_runs() -> None:
     law = document(groups=("base", "tuned"))
     known = ensemble([law], draws=200)
@@ -116,6 +128,35 @@ def test_a_grid_covers_the_data_and_keeps_what_is_fixed() -> None:
     assert (runs.features["params"].min(), runs.features["params"].max()) == (1e7, pytest.approx(1e10))
     ratios = np.diff(np.log(np.unique(runs.features["params"])))
     assert ratios == pytest.approx(np.full(len(ratios), ratios[0]))
+
+
+def moe_table() -> Table:
+    total, bits = np.meshgrid(np.geomspace(1e9, 1e11, 5), [3.0, 4.0, 5.0, 6.0, 8.0, 16.0])
+    active = total * np.resize([0.1, 0.3, 0.65], total.shape)
+    columns = {"params": total.ravel(), "active": active.ravel(), "bits": bits.ravel()}
+    n = total.size
+    return Table(columns, np.ones((n, 1)), ("loss",), np.zeros(n, np.int64), ("all",))
+
+
+def test_a_grid_keeps_to_runs_that_can_be() -> None:
+    table = moe_table()
+    domain = {name: (float(v.min()), float(v.max())) for name, v in table.features.items()}
+    known = ensemble([document("E + A*params**(-a) + B*active**(-b) + C/bits", dict.fromkeys("EABCab", 1.0), domain)])
+    runs = grid(known, {}, {}, ("all",), table)
+    assert set(runs.features["bits"]) == {3, 4, 5, 6, 8, 16}
+    assert (runs.features["active"] <= runs.features["params"]).all()
+    assert (runs.features["active"] > 0.3 * runs.features["params"].max()).any()
+    assert set(grid(known, {"bits": (4.0, 12.0)}, {}, ("all",), table).features["bits"]) == {4, 5, 6, 8, 12}
+    with pytest.raises(InputError, match="no run of the grid has active within params"):
+        grid(known, {}, {"active": 5e10, "params": 1e10}, ("all",), table)
+
+
+def test_points_ahead_that_differ_by_rounding_are_one() -> None:
+    sizes = np.random.default_rng(0).uniform(1e20, 1e22, 24)
+    table = Table({"flops": sizes}, np.ones((24, 1)), ("loss",), np.zeros(24, np.int64), ("all",))
+    law = document("A*flops**(-a)", {"A": 1.0, "a": 0.1}, {"flops": (float(sizes.min()), float(sizes.max()))})
+    at = points_ahead(Problem(table, {"flops": "scale"}, ("flops",)), law, {}, None)
+    assert at.features["flops"] == pytest.approx([8 * sizes.max()])
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,31 @@ def test_bounds_are_kept() -> None:
     assert found.lower[0.9][0] < found.upper[0.9][0] == pytest.approx(max(5.0, found.value[0]))
 
 
+def test_an_interval_that_is_drawn_out_to_the_value_says_by_how_much() -> None:
+    chosen, rival = ensemble_of(line(), "a + b*x", "a + b*x + c*x**2").laws
+    moved = replace(rival, weight=0.9, values={**rival.values, "c": rival.values["c"] + 5.0})
+    few = replace(chosen, weight=0.1, values={name: values[:20] for name, values in chosen.values.items()})
+    found = replace(ENSEMBLE, laws=(few, moved)).intervals({"x": [1.0]}, levels=(0.5, 0.999))
+    assert found.lower[0.5][0] == found.value[0]
+    assert found.outside[0.5][0] > 4.0
+    assert found.outside[0.999][0] == 0.0
+    plain = ENSEMBLE.intervals({"x": [0.5]})
+    assert plain.outside[0.5][0] == 0.0
+
+
+def test_a_few_wild_draws_rule_no_share() -> None:
+    clean = ensemble_of(line(), "a + b*x", "a + b*x + c*x**2", "a + b*x**1.1", merits=(0.0, 0.0, 3.0))
+    *kept, last = clean.laws
+    assert len(last) < 0.04 * sum(map(len, clean.laws))
+    wild = replace(last, values={name: 1e16 * values for name, values in last.values.items()})
+    ensemble = replace(clean, laws=(*kept, wild))
+    shares = ensemble.intervals({"x": [2.0]}).shares
+    for name, share in clean.intervals({"x": [2.0]}).shares.items():
+        assert shares[name][0] == pytest.approx(share[0], abs=0.15)
+    bounded = replace(ensemble, bounds=(0.0, 20.0))
+    assert bounded.sample({"x": [2.0]}).max() == 20.0
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(-3.0, 5.0), min_size=1, max_size=8), st.floats(0.05, 0.95))
 def test_intervals_hold_the_value_and_grow_with_the_level(xs: list[float], level: float) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from discover.documents import from_fit
 from discover.forecasts import Contender, make_ensemble
-from discover.forecasts.making import CIRCLE, MOST, noise_of, rivals, shares
+from discover.forecasts.making import CIRCLE, MOST, drift_of, noise_of, rivals, shares
 
 from .tables import SIGMA, ensemble_of, fitted, line, problem_of
 
@@ -61,3 +61,33 @@ def test_equal_seeds_give_equal_draws() -> None:
     np.testing.assert_array_equal(one.laws[0].values["a"], same.laws[0].values["a"])
     assert not np.array_equal(one.laws[0].values["a"], other.laws[0].values["a"])
     assert one.laws[0].values["a"].shape == (30, 1, 1)
+
+
+def test_draws_that_break_what_is_known_are_no_draws() -> None:
+    table = line(n=6, sigma=1.0, groups=2)
+    steep = np.where(table.group == 0, 9.0, 0.0) * table.features["x"]
+    table = replace(table, targets=table.targets + steep[:, None])
+    fit, document = fitted(table), from_fit(fitted(table), table, task="line", group_column="family")
+    assert (fit.by_name["b"] > 0).all()
+
+    def slopes(**known: object) -> np.ndarray:
+        problem = replace(problem_of(table), **known)
+        return make_ensemble(problem, document, Contender(fit, "line", 0.0), draws=200).laws[0].values["b"][..., 0]
+
+    free, rising = slopes(), slopes(monotone={"x": "increasing"})
+    assert (free[:, 1] < -0.2).any()
+    assert (rising > -0.2).all()
+    np.testing.assert_array_equal(rising[:, 0], free[:, 0])  # the other group's draws say nothing of this one's
+    assert len(np.unique(rising[:, 1])) > 50
+    np.testing.assert_array_equal(slopes(monotone={"x": "decreasing"}), free)  # the law itself breaks it
+
+
+def test_a_fold_on_which_the_law_leaves_the_bounds_counts_as_far_off_as_they_allow() -> None:
+    x = np.linspace(1.0, 2.0, 12)
+    y = 10.0 + np.where(x > 1.5, 0.5, 8.0 * (x - 1.0))
+    table = replace(line(n=12), features={"x": x}, targets=y[:, None])
+    fit = fitted(table, "a + b*x + c*exp(5*x)")
+    free = problem_of(table)
+    bounded = replace(free, lower=9.0, upper=15.0)
+    noise = noise_of(free, fit)
+    assert drift_of(bounded, fit, noise).growth < 0.5 * drift_of(free, fit, noise).growth

@@ -86,9 +86,10 @@ class Watcher:
             note(text)
 
     def _note_human(self, told: Told) -> None:
-        if not told.candidate.published or told.candidate.origin == NO_LAW:
+        candidate = told.candidate.attributed()
+        if not candidate.published or candidate.origin == NO_LAW:
             return
-        law = told.candidate.origin.partition(":")[2]
+        law = candidate.origin.partition(":")[2]
         error = self._error(told)
         if math.isfinite(error):
             self.human[law] = min(error, self.human.get(law, math.inf))

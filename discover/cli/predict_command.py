@@ -183,12 +183,14 @@ def points_of_file(document: LawDocument, needed: Sequence[str], group: str | No
     """
     from discover.data.names import near, to_identifier
     from discover.data.reading import read_table
-    from discover.forecasts.points import positive_columns, why_needed
+    from discover.forecasts.points import headings as headings_of
+    from discover.forecasts.points import original, positive_columns, why_needed
 
     raw = read_table(file)
     rows = range(len(raw))
     headings = {name: name for name in raw.columns}
     headings |= {to_identifier(name): name for name in raw.columns if to_identifier(name) not in headings}
+    headings |= headings_of(document, raw.columns)
     positive = positive_columns(document)
     columns = {}
     for name in document.feature_names:
@@ -197,7 +199,8 @@ def points_of_file(document: LawDocument, needed: Sequence[str], group: str | No
         elif name in needed:
             listed = ", ".join(raw.columns)
             why = why_needed(document, name)
-            raise InputError(f"{file} has no column {name!r}{near(name, raw.columns)} (its columns: {listed}){why}")
+            lacking = f"{file} has no column {name!r}{original(document, name)}{near(name, raw.columns)}"
+            raise InputError(f"{lacking} (its columns: {listed}){why}")
     column = document.group_column
     if column is not None and column in headings:
         names = raw.texts(headings[column], rows)

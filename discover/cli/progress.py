@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from discover.cli.output import note, number, stderr
-from discover.runs.verdict import NO_LAW
+from discover.proposers.candidate import NO_LAW
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -14,6 +14,8 @@ from discover.fitting import Recipe, Structure
 
 Floats = NDArray[np.float64]
 FROM_LIBRARY = "library:"  # origins of published laws begin so
+NO_LAW = FROM_LIBRARY + "group_means"
+"""Origin of the mean of every group, which is the forecast to beat."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from discover.expressions import Constant, substitute
 from discover.fitting import Domain, Recipe, Structure
 from discover.laws.library import Law, laws_for
 from discover.proposers.base import Told
-from discover.proposers.candidate import Candidate
+from discover.proposers.candidate import NO_LAW, Candidate
 from discover.proposers.grammar import recipes
-from discover.proposers.surgery import exponents
+from discover.proposers.surgery import exponents, well_named
 from discover.scoring import Problem
 
 
@@ -47,6 +47,12 @@ class Library:
 
     def close(self) -> None:
         """Nothing to end."""
+
+
+def group_means(problem: Problem) -> Candidate:
+    """No law at all: the mean of every group."""
+    constant, _ = well_named(Constant("E"), problem.table.features.keys())
+    return Candidate(Structure(constant), Recipe(), NO_LAW)
 
 
 def _candidates(problem: Problem, laws: Iterable[Law]) -> Iterable[Candidate]:

@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 
 from discover.data.tasks import Task
 from discover.errors import InputError
-from discover.expressions import Constant
-from discover.fitting import Bootstrap, FitResult, Recipe, Structure, bootstrap, covariance
+from discover.fitting import Bootstrap, FitResult, bootstrap, covariance
 from discover.laws.library import get_law
-from discover.proposers.candidate import Candidate
-from discover.proposers.library import Library, structure_of
-from discover.proposers.surgery import well_named
+from discover.proposers.candidate import NO_LAW, Candidate
+from discover.proposers.library import Library, group_means, structure_of
 from discover.runs.outcome import fold_logs, inner_error
-from discover.runs.verdict import CLOSE, NO_LAW
+from discover.runs.verdict import CLOSE
 from discover.scoring import CUTS, Fold, Problem, Score, make_folds, merit, points_beyond, predict_beyond, r_squared
 from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
@@ -139,7 +137,7 @@ def compare(
 def _published(
     problem: Problem, weights: Floats, workers: int, seconds: float, on_event: Callable[[str], None]
 ) -> tuple[list[Standing], list[tuple[str, str]]]:
-    candidates = [_group_means(problem), *Library(problem).ask(100_000, (), np.random.default_rng(0))]
+    candidates = [group_means(problem), *Library(problem).ask(100_000, (), np.random.default_rng(0))]
     laws = len({name_of(c) for c in candidates}) - 1
     on_event(f"{laws} published laws fit the columns; {len(candidates) - 1} fits with all recipes")
     end = time.monotonic() + seconds
@@ -238,11 +236,6 @@ def _discovered(
         chosen = ", chosen" if told is found.best else ""
         out.append(_standing(f"discovered {len(out) + 1}{chosen}", "discovered", told.candidate, told.score, weights))
     return out
-
-
-def _group_means(problem: Problem) -> Candidate:
-    constant, _ = well_named(Constant("E"), problem.table.features.keys())
-    return Candidate(Structure(constant), Recipe(), NO_LAW)
 
 
 def _with_ties(ranked: Sequence[Standing], weights: Floats) -> list[Standing]:

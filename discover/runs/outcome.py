@@ -18,12 +18,13 @@ from discover.fitting import covariance, diagnose
 from discover.forecasts import Contender, Ensemble, make_ensemble, with_forecasts
 from discover.plain_data import plain
 from discover.proposers.base import Told
+from discover.proposers.candidate import NO_LAW
 from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
 from discover.runs.records import law_record
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
-from discover.runs.verdict import CLOSE, NO_LAW
+from discover.runs.verdict import CLOSE
 from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metrics
 from discover.scoring.score import CEILING, row_weights
 from discover.search import SearchResult

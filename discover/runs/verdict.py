@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-NO_LAW = "library:group_means"
 CLOSE = 1.1
 """Laws whose inner error is within this factor of the best count as close."""
 CLOSE_BY = f"{100 * (CLOSE - 1):.0f} %"

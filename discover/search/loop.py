@@ -17,15 +17,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from discover.errors import InputError
-from discover.expressions import Constant
-from discover.fitting import FitResult, Recipe, Structure
+from discover.fitting import FitResult
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Proposer, Told, Waiting
 from discover.proposers.candidate import Candidate
 from discover.proposers.engine_proposer import Circumstances
-from discover.proposers.library import Library
+from discover.proposers.library import Library, group_means
 from discover.proposers.logbook import Logbook
-from discover.proposers.surgery import well_named
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, fold_weights, merit
 from discover.search.archive import AddStatus, Archive, shape_class
 from discover.search.guests import Guest, Guests
@@ -273,7 +271,7 @@ class _State:
     def gather(self, size: int, island: int) -> Iterator[Candidate]:
         """New candidates: at most half from the library, the rest by the bandit's shares of the others."""
         elites = self.parents(island)
-        fresh: list[tuple[Proposer | None, Candidate]] = [] if self.batches else [(None, _group_means(self.problem))]
+        fresh: list[tuple[Proposer | None, Candidate]] = [] if self.batches else [(None, group_means(self.problem))]
         for proposer in self.team:
             if proposer.name == LIBRARY:
                 room = size // 2 if self.batches else size - len(fresh)
@@ -433,9 +431,3 @@ def _of_all_kinds(ranked: Sequence[Told], most: int) -> list[Told]:
 def _gate(candidate: Candidate, gate: float) -> float:
     """The group means are always judged: they are the forecast to beat."""
     return math.inf if not candidate.structure.features else gate
-
-
-def _group_means(problem: Problem) -> Candidate:
-    """No law at all: the mean of every group."""
-    constant, _ = well_named(Constant("E"), problem.table.features.keys())
-    return Candidate(Structure(constant), Recipe(), "library:group_means")

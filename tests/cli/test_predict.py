@@ -80,6 +80,17 @@ def test_a_table_of_points_becomes_a_table_of_forecasts(discover, run_of) -> Non
     assert [float(rows[0]["loss_low90"]), float(rows[0]["loss_high90"])] == single["intervals"]["0.9"]
 
 
+def test_points_may_stand_under_the_headings_of_the_laws_own_table(discover) -> None:
+    rows = "\n".join(f"{10**k},{2 + 9 * 10 ** (-k / 4):.4f}" for k in range(4, 12))
+    Path("own.csv").write_text(f"model size (n),loss\n{rows}\n")
+    assert discover("run", "own.csv", "--target", "loss", "--evaluations", "24", "--out", "own").status == 0
+    Path("points.csv").write_text("model size (n)\n1e12\n")
+    done = discover("predict", "own", "--points", "points.csv")
+    assert done.status == 0, done.err
+    Path("points.csv").write_text("size\n1e12\n")
+    assert "nor 'model size (n)' as in the law's own table" in discover("predict", "own", "--points", "points.csv").err
+
+
 def test_a_long_table_is_cut_on_the_terminal_and_says_where_the_rest_is(discover, run_of) -> None:
     rows = "\n".join(f"{8 + i / 100:.2f}e9,1e12" for i in range(42))
     Path("points.csv").write_text(f"params,tokens\n{rows}\n")

@@ -27,6 +27,7 @@ from discover.scoring import CUTS, Fold, Problem, Score, make_folds, merit, poin
 from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
 from discover.search.pool import Job, Pool
+from discover.search.verdict import twins_of
 
 Floats = NDArray[np.float64]
 
@@ -129,7 +130,7 @@ def compare(
     known, refused = _published(problem, weights, workers, seconds, on_event)
     if discover is not None:
         known = [*known, *_discovered(problem, discover, weights, known, on_event)]
-    ranked = _with_ties(sorted(known, key=lambda one: (one.error, one.merit)), weights)
+    ranked = _with_ties(_in_one_word(sorted(known, key=lambda one: (one.error, one.merit)), problem), weights)
     apart = _apart(problem, [one for one in ranked if one.tied])
     return Comparison(task, problem, folds, tuple(ranked), tuple(refused), apart, time.monotonic() - begin)
 
@@ -215,6 +216,15 @@ def _without_twins(found: Sequence[Standing]) -> list[Standing]:
         better = one if one.error < old.error else old
         first[key] = replace(better, name=old.name, also=(*old.also, one.name))
     return list(first.values())
+
+
+def _in_one_word(ranked: Sequence[Standing], problem: Problem) -> list[Standing]:
+    """Of laws that are one function in other words, the first with the names of the others."""
+    first = twins_of([one.fit for one in ranked], problem)
+    names: dict[int, list[str]] = {}
+    for place, one in zip(first, ranked, strict=True):
+        names.setdefault(place, []).extend((one.name, *one.also))
+    return [replace(ranked[place], also=tuple(also[1:])) for place, also in names.items()]
 
 
 def _discovered(

@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 TIE = 1.0  # merits closer than this count as near-tied; a merit sums two logarithms of errors
 MOST = 8  # laws that are consulted
+SAME = 1e-3  # of the target's standard deviation: forecasts that differ by less everywhere are one
 LEAST = 3  # fewer than this have no median to speak of
 
 
@@ -48,6 +49,29 @@ def medoid(forecasts: Sequence[Floats]) -> int:
         return 0
     stacked = np.stack(forecasts)
     return int(np.argmin(distances(forecasts, np.median(stacked, axis=0))))
+
+
+def twins(forecasts: Sequence[Floats], sizes: Sequence[int], deviation: Floats) -> list[int]:
+    """For every law the place of the first that forecasts the same from as many constants; its own, if it is the first.
+
+    Laws may be one function in other words, which no comparison of formulas sees.
+
+    Args:
+        forecasts: arrays of one shape (..., T).
+        sizes: numbers of fitted constants.
+        deviation: standard deviations of the T targets.
+    """
+    first: list[int] = []
+    for i, forecast in enumerate(forecasts):
+        equals = (j for j in range(i) if first[j] == j and sizes[j] == sizes[i])
+        same = (j for j in equals if _alike(forecast, forecasts[j], deviation))
+        first.append(next(same, i))
+    return first
+
+
+def _alike(a: Floats, b: Floats, deviation: Floats) -> bool:
+    with np.errstate(invalid="ignore"):
+        return bool(np.all(np.abs(a - b) <= SAME * deviation))
 
 
 def distances(forecasts: Sequence[Floats], centre: Floats) -> Floats:

@@ -29,7 +29,7 @@ from discover.search.archive import AddStatus, Archive, shape_class
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
 from discover.search.team import make_team
-from discover.search.verdict import choose_with_guests, closer_look, simplest
+from discover.search.verdict import choose_with_guests, closer_look, simplest, without_twins
 
 BATCH = 16
 ATTEMPTS = 6  # rounds of asking until a batch is full
@@ -401,6 +401,7 @@ class _State:
         own = [told for told in finalists if not self.guests.brought(told.candidate)]
         finalists = choose_with_guests(finalists, own, self.problem)
         finalists[0] = simplest(finalists[0], self.problem, pool, weights, rule, self.overdue)
+        finalists = without_twins(finalists, self.problem)
         return SearchResult(
             finalists[0], tuple(finalists), tuple(merged.front()), len(self.told),
             self.clock() - self.begin, stopped, self.bandit.shares,

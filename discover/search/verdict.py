@@ -10,13 +10,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.fitting import covariance
+from discover.fitting import FitResult, covariance
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.limits import laws_without, simpler_laws
 from discover.scoring import Problem, Rule, Score, merit, points_beyond, predict_beyond
-from discover.scoring.consensus import distances, medoid, near_tied
-from discover.scoring.score import row_weights
+from discover.scoring.consensus import distances, medoid, near_tied, twins
+from discover.scoring.score import parameters, row_weights
 from discover.search.archive import shape_class
 from discover.search.pool import Job, Pool
 
@@ -74,6 +74,25 @@ def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
     same = [t for t, close in zip(tied, alike, strict=True) if close] or [tied[centre]]
     chosen = min(same, key=lambda t: (t.score.complexity, t.merit, t.index))
     return _led_by(chosen, finalists)
+
+
+def without_twins(laws: Sequence[Told], problem: Problem) -> list[Told]:
+    """The laws without those that say on the rows and beyond them what an earlier one says."""
+    fits = [told.score.fit for told in laws]
+    first = twins_of([fit for fit in fits if fit is not None], problem)
+    return [told for i, told in enumerate(laws) if len(first) < len(laws) or first[i] == i]
+
+
+def twins_of(fits: Sequence[FitResult], problem: Problem) -> list[int]:
+    """For every law the place of the first that says the same on the rows and beyond them, see `twins`."""
+    table, beyond = problem.table, points_beyond(problem)
+    said = [
+        np.concatenate(
+            [fit.predict(table.features, table.group), predict_beyond(fit, beyond).reshape(-1, table.n_targets)]
+        )
+        for fit in fits
+    ]
+    return twins(said, [parameters(fit.structure, table) for fit in fits], table.targets.std(axis=0))
 
 
 def choose_with_guests(finalists: Sequence[Told], own: Sequence[Told], problem: Problem) -> list[Told]:

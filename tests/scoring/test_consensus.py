@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from discover.scoring.consensus import MOST, TIE, distances, medoid, near_tied
+from discover.scoring.consensus import MOST, TIE, distances, medoid, near_tied, twins
 
 
 def test_near_tied_laws_are_counted_once_best_first() -> None:
@@ -61,3 +61,13 @@ def test_distances_do_not_depend_on_the_unit(values, factor: float, shift: float
         here, there = list(values), list(values * factor + shift)
         assert distances(there, there[1]) == pytest.approx(distances(here, here[1]), rel=1e-6, abs=1e-9)
         assert distances(here, here[1])[1] == 0.0
+
+
+def test_forecasts_that_are_the_same_are_twins() -> None:
+    a = np.array([[1.0, 10.0], [2.0, 20.0]])
+    deviation = np.array([1.0, 10.0])
+    other = np.array([[1.0, 10.0], [2.0, 20.2]])  # in one target only
+    forecasts = [a, other, a + 1e-4, other + 1e-5, np.full_like(a, np.inf)]
+    assert twins(forecasts, [3] * 5, deviation) == [0, 1, 0, 1, 4]
+    assert twins(forecasts, [3, 3, 2, 3, 3], deviation) == [0, 1, 2, 1, 4]  # fewer constants say more
+    assert twins([], [], deviation) == []

@@ -14,7 +14,7 @@ from discover.fitting.fit import NORMAL
 from discover.proposers import Candidate, Told
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Score, Scorer
 from discover.search.pool import Job, Pool
-from discover.search.verdict import choose, choose_with_guests, closer_look, simplest
+from discover.search.verdict import choose, choose_with_guests, closer_look, simplest, without_twins
 from tests.scoring.problems import law_with, problem_from
 
 
@@ -71,6 +71,15 @@ def test_where_nothing_is_extrapolated_the_leader_is_chosen(problem: Problem) ->
     apart = law(problem, 0, -5.0, 5, "E + A*log(x)", E=5.0, A=-0.2)
     near = [power(problem, 1, -4.9), law(problem, 2, -4.8, 8, "E + A*(x + k)**(-0.5)", E=2.0, A=1e3, k=1.0)]
     assert choose([apart, *near], replace(problem, axes=()))[0].index == 0
+
+
+def test_a_law_in_other_words_is_no_rival(problem: Problem) -> None:
+    laws = [
+        power(problem, 0, -5.0),
+        law(problem, 1, -4.9, 12, "E + 1/(k*x**a)", E=2.0, k=1e-3, a=0.5),
+        law(problem, 2, -4.8, 9, "E + A*x**(-a)", E=2.0, A=9e2, a=0.5),
+    ]
+    assert [told.index for told in without_twins(laws, problem)] == [0, 2]
 
 
 def test_one_finalist_and_finalists_without_a_fit(problem: Problem) -> None:

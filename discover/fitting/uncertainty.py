@@ -46,12 +46,24 @@ def _variance(part: Component, recipe: Recipe) -> float:
     freedom = len(part.rows) - int(part.free.sum())
     if freedom <= 0:
         return np.inf
-    psi, slope = _loss_slopes(recipe, part.residuals)
+    psi, _ = _loss_slopes(recipe, part.residuals)
+    # A loss that turns linear within a small part of the scatter is nearly that of absolute values: few residuals or
+    # none lie where it is curved, and how many to expect there is told by the residuals within a wider window.
+    width = max(recipe.scale, _bandwidth(part.residuals)) if recipe.loss != "squared" else recipe.scale
+    _, slope = _loss_slopes(replace(recipe, scale=width), part.residuals)
     mean = float(slope.mean())
     if mean == 0.0:
         return np.inf
     correction = 1.0 + part.free.sum() / len(part.rows) * (1.0 - mean) / mean
-    return float(((part.factors * psi) ** 2).sum() / freedom * (correction / mean) ** 2)
+    expected = mean * recipe.scale / width
+    return float(((part.factors * psi) ** 2).sum() / freedom * (correction / expected) ** 2)
+
+
+def _bandwidth(residuals: Floats) -> float:
+    """Width of a window in which a density is told well (Silverman 1986, Density Estimation, equation 3.31)."""
+    low, high = np.quantile(residuals, [0.25, 0.75])
+    spread = min(float(residuals.std()), float(high - low) / 1.34) or float(residuals.std())
+    return float(0.9 * spread * len(residuals) ** -0.2)
 
 
 # -- covariance -----------------------------------------------------------------------------------------

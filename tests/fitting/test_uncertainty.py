@@ -65,6 +65,23 @@ def test_the_bootstrap_agrees_with_the_covariance_where_that_holds(
     assert drawn.failures == 0
 
 
+@pytest.mark.parametrize("loss", ["huber", "soft_l1"])
+def test_a_loss_that_is_nearly_that_of_absolute_values_has_its_errors(loss: str, table_of: Rows) -> None:
+    """The scale is a fiftieth of the scatter, so that on 60 rows one residual lies within it, or none."""
+    structure, recipe = Structure(parse("E + A*x", ["x"])), Recipe(loss, "value", 1e-3)  # type: ignore[arg-type]
+    x = np.linspace(-1, 1, 60)
+    found, errors = [], []
+    for seed in range(60):
+        table = table_of({"x": x}, 1 + x + 0.05 * np.random.default_rng(seed).standard_normal(60))
+        result = fit(structure, table, recipe)
+        assert isinstance(result, FitResult)
+        found.append(result.constants[0, 0])
+        errors.append(covariance(result, table).errors[0, 0])
+    spread, typical = np.std(found, axis=0), np.median(errors, axis=0)
+    assert np.all((typical > 0.75 * spread) & (typical < 1.35 * spread))
+    assert np.quantile(errors, 0.95) < 2 * typical.max()
+
+
 def test_the_bootstrap_repeats_whatever_the_number_of_workers(noisy: tuple[FitResult, Table]) -> None:
     result, table = noisy
     one = bootstrap(result, table, 12, seed=7, workers=1)

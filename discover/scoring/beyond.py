@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 MULTIPLE = 8.0  # of the largest scale of each axis
 FAR_MULTIPLE = 256.0  # the same, of what no law may contradict although few will ask: it tells wild laws from others
+LOGGED = 0.4  # of a multiple's logarithm, where a column holds logarithms: scores cross their range in a few steps of it
 STEPS = 4
 ROWS_PER_GROUP = 12
 PER_GROUP = 40  # rows of a group from which points between and outside are made
@@ -59,7 +60,8 @@ def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
     size. So beyond `MULTIPLE` one good setting of them is enough.
 
     Args:
-        multiple: of the largest scale of an axis, up to which it is continued.
+        multiple: of the largest scale of an axis, up to which it is continued; an axis that is neither a scale nor the
+            logarithm of one goes on by half of its range instead.
     """
     if not problem.axes:
         return _between_and_outside(problem)
@@ -214,7 +216,7 @@ def _continued(problem: Problem, axis: str, start: Floats, multiple: float) -> F
         moved: Floats = start[None, :] * ratio**fraction
         return moved
     if problem.kinds[axis] == "logged":
-        end = max(values.max() + 0.4 * np.log10(multiple), problem.target_scale.get(axis, -np.inf))
+        end = max(values.max() + LOGGED * np.log10(multiple), problem.target_scale.get(axis, -np.inf))
     else:
         end = values.max() + 0.5 * np.ptp(values)
         end = min(end, _ceiling(values)) if problem.kinds[axis] == "share" else end

@@ -22,7 +22,9 @@ Floats = NDArray[np.float64]
 
 MULTIPLE = 8.0  # of the largest scale of each axis
 FAR_MULTIPLE = 256.0  # the same, of what no law may contradict although few will ask: it tells wild laws from others
-LOGGED = 0.4  # of a multiple's logarithm, where a column holds logarithms: scores cross their range in a few steps of it
+LOGGED = (
+    0.4  # of a multiple's logarithm, where a column holds logarithms: scores cross their range in a few steps of it
+)
 STEPS = 4
 ROWS_PER_GROUP = 12
 PER_GROUP = 40  # rows of a group from which points between and outside are made

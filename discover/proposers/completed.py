@@ -26,11 +26,7 @@ def completed_laws(problem: Problem) -> Iterator[Expr]:
     if not problem.swept:
         return
     axes = frozenset(problem.axes)
-    laws = (
-        law
-        for law in laws_for(list(problem.axes), largest=problem.largest, heading=problem.table.target_names[0])
-        if features_in(law.expr) == axes
-    )
+    laws = (law for law in laws_for(list(problem.axes), largest=problem.largest) if features_in(law.expr) == axes)
     for law in islice(laws, MOST):
         names = Names((*problem.table.features, *law.constants))
         maker = Maker(problem, np.random.default_rng(0), names)

@@ -9,31 +9,35 @@ import numpy as np
 
 from discover.expressions import Constant, substitute
 from discover.fitting import Domain, Recipe, Structure
-from discover.laws.library import Law, laws_for
+from discover.laws.library import Law, laws_for, predicts
 from discover.proposers.base import Told
 from discover.proposers.candidate import NO_LAW, Candidate
 from discover.proposers.grammar import recipes
 from discover.proposers.surgery import exponents, well_named
 from discover.scoring import Problem
 
+SHAPE = "shape"  # origin of laws of something else than the target
+
 
 class Library:
     """Proposes the laws of the library that are applicable to the columns, the fullest first, once each.
 
+    A law of something else than the target is, such as a learning rate, is proposed as a shape that nobody published
+    for it.
+
     Attributes:
-        laws: every law as it is first proposed, by `Candidate.law_key`.
+        laws: every published law as it is first proposed, by `Candidate.law_key`.
     """
 
     name = "library"
 
     def __init__(self, problem: Problem, laws: Iterable[Law] | None = None) -> None:
-        if laws is None:
-            heading = problem.table.target_names[0]
-            laws = laws_for(list(problem.kinds), largest=problem.largest, heading=heading)
-        self.queue = list(_candidates(problem, laws))
+        chosen = laws_for(list(problem.kinds), largest=problem.largest) if laws is None else laws
+        self.queue = list(_candidates(problem, chosen))
         self.laws: dict[str, Candidate] = {}
         for candidate in self.queue:
-            self.laws.setdefault(candidate.law_key, candidate)
+            if candidate.published:
+                self.laws.setdefault(candidate.law_key, candidate)
 
     def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
         out, self.queue = self.queue[:n], self.queue[n:]
@@ -57,13 +61,20 @@ def group_means(problem: Problem) -> Candidate:
 
 def _candidates(problem: Problem, laws: Iterable[Law]) -> Iterable[Candidate]:
     """First every law with the plain recipe, then with exponents shared by groups, then the other recipes."""
-    structures = [(law.id, _apart(structure_of(law), problem.table.features)) for law in laws]
+    heading = problem.table.target_names[0]
+    structures = [
+        (
+            f"{'library' if predicts(law, heading) else SHAPE}:{law.id}",
+            _apart(structure_of(law), problem.table.features),
+        )
+        for law in laws
+    ]
     structures = [(i, s) for i, s in structures if problem.constants is None or len(s.constants) <= problem.constants]
     if problem.table.n_groups > 1:
         structures += [(i, replace(s, shared=frozenset(e))) for i, s in structures if (e := exponents(s.expr))]
     for recipe in recipes(problem):
-        for law_id, structure in structures:
-            yield Candidate(structure, recipe, f"library:{law_id}")
+        for origin, structure in structures:
+            yield Candidate(structure, recipe, origin)
 
 
 def _apart(structure: Structure, columns: Collection[str]) -> Structure:

@@ -138,7 +138,8 @@ def compare(
 def _published(
     problem: Problem, weights: Floats, workers: int, seconds: float, on_event: Callable[[str], None]
 ) -> tuple[list[Standing], list[tuple[str, str]]]:
-    candidates = [group_means(problem), *Library(problem).ask(100_000, (), np.random.default_rng(0))]
+    library = Library(problem).ask(100_000, (), np.random.default_rng(0))
+    candidates = [group_means(problem), *(law for law in library if law.published)]
     laws = len({name_of(c) for c in candidates}) - 1
     on_event(f"{laws} published laws fit the columns; {len(candidates) - 1} fits with all recipes")
     end = time.monotonic() + seconds

@@ -42,7 +42,7 @@ FINALISTS = 24
 OF_A_KIND = 3  # finalists of one shape
 GUEST_FINALISTS = 8
 BROUGHT = "guest "  # before the keys of guests' candidates in `known`: they are scored without a gate
-GATE = 6.0  # train errors above this multiple of the best law's are not tried on the folds
+GATE = 6.0  # train errors above this multiple of that of the island's best law are not tried on the folds
 FINAL_SHARE = 0.15  # of a time budget, kept for the closer look and for
 LIMIT_SHARE = 0.03  # what is simpler than the chosen law and says the same
 
@@ -207,7 +207,6 @@ class _State:
         self.asked = 0
         self.told: list[Told] = []
         self.batches = 0
-        self.best_merit = self.best_train = math.inf
 
     # -- the loop ---------------------------------------------------------------------------------------
 
@@ -262,7 +261,8 @@ class _State:
             return None
         self.batches += 1
         self.asked += len(candidates)
-        gate = GATE * self.best_train
+        leaders = self.islands[island].elites()[:1]
+        gate = GATE * leaders[0].score.train if leaders else math.inf
         tickets = [self.known.get(c.key) or self.pool.submit(Job(c, _gate(c, gate))) for c in candidates]
         brought = self.guests.ask(self.seen)
         brought_tickets = [self.known.get(BROUGHT + c.key) or self.pool.submit(Job(c)) for c in brought]
@@ -366,8 +366,6 @@ class _State:
         status = archive.add(told)
         if status:
             told = Told(told.index, candidate, score, value, added=True)
-            if told.merit <= self.best_merit:
-                self.best_merit, self.best_train = told.merit, score.train
         self.bandit.reward(candidate.origin.partition(":")[0], bool(status))
         return told, status
 

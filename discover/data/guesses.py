@@ -1,6 +1,6 @@
 """A task from a bare table: what the user does not say is guessed from headings and values, with a note.
 
-No guess looks at the target of a sealed row.
+No guess looks at the value of a sealed target; a target that is guessed itself must hold numbers, sealed or not.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ class Recipe:
         loss: squared, Huber or soft-L1 of the residual. The objective is a sum over rows, not a mean.
         space: residual of the value, or of its logarithm.
         scale: residual at which the robust losses turn from quadratic to linear, in units of the residual.
-        emphasis: rows are weighted by (scale of the row / median scale)**emphasis, where the task names
+        emphasis: rows of the largest scale weigh 10**emphasis times those of the smallest, where the task names
             axes of scale; 0 for equal weights.
     """
 

@@ -318,5 +318,5 @@ class EngineProposer:
 
 
 def _counts_less(smaller: Expr, law: Expr) -> bool:
-    """Whether a law has fewer literals or nodes than another, so that cutting ends."""
+    """Whether a law has fewer nodes than another, so that cutting ends."""
     return complexity(smaller) < complexity(law)

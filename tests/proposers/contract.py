@@ -81,6 +81,8 @@ class ProposerContract:
 
     proposes = True
     """Whether the proposer is expected to have candidates."""
+    other_origins: tuple[str, ...] = ()
+    """What origins may begin with besides the proposer's name."""
 
     @pytest.fixture
     def make(self) -> Make:
@@ -104,7 +106,7 @@ class ProposerContract:
             assert set(structure.features) <= set(problem.kinds)
             assert len(structure.constants) <= (problem.constants or math.inf)
             assert set(structure.shared) <= set(structure.constants)
-            assert t.candidate.origin.partition(":")[0] == proposer.name
+            assert t.candidate.origin.partition(":")[0] in (proposer.name, *self.other_origins)
 
     def test_some_candidates_can_be_fitted(self, proposer: Proposer, problem: Problem) -> None:
         told = drive(proposer, problem)

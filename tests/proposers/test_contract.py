@@ -7,7 +7,7 @@ import pytest
 from discover.errors import InputError
 from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.grammar import Grammar
-from discover.proposers.library import Library
+from discover.proposers.library import SHAPE, Library
 from discover.proposers.logbook import Logbook
 from discover.proposers.operon import Operon
 from discover.search import team
@@ -15,6 +15,8 @@ from tests.proposers.contract import ProposerContract
 
 
 class TestLibrary(ProposerContract):
+    other_origins = (SHAPE,)
+
     @pytest.fixture
     def make(self):
         return Library

@@ -67,3 +67,8 @@ def with_error(
         return write(value, 6)
     digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
     return f"{write(value, min(max(digits, 2), 7))}{space}±{space}{write(error, 2)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -11,7 +11,7 @@ import typer
 
 from discover.cli.options import number_or_nan, numbers, pairs
 from discover.errors import InputError
-from discover.plain_data import number_in
+from discover.plain_data import counted, number_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -310,9 +310,9 @@ class _Answer:
         last = self.found.picks[-1].sd
         changes = ", ".join(f"{t} {number(self.found.before[t], 3)} -> {number(last[t], 3)}" for t in targets)
         return [
-            f"the {_counted(len(rows), 'run')} of {_counted(len(self.runs), 'candidate')} that would narrow the "
+            f"the {counted(len(rows), 'run')} of {counted(len(self.runs), 'candidate')} that would narrow the "
             "forecast most",
-            f"target scale: {', '.join(spans)} ({_counted(len(self.at), 'point')})",
+            f"target scale: {', '.join(spans)} ({counted(len(self.at), 'point')})",
             "",
             table(head, rows),
             "",
@@ -324,10 +324,6 @@ class _Answer:
 def _apart(values: Floats) -> bool:
     """Whether the smallest and the largest value differ by more than rounding."""
     return bool(values.max() - values.min() > 1e-9 * abs(values).max())
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def read_law(source: Path) -> LawDocument:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from discover.fitting import Recipe
+from discover.plain_data import counted
 from discover.report.blocks import TableBlock
 from discover.report.content import Content
-from discover.report.texts import counted, listed, percent, quantity
+from discover.report.texts import listed, percent, quantity
 from discover.scoring.sweeps import sweep_notes
 
 LOSSES = {"squared": "squared", "huber": "Huber", "soft_l1": "soft-L1"}

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from discover.expressions import Constant, Feature, Number, substitute
-from discover.plain_data import with_error
+from discover.plain_data import counted, with_error
 from discover.report import plots
 from discover.report.blocks import Block, Cell, Fact, Formula, Maths, Plots, Points, Report, Section, TableBlock, Text
 from discover.report.checklist import checklist
 from discover.report.content import Content, Rival
 from discover.report.figures import Figure, gallery
 from discover.report.steps import by_proposer
-from discover.report.texts import FIXED, NONE, counted, listed, percent, quantity, settings
+from discover.report.texts import FIXED, NONE, listed, percent, quantity, settings
 from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, verdict_of
 
 FEW_SETS = 8

@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 PURE = ("", "1", "count", "ratio")  # units of plain numbers, which need not be of one kind
 TOLERANCE = 0.005  # share of a change that the constants may leave undone
 ROWS = 240
+HAIR = 1e-9  # next to zero, as a share of the smallest value above it
 
 
 def unit_groups(problem: Problem) -> tuple[tuple[str, ...], ...]:
@@ -69,22 +70,49 @@ def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitRe
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ROWS)).astype(int))]
     values: dict[str, Floats | float] = {name: v[rows] for name, v in table.features.items()}
     values.update(fit.named(largest, 0))
-    expr, constants = fit.structure.expr, fit.structure.constants
+    constants = fit.structure.constants
     columns = [column for group in groups for column in group if column in fit.structure.features]
-    found = evaluate_all([*(differentiate(expr, name) for name in (*constants, *columns)), expr], values)
-    *slopes, forecast = (np.broadcast_to(value, len(rows)).astype(np.float64) for value in found)
-    span = np.column_stack([np.empty((len(rows), 0)), *slopes[: len(constants)]])
+    finite, (*slopes, forecast) = _derivatives(fit, columns, values, len(rows))
+    if not finite.any():
+        return "has no finite derivatives on the data"
+    span = np.column_stack([np.empty((len(forecast), 0)), *slopes[: len(constants)]])
     slope = dict(zip(columns, slopes[len(constants) :], strict=True))
     for group in groups:
-        moved: Floats = np.zeros(len(rows))
+        moved: Floats = np.zeros(len(forecast))
         for column in slope.keys() & set(group):
-            with np.errstate(all="ignore"):
-                moved = moved + slope[column] * (values[column] if problem.kinds[column] == "scale" else 1.0)
+            size = np.asarray(values[column])[finite] if problem.kinds[column] == "scale" else 1.0
+            moved = moved + slope[column] * size
         if not _within(span, moved):
             return f"depends on the unit of {' and '.join(group)}"
     if (problem.lower is None or problem.upper is None) and not _within(span, forecast):
         return "depends on the unit of the target"
     return None
+
+
+def _derivatives(
+    fit: FitResult, columns: list[str], values: dict[str, Floats | float], n: int
+) -> tuple[NDArray[np.bool_], list[Floats]]:
+    """The rows of n that have finite derivatives; there, those to the constants, to the columns, and the forecast.
+
+    x**a has at x = 0 no derivative that arithmetic finds (0 log 0), but a limit: the value next to zero stands in.
+    """
+    expr = fit.structure.expr
+    wanted = [*(differentiate(expr, name) for name in (*fit.structure.constants, *columns)), expr]
+    at = np.array([np.broadcast_to(found, n) for found in evaluate_all(wanted, values)], dtype=np.float64)
+    lost = ~np.isfinite(at).all(axis=0)
+    if lost.any():
+        beside = {name: _beside_zero(v) if name in fit.structure.features else v for name, v in values.items()}
+        limits = [np.broadcast_to(found, n) for found in evaluate_all(wanted, beside)]
+        at = np.where(lost, np.array(limits, dtype=np.float64), at)
+    finite: NDArray[np.bool_] = np.all(np.isfinite(at), axis=0)
+    return finite, list(at[:, finite])
+
+
+def _beside_zero(values: Floats | float) -> Floats:
+    """A column with its zeros moved up by a hair."""
+    column = np.asarray(values, dtype=np.float64)
+    positive = column[column > 0]
+    return np.where(column == 0.0, HAIR * positive.min(), column) if positive.size else column
 
 
 def _within(span: Floats, vector: Floats) -> bool:

@@ -123,3 +123,38 @@ def test_the_largest_group_is_asked() -> None:
     x = np.concatenate([[1e7], np.geomspace(1e3, 1e9, 12)])
     problem = problem_from({"N": x}, x, group=[0] + [1] * 12, axes=("N",))
     assert bound("E + A*log(N)**2", problem) == "depends on the unit of N"
+
+
+def mixture(every_row_has_a_zero: bool) -> Problem:
+    rng = np.random.default_rng(2)
+    shares = rng.dirichlet(np.ones(3), 24)
+    for row in range(0, 24, 1 if every_row_has_a_zero else 4):
+        shares[row, row % 3] = 0.0
+    shares /= shares.sum(axis=1, keepdims=True)
+    columns = dict(zip(("p", "q", "r"), shares.T, strict=True))
+    return problem_from(columns, 3 - shares[:, 0], dict.fromkeys(columns, "share"), axes=("p",))
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("text", ["E + A*p**a", "E - A*p**a - B*q**b - k*r**s", "E*(p + q)**a", "A*exp(-B*p**a)"])
+def test_a_power_of_a_share_is_judged_where_the_share_is_zero(text: str, every: bool) -> None:
+    assert bound(text, mixture(every), k=0.5, s=0.4) is None
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_a_power_of_a_share_alone_depends_on_the_unit_of_the_target(every: bool) -> None:
+    assert bound("1 + p**a", mixture(every)) == "depends on the unit of the target"
+
+
+def test_a_scale_that_is_zero_in_some_runs_is_judged_by_its_unit() -> None:
+    x = np.concatenate([np.zeros(6), np.geomspace(1e3, 1e9, 24)])
+    problem = problem_from({"steps": x}, np.arange(30.0), {"steps": "scale"})
+    assert bound("E + A*steps**a", problem) is None
+    assert bound("E + A*log(1 + steps)**2", problem) == "depends on the unit of steps"
+
+
+def test_rows_without_finite_derivatives_are_left_out_and_a_law_without_others_is_refused() -> None:
+    x = np.array([-1.0, 2.0, 4.0, 7.0, 11.0, 13.0])  # a power of a negative number is none
+    assert bound("E + A*x**a", problem_from({"x": x}, x, {"x": "share"})) is None
+    none = problem_from({"x": -np.abs(x)}, x, {"x": "share"})
+    assert bound("E + A*x**a", none) == "has no finite derivatives on the data"

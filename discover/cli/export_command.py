@@ -16,7 +16,7 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="TARGET",
-        help="json, python, sympy, latex, jax, torch, c, xlsx, r, julia, markdown or sldbench.",
+        help="json, python, sympy, latex, jax, torch, c, xlsx, r, julia, javascript, markdown or sldbench.",
     ),
 ]
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; by default stdout.")]

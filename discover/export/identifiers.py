@@ -42,6 +42,19 @@ JULIA = frozenset(
     )
 )  # fmt: skip
 
+JAVASCRIPT = frozenset(
+    (
+        "abstract", "arguments", "as", "async", "await", "boolean", "break", "byte", "case", "catch", "char", "class",
+        "const", "continue", "debugger", "default", "delete", "do", "double", "else", "enum", "eval", "export",
+        "extends", "false", "final", "finally", "float", "for", "from", "function", "get", "goto", "if", "implements",
+        "import", "in", "instanceof", "int", "interface", "let", "long", "native", "new", "null", "of", "package",
+        "private", "protected", "public", "return", "set", "short", "static", "super", "switch", "synchronized",
+        "this", "throw", "throws", "transient", "true", "try", "typeof", "undefined", "var", "void", "volatile",
+        "while", "with", "yield", "Math", "NaN", "Infinity", "GROUPS", "TARGETS", "FEATURES", "CONSTANTS", "predict",
+        "law", "place", "step",
+    )
+)  # fmt: skip
+
 
 def safe_names(names: Iterable[str], reserved: Collection[str]) -> dict[str, str]:
     """name -> identifier that is not reserved and not taken by another name.

@@ -9,6 +9,7 @@ from discover.data.names import near, to_identifier
 from discover.documents import LawDocument, to_json
 from discover.errors import InputError
 from discover.export.c_header import c_header
+from discover.export.javascript_module import javascript_module
 from discover.export.jax_module import jax_module
 from discover.export.julia_module import julia_module
 from discover.export.latex import latex
@@ -51,6 +52,7 @@ TARGETS: dict[str, Target] = {
         Target("xlsx", ".xlsx", "spreadsheet with live formulas", workbook),
         Target("r", ".R", "R script, function predict_law", r_script),
         Target("julia", ".jl", "Julia module, function predict", julia_module),
+        Target("javascript", ".mjs", "ES module without dependencies, function predict", javascript_module),
         Target("markdown", ".md", "formula, features and constants as tables", markdown),
         Target("sldbench", "_sldbench.py", "program with SLDBench's two functions (NumPy, SciPy)", sldbench_program),
     )

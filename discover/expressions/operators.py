@@ -69,8 +69,8 @@ def _log(x: Any) -> Any:
 
 
 def _names(common: str, **special: str) -> dict[str, str]:
-    languages = ("text", "python", "sympy", "jax", "torch", "c", "r", "julia", "excel", "latex")
-    modules = {"python": "np.", "jax": "jnp.", "torch": "torch."}
+    languages = ("text", "python", "sympy", "jax", "torch", "c", "r", "julia", "javascript", "excel", "latex")
+    modules = {"python": "np.", "jax": "jnp.", "torch": "torch.", "javascript": "Math."}
     spelled = {language: modules.get(language, "") + common for language in languages}
     spelled["latex"] = "\\" + common
     spelled["excel"] = common.upper()
@@ -119,6 +119,6 @@ OPERATORS: dict[str, Operator] = {
                  _names("sign", c="copysign", latex="\\operatorname{sign}"), searchable=False, written=False),
         Operator("step", 1, lambda x: np.heaviside(x, 0.5), lambda a: (Number(0.0),),
                  "everywhere", 1, "1 where positive, 1/2 at zero, else 0",
-                 _names("step", latex="\\operatorname{step}"), searchable=False, written=False),
+                 _names("step", javascript="step", latex="\\operatorname{step}"), searchable=False, written=False),
     )
 }

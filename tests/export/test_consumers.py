@@ -247,3 +247,26 @@ def test_julia_module_agrees(case: Case, tmp_path: Path) -> None:
     )
     run([julia, "--startup-file=no", "main.jl"], tmp_path)
     assert_close(np.loadtxt(tmp_path / "out.txt").reshape(-1, len(groups)).T, case)
+
+
+def test_javascript_module_agrees_in_node(case: Case, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node is not on the PATH")
+    write(case, "javascript", tmp_path / "law.mjs")
+    columns, groups = case.points()
+    rows = [{name: float(values[i]) for name, values in columns.items()} for i in range(len(groups))]
+    (tmp_path / "points.json").write_text(json.dumps({"rows": rows, "groups": list(groups)}))
+    (tmp_path / "main.mjs").write_text("""
+import assert from "node:assert";
+import { readFileSync } from "node:fs";
+import { FEATURES, GROUPS, TARGETS, predict } from "./law.mjs";
+const { rows, groups } = JSON.parse(readFileSync("points.json", "utf8"));
+const values = rows.map((row, i) => TARGETS.map(target => predict(row, { group: groups[i], target })));
+assert.throws(() => predict(rows[0], { group: "no such group", target: TARGETS[0] }), RangeError);
+const lacking = { ...rows[0], [FEATURES[0]]: undefined };
+assert.throws(() => predict(lacking, { group: GROUPS[0], target: TARGETS[0] }), TypeError);
+if (GROUPS.length > 1) assert.throws(() => predict(rows[0], { target: TARGETS[0] }), RangeError);
+console.log(JSON.stringify(values));
+""")
+    assert_close(np.array(json.loads(run([node, "main.mjs"], tmp_path))), case)

@@ -18,7 +18,9 @@ from discover.expressions import parse
 
 from .laws import CASES
 
-ALL = ["json", "python", "sympy", "latex", "jax", "torch", "c", "xlsx", "r", "julia", "markdown", "sldbench"]
+ALL = [
+    "json", "python", "sympy", "latex", "jax", "torch", "c", "xlsx", "r", "julia", "javascript", "markdown", "sldbench",
+]  # fmt: skip
 
 
 def test_every_row_is_complete() -> None:
@@ -73,7 +75,9 @@ def test_free_text_stays_text_in_python(target: str) -> None:
     assert "os" not in imported
 
 
-@pytest.mark.parametrize(("target", "comment"), [("c", "//"), ("r", "#"), ("julia", "#"), ("latex", "%")])
+@pytest.mark.parametrize(
+    ("target", "comment"), [("c", "//"), ("r", "#"), ("julia", "#"), ("javascript", "//"), ("latex", "%")]
+)
 def test_free_text_stays_on_its_comment_line(target: str, comment: str) -> None:
     text = export(hostile(), target)
     assert isinstance(text, str)

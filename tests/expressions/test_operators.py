@@ -24,7 +24,7 @@ from discover.expressions import (
 from discover.expressions.operators import Operator
 from discover.fitting.program import OPCODES
 
-LANGUAGES = {"text", "python", "sympy", "jax", "torch", "c", "r", "julia", "excel", "latex"}
+LANGUAGES = {"text", "python", "sympy", "jax", "torch", "c", "r", "julia", "javascript", "excel", "latex"}
 INFIX = {"add", "mul", "pow"}
 ROWS = list(OPERATORS.values())
 WRITTEN = [row for row in ROWS if row.written]

@@ -14,7 +14,7 @@ from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit
 from discover.forecasts.drift import Drift, Reach, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up
-from discover.scoring import Problem, implausible, make_folds, points_beyond, predict_beyond
+from discover.scoring import Problem, broken_promises, make_folds, points_beyond, predict_beyond
 from discover.scoring.beyond import FAR_MULTIPLE, Beyond
 from discover.scoring.consensus import TIE
 from discover.scoring.score import FOLD_EFFORT, row_weights
@@ -131,18 +131,9 @@ def _believed(problem: Problem, beyond: Sequence[Beyond], law: FitResult) -> NDA
     """In which groups nothing speaks against what a law says beyond the data, shape (groups,)."""
     out = np.ones(problem.table.n_groups, bool)
     for points in beyond:
-        predicted = predict_beyond(law, points)
-        if implausible(problem, points, predicted) is None:
-            continue
-        for g in np.flatnonzero(out):
-            own = np.flatnonzero(points.group == g)
-            out[g] &= len(own) == 0 or implausible(problem, _only(points, own), predicted[:, own]) is None
+        for _, broken in broken_promises(problem, points, predict_beyond(law, points)):
+            out &= ~broken
     return out
-
-
-def _only(points: Beyond, places: NDArray[np.int64]) -> Beyond:
-    features = {name: values[:, places] for name, values in points.features.items()}
-    return Beyond(features, points.group[places], tuple(points.axis[i] for i in places), points.settings)
 
 
 def noise_of(problem: Problem, law: FitResult) -> Noise:

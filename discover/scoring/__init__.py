@@ -1,6 +1,6 @@
 """Judging laws by how they extrapolate inside the train rows."""
 
-from discover.scoring.beyond import implausible, points_beyond, predict_beyond
+from discover.scoring.beyond import broken_promises, implausible, points_beyond, predict_beyond
 from discover.scoring.folds import CUTS, Fold, fold_weights, make_folds
 from discover.scoring.metrics import Metrics, metrics, r_squared
 from discover.scoring.problem import Problem, column_kind, problem_of
@@ -15,6 +15,7 @@ __all__ = [
     "Rule",
     "Score",
     "Scorer",
+    "broken_promises",
     "column_kind",
     "fold_weights",
     "implausible",

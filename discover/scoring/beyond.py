@@ -9,6 +9,7 @@ need only be finite.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from discover.scoring.problem import Problem
 from discover.scoring.units import natural
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 MULTIPLE = 8.0  # of the largest scale of each axis
 FAR_MULTIPLE = 256.0  # the same, of what no law may contradict although few will ask: it tells wild laws from others
@@ -32,6 +34,7 @@ SETTINGS = 96  # rows of all groups whose settings are exchanged, or moved along
 ASIDE = 2.0  # factor by which a setting leaves its range
 SHAKEN = 1e-14  # relative change of the constants, some fifty times that of rounding, which may move
 UNMOVED = 0.01  # no measured point by as much of the target's standard deviation
+FEW_GROUPS = 0.25  # in so many groups a good law may say what cannot be
 OUTWARDS = 0.3  # of the distance from the centre of the design
 ALL = "all axes"
 SLACK = 0.01  # of the target's range: rises smaller than this are not held against a law
@@ -254,48 +257,88 @@ def lost_in_rounding(fit: FitResult, beyond: Beyond, predicted: Floats, deviatio
 
 
 def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:
-    """Why predictions beyond the data cannot be believed; None if nothing speaks against them."""
+    """Why predictions beyond the data cannot be believed; None if nothing speaks against them.
+
+    In a few of many groups a good law says what cannot be, where a group's rows have not bent yet: it is refused only
+    if that happens in more than `FEW_GROUPS` of them. A group without any forecast is one too many.
+    """
     if not np.all(np.isfinite(predicted)):
         return "not finite beyond the data"
-    wrong = wrong_direction(problem, beyond, predicted)
-    if wrong is not None:
-        return wrong
-    slack = SLACK * np.ptp(problem.table.targets, axis=0)
-    if problem.lower is not None and np.any(predicted < problem.lower - slack):
-        return f"falls below {problem.lower:g} beyond the data"
-    if problem.upper is not None and np.any(predicted > problem.upper + slack):
-        return f"rises above {problem.upper:g} beyond the data"
-    low, high, width = _believable(problem)
-    room = (0.5 + np.arange(len(predicted)))[:, None, None] * width[beyond.group]  # one width more with every step
-    above = predicted - (high[beyond.group] + room)
-    if beyond.settings:
-        above = _least(beyond, above)
-    if np.any(predicted < low[beyond.group] - room) or np.any(above > 0):
-        return "leaves the range of the data far behind"
-    return None
+    return _reason(problem, beyond, broken_promises(problem, beyond, predicted))
 
 
 def wrong_direction(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:
     """The feature along which predictions do not fall or rise as declared, in words; None if they do along all."""
+    return _reason(problem, beyond, _wrong_directions(problem, beyond, predicted))
+
+
+def broken_promises(problem: Problem, beyond: Beyond, predicted: Floats) -> Iterator[tuple[str, Mask]]:
+    """Each reason not to believe predictions beyond the data, and the groups where it holds, shape (n_groups,)."""
+    yield "not finite beyond the data", _groups(problem, beyond, ~np.isfinite(predicted))
+    yield from _wrong_directions(problem, beyond, predicted)
     slack = SLACK * np.ptp(problem.table.targets, axis=0)
-    for axis, direction in problem.monotone.items():
-        along = [i for i, a in enumerate(beyond.axis) if a == axis]
-        if along:
-            with np.errstate(invalid="ignore"):  # of two infinite values, which are refused
-                steps = np.diff(predicted[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
-            if axis in problem.eventually:
-                steps *= _starts_beyond(problem, beyond, axis, along)[:, :, None]
-            if not (np.all(steps.sum(axis=0) <= slack) and np.all(steps <= slack)):
-                return f"does not keep {direction} along {axis} beyond the data"
+    if problem.lower is not None:
+        yield (
+            f"falls below {problem.lower:g} beyond the data",
+            _groups(problem, beyond, predicted < problem.lower - slack),
+        )
+    if problem.upper is not None:
+        yield (
+            f"rises above {problem.upper:g} beyond the data",
+            _groups(problem, beyond, predicted > problem.upper + slack),
+        )
+    low, high, width = _believable(problem)
+    room = (0.5 + np.arange(len(predicted)))[:, None, None] * width[beyond.group]  # one width more with every step
+    above = predicted > high[beyond.group] + room
+    if beyond.settings:
+        above = _all_settings(beyond, above)
+    below = predicted < low[beyond.group] - room
+    yield "leaves the range of the data far behind", _groups(problem, beyond, below | above)
+
+
+def _reason(problem: Problem, beyond: Beyond, promises: Iterator[tuple[str, Mask]]) -> str | None:
+    """The reason with which too many groups have broken a promise."""
+    allowed = FEW_GROUPS * len(np.unique(beyond.group))
+    broken = np.zeros(problem.table.n_groups, bool)
+    for reason, where in promises:
+        broken |= where
+        if broken.sum() > allowed:
+            return reason
     return None
 
 
-def _least(beyond: Beyond, above: Floats) -> Floats:
-    """The least over the points of each group along each axis, shape (steps, groups times axes, T)."""
+def _groups(problem: Problem, beyond: Beyond, points: Mask) -> Mask:
+    """The groups of the points, shape (steps, m, T), that are true for any step and target."""
+    out = np.zeros(problem.table.n_groups, bool)
+    out[beyond.group[points.any(axis=(0, 2))]] = True
+    return out
+
+
+def _wrong_directions(problem: Problem, beyond: Beyond, predicted: Floats) -> Iterator[tuple[str, Mask]]:
+    slack = SLACK * np.ptp(problem.table.targets, axis=0)
+    for axis, direction in problem.monotone.items():
+        along = [i for i, a in enumerate(beyond.axis) if a == axis]
+        if not along:
+            continue
+        with np.errstate(invalid="ignore"):  # of two infinite values, which are refused
+            steps = np.diff(predicted[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
+        if axis in problem.eventually:
+            steps *= _starts_beyond(problem, beyond, axis, along)[:, :, None]
+        kept = (steps.sum(axis=0) <= slack) & np.all(steps <= slack, axis=0)
+        groups = np.zeros(problem.table.n_groups, bool)
+        groups[beyond.group[along][~kept.all(axis=1)]] = True
+        yield f"does not keep {direction} along {axis} beyond the data", groups
+
+
+def _all_settings(beyond: Beyond, above: Mask) -> Mask:
+    """Points that are above, shape (steps, m, T), where those of all settings of their group and axis are."""
     places: dict[tuple[int, str], list[int]] = {}
     for i, key in enumerate(zip(beyond.group.tolist(), beyond.axis, strict=True)):
         places.setdefault(key, []).append(i)
-    return np.stack([above[:, members].min(axis=1) for members in places.values()], axis=1)
+    out = np.zeros_like(above)
+    for members in places.values():
+        out[:, members] = above[:, members].all(axis=1, keepdims=True)
+    return out
 
 
 def _starts_beyond(problem: Problem, beyond: Beyond, axis: str, along: list[int]) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from discover.expressions import complexity
 from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
 from discover.scoring.beyond import (
     FAR_MULTIPLE,
+    FEW_GROUPS,
     implausible,
     lost_in_rounding,
     points_along,
@@ -43,7 +44,6 @@ FLOOR = 1e-6  # of the target's variance: errors below this count as equal
 PRIOR = 2.0  # held-out values that the scatter of the fit counts as, in what a fold is expected to measure
 SYMBOLS = 8  # what a node of a formula is chosen from, on average
 PUBLISHED = 150  # laws that a published one is chosen from, about
-FEW_GROUPS = 0.25
 LARGEST = 1e40  # of a constant; raw counts of parameters to a power reach 1e20
 FAR = "train error far above the best law's"
 SCREEN_ROWS = 300  # tables three times as long are screened on so many rows

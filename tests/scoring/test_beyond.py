@@ -7,7 +7,7 @@ import pytest
 
 from discover.expressions import parse
 from discover.fitting import Domain, Recipe, Structure
-from discover.scoring import Problem, Scorer, implausible, points_beyond, predict_beyond
+from discover.scoring import Problem, Scorer, broken_promises, implausible, points_beyond, predict_beyond
 from discover.scoring.beyond import (
     ALL,
     ASIDE,
@@ -266,3 +266,24 @@ def test_every_target_and_group_has_its_own_range() -> None:
     assert implausible(problem, beyond, predict_beyond(law_with(problem, "E + 0*x", E=good), beyond)) is None
     swapped = good[::-1]  # each group at the level of the other
     assert implausible(problem, beyond, predict_beyond(law_with(problem, "E + 0*x", E=swapped), beyond)) is not None
+
+
+@pytest.mark.parametrize(("wild", "refused"), [(0, False), (2, False), (3, True)])
+def test_a_law_may_say_what_cannot_be_in_a_few_of_many_groups(wild: int, refused: bool) -> None:
+    group, x = np.divmod(np.arange(80), 8)
+    problem = problem_from({"x": 2.0**x}, 1 + 2.0 ** -(0.5 * x), group=group, axes=("x",))
+    beyond = points_beyond(problem)
+    slope = np.where(np.arange(10) < wild, 5.0, 0.0)[:, None]
+    predicted = predict_beyond(law_with(problem, "E + s*log(x)", E=1.0, s=slope), beyond)
+    broken = [groups for _, groups in broken_promises(problem, beyond, predicted)]
+    assert np.flatnonzero(np.any(broken, axis=0)).tolist() == list(range(wild))
+    assert (implausible(problem, beyond, predicted) is not None) == refused
+
+
+def test_no_group_may_be_without_a_forecast() -> None:
+    group, x = np.divmod(np.arange(80), 8)
+    problem = problem_from({"x": 2.0**x}, 1 + 2.0 ** -(0.5 * x), group=group, axes=("x",))
+    beyond = points_beyond(problem)
+    nothing = np.where(np.arange(10) == 4, np.inf, 1.0)[:, None]
+    predicted = predict_beyond(law_with(problem, "E + 0*x", E=nothing), beyond)
+    assert implausible(problem, beyond, predicted) == "not finite beyond the data"

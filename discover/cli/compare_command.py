@@ -156,6 +156,7 @@ def _keys(found: Comparison, table: Path, seed: int, notes: Sequence[str]) -> di
         "cuts": [{"label": fold.label, "weight": fold.weight} for fold in found.folds],
         "laws": laws,
         "refused": [{"law": name, "reason": reason} for name, reason in found.refused],
+        "not_judged": list(found.short_of_rows),
         "tied": [one.name for one in found.tied],
         "apart": found.apart,
         "level": LEVEL,
@@ -169,11 +170,13 @@ def _keys(found: Comparison, table: Path, seed: int, notes: Sequence[str]) -> di
 
 
 def _lines(shown: Mapping[str, Any], everything: bool) -> list[str | Table]:
+    from discover.cli.report import not_judged
+
     laws = shown["laws"]
     if not laws:
         return ["No law could be judged on this table.", *_refused(shown, everything=True)]
     head = f"{shown['task']}: {', '.join(shown['targets'])} from {', '.join(shown['features'])}; "
-    head += f"{shown['rows']} rows, {len(shown['cuts'])} cuts"
+    head += f"{shown['rows']} rows, {len(shown['cuts'])} cuts{not_judged(shown)}"
     return [
         *textwrap.wrap(head, WIDTH),
         "",

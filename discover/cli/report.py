@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from discover.cli.output import number, table
+from discover.data.names import listed
 from discover.plain_data import with_error
 from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, Verdict, published_name, verdict_of
 
@@ -34,7 +35,7 @@ def describe_result(result: Result) -> Lines:
 
 
 def _law(result: Result) -> Lines:
-    head = f"{result['task']}: {_headline(verdict_of(result))}"
+    head = f"{result['task']}: {_headline(verdict_of(result))}{not_judged(result)}"
     targets = result["targets"]
     left = targets[0] if len(targets) == 1 else f"each of {', '.join(targets)}"
     return [head, "", f"  {left} = {result['formula']}", "", constants_table(result), *_more(result)]
@@ -49,6 +50,12 @@ def _headline(verdict: Verdict) -> str:
         "discovered": "the law that extrapolates best",
     }
     return said[verdict.kind]
+
+
+def not_judged(result: Result) -> str:
+    """The published laws that could not be judged, as the end of a line; nothing where all could."""
+    laws = result.get("not_judged", ())
+    return f"; not judged, for too few rows: {listed(laws)}" if laws else ""
 
 
 def _name(verdict: Verdict) -> str:

@@ -1,7 +1,7 @@
 """Fitting: a structure and a table in, constants with diagnostics out."""
 
 from discover.fitting.diagnosis import Concern, Diagnosis, diagnose
-from discover.fitting.fit import NORMAL, QUICK, THOROUGH, Effort, fit
+from discover.fitting.fit import NORMAL, QUICK, THOROUGH, Effort, fit, has_rows_for
 from discover.fitting.limits import Limit, limits
 from discover.fitting.reporting import report
 from discover.fitting.result import Diagnostics, FitFailure, FitResult, Outcome, Reason
@@ -45,6 +45,7 @@ __all__ = [
     "default_domains",
     "diagnose",
     "fit",
+    "has_rows_for",
     "limits",
     "profile",
     "recipe_from_text",

@@ -154,13 +154,25 @@ def _refusal(structure: Structure, table: Table, recipe: Recipe, weights: Floats
     if recipe.space == "log" and np.any(table.targets <= 0):
         row = int(np.argwhere((table.targets <= 0).any(axis=1))[0, 0])
         return Reason.NOT_POSITIVE, f"row {row} has {table.targets[row].min():g}"
-    own = len(structure.constants) - len(structure.shared & set(structure.constants))
-    counts = np.bincount(table.group, minlength=table.n_groups)
-    present = counts[counts > 0]
-    if present.min() < own or len(table) < own * len(present) + (len(structure.constants) - own):
-        group = table.group_names[int(np.argmin(np.where(counts > 0, counts, counts.max() + 1)))]
-        return Reason.TOO_FEW_ROWS, f"group {group} has {present.min()} rows for {own} constants"
+    if not has_rows_for(structure, table):
+        counts = np.bincount(table.group, minlength=table.n_groups)
+        fewest = int(np.argmin(np.where(counts > 0, counts, counts.max() + 1)))
+        what = f"group {table.group_names[fewest]} has {counts[fewest]} rows for {_own(structure)} constants"
+        return Reason.TOO_FEW_ROWS, what
     return None
+
+
+def has_rows_for(structure: Structure, table: Table) -> bool:
+    """Whether every group that has rows has as many as it has constants of its own, and the table as many as all."""
+    own, counts = _own(structure), np.bincount(table.group, minlength=table.n_groups)
+    present = counts[counts > 0]
+    shared = len(structure.constants) - own
+    return bool(len(present)) and present.min() >= own and len(table) >= own * len(present) + shared
+
+
+def _own(structure: Structure) -> int:
+    """Constants that every group has for itself."""
+    return len(structure.constants) - len(structure.shared & set(structure.constants))
 
 
 _Outcome = tuple[Floats, float, Diagnostics]

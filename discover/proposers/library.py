@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from discover.expressions import Constant, substitute
-from discover.fitting import Domain, Recipe, Structure
+from discover.fitting import Domain, Recipe, Structure, has_rows_for
 from discover.laws.library import Law, laws_for, predicts
 from discover.proposers.base import Told
-from discover.proposers.candidate import NO_LAW, Candidate
+from discover.proposers.candidate import FROM_LIBRARY, NO_LAW, Candidate
 from discover.proposers.grammar import recipes
 from discover.proposers.surgery import exponents, well_named
-from discover.scoring import Problem
+from discover.scoring import Problem, make_folds
 
 SHAPE = "shape"  # origin of laws of something else than the target
 
@@ -51,6 +51,18 @@ class Library:
 
     def close(self) -> None:
         """Nothing to end."""
+
+
+def short_of_rows(problem: Problem) -> tuple[str, ...]:
+    """Identifiers of published laws that fit the columns but have, in every form, more constants than some group rows,
+    in the table or in what a fold leaves of it to fit on. Nothing can be said of how they forecast."""
+    tables = [problem.table, *(problem.table.take(fold.fit) for fold in make_folds(problem))]
+    fits: dict[str, bool] = {}
+    for candidate in Library(problem).queue:
+        if candidate.published:
+            name = candidate.origin.removeprefix(FROM_LIBRARY)
+            fits[name] = fits.get(name, False) or all(has_rows_for(candidate.structure, table) for table in tables)
+    return tuple(name for name, enough in fits.items() if not enough)
 
 
 def group_means(problem: Problem) -> Candidate:

@@ -20,7 +20,7 @@ from discover.errors import InputError
 from discover.fitting import Bootstrap, FitResult, bootstrap, covariance
 from discover.laws.library import get_law
 from discover.proposers.candidate import NO_LAW, Candidate
-from discover.proposers.library import Library, group_means, structure_of
+from discover.proposers.library import Library, group_means, short_of_rows, structure_of
 from discover.runs.outcome import fold_logs, inner_error
 from discover.runs.verdict import CLOSE
 from discover.scoring import CUTS, Fold, Problem, Score, make_folds, merit, points_beyond, predict_beyond, r_squared
@@ -78,6 +78,7 @@ class Comparison:
         folds: the cuts that they are judged on.
         standings: laws that have an error, best first, the group means among them.
         refused: name and reason of laws that have none.
+        short_of_rows: published laws that fit the columns but have too few rows to be judged on.
         apart: median distance between the tied laws' forecasts, in the target's unit, a step beyond the data.
         seconds: time spent.
     """
@@ -87,6 +88,7 @@ class Comparison:
     folds: tuple[Fold, ...]
     standings: tuple[Standing, ...]
     refused: tuple[tuple[str, str], ...]
+    short_of_rows: tuple[str, ...]
     apart: float | None
     seconds: float
 
@@ -132,7 +134,8 @@ def compare(
         known = [*known, *_discovered(problem, discover, weights, known, on_event)]
     ranked = _with_ties(_in_one_word(sorted(known, key=lambda one: (one.error, one.merit)), problem), weights)
     apart = _apart(problem, [one for one in ranked if one.tied])
-    return Comparison(task, problem, folds, tuple(ranked), tuple(refused), apart, time.monotonic() - begin)
+    short = short_of_rows(problem)
+    return Comparison(task, problem, folds, tuple(ranked), tuple(refused), short, apart, time.monotonic() - begin)
 
 
 def _published(

@@ -19,6 +19,7 @@ from discover.forecasts import Contender, Ensemble, make_ensemble, with_forecast
 from discover.plain_data import plain
 from discover.proposers.base import Told
 from discover.proposers.candidate import NO_LAW
+from discover.proposers.library import short_of_rows
 from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
 from discover.runs.records import law_record
@@ -81,6 +82,7 @@ def conclude(
         "no_law": found.best.candidate.origin == NO_LAW,
         "warnings": _warnings(session, found),
         "runners_up": _runners_up(found, weights),
+        "not_judged": list(short_of_rows(session.problem)),
         "evaluations": found.evaluations,
         "seconds": round(found.seconds, 3),
         "stopped": found.stopped,

@@ -5,6 +5,10 @@ points. Several axes: besides each axis alone, rows that are large on any of the
 large on all of them (corner), because a larger run may be larger in either way. Within such a family the cut
 that leaves most rows to fit on weighs most. Without an axis the edge of the design is held out, and interleaved
 parts of it; these also help out where an axis allows fewer than three cuts.
+
+Scales are compared within a group, which has constants of its own. Of a group that a cut would leave too few rows for
+the laws that people publish only the largest scales are held out: such a law would be refused for want of rows there,
+and an odd one with fewer constants would win without having been compared.
 """
 
 from __future__ import annotations
@@ -20,11 +24,11 @@ from discover.scoring.problem import Problem
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-FEW_LEVELS = 24  # more distinct values than this count as a continuous axis
+FEW_LEVELS = 24  # from so many cut points on they are taken at quantiles
 CUTS = 3
 SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.65
-LEFT = 5  # rows of a group, on which most laws can be fitted
-MOST_KEPT = 0.75  # of the held-out rows, if small groups are not held out
+LEFT_OVER = 2  # rows that a cut leaves a group besides as many as a floor and a power of every column have constants
+MOST_LEFT = 9  # rows that a cut leaves a group at most; laws of many columns are fitted to many rows anyway
 DECAY = 0.3  # of the weight from one cut point to the next lower: the nearest resembles the task most
 FEW_FOLDS = 3  # with fewer cut points than this, interleaved parts of the design are judged as well
 
@@ -88,35 +92,35 @@ def _families(problem: Problem, cuts: int) -> Iterator[Family]:
         yield _cut_family(problem, axis, height, cuts)
     if len(heights) > 1:
         stacked = np.vstack(list(heights.values()))
-        yield _cut_family(problem, "any of " + ", ".join(heights), stacked.max(axis=0), cuts)
-        yield _cut_family(problem, "all of " + ", ".join(heights), stacked.min(axis=0), cuts, corner=True)
+        yield _cut_family(problem, "any of " + ", ".join(heights), np.fmax.reduce(stacked), cuts)
+        yield _cut_family(problem, "all of " + ", ".join(heights), np.fmin.reduce(stacked), cuts, corner=True)
 
 
 def _heights(problem: Problem, axis: str) -> Floats:
-    """Per row, how near the top of the axis it is, in (0, 1]: its level, or its rank within its group."""
-    values = problem.coordinate(axis)
-    levels, place = np.unique(values, return_inverse=True)
-    if len(levels) <= FEW_LEVELS:
-        return (place.ravel() + 1.0) / len(levels)
-    out = np.empty(len(values))
-    for g in np.unique(problem.table.group):
-        rows = np.flatnonzero(problem.table.group == g)
-        ranked, inverse = np.unique(values[rows], return_inverse=True)
-        out[rows] = (inverse.ravel() + 1.0) / len(ranked)
+    """Per row the rank of its scale within its group, in (0, 1]; NaN in groups that have one scale only."""
+    values, group = problem.coordinate(axis), problem.table.group
+    out = np.full(len(values), np.nan)
+    for g in np.unique(group):
+        rows = np.flatnonzero(group == g)
+        levels, place = np.unique(values[rows], return_inverse=True)
+        if len(levels) > 1:
+            out[rows] = (place.ravel() + 1.0) / len(levels)
     return out
 
 
 def _cut_family(problem: Problem, label: str, height: Floats, cuts: int, corner: bool = False) -> Family:
     """Cut points from low to high, evenly spread over those that leave enough to fit on."""
-    levels = np.unique(height)[1:]
+    levels = np.unique(height[np.isfinite(height)])[1:]
     if len(levels) >= FEW_LEVELS:
-        levels = np.quantile(height, 1.0 - np.array([0.5, 0.4, 0.3, 0.2, 0.12]), method="higher")
+        levels = np.nanquantile(height, 1.0 - np.array([0.5, 0.4, 0.3, 0.2, 0.12]), method="higher")
     valid: Family = []
     for level in levels:
-        judge = _judged(problem, height >= level)
+        judge = _judged(problem, height >= level, height)
         share = float(judge.mean())
         remaining = len(np.unique(height[~judge]))
         if share < SMALLEST_SHARE or share > LARGEST_SHARE or (remaining < 2 and not corner):
+            continue
+        if valid and np.array_equal(judge, valid[-1][1]):
             continue
         valid.append((f"{label}: top {share:.0%}", judge))
     if len(valid) > cuts:
@@ -125,14 +129,37 @@ def _cut_family(problem: Problem, label: str, height: Floats, cuts: int, corner:
     return valid
 
 
-def _judged(problem: Problem, judge: Mask) -> Mask:
-    """Without the rows of groups that would keep too few to fit on: fewer than `LEFT`, or than two if most do."""
-    left = np.bincount(problem.table.group[~judge], minlength=problem.table.n_groups)
-    for least in (LEFT, 2):
-        kept: Mask = judge & (left >= least)[problem.table.group]
-        if kept.mean() >= MOST_KEPT * judge.mean():
+def _judged(problem: Problem, held: Mask, height: Floats) -> Mask:
+    """The held-out rows, but only the highest of a group that would keep too few to fit on, or none of it.
+
+    Where more than half of the groups are too small for that, as many rows are left as let half of them be judged.
+    """
+    group = problem.table.group
+    touched = np.unique(group[held])
+    sizes = np.bincount(group, minlength=problem.table.n_groups)
+    kept = held
+    for left in range(_enough(problem), 1, -1):
+        kept = held.copy()
+        for g in touched:
+            rows = np.flatnonzero(held & (group == g))
+            kept[rows] = _highest(height[rows], int(sizes[g]) - left)
+        if 2 * len(np.unique(group[kept])) >= len(touched):
             break
     return kept
+
+
+def _highest(heights: Floats, most: int) -> Mask:
+    """The highest rows, at most so many; rows of one height stay together."""
+    levels, counts = np.unique(heights, return_counts=True)
+    above = np.cumsum(counts[::-1])[::-1]
+    out: Mask = np.isin(heights, levels[above <= most])
+    return out
+
+
+def _enough(problem: Problem) -> int:
+    """Rows of a group on which most published laws can be fitted."""
+    varying = sum(bool(np.ptp(values) > 0) for values in problem.table.features.values())
+    return min(2 * varying + 1 + LEFT_OVER, MOST_LEFT)
 
 
 def _edge_family(problem: Problem) -> Family:
@@ -140,8 +167,9 @@ def _edge_family(problem: Problem) -> Family:
     points, inverse = _design_points(problem)
     if len(points) < 6:
         return []
-    order = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
-    edge = _judged(problem, np.isin(inverse, order[: max(2, len(points) // 4)]))
+    distance = np.linalg.norm(points - points.mean(axis=0), axis=1)
+    order = np.argsort(-distance, kind="stable")
+    edge = _judged(problem, np.isin(inverse, order[: max(2, len(points) // 4)]), distance[inverse])
     return [("edge of the design", edge)] if edge.any() else []
 
 
@@ -150,9 +178,10 @@ def _interleaved_family(problem: Problem) -> Family:
     points, inverse = _design_points(problem)
     if len(points) < 6:
         return []
-    order = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
-    family = [(f"interleaved part {k + 1}", _judged(problem, np.isin(inverse, order[k::5]))) for k in range(5)]
-    return [(label, judge) for label, judge in family if judge.any()]
+    distance = np.linalg.norm(points - points.mean(axis=0), axis=1)
+    order = np.argsort(-distance, kind="stable")
+    parts = [_judged(problem, np.isin(inverse, order[k::5]), distance[inverse]) for k in range(5)]
+    return [(f"interleaved part {k + 1}", judge) for k, judge in enumerate(parts) if judge.any()]
 
 
 def _design_points(problem: Problem) -> tuple[Floats, NDArray[np.int64]]:

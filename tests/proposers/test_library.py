@@ -6,9 +6,10 @@ import numpy as np
 
 from discover.laws import get_law, laws_for
 from discover.proposers.grammar import recipes
-from discover.proposers.library import Library, structure_of
+from discover.proposers.library import Library, short_of_rows, structure_of
 from discover.proposers.surgery import exponents
 from tests.proposers.contract import grouped_problem, plain_problem
+from tests.scoring.problems import problem_from, two_families
 
 RNG = np.random.default_rng(0)
 
@@ -69,3 +70,11 @@ def test_a_structure_has_the_laws_domains_and_guess() -> None:
 def test_chosen_laws_alone() -> None:
     law = get_law("chinchilla")
     assert {c.origin for c in Library(plain_problem(), [law]).queue} == {f"library:{law.id}"}
+
+
+def test_laws_that_have_too_few_rows_to_be_judged_on_are_told() -> None:
+    assert {law.partition("(")[0] for law in short_of_rows(two_families(2))} <= {"bnsl_two_breaks"}
+    tokens, group = np.tile(10.0 ** np.arange(9, 13), 3), np.repeat(range(3), 4)
+    short = short_of_rows(problem_from({"tokens": tokens}, 2 + 9 * tokens**-0.1, group=group, axes=("tokens",)))
+    assert "bnsl(tokens)" in short
+    assert not {"power_law(tokens)", "power_law_floor(tokens)"} & set(short)

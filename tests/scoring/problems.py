@@ -47,3 +47,18 @@ def chinchilla(n: int = 40, noise: float = 0.0, seed: int = 0, **more: Any) -> P
     N, D = 10 ** rng.uniform(7, 9.5, n), 10 ** rng.uniform(9, 11, n)
     y = 1.8 + 480 * N**-0.35 + 2000 * D**-0.37 + noise * rng.standard_normal(n)
     return problem_from({"N": N, "D": D}, y, **{"axes": ("N", "D"), **more})
+
+
+def two_families(seed: int) -> Problem:
+    """Losses of two families of models by the constants of Hoffmann et al.; one has few and large sizes."""
+    rng = np.random.default_rng(seed)
+    sizes = (10 ** rng.uniform(7.5, 9.7, rng.integers(6, 9)), 10 ** rng.uniform(8.5, 10, rng.integers(2, 5)))
+    repeats = (int(rng.integers(5, 8)), int(rng.integers(4, 6)))
+    rows = [(g, n, n * r) for g in (0, 1) for n in sizes[g] for r in 10 ** rng.uniform(0.3, 2.3, repeats[g])]
+    kept = np.sort(rng.permutation(len(rows))[: rng.integers(53, 64)])
+    group, params, tokens = np.array(rows)[kept].T
+    loss = np.where(group == 0, 1.69, 1.8) + 406.4 * params**-0.34 + 410.7 * tokens**-0.28
+    loss *= np.exp(0.003 * rng.standard_normal(len(loss)))
+    falls: Any = {"params": "decreasing", "tokens": "decreasing"}
+    columns = {"params": params, "tokens": tokens}
+    return problem_from(columns, loss, group=group, axes=("params", "tokens"), monotone=falls)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discover.scoring import make_folds
-from tests.scoring.problems import problem_from
+from tests.scoring.problems import problem_from, two_families
 
 
 def levels(n: int, repeats: int = 3) -> np.ndarray:
@@ -86,23 +86,54 @@ def test_a_continuous_axis_is_cut_within_every_group() -> None:
             assert x[fold.fit & (group == g)].max() < x[fold.judge & (group == g)].min()
 
 
-def test_few_levels_are_cut_across_groups() -> None:
-    """A group that has no large rows is not judged, and is fitted all the same."""
-    x = np.concatenate([levels(6, 2), levels(3, 2)])
-    group = np.repeat([0, 1], [12, 6])
-    for fold in make_folds(problem_from({"x": x}, x, group=group, axes=("x",))):
-        assert x[fold.fit].max() < x[fold.judge].min()
+def test_few_levels_are_cut_within_every_group_as_many_are() -> None:
+    """The largest run of a family is asked for from its smaller ones, whatever the sizes of the others."""
+    x = np.concatenate([levels(6, 3), levels(3, 4)])
+    group = np.repeat([0, 1], [18, 12])
+    folds = make_folds(problem_from({"x": x}, x, group=group, axes=("x",)))
+    for fold in folds:
+        for g in (0, 1):
+            assert x[fold.fit & (group == g)].max() < x[fold.judge & (group == g)].min()
+    assert folds[0].judge.sum() == 3 + 4
 
 
-def test_a_small_group_among_large_ones_keeps_enough_rows_to_fit_most_laws_on() -> None:
-    x = np.concatenate([np.geomspace(1, 1e4, 40), np.geomspace(1, 1e4, 6)])
-    group = np.repeat([0, 1], [40, 6])
+def test_a_group_of_one_size_is_not_cut_along_it() -> None:
+    x, z = np.concatenate([levels(6, 2), np.full(12, 1e9)]), np.tile(10.0 ** np.arange(12), 2)
+    group = np.repeat([0, 1], 12)
+    for fold in make_folds(problem_from({"x": x, "z": z}, x, group=group, axes=("x", "z"))):
+        if fold.label.startswith("x:"):
+            assert not fold.judge[group == 1].any()
+        elif not fold.label.startswith("interleaved"):
+            assert fold.judge[group == 1].any()
+
+
+def test_of_a_small_group_only_the_largest_rows_are_held_out_so_that_most_laws_can_be_fitted() -> None:
+    x = np.concatenate([np.geomspace(1, 1e4, 40), np.geomspace(1, 1e4, 8)])
+    group = np.repeat([0, 1], [40, 8])
     for fold in make_folds(problem_from({"x": x}, x, group=group, axes=("x",))):
-        assert np.sum(fold.fit & (group == 1)) >= 5
+        left = fold.fit & (group == 1)
+        assert left.sum() >= 5
         assert fold.judge[group == 0].any()
-    even = np.tile(np.geomspace(1, 1e4, 5), 4)  # where all groups are small, they are cut all the same
-    for fold in make_folds(problem_from({"x": even}, even, group=np.repeat(range(4), 5), axes=("x",))):
-        assert all(fold.judge[k::5].all() or not fold.judge[k::5].any() for k in range(5))
+        assert x[left].max() < x[fold.judge & (group == 1)].min()
+
+
+def test_where_all_groups_are_small_they_are_cut_all_the_same() -> None:
+    x, group = np.tile(np.geomspace(1, 1e4, 5), 4), np.repeat(range(4), 5)
+    folds = make_folds(problem_from({"x": x}, x, group=group, axes=("x",)))
+    assert folds[0].judge.sum() == 4
+    for fold in folds:
+        assert np.bincount(group[fold.fit]).min() >= 4
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_cut_of_two_families_leaves_one_too_few_rows_for_the_laws_people_publish(seed: int) -> None:
+    """Chinchilla has five constants; a family that keeps five rows or fewer says nothing of it."""
+    problem = two_families(seed)
+    folds = make_folds(problem)
+    assert {f.label.partition(":")[0] for f in folds} >= {"params", "tokens"}
+    for fold in folds:
+        judged = np.unique(problem.table.group[fold.judge])
+        assert np.bincount(problem.table.group[fold.fit], minlength=2)[judged].min() >= 7
 
 
 @pytest.mark.parametrize("n", [1, 2])

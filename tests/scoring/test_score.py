@@ -10,6 +10,8 @@ import pytest
 
 from discover.expressions import complexity, parse
 from discover.fitting import FitResult, Recipe, Structure, fit
+from discover.laws import get_law
+from discover.proposers.library import structure_of
 from discover.scoring import DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
 from discover.scoring.score import (
     CEILING,
@@ -24,7 +26,7 @@ from discover.scoring.score import (
     emphasis_weights,
     expected_error,
 )
-from tests.scoring.problems import chinchilla, law_with, problem_from
+from tests.scoring.problems import chinchilla, law_with, problem_from, two_families
 
 TRUE = "E + A*N**(-a) + B*D**(-b)"
 
@@ -255,3 +257,14 @@ def test_a_target_without_variance_is_scored() -> None:
     assert score.refused is None
     assert score.train == pytest.approx(0.0, abs=1e-20)
     assert math.isfinite(scorer.merit(score))
+
+
+@pytest.mark.parametrize("seed", [12, 10])
+def test_the_true_law_of_two_small_families_is_judged_and_leads(seed: int) -> None:
+    """In these tables an outer cut alone would leave the smaller family four rows for five constants."""
+    scorer = Scorer(two_families(seed))
+    true = scorer.score(structure_of(get_law("chinchilla")), Recipe(), published=True)
+    other = scorer.score(structure_of(get_law("power_law_inverse_shift(tokens)")), Recipe(), published=True)
+    assert true.refused is None
+    assert max(true.folds) < 0.5
+    assert scorer.merit(true) < scorer.merit(other)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +42,14 @@ class Table:
 
     def __len__(self) -> int:
         return int(self.targets.shape[0])
+
+    @cached_property
+    def memo(self) -> dict[str, Any]:
+        """What other modules worked out about these rows, by their name for it; it stays in this process."""
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "memo"}
 
     @property
     def n_groups(self) -> int:

@@ -18,7 +18,8 @@ import numpy as np
 from discover.data.table import Table
 
 KERNEL = Path(__file__).resolve().with_name("kernel.py")
-ENTRIES = ("multi_start", "multi_start_shared", "robust_search")  # what `fit` calls; the cache holds a file of each
+# What `fit` calls; the cache holds a file of each.
+ENTRIES = ("multi_start", "multi_start_shared", "robust_blocks", "robust_search")
 
 
 def is_compiled(kernel: Path = KERNEL) -> bool:

@@ -783,39 +783,43 @@ def search(program, data, work, blocks, own, shared, logs, u_lo, u_hi, c, c_lo, 
 
 
 @_jit
-def multi_start(program, data, work, state, starts, n_screened, logs, u_lo, u_hi, c_lo, c_hi,  # type: ignore[no-untyped-def]
+def multi_start(program, data, work, state, given, drawn, chained, logs, u_lo, u_hi, c_lo, c_hi,  # type: ignore[no-untyped-def]
                 agree, tolerance, rough_iterations, max_iterations, best_u, best_c, report):
     """Every block on its own, from many starts.
 
-    Starts are scored by their projected cost, the first `n_keep` of them (the law's guess and the parent's
-    constants) are always tried, the others in order of score until `agree` searches have ended in the best
-    optimum. The best is then polished.
+    The given starts (the law's guess and the parent's constants) are always tried; drawn ones are scored by their
+    projected cost and tried in order of score until `agree` searches have ended in the best optimum. The best is
+    then polished.
 
     Args:
-        starts: coordinates of the own constants, (n_starts, q); the first starts.shape[0] - n_screened are
-            always tried.
+        given: coordinates of the own constants, (n_given, nb, q).
+        drawn: starts that are the same for all blocks, (n_drawn, q).
+        chained: whether the optimum of a block is a start of the next one.
         best_u, best_c: results, (nb, q) and (nb, p).
         report: (nb, 5): cost, outcome, iterations, searches made, searches that reached the best.
     """
     p, q = program[3], program[4]
     nb = best_u.shape[0]
-    n_starts = starts.shape[0]
-    n_keep = n_starts - n_screened
+    n_keep = given.shape[0]
+    n_starts = n_keep + drawn.shape[0]
     shared = np.empty(0)
     u = np.empty((1, max(q, 1)))[:, :q]
     c = np.zeros((1, max(p, 1)))[:, :p]
     block = np.zeros(1, dtype=np.int64)
+    starts = np.empty((n_starts, q))
+    starts[n_keep:] = drawn
     score = np.empty(n_starts + 1)
     found = np.empty(n_starts + 1)
     for b in range(nb):
         block[0] = b
+        starts[:n_keep] = given[:, b]
         best = np.inf
         outcome, iterations, tried, hits = NOT_FINITE, 0, 0, 0
         for s in range(n_starts):
             score[s] = -np.inf
             if s >= n_keep:
                 score[s] = _project(program, data, work, b, starts[s], shared, logs, c_lo, c_hi, c[0], state[13])
-        score[n_starts] = -np.inf if b > 0 else np.inf  # the optimum of the block before
+        score[n_starts] = -np.inf if chained and b > 0 else np.inf  # the optimum of the block before
         order = np.argsort(score)
         for place in range(n_starts + 1):
             s = order[place]
@@ -1074,6 +1078,35 @@ def robust_search(program, data, work, state, blocks, own, shared, logs, u_lo, u
     state[15][0] = 1e-3
     _pseudo_rows(data, blocks, kind, scale, link, base, F, 1.0, pseudo)
     return cost, outcome, used
+
+
+@_jit
+def robust_blocks(program, data, work, state, own, logs, u_lo, u_hi, c, c_lo, c_hi, kind, scale, link, base,  # type: ignore[no-untyped-def]
+                  scratch, theta, tolerance, rounds, report):
+    """`robust_search` for every block on its own, from own (nb, q) and c (nb, p), in place.
+
+    Args:
+        report: (nb, 5), as of `multi_start`.
+    """
+    shared = np.empty(0)
+    u, c_b = np.empty((1, own.shape[1])), np.empty((1, c.shape[1]))
+    kept = (u.copy(), shared.copy(), c_b.copy())
+    block = np.zeros(1, dtype=np.int64)
+    for b in range(own.shape[0]):
+        block[0] = b
+        u[0] = own[b]
+        c_b[0] = c[b]
+        cost, outcome, used = robust_search(
+            program, data, work, state, block, u, shared, logs, u_lo, u_hi, c_b, c_lo, c_hi, kind, scale, link, base,
+            scratch, theta, kept, tolerance, rounds
+        )  # fmt: skip
+        own[b] = u[0]
+        c[b] = c_b[0]
+        report[b, 0] = cost
+        report[b, 1] = outcome
+        report[b, 2] = used
+        report[b, 3] = 1
+        report[b, 4] = 1
 
 
 def workspace(n_scalars: int, n_vectors: int, p: int, q: int) -> tuple[Any, ...]:

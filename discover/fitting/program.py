@@ -22,13 +22,11 @@ from discover.expressions import (
     Call,
     Constant,
     Expr,
-    Feature,
     Number,
     call,
     constant_names,
     constants_in,
     differentiate,
-    evaluate,
     features_in,
     simplify,
     substitute,
@@ -84,19 +82,6 @@ class Program:
     @property
     def constants(self) -> tuple[str, ...]:
         return self.linear + self.own + self.shared
-
-    def design(self, features: Mapping[str, NDArray[np.float64]], n: int) -> tuple[NDArray[np.float64], bool]:
-        """Values of the columns for n rows, shape (len(columns), n); and whether a logarithm of 0 was guarded."""
-        out = np.empty((len(self.columns), n))
-        zeros = []
-
-        def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
-            zeros.append(bool((x == 0.0).any()))
-            return guarded_log(x) if zeros[-1] else np.asarray(np.log(x))
-
-        for i, column in enumerate(self.columns):
-            out[i] = features[column.name] if isinstance(column, Feature) else evaluate(column, features, {"log": log})
-        return out, any(zeros)
 
 
 def compile_program(expr: Expr, shared: Iterable[str] = (), nonlinear: Iterable[str] = ()) -> Program:

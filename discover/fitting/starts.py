@@ -23,17 +23,17 @@ _ROWS = 24  # rows on which sizes are measured
 
 
 def draw(
-    structure: Structure, names: tuple[str, ...], features: Mapping[str, Floats], level: float, n: int, seed: int
+    structure: Structure, names: tuple[str, ...], sample: Mapping[str, Floats], level: float, n: int, seed: int
 ) -> Floats:
     """Starting values of these constants, shape (n, len(names)); NaN-free, inside their domains.
 
     Args:
+        sample: columns on a few rows, see `sample_rows`.
         level: size of the target, for terms that no linear constant scales.
         seed: of the shift of the sequence.
     """
     if not names:
         return np.empty((n, 0))
-    sample = _sample_rows(features)
     quantiles = iter(np.clip(_uniform(len(constant_names(structure.expr)), n, seed), 1e-9, 1 - 1e-9).T)
     drawing = _Drawing(sample, level, lambda: next(quantiles), n, structure)
     with np.errstate(all="ignore"):
@@ -65,7 +65,8 @@ def _uniform(dimension: int, n: int, seed: int) -> Floats:
     return points
 
 
-def _sample_rows(features: Mapping[str, Floats]) -> dict[str, Floats]:
+def sample_rows(features: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Columns on some rows spread over all sizes, each of shape (1, rows)."""
     length = len(next(iter(features.values()))) if features else 0
     rows = np.unique(np.linspace(0, length - 1, min(length, _ROWS)).astype(int)) if length else np.empty(0, int)
     order = np.argsort(sum((np.argsort(np.argsort(v)) for v in features.values()), np.zeros(length)))
@@ -73,10 +74,13 @@ def _sample_rows(features: Mapping[str, Floats]) -> dict[str, Floats]:
 
 
 def _median(values: Any) -> Floats:
-    sizes = np.abs(np.atleast_2d(values))
-    sizes = np.where(np.isfinite(sizes), sizes, np.nan)
-    out = np.median(sizes, axis=1, keepdims=True)
-    return np.where(np.isfinite(out) & (out > 0), out, 1.0)
+    """Median size of the columns of a grid, one per row; 1 where it is zero or not finite."""
+    sizes = np.sort(np.abs(np.atleast_2d(values)), axis=1)  # NaN comes last
+    m = sizes.shape[1]
+    out = sizes[:, m // 2 : m // 2 + 1]
+    if m % 2 == 0:
+        out = (sizes[:, m // 2 - 1 : m // 2] + out) / 2.0
+    return np.where(np.isfinite(sizes[:, -1:]) & np.isfinite(out) & (out > 0), out, 1.0)
 
 
 def _spread(values: Any) -> Floats:

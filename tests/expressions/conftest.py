@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from discover.data.table import Table
 from discover.expressions import Expr
 from discover.fitting import kernel
+from discover.fitting.layout import Layout
 from discover.fitting.program import VECTOR, compile_program
 
 Outputs = tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]
@@ -25,11 +27,12 @@ def _run(expr: Expr, features: Mapping[str, NDArray[np.float64]], constants: Map
     program = compile_program(expr)
     n = len(next(iter(features.values())))
     assert n <= kernel.ROWS
+    table = Table(features, np.zeros((n, 1)), ("y",), np.zeros(n, dtype=np.int64), ("all",))
     p, q = len(program.linear), len(program.own)
     S, V, _, bits, twos, _ = kernel.workspace(len(program.scalars), program.n_vectors, p, q)
     S[:] = program.scalars
     S[: p + q] = [constants[name] for name in program.constants]
-    V[: len(program.columns), :n] = program.design(features, n)[0]
+    V[: len(program.columns), :n] = Layout.of(table).design(program.columns)[0]
     code, ends = program.code, program.bounds
     kernel._run_scalars(code, 0, ends[0], S)
     kernel._run_scalars(code, ends[1], ends[2], S)

@@ -29,6 +29,7 @@ def describe_result(result: Result) -> Lines:
         *_doubts(result),
         *_problems(result),
         *_account(result),
+        *_proposers(result),
         "",
         *_next(result),
     ]
@@ -162,6 +163,17 @@ def _account(result: Result) -> list[str]:
         f"{laws} scored in {result['seconds']:.0f} s ({rate:.0f}/s), seed {result['seed']}; {result['stopped']}",
         *_model(result.get("llm")),
     ]
+
+
+def _proposers(result: Result) -> Lines:
+    """What each proposer was asked and brought."""
+    found = result.get("proposers")
+    if not found:
+        return []
+    headings = ("proposer", "asked", "answered", "laws scored", "in the finalists", "best penalty")
+    keys = ("asked", "answered", "scored", "finalists")
+    cells = [(item["name"], *(f"{item[key]:,}" for key in keys), number(item["best_penalty"])) for item in found]
+    return ["", table(headings, cells, (1, 2, 3, 4, 5)), "penalty: what the search makes small, see docs/selection.md"]
 
 
 def _model(llm: Mapping[str, Any] | None) -> list[str]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.equations import law_of, named, read_equation, untangle
 from discover.proposers.grammar import MAX_COMPLEXITY, recipes
-from discover.proposers.logbook import Answer, Logbook, Row
+from discover.proposers.logbook import Answer, Logbook, Question, Ready, Row
 from discover.proposers.surgery import places, terms, without
 from discover.proposers.views import LABELS, TEMPLATE, View, make_view, scaled_equation
 from discover.proposers.worker import Reply, Worker
@@ -51,11 +52,13 @@ class Circumstances:
         patient: answers have a fixed place in the search, for which it waits.
         logbook: answers of earlier sessions, and who hears of new ones.
         seed: of the search.
+        seconds: that the search may take, or None.
     """
 
     patient: bool
     logbook: Logbook
     seed: int = 0
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,23 @@ class EngineProposer:
 
     Attributes:
         name: of the proposer and of the first part of its candidates' origins.
+        package: of the engine.
         views: kinds of view that it works on.
+        opening: kinds of view of the first questions, in this order, as far as the problem has them.
         limit_s: seconds after which a job is given up.
         repeatable: the same job has the same answer, whatever the clock says.
+        early: it starts with the search rather than with its first question, because it takes long to start.
+        questions: how many were asked, those of earlier sessions included.
+        answers: how many of them brought an equation.
     """
 
     name = "engine"
+    package = ""
     views: tuple[str, ...] = LABELS
+    opening: tuple[str, ...] = ()
     limit_s = 60.0
     repeatable = True
+    early = False
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
         self.problem = problem
@@ -91,6 +102,8 @@ class EngineProposer:
         grouped = problem.table.n_groups > 1
         kinds = [v for v in self.views if grouped or v not in ("one_group", "group_constants", TEMPLATE)]
         self.bandit = Bandit(kinds)
+        self.questions = self.answers = 0
+        self._opening = deque(kind for kind in self.opening if kind in kinds)
         self.positive = frozenset(name for name, v in problem.table.features.items() if np.all(v > 0))
         self.queue: deque[Candidate] = deque()
         self.refused: dict[str, int] = {}
@@ -129,6 +142,8 @@ class EngineProposer:
 
     def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
         self._elites = elites
+        if self.early:
+            self._started().ready(0.0)
         if self._question is not None:
             self._receive()
         if self._question is None and len(self.queue) <= QUEUE and (self._hurry or self._due()):
@@ -189,12 +204,38 @@ class EngineProposer:
         self._patience_s = PATIENCE_S if self.repeatable else 0.0
         self._question = _Question(self._jobs, view, self._batches)
         self._jobs += 1
+        self.questions += 1
         if self.logbook.answer(self.name, self._question.number) is None:
-            if self._worker is None:
-                self._worker = self.worker()
-            self._worker.submit(self.question(view, seed), self.limit_s)
+            (rows, columns), groups = view.x.shape, len(np.unique(view.codes))
+            self.logbook.on_question(
+                Question(self.name, self._question.number, self._asked, self.engine, view.label, rows, columns, groups)
+            )
+            self._started().submit(self.question(view, seed), self.limit_s)
+
+    @property
+    def engine(self) -> str:
+        """The engine's package and its version."""
+        try:
+            return f"{self.package} {version(self.package)}"
+        except PackageNotFoundError:
+            return self.package
+
+    def _started(self) -> Worker:
+        if self._worker is None:
+            self._worker = self.worker()
+        return self._worker
+
+    def _note(self, text: str) -> None:
+        self.logbook.note(self.name, text)
+
+    def _note_ready(self, facts: Mapping[str, Any], seconds: float) -> None:
+        self.logbook.on_ready(Ready(self.name, {name: str(value) for name, value in facts.items()}, seconds))
 
     def _choose(self, rng: np.random.Generator) -> View | None:
+        while self._opening:
+            view = make_view(self._opening.popleft(), self.problem, self._elites, rng)
+            if view is not None:
+                return view
         for _ in range(4):
             label = self.bandit.draw(rng)
             view = make_view(label, self.problem, self._elites, rng)
@@ -219,6 +260,8 @@ class EngineProposer:
         reply = self._waited() if due else self._worker.reply()
         if reply is None:
             return
+        if not reply.rows and reply.problem is None:
+            self._note(f"question {question.number} ({question.view.label}): the engine found no equation")
         self.logbook.on_answer(Answer(self.name, question.number, self._asked, reply.rows))
         self._use(question, reply.rows)
 
@@ -234,6 +277,7 @@ class EngineProposer:
 
     def _use(self, question: _Question, rows: Sequence[Row]) -> None:
         self._question, self._owed = None, False
+        self.answers += bool(rows)
         self._rest = SHORT_REST if self._paid else min(2 * self._rest, LONG_REST)
         self._rested, self._paid = self._batches + self._rest, False
         if self._hurry and len(self.queue) <= QUEUE:

@@ -7,7 +7,7 @@ which it did. A resumed search finds them there and uses each at the same `ask` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -38,6 +38,38 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What an engine was asked.
+
+    Attributes:
+        proposer: who asked.
+        job: number of the question, from 0.
+        asked: number of the `ask` call, from 0, at which it was asked.
+        engine: the engine's package and its version, such as "pysr 2.7.2".
+        view: kind of view, see `views`.
+        rows, columns, groups: size of the table that the engine got.
+    """
+
+    proposer: str
+    job: int
+    asked: int
+    engine: str
+    view: str
+    rows: int
+    columns: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An engine has started: versions of its parts, and the seconds that it took."""
+
+    proposer: str
+    versions: Mapping[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Event:
     """Something that the user should know of, such as an engine that was started again."""
 
@@ -47,14 +79,16 @@ class Event:
 
 @dataclass
 class Logbook:
-    """Answers of earlier sessions, and what to do with new answers and events.
+    """Answers of earlier sessions, and what to do with what is new.
 
     Attributes:
-        on_answer, on_event: called with what is new, before anything is made of it.
+        on_question, on_ready, on_answer, on_event: called with what is new, before anything is made of it.
         replayed: steps of earlier sessions; until they are told again, only known answers are used.
     """
 
     known: Iterable[Answer] = ()
+    on_question: Callable[[Question], None] = lambda question: None
+    on_ready: Callable[[Ready], None] = lambda ready: None
     on_answer: Callable[[Answer], None] = lambda answer: None
     on_event: Callable[[Event], None] = lambda event: None
     replayed: int = 0

@@ -11,6 +11,7 @@ from typing import Any
 
 from discover.errors import InputError
 from discover.proposers.engine_proposer import Circumstances, EngineProposer
+from discover.proposers.engines.probe import known_table
 from discover.proposers.views import View
 from discover.proposers.worker import Worker, python_command
 from discover.scoring import Problem
@@ -28,6 +29,15 @@ def missing() -> str | None:
     return None if find_spec("pyoperon") is not None else MISSING
 
 
+def prober(install: bool = False) -> tuple[Worker, dict[str, Any]]:
+    """A worker to see whether Operon works here, and the job of its self-test; nothing is ever fetched."""
+    job = {
+        "symbols": RAW, "population": 300, "generations": GENERATIONS, "max_length": 12, "max_depth": 8,
+        "local_iterations": 5, "seed": 0,
+    }  # fmt: skip
+    return Worker(command(), environ=ONE_THREAD), {**known_table(), **job}
+
+
 def command() -> tuple[str, ...]:
     """What starts Operon's process."""
     return python_command("discover.proposers.engines.operon")
@@ -41,6 +51,7 @@ class Operon(EngineProposer):
     """
 
     name = "operon"
+    package = "pyoperon"
     limit_s = 60.0
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
@@ -50,7 +61,7 @@ class Operon(EngineProposer):
             raise InputError(reason)
 
     def worker(self) -> Worker:
-        return Worker(command(), environ=ONE_THREAD, on_event=lambda text: self.logbook.note(self.name, text))
+        return Worker(command(), environ=ONE_THREAD, on_event=self._note, on_ready=self._note_ready)
 
     def question(self, view: View, seed: int) -> dict[str, Any]:
         population = int(min(600, max(100, EVALUATIONS / (GENERATIONS * max(len(view.y), 30)))))

@@ -6,6 +6,7 @@ taken, not PySR's pick, which goes by the training error.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -19,22 +20,28 @@ from discover.fitting import Structure
 from discover.proposers.base import Told
 from discover.proposers.engine_proposer import Circumstances, EngineProposer
 from discover.proposers.engines.julia import environment, find_julia
+from discover.proposers.engines.probe import known_table
 from discover.proposers.equations import is_template, read_equation, read_template, untangle
 from discover.proposers.hall_of_fame import read_hall_of_fame
 from discover.proposers.logbook import Row
-from discover.proposers.views import LABELS, TEMPLATE, View
+from discover.proposers.views import LABELS, TEMPLATE, View, make_view, medians
 from discover.proposers.worker import Worker, python_command
 from discover.scoring import Problem
 
 NO_PACKAGE = "pysr needs the package pysr, which is not installed; install it with: pip install pysr"
 NO_JULIA = "pysr needs Julia, which is not installed here; fetch it with: discover engines --install pysr"
 START_S = 300.0  # the first start after an installation compiles Julia's packages, for two to three minutes
-TIMEOUT_S = 8.0  # of a search; the first one in a process compiles for some 15 s more
+TIME_SHARE = 1 / 12  # of a budget of time, for one question,
+LEAST_S, MOST_S = 4.0, 60.0  # within these bounds
 SLACK_S = 60.0
-ITERATIONS = 6  # where the answer must not depend on the clock
+WORK = 9000  # rows times iterations of a question where the answer must not depend on the clock; one to three seconds
+LEAST_ITERATIONS, MOST_ITERATIONS = 6, 40
 POPULATIONS = 8
 MAXSIZE = 25
 GUESSES = 3
+TEST_S = 2.0  # of the self-test
+WARM_ROWS = 60
+WARM_UP_S = 120.0
 OPERATORS = {"add": "+", "mul": "*", "pow": "^"}
 FUNCTIONS = ("exp", "log")
 FACTOR, OFFSET = "group_factor", "group_offset"
@@ -45,6 +52,21 @@ def missing() -> str | None:
     if find_spec("pysr") is None:
         return NO_PACKAGE
     return None if find_julia() else NO_JULIA
+
+
+def prober(install: bool = False, timeout_s: float = START_S) -> tuple[Worker, dict[str, Any]]:
+    """A worker to see whether PySR works here, and the job of its self-test.
+
+    Args:
+        install: Julia and its packages may be fetched.
+        timeout_s: seconds for the start, with a small job to warm up.
+    """
+    job = {
+        **known_table(), "seed": 0, "maxsize": 12, "populations": POPULATIONS, "deterministic": False,
+        "niterations": 1_000_000, "timeout_s": TEST_S, "guesses": [],
+    }  # fmt: skip
+    environ = {**environment(install=install), "PYTHONUNBUFFERED": "1"}
+    return Worker(command(), environ=environ, start_s=timeout_s, warm_up=[{**job, "niterations": 1}]), job
 
 
 def command() -> tuple[str, ...]:
@@ -62,14 +84,19 @@ class PySR(EngineProposer):
         InputError: the package or Julia is missing.
     """
 
-    name = "pysr"
+    name = package = "pysr"
     views = (*LABELS, TEMPLATE)
+    opening = (TEMPLATE, "table", "logs")
 
     def __init__(self, problem: Problem, circumstances: Circumstances, start: Sequence[str] = ()) -> None:
         super().__init__(problem, circumstances)
         self.start = tuple(start)
         self.repeatable = self.patient  # in a budget of time it searches for a number of seconds
-        self.limit_s = 600.0 if self.patient else TIMEOUT_S + SLACK_S
+        self.early = not self.patient
+        self.timeout_s = (
+            None if self.patient else min(MOST_S, max(LEAST_S, TIME_SHARE * (circumstances.seconds or 0.0)))
+        )
+        self.limit_s = 600.0 if self.timeout_s is None else self.timeout_s + SLACK_S
         reason = None if start else missing()
         if reason is not None:
             raise InputError(reason)
@@ -79,27 +106,42 @@ class PySR(EngineProposer):
             self.start or command(),
             environ=environment(),
             start_s=START_S,
-            on_event=lambda text: self.logbook.note(self.name, text),
+            on_event=self._note,
+            on_ready=self._note_ready,
+            warm_up=self.warm_up(),
             rescue=lambda folder, job: read_hall_of_fame(folder / f"job{job}"),
         )
 
     def question(self, view: View, seed: int) -> dict[str, Any]:
+        iterations = min(MOST_ITERATIONS, max(LEAST_ITERATIONS, WORK // len(view.y)))
         job: dict[str, Any] = {
             "x": view.x.tolist(), "y": view.y.tolist(), "seed": seed, "maxsize": MAXSIZE,
             "populations": POPULATIONS, "deterministic": self.patient,
-            "niterations": ITERATIONS if self.patient else 1_000_000,
-            "timeout_s": None if self.patient else TIMEOUT_S,
+            "niterations": iterations if self.patient else 1_000_000, "timeout_s": self.timeout_s,
         }  # fmt: skip
+        starts: list[Any] = [*guesses(self._elites, view)]
         if view.label.startswith(TEMPLATE):
-            groups = int(view.codes.max()) + 1
-            job["x"] = np.column_stack([view.x, view.codes + 1.0]).tolist()
+            present, codes = np.unique(view.codes, return_inverse=True)
+            job["x"] = np.column_stack([view.x, codes + 1.0]).tolist()
             job["template"] = {
                 "combine": f"c[g] * f({', '.join(view.names)}) + e[g]", "expressions": ["f"],
-                "variables": [*view.names, "g"], "parameters": {"c": groups, "e": groups},
+                "variables": [*view.names, "g"], "parameters": {"c": len(present), "e": len(present)},
             }  # fmt: skip
-        else:
-            job["guesses"] = guesses(self._elites, view)
-        return job
+            one, zero = [1.0] * len(present), [0.0] * len(present)
+            starts = [{"f": _with_arguments(text, view.names), "c": one, "e": zero} for text in starts]
+        return {**job, "guesses": starts}
+
+    def warm_up(self) -> list[dict[str, Any]]:
+        """Small jobs for which Julia compiles what the questions need, so that this takes no time from them."""
+        jobs = []
+        for label in ("table", TEMPLATE):
+            view = make_view(label, self.problem, (), np.random.default_rng(0)) if label in self.bandit.arms else None
+            if view is not None:
+                job = self.question(view, 0)
+                thin = max(1, len(job["y"]) // WARM_ROWS)
+                few = {"x": job["x"][::thin], "y": job["y"][::thin], "niterations": 1, "timeout_s": WARM_UP_S}
+                jobs.append({**job, **few, "guesses": []})
+        return jobs
 
     def structures(self, row: Row, view: View) -> list[Structure]:
         if not is_template(row.equation):
@@ -129,9 +171,12 @@ def template_law(text: str, view: View) -> Expr:
 
 
 def guesses(elites: Sequence[Told], view: View) -> list[str]:
-    """The best elites in the columns of a view, as starting points; for versions of PySR that take them."""
+    """The best elites in the columns of a view, as starting points; for versions of PySR that take them.
+
+    For a template, in which a factor and an offset belong to every group, with the typical constants of the groups.
+    """
     out: list[str] = []
-    if not view.label.startswith("table") or view.pooled:
+    if not view.label.startswith(("table", TEMPLATE)) or (view.pooled and not view.label.startswith(TEMPLATE)):
         return out
     columns = column_texts(view)
     if columns is None:
@@ -142,12 +187,18 @@ def guesses(elites: Sequence[Told], view: View) -> list[str]:
         fit = told.score.fit
         if fit is None:
             continue
-        numbers: dict[str, Expr] = {n: Number(v) for n, v in fit.named().items() if np.isfinite(v)}
+        numbers: dict[str, Expr] = {n: Number(v) for n, v in medians(fit).items()}
         text = julia_text(substitute(told.candidate.structure.expr, numbers), columns)
         if text is not None:
             offset, scale = law_scale(view)
             out.append(f"(({text} + {-offset!r}) * {1.0 / scale!r})")
     return out
+
+
+def _with_arguments(text: str, names: Sequence[str]) -> str:
+    """A text in the columns as the function of a template: its arguments are #1, #2, ..."""
+    places = {name: f"#{i}" for i, name in enumerate(names, start=1)}
+    return re.sub(r"\bx\d+\b", lambda found: places[found.group()], text)
 
 
 def law_scale(view: View) -> tuple[float, float]:

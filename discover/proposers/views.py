@@ -33,7 +33,7 @@ from discover.scoring import Problem
 Floats = NDArray[np.float64]
 LEAST_ROWS = 5
 PLAIN = Recipe()
-MOST_GROUPS = 40  # of a template, which has parameters for each
+MOST_GROUPS = 60  # of a template, which has parameters for each; of more groups, so many of the larger ones are drawn
 MOST_ROWS = 1500  # more are thinned evenly: an engine's time grows with the rows
 
 
@@ -186,11 +186,16 @@ def _one_group(problem: Problem, elites: Sequence[Told], rng: np.random.Generato
 
 
 def _template(problem: Problem, elites: Sequence[Told], rng: np.random.Generator) -> _Target | None:
+    """The target in all groups, or in as many as a template can have; the law is fitted to all of them afterwards."""
     table = problem.table
-    if not 2 <= table.n_groups <= MOST_GROUPS:
+    if table.n_groups < 2:
         return None
-    y = table.targets[:, _column(problem, rng)]
-    return _Target("template", y, lambda expr: expr, np.arange(len(table)), pooled=True)
+    rows = np.arange(len(table))
+    if table.n_groups > MOST_GROUPS:
+        sizes = np.bincount(table.group, minlength=table.n_groups)
+        larger = np.flatnonzero(sizes >= np.median(sizes))
+        rows = np.flatnonzero(np.isin(table.group, rng.choice(larger, MOST_GROUPS, replace=False)))
+    return _Target("template", table.targets[rows, _column(problem, rng)], lambda expr: expr, rows, pooled=True)
 
 
 def _residual(problem: Problem, elites: Sequence[Told], rng: np.random.Generator) -> _Target | None:
@@ -205,7 +210,7 @@ def _residual(problem: Problem, elites: Sequence[Told], rng: np.random.Generator
     expr = told.candidate.structure.expr
     return _pooled(
         problem, left, "residual", lambda found: add(expr, found),
-        told.candidate.recipe, (told.index,), _medians(fit, t), told.candidate.structure.shared,
+        told.candidate.recipe, (told.index,), medians(fit, t), told.candidate.structure.shared,
     )  # fmt: skip
 
 
@@ -226,7 +231,7 @@ def _above_floor(problem: Problem, elites: Sequence[Told], rng: np.random.Genera
     if told_at is None or told_at.score.fit is None:
         return None
     _, floor, above = next(item for item in found if item[0] is told_at)
-    known = {"floor": _medians(told_at.score.fit, t)[floor]}
+    known = {"floor": medians(told_at.score.fit, t)[floor]}
     shared = frozenset(("floor",)) if floor in told_at.candidate.structure.shared else frozenset[str]()
     return _pooled(
         problem, np.log(above), "above_floor", lambda expr: add(Constant("floor"), call("exp", expr)),
@@ -313,7 +318,7 @@ def _pooled(
     )  # fmt: skip
 
 
-def _medians(fit: FitResult, t: int) -> dict[str, float]:
+def medians(fit: FitResult, t: int = 0) -> dict[str, float]:
     """Constants of one target, typical over the groups."""
     with np.errstate(all="ignore"):
         middle = np.nanmedian(fit.constants[:, t, :], axis=0)

@@ -319,6 +319,14 @@ def _search(content: Content) -> Iterator[Block]:
     )
     head = ("proposer", "laws scored", "not refused", "entered the archive", "best so far")
     yield TableBlock(head, rows, frozenset((1, 2, 3, 4)))
+    brought = content.result.get("proposers")
+    if brought:
+        head = ("proposer", "asked", "answered", "in the finalists", "best penalty")
+        keys = ("asked", "answered", "finalists")
+        rows = tuple(
+            (item["name"], *(f"{item[key]:,}" for key in keys), quantity(item["best_penalty"])) for item in brought
+        )
+        yield TableBlock(head, rows, frozenset((1, 2, 3, 4)))
 
 
 # --- doubts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,11 @@ from discover.runs.verdict import CLOSE
 from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metrics
 from discover.scoring.score import CEILING, row_weights
 from discover.search import SearchResult
+from discover.search.tally import Tally
 
 Floats = NDArray[np.float64]
 
+LLM = "llm"  # name of the proposer that asks a language model
 RUNNERS_UP = 4
 COMPARED = 2
 
@@ -90,6 +92,7 @@ def conclude(
         "notes": list(session.notes),
         "problems": saved(session.folder.path),
     }
+    result["proposers"] = [_proposer(tally, llm) for tally in found.proposers]
     if llm is not None:
         result["llm"] = dict(llm)
     compared = session.task.baselines or tuple(library)[:COMPARED]
@@ -123,6 +126,14 @@ def _ensemble(session: Session, found: SearchResult, document: LawDocument) -> E
         if told.score.fit is not None
     ]
     return make_ensemble(session.problem, document, finalists[0], finalists[1:], seed=session.config.seed)
+
+
+def _proposer(tally: Tally, llm: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a proposer brought; of a language model the questions are its calls."""
+    keys = asdict(tally)
+    if tally.name == LLM and llm is not None:
+        keys |= {"asked": llm["calls"], "answered": llm["calls"] - sum(llm["failed_calls"].values())}
+    return keys
 
 
 def _warnings(session: Session, found: SearchResult) -> list[str]:

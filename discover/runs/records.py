@@ -17,17 +17,29 @@ from discover.errors import DiscoverError, InputError
 from discover.expressions import parse
 from discover.fitting import Diagnostics, Domain, FitResult, Outcome, Recipe, Structure
 from discover.proposers.candidate import Candidate
-from discover.proposers.logbook import Answer, Event, Row
+from discover.proposers.logbook import Answer, Event, Question, Ready, Row
 from discover.runs.journal import Record
 from discover.scoring import Score
 from discover.search import BROUGHT, Step
 
 STEP, OPENED, ANSWER, EVENT = "step", "opened", "answer", "event"
+QUESTION, ENGINE = "question", "engine"
 
 
 def opened_record(command: str) -> Record:
     """The record of one opening of the sealed rows by this command."""
     return {"kind": OPENED, "by": command}
+
+
+def question_record(question: Question) -> Record:
+    """The record of a question to an engine, written when it is asked."""
+    keys = asdict(question)
+    return {"kind": QUESTION, "by": keys.pop("proposer"), **keys}
+
+
+def ready_record(ready: Ready) -> Record:
+    """The record of the first start of an engine in a session."""
+    return {"kind": ENGINE, "by": ready.proposer, "versions": dict(ready.versions), "seconds": round(ready.seconds, 3)}
 
 
 def answer_record(answer: Answer) -> Record:

@@ -29,6 +29,8 @@ from discover.runs.records import (
     known_answers,
     known_scores,
     opened_record,
+    question_record,
+    ready_record,
     step_record,
 )
 from discover.scoring import Problem, problem_of
@@ -220,6 +222,8 @@ def _logbook(journal: Journal, records: Sequence[Record], on_event: Callable[[st
 
     return Logbook(
         known=known_answers(records),
+        on_question=lambda question: journal.append(question_record(question)),
+        on_ready=lambda ready: journal.append(ready_record(ready)),
         on_answer=lambda answer: journal.append(answer_record(answer)),
         on_event=note,
         replayed=sum(record["kind"] == STEP and not record.get("brought", False) for record in records),

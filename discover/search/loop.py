@@ -28,6 +28,7 @@ from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, fold_weig
 from discover.search.archive import AddStatus, Archive, shape_class
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
+from discover.search.tally import Tallies, Tally
 from discover.search.team import make_team
 from discover.search.verdict import choose_with_guests, closer_look, simplest, without_twins
 
@@ -102,6 +103,7 @@ class SearchResult:
         evaluations: candidates scored, those that guests brought included.
         seconds: time spent.
         stopped: why the search ended.
+        proposers: what each of them brought.
     """
 
     best: Told
@@ -111,6 +113,7 @@ class SearchResult:
     seconds: float
     stopped: str
     pay: Mapping[str, float] = field(default_factory=dict)
+    proposers: tuple[Tally, ...] = ()
 
     @property
     def fit(self) -> FitResult:
@@ -152,7 +155,7 @@ def search(
     """
     if config.evaluations is None and config.seconds is None:
         raise InputError("a search needs a budget: a time or a number of evaluations")
-    circumstances = Circumstances(config.evaluations is not None, logbook or Logbook(), config.seed)
+    circumstances = Circumstances(config.evaluations is not None, logbook or Logbook(), config.seed, config.seconds)
     team = list(proposers) if proposers is not None else make_team(config.proposers, problem, circumstances)
     visitors = Guests(guests, problem, config.seed)
     try:
@@ -204,6 +207,7 @@ class _State:
         self.bandit = Bandit([p.name for p in team if p.name != LIBRARY])
         self.published = {key: law for p in team if isinstance(p, Library) for key, law in p.laws.items()}
         self.seen: set[str] = set()
+        self.tallies = Tallies()
         self.asked = 0
         self.told: list[Told] = []
         self.batches = 0
@@ -275,7 +279,7 @@ class _State:
         for proposer in self.team:
             if proposer.name == LIBRARY:
                 room = size // 2 if self.batches else size - len(fresh)
-                fresh += [(proposer, c) for c in proposer.ask(room, elites, self.rng)]
+                fresh += [(proposer, c) for c in self.tallies.ask(proposer, room, elites, self.rng)]
         left = size
         for attempt in range(ATTEMPTS):
             for sender, proposed in fresh:
@@ -317,7 +321,7 @@ class _State:
             fresh = {c.key for _, c in out} - self.seen
             share = n - len(fresh) if everyone else counts.get(proposer.name, 0)
             if share > 0:
-                out += [(proposer, c) for c in proposer.ask(share, elites, self.rng)]
+                out += [(proposer, c) for c in self.tallies.ask(proposer, share, elites, self.rng)]
         return out
 
     def arms(self, elites: list[Told]) -> list[str]:
@@ -403,6 +407,7 @@ class _State:
         return SearchResult(
             finalists[0], tuple(finalists), tuple(merged.front()), len(self.told),
             self.clock() - self.begin, stopped, self.bandit.shares,
+            self.tallies.final((*self.team, *self.guests.guests), self.told, finalists),
         )  # fmt: skip
 
     def leaders(self) -> list[Told]:

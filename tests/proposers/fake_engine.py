@@ -4,7 +4,8 @@
 
 The plan: `start` ("ready", "fail", "die", "hang", "nonsense"), `rows` (lists of [complexity, loss, equation], one per
 job, the last repeated), `moods` (what to do with each job: "answer", "die", "hang", "nonsense", "error", "files").
-What it did is counted in the file PLAN.json.log, one letter per act, so that it survives a kill.
+What it did is counted in the file PLAN.json.log, one letter per act, so that it survives a kill. It needs nothing but
+the standard library, and starts at once.
 """
 
 import json
@@ -12,9 +13,14 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "discover" / "proposers" / "engines"))
+import channel as lines
 
 
 def main(path):
+    channel = lines.connect()
     with open(path, encoding="utf-8") as file:
         plan = json.load(file)
     log = path + ".log"
@@ -24,32 +30,34 @@ def main(path):
     if start == "hang":
         time.sleep(600)
     if start == "nonsense":
-        print("Precompiling project...", flush=True)
+        channel.send({"Precompiling": "project..."})
         time.sleep(600)
     if start == "fail":
-        print(json.dumps({"failed": "Exception: could not find Julia"}), flush=True)
+        channel.send({"failed": "Exception: could not find Julia"})
         return
-    print(json.dumps({"ready": {"fake": "1.0"}}), flush=True)
-    for line in sys.stdin:
-        job = json.loads(line)
-        with open(log, "a+", encoding="utf-8") as file:
-            file.seek(0)
-            done = len(file.read())
-            file.write("x")
-        moods = plan.get("moods", [])
-        mood = moods[done] if done < len(moods) else "answer"
-        act(mood, job, plan)
+    channel.send({"ready": {"fake": "1.0"}})
+    try:
+        while (job := channel.receive(None)) is not None:
+            with open(log, "a+", encoding="utf-8") as file:
+                file.seek(0)
+                done = len(file.read())
+                file.write("x" if job["id"] >= 0 else "")
+            moods = plan.get("moods", [])
+            mood = moods[done] if done < len(moods) and job["id"] >= 0 else "answer"
+            act(mood, job, plan, channel)
+    except lines.ChannelError:
+        return
 
 
-def act(mood, job, plan):
+def act(mood, job, plan, channel):
     fronts = plan.get("rows") or [[]]
-    rows = fronts[min(job["id"], len(fronts) - 1)]
+    rows = fronts[min(max(job["id"], 0), len(fronts) - 1)]
     if mood == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if mood == "hang":
         time.sleep(600)
     if mood == "nonsense":
-        print("{ not json", flush=True)
+        channel.send({"id": "nobody"})
         time.sleep(600)
     if mood == "files":  # what PySR leaves behind when it is killed while it writes
         folder = os.path.join(job["folder"], f"job{job['id']}")
@@ -60,9 +68,9 @@ def act(mood, job, plan):
             pass
         time.sleep(600)
     if mood == "error":
-        print(json.dumps({"id": job["id"], "error": "JuliaError: no"}), flush=True)
+        channel.send({"id": job["id"], "error": "JuliaError: no"})
         return
-    print(json.dumps({"id": job["id"], "rows": rows}), flush=True)
+    channel.send({"id": job["id"], "rows": rows})
 
 
 if __name__ == "__main__":

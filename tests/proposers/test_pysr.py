@@ -8,21 +8,26 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from discover.data.table import Table
 from discover.errors import InputError
 from discover.proposers import pysr
 from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.engines.julia import EXE, OFFLINE, environment, find_julia
 from discover.proposers.engines.pysr import Engine
 from discover.proposers.library import Library
-from discover.proposers.logbook import Answer, Event, Logbook
+from discover.proposers.logbook import Answer, Event, Logbook, Question, Ready
 from discover.proposers.pysr import PySR, guesses, julia_text
 from discover.proposers.views import make_view
 from discover.proposers.worker import Worker
+from discover.scoring import Problem
 from discover.search import SearchConfig, search
+from discover.search.tally import Tally
 from tests.proposers.contract import ProposerContract, drive, grouped_problem, plain_problem
 
 HERE = Path(__file__).parent
@@ -169,7 +174,71 @@ def test_settings_fit_either_version(tmp_path):
     assert (old["output_directory"], old["run_id"]) == (str(tmp_path), "job0")
 
 
-def test_settings_are_arguments_that_the_installed_version_has(tmp_path):
+@pytest.mark.parametrize(
+    ("version", "guesses", "of_templates"),
+    [("1.5.10", False, False), ("2.0.0a2", True, False), ("2.7.2", True, True), ("unknown", True, True)],
+)
+def test_versions_get_what_they_can_take(tmp_path, version, guesses, of_templates):
+    engine = Engine(fake_package(), version)
+    job = {"seed": 1, "maxsize": 20, "niterations": 5, "populations": 8, "deterministic": True}
+    template = {"combine": "c[g] * f(x0) + e[g]", "expressions": ["f"], "variables": ["x0", "g"],
+                "parameters": {"c": 2, "e": 2}}  # fmt: skip
+    assert ("guesses" in engine.settings({**job, "guesses": ["x0"]}, tmp_path / "j")) == guesses
+    asked = {**job, "guesses": [{"f": "#1", "c": [1.0, 1.0], "e": [0.0, 0.0]}], "template": template}
+    assert ("guesses" in engine.settings(asked, tmp_path / "j")) == of_templates
+
+
+@pytest.mark.parametrize("version", ["1.4.0", "0.19.4", "3.0.0"])
+def test_versions_that_nobody_looked_at_are_refused_with_those_that_can_be_used(version):
+    with pytest.raises(ValueError, match=r"from 1\.5 and below 3\.0"):
+        Engine(fake_package(), version)
+
+
+def test_the_table_of_versions_is_true_of_the_installed_one():
+    from importlib.metadata import version
+
+    from discover.proposers.engines.pysr_versions import manners
+
+    arguments = arguments_of_the_installed_regressor()
+    assert manners(version("pysr")).guesses == ("guesses" in arguments)
+
+
+class FakeRegressor:
+    """Answers a front; refuses guesses like a version that cannot read them."""
+
+    made: ClassVar[list[dict[str, Any]]] = []
+
+    def __init__(self, **settings):
+        self.settings = settings
+        self.made.append(settings)
+
+    def fit(self, x, y):
+        if self.settings.get("guesses"):
+            raise RuntimeError("JuliaError: cannot parse\nStacktrace:")
+        self.equations_ = {"complexity": [1, 3], "loss": [0.5, float("nan")], "equation": ["x0", "x0 + 1.0"]}
+
+
+def fake_package(said=None):
+    said = [] if said is None else said
+    FakeRegressor.made.clear()
+    return SimpleNamespace(
+        PySRRegressor=FakeRegressor, TemplateExpressionSpec=dict, jl=SimpleNamespace(seval=said.append)
+    )  # fmt: skip
+
+
+def test_guesses_that_the_engine_refuses_cost_the_guesses_and_not_the_answer(tmp_path):
+    said: list[str] = []
+    job = {"seed": 7, "maxsize": 20, "niterations": 5, "populations": 8, "deterministic": True, "guesses": ["x0"],
+           "x": [[1.0]], "y": [1.0], "folder": str(tmp_path), "id": 0}  # fmt: skip
+    assert Engine(fake_package(said), "2.7.2").work(job) == [[1, 0.5, "x0"]]
+    assert job["notes"] == [
+        "a job was done without its guesses, which PySR refused: RuntimeError: JuliaError: cannot parse"
+    ]
+    assert ["guesses" in settings for settings in FakeRegressor.made] == [True, False]
+    assert said.count("Random.seed!(7)") == 2
+
+
+def arguments_of_the_installed_regressor():
     import ast
     from importlib.util import find_spec
 
@@ -179,10 +248,13 @@ def test_settings_are_arguments_that_the_installed_version_has(tmp_path):
     tree = ast.parse((Path(found.origin).parent / "sr.py").read_text())
     inits = [f for c in ast.walk(tree) if isinstance(c, ast.ClassDef) and c.name == "PySRRegressor"
              for f in c.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"]  # fmt: skip
-    known = {a.arg for a in (*inits[0].args.args, *inits[0].args.kwonlyargs)}
+    return {a.arg for a in (*inits[0].args.args, *inits[0].args.kwonlyargs)}
+
+
+def test_settings_are_arguments_that_the_installed_version_has(tmp_path):
     job = {"seed": 1, "maxsize": 20, "niterations": 5, "populations": 8, "deterministic": False, "guesses": ["x0"],
            "timeout_s": 5}  # fmt: skip
-    assert set(Engine(None, "2.7.2").settings(job, tmp_path / "j")) <= known
+    assert set(Engine(None, "2.7.2").settings(job, tmp_path / "j")) <= arguments_of_the_installed_regressor()
 
 
 def test_guesses_have_the_values_of_the_elites_in_the_columns_of_the_view():
@@ -216,6 +288,80 @@ def test_template_questions_carry_the_groups_as_a_column():
     assert {row[-1] for row in job["x"]} == {1.0, 2.0, 3.0}
     assert job["template"]["combine"] == "c[g] * f(x0) + e[g]"
     assert job["template"]["parameters"] == {"c": 3, "e": 3}
+    assert job["guesses"] == []
+
+
+def many_groups(n):
+    """Groups of one power law; every second of them has three rows and not six."""
+    group = np.repeat(np.arange(n), [(6, 3)[g % 2] for g in range(n)])
+    x = 10 ** np.random.default_rng(0).uniform(1, 4, len(group))
+    loss = 1.0 + group / n + (1 + group % 3) * x**-0.3
+    table = Table({"n": x}, loss[:, None], ("loss",), group, tuple(f"g{i}" for i in range(n)))
+    return Problem(table, {"n": "scale"}, ("n",), constants=4)
+
+
+@pytest.mark.parametrize(("groups", "asked"), [(2, 2), (42, 42), (400, 60)])
+def test_a_template_is_asked_for_whatever_the_number_of_groups(groups, asked):
+    problem = many_groups(groups)
+    proposer = PySR(problem, Circumstances(True, Logbook()), ("unused",))
+    view = make_view("template", problem, [], np.random.default_rng(0))
+    assert view is not None
+    job = proposer.question(view, 1)
+    assert {row[-1] for row in job["x"]} == set(range(1, asked + 1))
+    assert job["template"]["parameters"] == {"c": asked, "e": asked}
+    if groups > asked:  # those with more rows
+        assert len(job["x"]) == 6 * asked
+
+
+def test_a_process_warms_up_on_small_tables_of_every_kind_of_question():
+    for problem, kinds in ((plain_problem(), [False]), (many_groups(42), [False, True])):
+        jobs = PySR(problem, Circumstances(True, Logbook()), ("unused",)).warm_up()
+        assert ["template" in job for job in jobs] == kinds
+        assert all(job["niterations"] == 1 and len(job["x"]) <= 100 for job in jobs)
+
+
+def test_template_guesses_are_functions_of_numbered_arguments():
+    problem = grouped_problem()
+    elites = sorted((t for t in drive(Library(problem), problem, 2) if math.isfinite(t.merit)), key=lambda t: t.merit)
+    view = make_view("template", problem, elites, np.random.default_rng(0))
+    assert view is not None
+    proposer = PySR(problem, Circumstances(True, Logbook()), ("unused",))
+    proposer._elites = elites
+    found = proposer.question(view, 1)["guesses"]
+    assert found
+    for guess in found:
+        assert guess["c"] == [1.0] * 3
+        assert guess["e"] == [0.0] * 3
+        with np.errstate(all="ignore"):
+            text = guess["f"].replace("^", "**").replace("#1", "x0")
+            values = eval(text, {"exp": np.exp, "log": np.log, "x0": view.x[:, 0]})
+        assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize(("seconds", "timeout"), [(10.0, 4.0), (120.0, 10.0), (3600.0, 60.0)])
+def test_a_question_gets_a_share_of_the_time_within_bounds(seconds, timeout):
+    proposer = PySR(plain_problem(), Circumstances(False, Logbook(), 0, seconds), ("unused",))
+    view = make_view("table", plain_problem(), [], np.random.default_rng(0))
+    assert view is not None
+    assert proposer.question(view, 1)["timeout_s"] == timeout
+
+
+def test_what_was_asked_is_known_though_the_engine_never_answers(tmp_path, monkeypatch):
+    questions, events, ready = list[Question](), list[Event](), list[Ready]()
+    book = Logbook(on_question=questions.append, on_event=events.append, on_ready=ready.append)
+    proposer = PySR(plain_problem(), Circumstances(True, book), replay(tmp_path, rows=[[]], moods=["hang"]))
+    proposer.limit_s = 0.4
+    monkeypatch.setattr("discover.proposers.engine_proposer.MOST_FRUITLESS", 2)
+    found = search(plain_problem(), SearchConfig(0, 4, None), proposers=[proposer])
+    assert found.evaluations == 1  # the group means
+    assert found.proposers == (Tally("pysr", len(questions), 0, 0, 0, math.inf),)
+    assert [(q.job, q.view, q.rows, q.columns, q.groups) for q in questions][:2] == [
+        (0, "table", 60, 2, 1), (1, "logs", 60, 2, 1),
+    ]  # fmt: skip
+    assert questions[0].engine.startswith("pysr 2.")
+    assert [r.versions for r in ready] == [{"fake": "1.0"}]
+    assert "did not answer within 0.4 s" in events[0].text
+    assert events[1].text == "question 1 (logs): the engine found no equation"
 
 
 def test_an_interrupt_while_waiting_ends_the_search_with_what_it_has(tmp_path):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from functools import cache
@@ -80,7 +82,7 @@ def best(reply):
 
 
 def test_it_starts_and_tells_its_versions():
-    assert set(live().versions) == {"pysr", "julia"}
+    assert set(live().versions) == {"pysr", "julia", "SymbolicRegression"}
     assert live().start_s is not None
 
 
@@ -109,12 +111,56 @@ def test_a_template_recovers_what_groups_share(worker):
 def test_a_guess_is_used_where_the_version_takes_it(worker):
     x, y = power_law()
     if not live().versions["pysr"].startswith("1."):
-        guessed = ask(worker, job(x, y, niterations=1, guesses=["(2.0 + (3.0 * (x0 ^ (-0.3))))"]))
-        plain = ask(worker, job(x, y, niterations=1))
+        guessed = ask(worker, job(x, y, niterations=5, guesses=["(2.0 + (3.0 * (x0 ^ (-0.3))))"]))
         assert best(guessed) < 1e-4
-        assert best(guessed) <= best(plain)
     else:
         assert best(ask(worker, job(x, y, guesses=["(2.0 + x0)"]))) < 1.0
+
+
+def test_a_guess_that_cannot_be_read_costs_the_guess_and_not_the_answer(worker):
+    x, y = power_law()
+    assert best(ask(worker, job(x, y, guesses=["nonsense(x0"]))) < 1e-2
+
+
+def template_job(groups, each=8, **settings):
+    """Groups that share an exponent, from one process after the other the same front for the same seed."""
+    n = np.tile(np.exp(np.linspace(-2, 2, each)), groups)
+    group = np.repeat(np.arange(groups), each)
+    y = (1.0 + group / groups) + (0.5 + 1.5 * group / groups) * n**-0.3
+    template = {
+        "combine": "c[g] * f(x0) + e[g]", "expressions": ["f"], "variables": ["x0", "g"],
+        "parameters": {"c": groups, "e": groups},
+    }  # fmt: skip
+    return job(np.column_stack([n, group + 1.0]), y, template=template, **settings)
+
+
+def test_a_template_of_42_groups_is_answered(worker):
+    rows = ask(worker, template_job(42)).rows
+    assert min(row.loss for row in rows) < 1e-2
+    assert all(row.equation.count(",") == 2 * 41 for row in rows)
+
+
+def test_templates_of_one_seed_have_one_front_in_one_process_and_in_two(worker):
+    question = template_job(3, niterations=4)
+    first, second = ask(worker, question).rows, ask(worker, question).rows
+    other = Worker(pysr.command(), environ=environment(), start_s=600.0)
+    third = ask(other, question).rows
+    other.close()
+    assert first == second == third
+
+
+def test_the_hall_of_fame_of_a_search_can_be_imported(worker, tmp_path):
+    x, y = power_law()
+    rows = ask(worker, job(x, y)).rows
+    lines = [f'{row.complexity},{row.loss},"{row.equation}"' for row in rows]
+    (tmp_path / "hall_of_fame.csv").write_text("\n".join(["Complexity,Loss,Equation", *lines]))
+    table = "\n".join(["x0,y", *(f"{a!r},{b!r}" for a, b in zip(x[:, 0].tolist(), y.tolist(), strict=True))])
+    (tmp_path / "table.csv").write_text(table)
+    done = subprocess.run(
+        [sys.executable, "-m", "discover", "import", "hall_of_fame.csv", "--data", "table.csv", "--target", "y"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_time_limit_ends_a_search(worker):
@@ -167,9 +213,9 @@ def test_an_interrupt_leaves_the_engine_alone_and_ends_the_search():
 
 @pytest.mark.parametrize("make_problem", [plain_problem, grouped_problem])
 def test_a_search_by_time_finds_a_law(make_problem):
-    found = search(make_problem(), SearchConfig(0, None, 90.0, ("library", "grammar", "pysr"), 1))
+    found = search(make_problem(), SearchConfig(0, None, 120.0, ("pysr",), 1))
     assert math.isfinite(found.best.merit)
-    assert any(origin.startswith("pysr") for origin in (t.candidate.origin for t in found.finalists)) or found.pay
+    assert any(told.candidate.origin.startswith("pysr:") for told in found.finalists)
 
 
 def test_every_equation_of_a_front_is_read(worker):

@@ -94,7 +94,7 @@ def test_a_hung_process_is_killed_and_the_next_job_works(engine):
 def test_nonsense_from_a_process_counts_as_its_death(engine):
     worker, events = engine(moods=["nonsense", "answer"])
     assert len(run(worker).rows) == 2
-    assert "no answer" in events[0]
+    assert "answered another question" in events[0]
 
 
 def test_an_error_of_the_engine_ends_the_job_alone(engine):

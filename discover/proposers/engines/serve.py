@@ -1,18 +1,18 @@
-"""The loop of an engine's process: one JSON object per line in, one out.
+"""The loop of an engine's process: a job in, an answer out, until the search closes the line.
 
-Standard output belongs to the answers; whatever the engine prints goes to standard error. The first line says
-`ready` with facts about the engine, or `failed` with the reason. Then every job gets a line with its `id` and
-either `rows`, a list of [complexity, loss, equation], or `error`.
+Standard input is empty, and whatever the engine prints goes to a log; see `channel` for why. The first message says
+`ready` with facts about the engine, or `failed` with the reason. Then every job gets a message with its `id` and
+either `rows`, a list of [complexity, loss, equation], or `error`; and with `notes`, what the user should know, that the
+work left in the job.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import sys
 from collections.abc import Callable
 from typing import Any
+
+from discover.proposers.engines.channel import ChannelError, connect
 
 Job = dict[str, Any]
 Work = Callable[[Job], list[list[Any]]]
@@ -20,44 +20,30 @@ NICENESS = 5
 
 
 def serve(start: Callable[[], tuple[dict[str, Any], Work]]) -> None:
-    """Starts an engine, then works until standard input ends."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    die_with_parent()
+    """Starts an engine, then works until the search is over or gone."""
+    channel = connect()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     try:
         facts, work = start()
     except Exception as problem:  # engines fail to start in every way, with every type
-        _say(out, {"failed": f"{type(problem).__name__}: {problem}"[:500]})
+        channel.send({"failed": _said(problem)})
         return
-    _say(out, {"ready": facts})
-    for line in sys.stdin:
-        _say(out, _answer(json.loads(line), work))
+    try:
+        channel.send({"ready": facts})
+        while (job := channel.receive(None)) is not None:
+            channel.send(_answer(job, work))
+    except ChannelError:
+        return
 
 
 def _answer(job: Job, work: Work) -> dict[str, Any]:
     try:
-        return {"id": job["id"], "rows": work(job)}
+        rows = work(job)
+        return {"id": job["id"], "rows": rows, "notes": job.get("notes", [])}
     except Exception as problem:  # likewise
-        return {"id": job["id"], "error": f"{type(problem).__name__}: {problem}"[:500]}
+        return {"id": job["id"], "error": _said(problem)}
 
 
-def _say(out: Any, message: dict[str, Any]) -> None:
-    out.write(json.dumps(message) + "\n")
-    out.flush()
-
-
-def die_with_parent() -> None:
-    """Asks the system to end this process when the one that started it dies, where it can."""
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        import ctypes
-
-        parent = os.getppid()
-        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
-    except (OSError, AttributeError):  # a C library without it: jobs are short, and input ends after them
-        return
+def _said(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}"[:500]

@@ -1,0 +1,78 @@
+"""What each proposer brought to a search."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from discover.proposers.base import Proposer, Told
+from discover.proposers.candidate import NO_LAW, Candidate
+from discover.proposers.engine_proposer import EngineProposer
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What one proposer brought.
+
+    Attributes:
+        name: of the proposer.
+        asked: how often it was asked for laws; of an engine, questions to it.
+        answered: how often it had any.
+        scored: laws of its that were fitted and scored.
+        finalists: how many of them are among the laws of the closer look.
+        best_penalty: the least penalty of its laws, finalists as the closer look found them; infinite without one.
+    """
+
+    name: str
+    asked: int
+    answered: int
+    scored: int
+    finalists: int
+    best_penalty: float
+
+
+class Tallies:
+    """Counts while a search goes on."""
+
+    def __init__(self) -> None:
+        self.asked = Counter[str]()
+        self.answered = Counter[str]()
+
+    def ask(self, proposer: Proposer, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
+        """Asks a proposer, and counts."""
+        found = proposer.ask(n, elites, rng)
+        self.asked[proposer.name] += n > 0
+        self.answered[proposer.name] += bool(found)
+        return found
+
+    def final(self, team: Iterable[Proposer], told: Sequence[Told], finalists: Sequence[Told]) -> tuple[Tally, ...]:
+        """One tally for each of the team, and for whoever else brought laws.
+
+        Args:
+            team: the proposers.
+            told: all steps.
+            finalists: of them, with the penalties of the closer look.
+        """
+        for proposer in team:
+            self.asked.setdefault(proposer.name, 0)
+            if isinstance(proposer, EngineProposer):
+                self.asked[proposer.name], self.answered[proposer.name] = proposer.questions, proposer.answers
+        scored, final = Counter(map(_sender, told)), Counter(map(_sender, finalists))
+        best: dict[str, float] = {}
+        for law in (*told, *finalists):
+            best[_sender(law)] = min(law.merit, best.get(_sender(law), math.inf))
+        names = [*self.asked, *(name for name in scored if name and name not in self.asked)]
+        return tuple(
+            Tally(name, self.asked[name], self.answered[name], scored[name], final[name], best.get(name, math.inf))
+            for name in names
+        )
+
+
+def _sender(told: Told) -> str:
+    """Who brought a law; nobody brought the group means."""
+    origin = told.candidate.origin
+    return "" if origin == NO_LAW else origin.partition(":")[0]

@@ -1,0 +1,53 @@
+"""What every proposer brought to a search, counted."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from discover.proposers.candidate import NO_LAW
+from discover.proposers.grammar import Grammar
+from discover.proposers.library import Library
+from discover.search import SearchConfig, Step, search
+from tests.proposers.contract import plain_problem
+
+
+class Silent(Grammar):
+    """Never has a law."""
+
+    name = "silent"
+
+    def ask(self, n, elites, rng):
+        return []
+
+
+class Guest(Grammar):
+    """Brings laws beside the search's own."""
+
+    name = "guest"
+
+    def wasted(self):
+        return 0
+
+
+def test_everyone_is_accounted_for():
+    problem, steps = plain_problem(), list[Step]()
+    silent, guest = Silent(problem), Guest(problem)
+    team = [Library(problem), Grammar(problem), silent]
+    found = search(problem, SearchConfig(0, 40, None), proposers=team, guests=[guest], on_step=steps.append)
+    tallies = {tally.name: tally for tally in found.proposers}
+    assert {"library", "grammar", "silent", "guest"} <= set(tallies)
+
+    senders = Counter(s.told.candidate.origin.partition(":")[0] for s in steps if s.told.candidate.origin != NO_LAW)
+    assert {name: tally.scored for name, tally in tallies.items() if tally.scored} == senders
+    final = Counter(t.candidate.origin.partition(":")[0] for t in found.finalists if t.candidate.origin != NO_LAW)
+    assert {name: tally.finalists for name, tally in tallies.items() if tally.finalists} == final
+
+    silent_tally = tallies["silent"]
+    assert silent_tally.asked > 0
+    assert (silent_tally.answered, silent_tally.scored, silent_tally.finalists) == (0, 0, 0)
+    assert silent_tally.best_penalty == math.inf
+    for name in ("library", "grammar"):
+        assert 0 < tallies[name].answered <= tallies[name].asked
+    best = min(t.merit for t in found.finalists)
+    assert min(tally.best_penalty for tally in found.proposers) <= best

@@ -24,7 +24,7 @@ from discover.proposers.engines.probe import known_table
 from discover.proposers.equations import is_template, read_equation, read_template, untangle
 from discover.proposers.hall_of_fame import read_hall_of_fame
 from discover.proposers.logbook import Row
-from discover.proposers.views import LABELS, TEMPLATE, View, make_view, medians
+from discover.proposers.views import LABELS, PLAIN, TEMPLATE, View, make_view, medians
 from discover.proposers.worker import Worker, python_command
 from discover.scoring import Problem
 
@@ -176,7 +176,8 @@ def guesses(elites: Sequence[Told], view: View) -> list[str]:
     For a template, in which a factor and an offset belong to every group, with the typical constants of the groups.
     """
     out: list[str] = []
-    if not view.label.startswith(("table", TEMPLATE)) or (view.pooled and not view.label.startswith(TEMPLATE)):
+    kinds = (TEMPLATE,) if view.pooled else ("table", "logs")
+    if not view.label.startswith(kinds) or view.recipe != PLAIN:
         return out
     columns = column_texts(view)
     if columns is None:
@@ -208,19 +209,32 @@ def law_scale(view: View) -> tuple[float, float]:
 
 
 def column_texts(view: View) -> dict[str, str] | None:
-    """The table's columns in Julia, by the view's: ``(x0 * 5e8)`` for a scaled one; None for other meanings."""
+    """The table's columns in Julia, by the view's: ``(x0 * 5e8)`` of a scaled one, ``(exp(x0) * 5e8)`` of a logarithm.
+    None where a column of the view is not one of the table's."""
     out: dict[str, str] = {}
     for name, meaning in view.meaning.items():
-        if isinstance(meaning, Feature):
-            out[meaning.name] = name
-            continue
-        if not (isinstance(meaning, Call) and meaning.op == "mul" and len(meaning.args) == 2):
+        found = _solved(meaning, name)
+        if found is None:
             return None
-        scale, column = meaning.args
-        if not (isinstance(scale, Number) and isinstance(column, Feature)):
-            return None
-        out[column.name] = f"({name} * {1.0 / scale.value!r})"
+        out[found[0]] = found[1]
     return out
+
+
+def _solved(meaning: Expr, text: str) -> tuple[str, str] | None:
+    """The column of which something is made that has the value of a text, and the text of the column's value."""
+    if isinstance(meaning, Feature):
+        return meaning.name, text
+    if not isinstance(meaning, Call):
+        return None
+    if meaning.op == "log":
+        return _solved(meaning.args[0], f"exp({text})")
+    numbers = [arg.value for arg in meaning.args if isinstance(arg, Number)]
+    others = [arg for arg in meaning.args if not isinstance(arg, Number)]
+    if len(numbers) != 1 or len(others) != 1:
+        return None
+    if meaning.op == "mul":
+        return _solved(others[0], f"({text} * {1.0 / numbers[0]!r})")
+    return _solved(others[0], f"({text} + {-numbers[0]!r})") if meaning.op == "add" else None
 
 
 def julia_text(expr: Expr, columns: dict[str, str]) -> str | None:

@@ -34,9 +34,9 @@ def environ(tmp_path):
     }  # fmt: skip
 
 
-def discover(environ, *arguments):
+def discover(environ, *arguments, command="engines"):
     done = subprocess.run(
-        [sys.executable, "-m", "discover", "engines", *arguments],
+        [sys.executable, "-m", "discover", command, *arguments],
         env=environ, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert not list(Path(environ["TMPDIR"]).glob("discover-engine-*"))
@@ -103,3 +103,29 @@ def test_an_interrupted_installation_leaves_nothing_running_and_can_go_on(enviro
     while (left := list(Path(environ["TMPDIR"]).glob("discover-engine-*"))) and time.monotonic() < until:
         time.sleep(0.05)
     assert not left
+
+
+def test_a_run_tells_of_every_proposer_what_it_was_asked_and_brought(environ, tmp_path):
+    recorded = ROOT / "tests" / "proposers" / "recordings" / "pysr-2.0.0a2" / "moe.json"
+    environ |= {"PYSR_RECORDINGS": str(recorded)}
+    options = ("--proposers", "pysr", "--evaluations", "40", "--workers", "1", "--out", str(tmp_path / "r"))
+    done = discover(environ, "moe", *options, command="run")
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in (tmp_path / "r" / "steps.jsonl").read_text().splitlines()]
+    questions = [record for record in records if record["kind"] == "question"]
+    assert questions
+    assert questions[0]["engine"].startswith("pysr 2.")
+    assert (questions[0]["view"], questions[0]["columns"], questions[0]["groups"]) == ("table", 2, 1)
+    (engine,) = (record for record in records if record["kind"] == "engine")
+    assert engine["versions"]["julia"] == "1.10.8"
+    found = {item["name"]: item for item in json.loads((tmp_path / "r" / "result.json").read_text())["proposers"]}
+    assert set(found) == {"pysr"}
+    assert found["pysr"]["asked"] == len(questions)
+    assert found["pysr"]["answered"] == sum(record["kind"] == "answer" for record in records)
+    for item in found.values():
+        assert item["scored"] > 0
+        assert item["best_penalty"] < 0
+    shown = discover(environ, str(tmp_path / "r"), command="show")
+    for text in (done.stdout, shown.stdout):
+        assert "in the finalists" in text
+        assert "best penalty" in text

@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -23,7 +24,7 @@ from discover.proposers.engines.pysr import Engine
 from discover.proposers.library import Library
 from discover.proposers.logbook import Answer, Event, Logbook, Question, Ready
 from discover.proposers.pysr import PySR, guesses, julia_text
-from discover.proposers.views import make_view
+from discover.proposers.views import PLAIN, make_view
 from discover.proposers.worker import Worker
 from discover.scoring import Problem
 from discover.search import SearchConfig, search
@@ -257,11 +258,14 @@ def test_settings_are_arguments_that_the_installed_version_has(tmp_path):
     assert set(Engine(None, "2.7.2").settings(job, tmp_path / "j")) <= arguments_of_the_installed_regressor()
 
 
-def test_guesses_have_the_values_of_the_elites_in_the_columns_of_the_view():
+@pytest.mark.parametrize(("label", "kind"), [("table", "scale"), ("table", "other"), ("logs", "scale")])
+def test_guesses_have_the_values_of_the_elites_in_the_columns_of_the_view(label, kind):
     problem = plain_problem()
     elites = sorted((t for t in drive(Library(problem), problem, 2) if math.isfinite(t.merit)), key=lambda t: t.merit)
-    view = make_view("table", problem, elites, np.random.default_rng(0))
+    shown = replace(problem, kinds=dict.fromkeys(problem.kinds, kind))
+    view = make_view(label, shown, elites, np.random.default_rng(0))
     assert view is not None
+    assert view.recipe == PLAIN
     texts = guesses(elites, view)
     assert texts
     with np.errstate(all="ignore"):

@@ -11,10 +11,19 @@ if TYPE_CHECKING:
     from discover.decisions import allocate
     from discover.export.law import FittedLaw, load
     from discover.fitting import FitFailure, FitResult, bootstrap, covariance, diagnose, profile
+    from discover.report.plotting import (
+        plot_beyond,
+        plot_forecast,
+        plot_front,
+        plot_parity,
+        plot_residuals,
+        plot_search,
+    )
 
 __all__ = [
     "FitFailure", "FitResult", "FittedLaw", "__version__", "allocate", "as_table", "bootstrap", "covariance",
-    "diagnose", "fit", "fit_report", "load", "profile",
+    "diagnose", "fit", "fit_report", "load", "plot_beyond", "plot_forecast", "plot_front", "plot_parity",
+    "plot_residuals", "plot_search", "profile",
 ]  # fmt: skip
 
 _HOMES = {
@@ -22,6 +31,9 @@ _HOMES = {
     "discover.decisions": ("allocate",),
     "discover.api": ("as_table", "fit", "fit_report"),
     "discover.fitting": ("FitFailure", "FitResult", "bootstrap", "covariance", "diagnose", "profile"),
+    "discover.report.plotting": (
+        "plot_beyond", "plot_forecast", "plot_front", "plot_parity", "plot_residuals", "plot_search",
+    ),
 }  # fmt: skip
 
 

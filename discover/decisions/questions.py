@@ -99,7 +99,8 @@ def plan(question: Question, document: LawDocument) -> Plan:
     targets = {t: substitute(document.expr, _own_constants(document, t)) for t in document.targets}
     # A formula over targets and cost becomes one over features and constants.
     meaning = dict(targets) if cost is None else {COST: cost} | targets
-    wanted = question.minimise or _usual(document.targets[0])
+    first = document.targets[0]
+    wanted = question.minimise or (f"-{first}" if better_when_larger(first) else first)
     objective = read_formula(wanted, "--minimise", names, meaning)
     sides = {text: _sides(text, names, meaning) for text in question.subject_to}
     trees = [
@@ -125,10 +126,10 @@ def plan(question: Question, document: LawDocument) -> Plan:
     return Plan(problem, cost, targets, whole, question.fixed, wanted, meant)
 
 
-def _usual(target: str) -> str:
-    """What one minimises of a target, by the words of its name."""
+def better_when_larger(target: str) -> bool:
+    """Whether a target is made large, as an accuracy is, by the words of its name."""
     named = words(target)
-    return f"-{target}" if named & RISING_SHARES and not named & FALLING_WORDS else target
+    return bool(named & RISING_SHARES) and not named & FALLING_WORDS
 
 
 def _own_constants(document: LawDocument, target: str) -> dict[str, Expr]:

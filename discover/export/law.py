@@ -161,6 +161,12 @@ class FittedLaw:
         named = group is not None or target is not None
         return to_latex(self._with_constants(group, target) if named else self.document.expr, digits=digits)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the law typeset, its constants, and a plot of its forecast."""
+        from discover.export.rich import law_html
+
+        return law_html(self.document, self._ensemble if self.document.forecasts else None)
+
     def _points(
         self, data: Any, group: Any, columns: Mapping[str, Any], names: Sequence[str]
     ) -> tuple[dict[str, Floats], NDArray[np.int64], tuple[int, ...]]:

@@ -198,6 +198,8 @@ class _Latex(Printer):
         super().__init__(Dialect("latex", name=name, number=lambda v: _latex_number(v, digits)))
 
     def print(self, node: Expr) -> tuple[str, int]:
+        if isinstance(node, Number) and "frac" in (text := self.dialect.number(node.value)):
+            return text, SIGN if node.value < 0 else PRODUCT
         if isinstance(node, Call) and node.op not in ("add", "mul", "pow"):
             inside = r",\, ".join(self.show(arg)[0] for arg in node.args)
             if node.op == "abs":
@@ -228,6 +230,9 @@ class _Latex(Printer):
 
 
 def _latex_number(value: float, digits: int) -> str:
+    above, slash, below = formula_number(value).strip("-()").partition("/")
+    if slash:  # 1/3, not 0.333333
+        return rf"{'-' if value < 0 else ''}\frac{{{above}}}{{{below}}}"
     text = f"{value:.{digits}g}"
     mantissa, e, exponent = text.partition("e")
     if not e:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from discover.expressions.operators import OPERATORS
-from discover.expressions.printing import ATOM, POWER, PRODUCT, SIGN, SUM, name_parts
+from discover.expressions.printing import ATOM, POWER, PRODUCT, SIGN, SUM, formula_number, name_parts
 from discover.expressions.tree import Call, Expr, Number, mul, neg, power
 
 LETTERS = {
@@ -163,6 +163,10 @@ class _Typesetter:
         return self.markup.function({"Min": "min", "Max": "max"}.get(name, name), inside), ATOM
 
     def number(self, value: float) -> tuple[str, int]:
+        above, slash, below = formula_number(value).strip("-()").partition("/")
+        if slash:  # 1/3, not 0.333333
+            text = self.markup.fraction(self.markup.number(above, None), self.markup.number(below, None))
+            return (self.markup.sign + text, SIGN) if value < 0 else (text, PRODUCT)
         mantissa, e, exponent = f"{abs(value):.{self.digits}g}".partition("e")
         text = self.markup.number(mantissa, int(exponent) if e else None)
         if value < 0:

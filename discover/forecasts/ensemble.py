@@ -274,7 +274,7 @@ class Ensemble:
     def _quantiles(self, values: Floats, drift: Floats, fresh: Floats, tails: Floats, target: int) -> Floats:
         """Quantiles of the mixture, shape (tails, points): every draw is spread over nodes of drift and noise."""
         draws, points = values.shape
-        nodes = _normal_nodes(NODES)[:, None] * np.hypot(drift, fresh)
+        nodes = normal_nodes(NODES)[:, None] * np.hypot(drift, fresh)
         out = np.empty((len(tails), points))
         step = max(1, CHUNK // (draws * NODES))
         for start in range(0, points, step):
@@ -303,7 +303,7 @@ class Ensemble:
         return {name: np.divide(part, total, out=np.zeros_like(part), where=total > 0) for name, part in parts.items()}
 
 
-def _normal_nodes(n: int) -> Floats:
+def normal_nodes(n: int) -> Floats:
     """Equally likely values of unit variance, as of a normal distribution."""
     from scipy.special import ndtri
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from discover.expressions import Expr
+from discover.report.calculator import Calculator
 from discover.report.figures import Gallery
 
 
@@ -36,11 +37,16 @@ class Points:
 
 @dataclass(frozen=True)
 class Formula:
-    """`left = right`, set apart."""
+    """`left = right`, set apart.
+
+    Attributes:
+        name: of the law, where it is one of several; the formula is then also shown as text, which breaks anywhere.
+    """
 
     left: str
     right: Expr
     digits: int = 6
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,10 +100,12 @@ class Report:
 
     Attributes:
         title, summary: what was asked.
+        headline: the forecast in a sentence that can be quoted; empty where there is none.
         verdict: what came out, in a sentence.
         made: by what and when.
         facts: the numbers that a reader looks for first.
         sections: the rest.
+        calculator: what a page evaluates; None for a law without draws.
     """
 
     title: str
@@ -106,3 +114,5 @@ class Report:
     made: str
     facts: tuple[Fact, ...]
     sections: tuple[Section, ...]
+    headline: str = ""
+    calculator: Calculator | None = None

@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from discover.fitting import Recipe
+from discover.laws import load_library
 from discover.plain_data import counted
 from discover.report.blocks import TableBlock
 from discover.report.content import Content
 from discover.report.texts import listed, percent, quantity
+from discover.runs.verdict import verdict_of
 from discover.scoring.sweeps import sweep_notes
 
 LOSSES = {"squared": "squared", "huber": "Huber", "soft_l1": "soft-L1"}
@@ -158,4 +160,22 @@ def _repetition(content: Content) -> list[tuple[str, str]]:
         ("Versions", versions),
         ("Begun", config.started.replace("T", " ")),
         ("Train rows' SHA-256", config.train.sha256),
+        ("To cite", _citation(content)),
     ]
+
+
+def _citation(content: Content) -> str:
+    """A sentence for a paper: the law's source, the rows, the program."""
+    config, document = content.session.config, content.document
+    published = verdict_of(content.result).law
+    entry = load_library().get(published)
+    arxiv = f", arXiv {entry.arxiv}" if entry is not None and entry.arxiv else ""
+    source = f"The form is that of {entry.source}{arxiv}; its" if entry is not None else "Form and"
+    card = content.session.task.card
+    rows = card.study if card else content.session.task.table.name
+    version = document.versions.get("discover", "")
+    return (
+        f"{source} constants were found by discover {version} (seed {config.seed}, "
+        f"{counted(content.result['evaluations'], 'law')} scored) on {counted(len(content.train), 'row')} of {rows}, "
+        f"SHA-256 {config.train.sha256[:12]}."
+    )

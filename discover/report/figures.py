@@ -38,6 +38,7 @@ class Series:
         upper: the upper edge of a band.
         hover: what is told of each point; empty for none.
         shade: place on a scale of colours in [0, 1], which then takes the place of the role's colour.
+        group: number of the group by which it is coloured and marked, in place of its role's colour.
         legend: whether the legend names it.
         dash: which of the line patterns, 0 for a solid line.
     """
@@ -50,6 +51,7 @@ class Series:
     upper: Floats | None = None
     hover: tuple[str, ...] = ()
     shade: float | None = None
+    group: int | None = None
     legend: bool = True
     dash: int = 0
 

@@ -10,10 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 from discover.errors import UnavailableError
-from discover.expressions import to_mathml
+from discover.expressions import to_mathml, to_text
 from discover.expressions.typesetting import mathml_name
 from discover.report.blocks import Maths, Plots, Report
 from discover.report.figures import Figure
+from discover.report.palette import COLOURS, DARK
 from discover.report.plotly_view import packed_library, plotly_json
 from discover.report.still_view import best_format, picture
 
@@ -44,6 +45,7 @@ def html_page(report: Report) -> str:
         "right": lambda formula: [Markup(piece) for piece in to_mathml(formula.right, formula.digits)],
         "left": lambda name: Markup(mathml_name(name)) if NAME.fullmatch(name) else None,
         "still": lambda figure, small=False: Markup(_still(figure, small)),
+        "written": to_text,
         "kind": lambda block: type(block).__name__,
         "is_maths": lambda cell: isinstance(cell, Maths),
     }
@@ -51,10 +53,16 @@ def html_page(report: Report) -> str:
     return environment.get_template("report.html").render(
         report=report,
         style=Markup(_resource("report.css")),
-        script=Markup(_resource("report.js")),
+        script=Markup(_script(report)),
+        calculator_data=Markup(_script_json(report.calculator.data if report.calculator else {})),
         library=packed_library(),
-        figures=Markup(_script_json({figure.key: plotly_json(figure) for figure in _figures(report)})),
+        figures=Markup(_script_json(_drawings(report))),
     )
+
+
+def _drawings(report: Report) -> dict[str, Any]:
+    figures = {figure.key: plotly_json(figure) for figure in _figures(report)}
+    return {"figures": figures, "colours": {"light": COLOURS, "dark": DARK}}
 
 
 def _figures(report: Report) -> Iterator[Figure]:
@@ -62,6 +70,13 @@ def _figures(report: Report) -> Iterator[Figure]:
         for block in section.blocks:
             if isinstance(block, Plots):
                 yield from block.gallery.figures
+
+
+def _script(report: Report) -> str:
+    if report.calculator is None:
+        return _resource("report.js")
+    laws = report.calculator.laws.replace("</", "<\\/")
+    return "\n".join([_resource("forecast.js"), laws, _resource("calculator.js"), _resource("report.js")])
 
 
 def _resource(name: str) -> str:

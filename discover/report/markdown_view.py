@@ -27,6 +27,7 @@ def markdown_page(report: Report, folder: str) -> tuple[str, Mapping[str, bytes]
     pictures: dict[str, bytes] = {}
     parts = [f"# {plain(report.title)}"]
     parts += [plain(report.summary)] if report.summary else []
+    parts += [f"**{plain(report.headline)}**"] if report.headline else []
     parts.append(f"**{plain(report.verdict)}**")
     parts.append("\n".join(f"- {plain(f.name)}: **{plain(f.value)}**{_remark(f.remark)}" for f in report.facts))
     for section in report.sections:
@@ -53,6 +54,8 @@ def _block(block: Block, folder: str, pictures: dict[str, bytes]) -> Iterator[st
         yield "\n".join(f"- {plain(item)}" for item in block.items)
     elif isinstance(block, Formula):
         left = latex_name(block.left) if block.left.isidentifier() and block.left.isascii() else None
+        if block.name:
+            yield f"*{plain(block.name)}*"
         formula = to_latex(block.right, digits=block.digits)
         yield f"$${left} = {formula}$$" if left else f"{plain(block.left)} = ${formula}$"
     elif isinstance(block, TableBlock):

@@ -36,6 +36,7 @@ def pdf_file(report: Report) -> bytes:
         content = {
             "title": report.title,
             "summary": report.summary,
+            "headline": report.headline,
             "verdict": report.verdict,
             "made": f"Made with {report.made}",
             "facts": [{"value": f.value, "name": f.name, "remark": f.remark} for f in report.facts],
@@ -59,7 +60,12 @@ def _block(block: Block, place: Path) -> dict[str, Any]:
     if isinstance(block, Points):
         return {"kind": "points", "items": list(block.items), "warning": block.warning}
     if isinstance(block, Formula):
-        return {"kind": "formula", "left": _left(block.left), "right": to_typst(block.right, block.digits)}
+        return {
+            "kind": "formula",
+            "left": _left(block.left),
+            "right": to_typst(block.right, block.digits),
+            "name": block.name,
+        }
     if isinstance(block, TableBlock):
         return {
             "kind": "table",

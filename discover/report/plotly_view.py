@@ -13,13 +13,15 @@ import numpy as np
 
 from discover.errors import UnavailableError
 from discover.report.figures import Axis, Figure, Floats, Series
-from discover.report.palette import colour, faded
+from discover.report.palette import COLOURS, colour, faded
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+GROUP_SYMBOLS = ("circle", "square", "triangle-up", "cross", "x", "pentagon", "triangle-down", "star")
 SYMBOLS = {"sealed": "diamond", "human": "diamond", "law": "star"}
-SIZES = {"sealed": 8, "human": 9, "law": 13, "faint": 4, "other": 6, "train": 6}
-OPACITY = {"faint": 0.45, "other": 0.6}
+SIZES = {"sealed": 8, "human": 9, "law": 13, "faint": 5, "other": 6, "train": 6}
+OPACITY = {"faint": 0.7, "other": 0.7}
 DIGITS = 7
+EDGE = 0.3  # opacity of the edges of a band
 
 
 def packed_library() -> str:
@@ -44,7 +46,20 @@ def plotly_json(figure: Figure) -> dict[str, Any]:
         "shapes": [_rule(place) for place, _ in figure.rules],
         "annotations": [_note(figure, place, text) for place, text in figure.rules],
     }
-    return {"label": figure.label, "caption": figure.caption, "data": traces, "layout": layout}
+    return {
+        "label": figure.label,
+        "caption": figure.caption,
+        "data": traces,
+        "layout": layout,
+        "dark": {shade: other for series in figure.series for shade, other in _dark(series)},
+    }
+
+
+def _dark(series: Series) -> tuple[tuple[str, str], ...]:
+    """Colours of a series on white, and what they are on a dark screen."""
+    light, dark = colour(series), colour(series, dark=True)
+    bands = tuple((_rgba(light, share), _rgba(dark, share)) for share in (faded(series), EDGE))
+    return ((light, dark), *(bands if series.kind == "band" else ()))
 
 
 def text(value: str) -> str:
@@ -71,6 +86,8 @@ def _trace(series: Series) -> dict[str, Any]:
         line = {"color": colour(series), "width": width, "dash": DASHES[series.dash % len(DASHES)]}
         return trace | {"mode": "lines", "line": line}
     symbol = SYMBOLS.get(series.role, "circle")
+    if series.group is not None and series.role != "sealed":
+        symbol = GROUP_SYMBOLS[series.group % len(GROUP_SYMBOLS)]
     size, opacity = SIZES.get(series.role, 6), OPACITY.get(series.role, 0.8)
     open_mark = series.role == "sealed"
     marker = {"color": colour(series), "symbol": symbol + ("-open" if open_mark else ""), "size": size}
@@ -88,7 +105,7 @@ def _band(series: Series) -> dict[str, Any]:
         "mode": "lines",
         "fill": "toself",
         "fillcolor": _rgba(colour(series), faded(series)),
-        "line": {"width": 0, "color": _rgba(colour(series), 0.3)},
+        "line": {"width": 0, "color": _rgba(colour(series), EDGE)},
         "hoverinfo": "skip",
     }
 
@@ -104,7 +121,7 @@ def _numbers(values: Floats) -> list[float | None]:
 
 
 def _axis(axis: Axis, values: Sequence[Floats]) -> dict[str, Any]:
-    made: dict[str, Any] = {"title": {"text": text(axis.title)}}
+    made: dict[str, Any] = {"title": {"text": text(axis.title)}, "exponentformat": _exponents(values)}
     if axis.log:
         made["type"] = "log"
         decades = _decades(values)
@@ -114,6 +131,14 @@ def _axis(axis: Axis, values: Sequence[Floats]) -> dict[str, Any]:
         made["tickvals"] = [place for place, _ in axis.ticks]
         made["ticktext"] = [text(_short(label)) for _, label in axis.ticks]
     return made
+
+
+def _exponents(values: Sequence[Floats]) -> str:
+    """Counts are written as 500M and 70B; other numbers, and what is beyond that, in powers of ten."""
+    finite = [v[np.isfinite(v) & (v != 0)] for v in values]
+    ends = [(float(np.abs(v).min()), float(np.abs(v).max())) for v in finite if len(v)]
+    counts = ends and min(low for low, _ in ends) >= 1 and max(high for _, high in ends) < 1e16
+    return "B" if counts else "power"
 
 
 def _decades(values: Sequence[Floats]) -> float:
@@ -127,7 +152,7 @@ def _short(label: str) -> str:
 
 
 def _rule(place: float) -> dict[str, Any]:
-    line = {"width": 1, "dash": "dot", "color": "#8b939d"}
+    line = {"width": 1, "dash": "dot", "color": COLOURS["rule"]}
     return {"type": "line", "x0": place, "x1": place, "yref": "paper", "y0": 0, "y1": 1, "line": line}
 
 
@@ -142,5 +167,5 @@ def _note(figure: Figure, place: float, label: str) -> dict[str, Any]:
         "xanchor": "right",
         "yanchor": "top",
         "textangle": -90,
-        "font": {"size": 10, "color": "#8b939d"},
+        "font": {"size": 10, "color": COLOURS["rule"]},
     }

@@ -360,9 +360,7 @@ def parity_gallery(content: Content) -> Gallery | None:
         ends: list[float] = []
         for role, table in _tables(content).items():
             law = content.fit.predict(table.features, table.group)[:, t]
-            every = np.ones(len(table), bool)
-            hover = rows_of(content, table, every, t)
-            series.append(Series("points", f"{role} rows", role, law, table.targets[:, t], hover=hover))
+            series += _by_group(content, table, role, law, table.targets[:, t], t)
             ends += [
                 float(law.min()),
                 float(law.max()),
@@ -384,6 +382,26 @@ def parity_gallery(content: Content) -> Gallery | None:
             )
         )
     return gallery("parity", figures, alike=True)
+
+
+FEW_GROUPS = 8  # that are told apart by colour
+
+
+def _by_group(
+    content: Content, table: Table, role: Role, x: Floats, y: Floats, target: int, legend: bool = True
+) -> list[Series]:
+    """Rows as points, each of a few groups in its own colour."""
+    coloured = 1 < table.n_groups <= FEW_GROUPS
+    found = []
+    for group in range(table.n_groups) if coloured else (None,):
+        mask = np.ones(len(table), bool) if group is None else table.group == group
+        if not mask.any():
+            continue
+        name = f"{role} rows" if group is None else table.group_names[group]
+        name = f"{name}, sealed" if group is not None and role == "sealed" else name
+        hover = rows_of(content, table, mask, target)
+        found.append(Series("points", name, role, x[mask], y[mask], hover=hover, group=group, legend=legend))
+    return found
 
 
 # --- beyond the data
@@ -465,7 +483,19 @@ def beyond(content: Content) -> Beyond | None:
     )
 
 
-def _farthest(content: Content, group: int) -> float:
+def run_at(content: Content, group: int, multiple: float) -> dict[str, float]:
+    """A group's largest train run at so many times its scale; the middle of the data for a task without axes."""
+    problem, train = content.session.problem, content.train
+    if not problem.axes:
+        rows = train.group == group
+        return {name: float(np.median(train.features[name][rows])) for name in content.document.feature_names}
+    row = largest_run(content, group, problem.axes)
+    columns = {name: float(train.features[name][row]) for name in content.document.feature_names}
+    return {name: moved(content, name, v, multiple) if name in problem.axes else v for name, v in columns.items()}
+
+
+def farthest(content: Content, group: int) -> float:
+    """How far forecasts of a group are asked for, in multiples of its largest run: to the target scale where set."""
     problem = content.session.problem
     row = largest_run(content, group, problem.axes)
     wanted = [MULTIPLE]
@@ -481,7 +511,7 @@ def _path(content: Content, unit: Unit) -> _Path:
     row = largest_run(content, unit.group, problem.axes)
     first = problem.axes[0]
     alone = len(problem.axes) == 1
-    multiples = np.geomspace(1.0 if not alone else 0.25, _farthest(content, unit.group), POINTS)
+    multiples = np.geomspace(1.0 if not alone else 0.25, farthest(content, unit.group), POINTS)
     multiples = np.unique(np.concatenate([multiples, [1.0]]))
     given = {
         axis: np.array([moved(content, axis, float(content.train.features[axis][row]), m) for m in multiples])
@@ -602,12 +632,8 @@ def _residual_figure(content: Content, name: str | None, axis: Axis, title: str,
         law = content.fit.predict(table.features, table.group)
         left = (table.targets / law - 1) * 100 if scaled else table.targets - law
         x = table.group.astype(np.float64) if name is None else table.features[name]
-        wide = np.repeat(x[:, None], table.n_targets, axis=1)
-        every = np.ones(len(table), bool)
-        hover = np.array([rows_of(content, table, every, t) for t in range(table.n_targets)]).T
-        series.append(
-            Series("points", f"{role} rows", role, wide.ravel(), left.ravel(), hover=tuple(hover.ravel().tolist()))
-        )
+        for t in range(table.n_targets):
+            series += _by_group(content, table, role, x, left[:, t], t, legend=t == 0)
         ends += [float(x.min()), float(x.max())]
     zero = np.array([min(ends), max(ends)])
     series.append(Series("line", "no residual", "rule", zero, np.zeros(2), legend=False))

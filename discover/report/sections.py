@@ -10,17 +10,23 @@ import numpy as np
 
 from discover.expressions import Constant, Feature, Number, substitute
 from discover.plain_data import counted, with_error
-from discover.report import plots
+from discover.report import outlook, plots
 from discover.report.blocks import Block, Cell, Fact, Formula, Maths, Plots, Points, Report, Section, TableBlock, Text
+from discover.report.calculator import calculator
 from discover.report.checklist import checklist
 from discover.report.content import Content, Rival
 from discover.report.figures import Figure, gallery
+from discover.report.reading import reading
 from discover.report.steps import by_proposer
-from discover.report.texts import FIXED, NONE, listed, percent, quantity, settings
+from discover.report.texts import FIXED, NONE, listed, percent, quantity, settings, size
 from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, verdict_of
 
+BARE_NAMES = frozenset(("train", "test", "data", "table", "runs", "results", "result", "all", "main", "export"))
 FEW_SETS = 8
 LEVEL = 0.9
+FEW_SEALED = 5  # rows below which nothing is said of their side
+BY_CHANCE = 0.01  # what happens more rarely is told as a doubt
+MOST_CORRELATED = 10  # constants in a table of correlations
 LOOSE = 3.0  # an interval whose ends differ by more than this factor leaves a constant undetermined
 
 
@@ -28,10 +34,14 @@ def report_of(content: Content) -> Report:
     """The report of a run."""
     task = content.session.task
     config = content.session.config
+    spending, next_runs = tuple(_spending(content)), tuple(_next_runs(content))
     sections = (
+        Section("forecast", "Forecast", tuple(_forecasts(content))),
         Section("law", "The law", tuple(_law(content))),
-        Section("fit", "Fit and extrapolation", tuple(_fit(content))),
+        *((Section("budget", "Spending a budget", spending),) if spending else ()),
+        *((Section("next", "Runs to do next", next_runs),) if next_runs else ()),
         Section("beyond", "Where the laws part", tuple(_beyond(content))),
+        Section("fit", "Fit", tuple(_fit(content))),
         Section("residuals", "Residuals", tuple(_residuals(content))),
         Section("front", "Error against complexity", tuple(_front(content))),
         Section("search", "The search", tuple(_search(content))),
@@ -40,13 +50,22 @@ def report_of(content: Content) -> Report:
     )
     begun = config.started.partition("T")[0]
     return Report(
-        title=task.title or task.name,
+        title=task.title or _table_name(content),
         summary=task.summary,
         verdict=verdict(content.result),
         made=f"discover {content.document.versions.get('discover', '')}, seed {config.seed}, {begun}",
         facts=tuple(_facts(content)),
         sections=sections,
+        headline=outlook.headline(content),
+        calculator=calculator(content, plots.run_at(content, 0, plots.farthest(content, 0))),
     )
+
+
+def _table_name(content: Content) -> str:
+    """The task's name; where that is as bare as `train`, with the folder of the table before it."""
+    task = content.session.task
+    folder = task.table.resolve().parent.name
+    return f"{folder} {task.name}" if task.name.lower() in BARE_NAMES and folder else task.name
 
 
 def verdict(result: Mapping[str, Any]) -> str:
@@ -93,8 +112,52 @@ def _law(content: Content) -> Iterator[Block]:
     if len(document.constants) == 1 and document.constant_names:
         numbers = {name: Number(float(f"{v:.4g}")) for name, v in document.constants[0].values.items()}
         yield Formula(left, substitute(document.expr, numbers), 4)
+    said = reading(content)
+    if said:
+        many = len(document.constants) > 1
+        of = f" ({plots.units(content)[0].label})" if many else ""
+        yield Text(f"In words{of}, by values of the law itself:")
+        yield Points(tuple(said))
     yield _columns(content)
     yield from _constants(content)
+    yield from _precision(content)
+
+
+def _precision(content: Content) -> Iterator[Block]:
+    """How far the rows scatter, and which constants move together: what a paper states."""
+    deviation = listed([f"{_scatter(content, t)}" for t in range(len(content.document.targets))])
+    yield Text(f"Standard deviation of the residuals on the train rows: {deviation}.")
+    names = content.document.constant_names
+    if content.ensemble is None or len(content.document.constants) > 1 or not 1 < len(names) <= MOST_CORRELATED:
+        return
+    draws = np.array([content.ensemble.laws[0].values[name][:, 0, 0] for name in names])
+    if draws.shape[1] < 3 or (draws.std(axis=1) == 0).any():
+        return
+    related = np.corrcoef(draws)
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (Maths(Constant(name)), *(quantity(float(related[i, j]), 2) if j <= i else "" for j in range(len(names))))
+        for i, name in enumerate(names)
+    )
+    head = ("correlation", *names)
+    yield TableBlock(head, rows, frozenset(range(1, len(head))))
+    yield Text(
+        "Correlations of the constants over refits to resampled rows. Constants that move together are known better "
+        "together than alone: quote them with all the digits that the table has.",
+        remark=True,
+    )
+
+
+def _scatter(content: Content, target: int) -> str:
+    """Standard deviation of a target's residuals, relative where all its values are positive."""
+    law = content.fit.predict(content.train.features, content.train.group)[:, target]
+    measured = content.train.targets[:, target]
+    freedom = max(len(law) - content.document.n_constants // len(content.document.targets), 1)
+    name = f" of {content.document.targets[target]}" if len(content.document.targets) > 1 else ""
+    absolute = math.sqrt(float(np.sum((measured - law) ** 2)) / freedom)
+    if (measured > 0).all() and (law > 0).all():
+        share = math.sqrt(float(np.sum(np.log(measured / law) ** 2)) / freedom)
+        return f"{quantity(absolute, 2)}{name} ({percent(share).lstrip('+')})"
+    return f"{quantity(absolute, 2)}{name}"
 
 
 def _columns(content: Content) -> TableBlock:
@@ -102,7 +165,7 @@ def _columns(content: Content) -> TableBlock:
     rows: list[tuple[Cell, ...]] = []
     for name in document.feature_names:
         column, ends = task.column(name), document.domain.get(name)
-        shown = f"{quantity(ends[0])} to {quantity(ends[1])}" if ends else NONE
+        shown = f"{size(ends[0])} to {size(ends[1])}" if ends else NONE
         unit = "" if column.unit == "1" else column.unit
         rows.append((Maths(Feature(name)), column.meaning or NONE, unit or NONE, shown))
     for name in document.targets:
@@ -198,16 +261,59 @@ def _over_groups(content: Content) -> TableBlock:
 # --- plots
 
 
-def _fit(content: Content) -> Iterator[Block]:
+def _forecasts(content: Content) -> Iterator[Block]:
     if content.sealed is not None:
-        yield Text("Red diamonds are sealed rows: neither the search nor the fit has seen them.", remark=True)
+        yield Text("Open diamonds are sealed rows: neither the search nor the fit has seen them.", remark=True)
     elif content.session.task.facts().n_test:
         yield Text("The sealed rows are still closed and are not shown.", remark=True)
     if content.ensemble is None:
         yield Text("This law was saved without draws of its constants, so curves have no intervals.", remark=True)
-    for made in (plots.fit_gallery(content), plots.parity_gallery(content)):
-        if made is not None:
-            yield Plots(made)
+    made = plots.fit_gallery(content)
+    if made is not None:
+        yield Plots(made)
+    table = outlook.forecast_rows(content)
+    if table is not None:
+        head, rows, labels = table
+        yield TableBlock(head, tuple(rows), frozenset(range(labels, len(head) - 1)))
+        if len(content.document.constants) > len(rows) > 1:
+            yield Text(f"{len(rows)} of {len(content.document.constants)} groups and targets are shown.", remark=True)
+
+
+def _spending(content: Content) -> Iterator[Block]:
+    found = outlook.spending(content)
+    if found is not None:
+        yield from _best_sizes(content, found)
+
+
+def _next_runs(content: Content) -> Iterator[Block]:
+    runs = outlook.next_runs(content)
+    if runs is not None:
+        head, rows, text = runs
+        yield Text(text)
+        yield TableBlock(head, tuple(rows), frozenset(range(len(head) - len(rows[0]) + 1, len(head))))
+
+
+def _best_sizes(content: Content, found: outlook.Spending) -> Iterator[Block]:
+    group = f" for {found.group}" if found.group else ""
+    yield Text(
+        f"The best sizes{group} if a run costs {found.cost}, at 1, 10 and 100 times the largest train run's cost:"
+    )
+    rows = [
+        (quantity(budget, 3), *(size(best.at[name]) for name in found.names), best.number(best.value), best.most)
+        for budget, best in zip(found.budgets, found.best, strict=True)
+    ]
+    head = ("budget", *found.names, content.document.targets[0], "90 % interval")
+    yield TableBlock(head, tuple(rows), frozenset(range(len(head))))
+    powers = listed([f"{name} ∝ budget^{power}" for name, power in found.exponents.items()])
+    over = f"Over the budgets of the curves the best sizes go as {powers}. " if powers else ""
+    yield Text(f"{over}discover allocate tells how sure the sizes are, and takes other costs and limits.", remark=True)
+    yield from _one(found.figure)
+
+
+def _fit(content: Content) -> Iterator[Block]:
+    made = plots.parity_gallery(content)
+    if made is not None:
+        yield Plots(made)
 
 
 def _beyond(content: Content) -> Iterator[Block]:
@@ -217,13 +323,13 @@ def _beyond(content: Content) -> Iterator[Block]:
     found = plots.beyond(content)
     if found is None:
         yield Text("The task names no axis of scale, so the laws are compared by their errors only.")
+        yield from _formulas(content)
         yield _error_table(content.rivals)
-        yield _formulas(content.rivals)
         return
     yield Text(_forecast(content, found))
     yield Plots(found.plots)
+    yield from _formulas(content)
     yield _parting_table(found)
-    yield _formulas(content.rivals)
 
 
 def _forecast(content: Content, found: plots.Beyond) -> str:
@@ -249,9 +355,11 @@ def _error_table(rivals: Sequence[Rival]) -> TableBlock:
     return TableBlock(("law", "constants", "inner error", "sealed R²"), tuple(rows), frozenset((1, 2, 3)))
 
 
-def _formulas(rivals: Sequence[Rival]) -> TableBlock:
-    rows = tuple((rival.name, rival.published or NONE, Maths(rival.fit.structure.expr)) for rival in rivals)
-    return TableBlock(("law", "published as", "formula"), rows)
+def _formulas(content: Content) -> Iterator[Formula]:
+    left = content.document.targets[0] if len(content.document.targets) == 1 else "target"
+    for rival in content.rivals:
+        published = f", published as {rival.published}" if rival.published not in ("", rival.name) else ""
+        yield Formula(left, rival.fit.structure.expr, name=f"{rival.name}{published}")
 
 
 def _parting_table(found: plots.Beyond) -> TableBlock:
@@ -337,7 +445,10 @@ def _doubts(content: Content) -> Iterator[Block]:
     if found:
         yield Points(found, warning=True)
     else:
-        yield Text("Nothing speaks against the constants: the search converged, and the rows determine each of them.")
+        yield Text(
+            "Nothing was found that speaks against this law: the search converged, the rows determine each of "
+            "its constants, and no other law fits them as well."
+        )
     notes = [str(item["text"]) for item in content.result.get("problems", ())]
     notes += [str(text) for text in content.result.get("notes", ())]
     if notes:
@@ -357,8 +468,37 @@ def _reasons(content: Content) -> Iterator[str]:
     if close:
         named = listed([rival.name for rival in close])
         yield f"The data hardly tell the law from {named} ({CLOSE_SAID})."
+    tied = 0 if content.ensemble is None else len(content.ensemble.laws) - 1
+    if tied > len(close):
+        yield (
+            f"{counted(tied, 'other law')} {'fits' if tied == 1 else 'fit'} the rows about as well: intervals are "
+            "those of all of them, and the constants are those of one."
+        )
     if verdict_of(content.result).lucky:
         yield LUCK_SAID
+    yield from _on_sealed_rows(content)
+
+
+def _on_sealed_rows(content: Content) -> Iterator[str]:
+    """Whether the sealed rows lie to one side of the law, or out of its intervals."""
+    if content.sealed is None:
+        return
+    law = content.fit.predict(content.sealed.features, content.sealed.group)
+    for t, target in enumerate(content.document.targets):
+        above = int(np.sum(content.sealed.targets[:, t] > law[:, t]))
+        n = len(content.sealed)
+        most = max(above, n - above)
+        if n >= FEW_SEALED and 2.0 * sum(math.comb(n, k) for k in range(most, n + 1)) / 2.0**n < BY_CHANCE:
+            side = "above" if above > n - above else "below"
+            yield f"{most} of {n} sealed rows lie {side} the law in {target}: beyond the data it is off to one side."
+        if content.ensemble is None:
+            continue
+        names = [content.sealed.group_names[code] for code in content.sealed.group]
+        found = content.ensemble.intervals(content.sealed.features, names, levels=(LEVEL,), target=target)
+        measured = content.sealed.targets[:, t]
+        out = int(np.sum((measured < found.lower[LEVEL]) | (measured > found.upper[LEVEL])))
+        if sum(math.comb(n, k) * 0.1**k * 0.9 ** (n - k) for k in range(out, n + 1)) < BY_CHANCE:
+            yield f"{out} of {n} sealed rows lie outside of the 90 % interval in {target}: it is too narrow there."
 
 
 def _undetermined(content: Content) -> str:

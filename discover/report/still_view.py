@@ -12,15 +12,16 @@ from typing import Any, Literal
 from discover.errors import UnavailableError
 from discover.report.figures import Axis, Figure, Series
 from discover.report.palette import COLOURS, colour, faded
-from discover.report.texts import quantity, raised_digits
+from discover.report.texts import quantity, raised_digits, size
 
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (8, 2)), (0, (8, 2, 1, 2)))
+GROUP_MARKS = "os^PXpv*"
 MARKS = {"sealed": "D", "human": "D", "law": "*"}
-SIZES = {"sealed": 4.2, "human": 4.6, "law": 9.0, "faint": 2.0, "other": 2.6, "train": 3.4}
-OPACITY = {"faint": 0.45, "other": 0.6}
+SIZES = {"sealed": 4.2, "human": 4.6, "law": 9.0, "faint": 2.4, "other": 2.6, "train": 3.4}
+OPACITY = {"faint": 0.7, "other": 0.7}
 INK, GRID = "#3a4048", "#e3e6ea"
 STYLE: Any = {
-    "font.size": 8.5, "font.family": "sans-serif", "axes.edgecolor": "#aab1b9", "axes.linewidth": 0.8,
+    "font.size": 9.5, "font.family": "sans-serif", "axes.edgecolor": "#aab1b9", "axes.linewidth": 0.8,
     "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK, "axes.grid": True,
     "grid.color": GRID, "grid.linewidth": 0.6, "axes.axisbelow": True, "axes.spines.top": False,
     "axes.spines.right": False, "svg.fonttype": "path", "svg.hashsalt": "discover", "path.simplify": True,
@@ -58,6 +59,20 @@ def picture(figure: Figure, form: Format, *, small: bool = False) -> bytes:
     return _few_colours(held) if form == "png" else held.getvalue()
 
 
+def drawing_of(figure: Figure) -> Any:
+    """A figure as a `matplotlib.figure.Figure` with one axes.
+
+    Raises:
+        UnavailableError: matplotlib is not installed.
+    """
+    with _plain_style():
+        from matplotlib.figure import Figure as Drawing
+
+        drawing = Drawing((5.6, 3.7), layout="constrained")
+        _draw(drawing.subplots(), figure, small=False)
+    return drawing
+
+
 def _few_colours(held: io.BytesIO) -> bytes:
     """The picture with 64 colours, which is a third of the size and looks the same."""
     from PIL import Image
@@ -86,18 +101,18 @@ def _draw(axes: Any, figure: Figure, small: bool) -> None:
         axes.axvline(place, color=COLOURS["rule"], lw=0.8, ls=DASHES[2], zorder=1)
         if not small:
             axes.annotate(
-                label, (place, 0.99), xycoords=("data", "axes fraction"), rotation=90, fontsize=6.5, va="top",
+                label, (place, 0.99), xycoords=("data", "axes fraction"), rotation=90, fontsize=7.5, va="top",
                 ha="right", color=COLOURS["rule"], xytext=(-2, 0), textcoords="offset points",
             )  # fmt: skip
     _scale(axes.xaxis, figure.x, small)
     _scale(axes.yaxis, figure.y, small)
     if small:
-        axes.set_title(plain(_cut(figure.label, 34)), fontsize=6.5, loc="left")
+        axes.set_title(plain(_cut(figure.label, 34)), fontsize=7.5, loc="left")
         return
     axes.set_xlabel(plain(figure.x.title))
     axes.set_ylabel(plain(figure.y.title))
     if any(series.legend for series in figure.series):
-        axes.legend(loc="best", frameon=False, fontsize=7, handlelength=2.2)
+        axes.legend(loc="best", frameon=False, fontsize=8, handlelength=2.2)
 
 
 def _draw_series(axes: Any, series: Series, small: bool) -> None:
@@ -113,8 +128,11 @@ def _draw_series(axes: Any, series: Series, small: bool) -> None:
         hollow = (
             {"markerfacecolor": "none", "markeredgewidth": 1.2} if series.role == "sealed" else {"markeredgewidth": 0}
         )
+        mark = MARKS.get(series.role, "o")
+        if series.group is not None and series.role != "sealed":
+            mark = GROUP_MARKS[series.group % len(GROUP_MARKS)]
         axes.plot(
-            series.x, series.y, MARKS.get(series.role, "o"), color=shown, ms=size, label=label, ls="none",
+            series.x, series.y, mark, color=shown, ms=size, label=label, ls="none",
             alpha=OPACITY.get(series.role, 0.85), **hollow,
         )  # fmt: skip
 
@@ -126,7 +144,7 @@ def _scale(axis: Any, about: Axis, small: bool) -> None:
         axis.set_ticks([place for place, _ in about.ticks], [plain(_cut(label, 16)) for _, label in about.ticks])
         axis.set_tick_params(labelrotation=20 if any(len(label) > 6 for _, label in about.ticks) else 0)
         return
-    formatter = FuncFormatter(lambda value, _: quantity(value, 3) if 1e-3 <= abs(value) < 1e4 else _power(value))
+    formatter = FuncFormatter(lambda value, _: _tick(value))
     if about.log:
         low, high = sorted(axis.get_view_interval())
         if high / low < 30:  # decades alone would leave such an axis without a number
@@ -140,7 +158,14 @@ def _scale(axis: Any, about: Axis, small: bool) -> None:
     elif small:
         axis.set_major_locator(MaxNLocator(3))
     axis.set_major_formatter(formatter)
-    axis.set_tick_params(labelsize=5.5 if small else 7.5)
+    axis.set_tick_params(labelsize=6.5 if small else 8.5)
+
+
+def _tick(value: float) -> str:
+    """Small numbers as they are, counts as 500M and 70B, all others as powers of ten."""
+    if 1e-3 <= abs(value) < 1e4 or value == 0:
+        return quantity(value, 3)
+    return size(value) if 1e4 <= abs(value) < 1e15 else _power(value)
 
 
 def _power(value: float) -> str:

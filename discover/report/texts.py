@@ -27,6 +27,19 @@ def quantity(value: float | None, digits: int = 4) -> str:
     return whole.replace("-", "−")
 
 
+def size(value: float, digits: int = 3, plain: bool = False) -> str:
+    """A size as people write it: 70B, 1.4T, 500M; other numbers as `quantity` does.
+
+    Args:
+        plain: as it can be typed: without powers of ten and other signs.
+    """
+    for letter, step in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        shown = float(f"{value:.{digits}g}")
+        if step <= abs(shown) < 1000 * step and not (letter == "k" and abs(shown) < 1e4):
+            return f"{shown / step:.15g}{letter}".replace("-", "-" if plain else "−")
+    return f"{value:.{digits}g}".replace("e+", "e") if plain else quantity(value, digits)
+
+
 def raised_digits(number: int) -> str:
     """A whole number as a superscript."""
     return str(number).translate(_RAISED)
@@ -44,7 +57,7 @@ def percent(share: float | None, digits: int = 2) -> str:
 
 def settings(values: Mapping[str, float], digits: int = 3) -> str:
     """Columns with their values, as the label of a row or a curve."""
-    return ", ".join(f"{name} {quantity(value, digits)}" for name, value in values.items())
+    return ", ".join(f"{name} {size(value, digits)}" for name, value in values.items())
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:

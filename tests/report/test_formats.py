@@ -25,7 +25,7 @@ def test_markdown_names_pictures_that_are_there(made: dict[str, Made], name: str
     assert {path.name for path in (tmp_path / "law-figures").iterdir()} == {Path(item).name for item in named}
     for item in named:
         assert (tmp_path / item).read_bytes().startswith(b"\x89PNG")
-    for heading in ("## The law", "## Fit and extrapolation", "## Reasons to doubt", "## Reporting checklist"):
+    for heading in ("## The law", "## Forecast", "## Reasons to doubt", "## Reporting checklist"):
         assert heading in text
     assert "<script>" not in text
     assert "$$" in text or "= $" in text
@@ -74,7 +74,7 @@ def test_json_names_the_file_and_its_sections(made: dict[str, Made], tmp_path: P
     told = json.loads(done.stdout)
     assert told["report"] == str(tmp_path / "law.html")
     assert told["bytes"] == (tmp_path / "law.html").stat().st_size
-    assert told["sections"][0] == "law"
+    assert told["sections"][:2] == ["forecast", "law"]
 
 
 def test_equal_runs_give_equal_reports(made: dict[str, Made], tmp_path: Path) -> None:

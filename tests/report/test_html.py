@@ -13,10 +13,15 @@ import pytest
 
 import discover
 from discover.data.tasks import load_task
+from discover.forecasts import Ensemble
+from discover.plain_data import number_in
 
 from .conftest import FEW, Made, command
 
-SECTIONS = ["law", "fit", "beyond", "residuals", "front", "search", "doubts", "checklist"]
+SECTIONS = [
+    "calculator", "forecast", "law", "budget", "next", "beyond", "fit", "residuals", "front", "search", "doubts",
+    "checklist",
+]  # fmt: skip
 NAMES = ["sft", "data_constrained", "own"]
 VOID = {"meta", "img", "br", "mspace", "link", "input", "hr"}
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "formaction"}
@@ -70,7 +75,7 @@ def read(made: Made) -> Document:
 
 
 def figures(made: Made) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(read(made).embedded["figures"])
+    found: dict[str, Any] = json.loads(read(made).embedded["figures"])["figures"]
     return found
 
 
@@ -89,12 +94,31 @@ def openings(run: Path) -> list[str]:
 def test_page_is_whole_and_loads_nothing(made: dict[str, Made], name: str) -> None:
     page = read(made[name])
     assert page.open == []
-    assert page.sections == SECTIONS
+    assert page.sections == [key for key in SECTIONS if key != "budget" or name != "sft"]  # which has no cost
     for address in page.addresses:
         assert address.startswith(("#", "data:image/")), address[:80]
     assert "link" not in page.tags
     assert "@import" not in made[name].html.read_text()
-    assert made[name].html.stat().st_size < 5_000_000
+    assert made[name].html.stat().st_size < 6_000_000
+
+
+def test_the_forecast_comes_first_in_a_sentence_to_quote(made: dict[str, Made]) -> None:
+    told = "".join(read(made["data_constrained"]).text)
+    found = re.search(r"At (\S+) unique_tokens, (\S+) params and (\S+) tokens the loss will be (\S+) \(90 %", told)
+    assert found is not None
+    names = ("unique_tokens", "params", "tokens")
+    at = {name: number_in(text) for name, text in zip(names, found.groups()[:3], strict=True)}
+    expected = Ensemble.from_run(made["data_constrained"].run).intervals(at).value[0]
+    assert float(found[4]) == pytest.approx(expected, rel=0.02)
+    assert told.index("Forecast") < told.index("The law")
+
+
+def test_rivals_are_written_out_whole(made: dict[str, Made]) -> None:
+    run = made["data_constrained"]
+    told = "".join(read(run).text)
+    result = json.loads((run.run / "result.json").read_text())
+    for item in result["runners_up"]:
+        assert f"loss = {item['formula']}" in told
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -188,7 +212,7 @@ def test_search_history_only_falls(made: dict[str, Made]) -> None:
 def test_names_from_the_table_are_text(made: dict[str, Made]) -> None:
     source = made["own"].html.read_text()
     page = read(made["own"])
-    assert page.tags.count("script") == 3
+    assert page.tags.count("script") == 4
     assert "<script>alert" not in source
     assert "<i>loss" not in source
     assert "<b>family" not in source

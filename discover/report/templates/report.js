@@ -1,34 +1,61 @@
 "use strict";
 (async () => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const { figures, colours } = JSON.parse(document.getElementById("figures").textContent);
   const root = document.documentElement;
   const ink = name => getComputedStyle(root).getPropertyValue(name).trim();
   const narrow = () => window.innerWidth < 640;
   const coarse = window.matchMedia("(pointer: coarse)").matches;
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
-  // Room below the plot for the legend, whose entries flow into as many lines as the width needs.
-  function legendHeight(figure, width) {
-    const shown = figure.data.filter(trace => trace.showlegend);
-    const lines = shown.reduce((sum, trace) => sum + trace.name.length * 6.4 + 56, 0) / Math.max(width - 60, 200);
-    return shown.length ? 20 * Math.min(Math.ceil(lines * 1.25), shown.length) + 12 : 0;
+  // Room below the plot for the legend: entries of equal width, as many on a line as fit.
+  function legendRoom(data, width) {
+    const shown = data.filter(trace => trace.showlegend);
+    const longest = Math.max(0, ...shown.map(trace => trace.name.length)) * (narrow() ? 5.4 : 6) + 46;
+    const fit = Math.max(1, Math.floor((width - 20) / longest));
+    return { entry: Math.min(longest, width - 20), height: shown.length > 1 ? 20 * Math.ceil(shown.length / fit) + 14 : 0 };
+  }
+
+  // Colours are written for white paper; a dark screen has its own.
+  function coloured(figure) {
+    if (!dark.matches || !figure.dark) return figure.data;
+    const swap = value => figure.dark[value] ?? value;
+    return figure.data.map(trace => ({
+      ...trace,
+      ...(trace.fillcolor ? { fillcolor: swap(trace.fillcolor) } : {}),
+      ...(trace.line ? { line: { ...trace.line, color: swap(trace.line.color) } } : {}),
+      ...(trace.marker ? { marker: { ...trace.marker, color: swap(trace.marker.color) } } : {}),
+    }));
+  }
+
+  // A title that is longer than its axis goes on in a second line.
+  function broken(title, room) {
+    const most = Math.floor(room / 7);
+    if (title.length <= most) return title;
+    const at = title.lastIndexOf(" ", most);
+    return at < 0 ? title : `${title.slice(0, at)}<br>${title.slice(at + 1)}`;
   }
 
   function layout(figure, width) {
     const small = narrow();
-    const below = legendHeight(figure, width);
-    const axis = extra => ({
+    const legend = legendRoom(figure.data, width);
+    const rule = (dark.matches ? colours.dark : colours.light).rule;
+    const axis = (extra, room) => ({
       gridcolor: ink("--grid"), linecolor: ink("--rule"), zeroline: false, automargin: true, exponentformat: "power",
-      ticks: "outside", tickcolor: ink("--rule"), ticklen: 4, ...extra, title: { ...extra.title, standoff: 10 },
+      ticks: "outside", tickcolor: ink("--rule"), ticklen: 4, ...extra,
+      title: { ...extra.title, text: broken(extra.title.text, room), standoff: 10 },
     });
     return {
       ...figure.layout,
-      xaxis: axis(figure.layout.xaxis), yaxis: axis(figure.layout.yaxis),
+      shapes: figure.layout.shapes.map(shape => ({ ...shape, line: { ...shape.line, color: rule } })),
+      annotations: figure.layout.annotations.map(note => ({ ...note, font: { ...note.font, color: rule } })),
+      xaxis: axis(figure.layout.xaxis, width - 70), yaxis: axis(figure.layout.yaxis, 230),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, -apple-system, 'Segoe UI', sans-serif", size: small ? 11 : 12.5, color: ink("--ink") },
-      height: (small ? 270 : Math.min(360, 240 + width / 7)) + below,
-      margin: { l: 48, r: 12, t: 12, b: 52 + below },
-      legend: { orientation: "h", x: 0, xref: "container", y: 0, yref: "container", yanchor: "bottom",
-        font: { size: small ? 10 : 11.5 } },
+      height: (small ? 270 : Math.min(360, 240 + width / 7)) + legend.height,
+      margin: { l: 48, r: 12, t: 12, b: 52 + legend.height },
+      showlegend: legend.height > 0,
+      legend: { orientation: "h", x: 0, xref: "container", y: 0, yref: "container", yanchor: "bottom", traceorder: "normal",
+        entrywidth: legend.entry - 36, entrywidthmode: "pixels", font: { size: small ? 10 : 11.5 } },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: ink("--soft"), activecolor: ink("--accent") },
       hoverlabel: { align: "left", font: { size: 12 } },
       hovermode: "closest", dragmode: coarse ? false : "zoom",
@@ -39,14 +66,35 @@
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]], // the library's own choice has one that uploads
   };
 
-  async function draw(place, key) {
-    const figure = figures[key];
+  async function show(place, figure) {
     place.classList.add("drawn");
     const live = place.querySelector(".live");
-    await Plotly.react(live, figure.data, layout(figure, live.clientWidth), config);
-    place.dataset.figure = key;
+    await Plotly.react(live, coloured(figure), layout(figure, live.clientWidth), config);
+    live.setAttribute("aria-label", figure.caption);
     place.querySelector("figcaption").textContent = figure.caption;
   }
+
+  async function draw(place, key) {
+    await show(place, figures[key]);
+    place.dataset.figure = key;
+  }
+
+  // A formula that is wider than the page is set smaller, as far as it stays readable; then it scrolls.
+  function fitFormulas() {
+    for (const law of document.querySelectorAll(".law")) {
+      law.style.fontSize = "";
+      const room = law.clientWidth, wide = law.scrollWidth;
+      if (wide > room + 1) law.style.fontSize = `${Math.max(0.6, room / wide * 0.97) * 1.1}rem`;
+      law.classList.toggle("cut", law.scrollWidth > law.clientWidth + 1);
+    }
+  }
+  // Whatever scrolls sideways says so.
+  function markCut() {
+    for (const box of document.querySelectorAll(".scroll")) box.classList.toggle("cut", box.scrollWidth > box.clientWidth + 1);
+  }
+  const fit = () => { fitFormulas(); markCut(); };
+  fit();
+  window.addEventListener("resize", fit);
 
   window.addEventListener("beforeprint", () => {
     for (const folded of document.querySelectorAll("details")) folded.open = true;
@@ -61,18 +109,28 @@
   document.head.append(code);
   root.classList.add("scripted");
 
+  const redraw = [];
+  if (document.getElementById("calculator-data")) {
+    window.scalingLaw = startCalculator({
+      show, redraw,
+      get colours() { return dark.matches ? colours.dark : colours.light; },
+      rgba: (hex, opacity) => `rgba(${[1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16)).join(",")},${opacity})`,
+      powers: low => (low >= 1 ? "B" : "power"),
+    });
+  }
+
   for (const place of document.querySelectorAll("figure.plot")) await draw(place, place.dataset.figure);
   root.classList.add("ready");
 
   for (const chooser of document.querySelectorAll("[data-chooser]")) {
     const select = chooser.querySelector("select");
-    const show = () => draw(chooser.querySelector("figure"), select.value);
-    select.addEventListener("change", show);
+    const change = () => draw(chooser.querySelector("figure"), select.value);
+    select.addEventListener("change", change);
     for (const button of chooser.querySelectorAll("[data-step]")) {
       button.addEventListener("click", () => {
         const next = select.selectedIndex + Number(button.dataset.step);
         select.selectedIndex = (next + select.options.length) % select.options.length;
-        show();
+        change();
       });
     }
   }
@@ -84,7 +142,8 @@
       chooser.scrollIntoView();
     });
   }
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  dark.addEventListener("change", () => {
     for (const place of document.querySelectorAll("figure.plot")) draw(place, place.dataset.figure);
+    for (const again of redraw) again();
   });
 })();

@@ -1,0 +1,113 @@
+"""The plots of a report as figures of plotly or matplotlib, for notebooks and papers, to be restyled at will."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from discover.data.names import near
+from discover.errors import InputError, UnavailableError
+from discover.report import plots
+from discover.report.content import Content, gather
+from discover.report.figures import Figure, Gallery
+from discover.report.plotly_view import plotly_json
+from discover.report.still_view import drawing_of
+
+Library = Literal["plotly", "matplotlib"]
+
+
+def plot_forecast(
+    run: str | Path, *, group: str | None = None, along: str | None = None, library: Library = "plotly"
+) -> Any:
+    """The law through the measured points and on beyond them, with 50 and 90 % intervals.
+
+    Args:
+        run: folder of a finished run.
+        group: name of the group (with several targets: "group, target"); None for the first one.
+        along: column of the horizontal axis; None for the first axis of scale.
+        library: "plotly" gives a `plotly.graph_objects.Figure`, "matplotlib" a `matplotlib.figure.Figure`.
+
+    Raises:
+        InputError: no run, or nothing of this name to plot.
+        UnavailableError: the library is not installed.
+    """
+    content = gather(Path(run))
+    made = plots.fit_gallery(content)
+    figures = [] if made is None else list(made.figures)
+    if group is not None:
+        known = [unit.label for unit in plots.units(content)]
+        figures = [figure for figure in figures if figure.label.partition("; along")[0] == _one(group, known, "group")]
+    if along is not None:
+        ends = {figure.key.split("-", 3)[3]: figure for figure in reversed(figures)}
+        figures = [ends[_one(along, list(ends), "axis")]]
+    return _drawn(figures, library)
+
+
+def plot_beyond(run: str | Path, *, group: str | None = None, library: Library = "plotly") -> Any:
+    """The law and its rivals from the largest run on; arguments and errors as of `plot_forecast`."""
+    content = gather(Path(run))
+    found = plots.beyond(content)
+    return _drawn(_of_group(content, None if found is None else found.plots, group), library)
+
+
+def plot_parity(run: str | Path, *, target: str | None = None, library: Library = "plotly") -> Any:
+    """Measured against predicted values; arguments and errors as of `plot_forecast`."""
+    made = plots.parity_gallery(gather(Path(run)))
+    return _drawn(_labelled(made, target, "target"), library)
+
+
+def plot_residuals(run: str | Path, column: str | None = None, *, library: Library = "plotly") -> Any:
+    """What the law leaves over against a column or the group; arguments and errors as of `plot_forecast`."""
+    return _drawn(_labelled(plots.residual_gallery(gather(Path(run))), column, "column"), library)
+
+
+def plot_front(run: str | Path, *, library: Library = "plotly") -> Any:
+    """Inner error against complexity of all laws tried; arguments and errors as of `plot_forecast`."""
+    figure = plots.front_figure(gather(Path(run)))
+    return _drawn([] if figure is None else [figure], library)
+
+
+def plot_search(run: str | Path, *, library: Library = "plotly") -> Any:
+    """The best merit so far over the laws scored; arguments and errors as of `plot_forecast`."""
+    figure = plots.search_figure(gather(Path(run)))
+    return _drawn([] if figure is None else [figure], library)
+
+
+def _of_group(content: Content, made: Gallery | None, group: str | None) -> list[Figure]:
+    figures = [] if made is None else list(made.figures)
+    if group is None:
+        return figures
+    label = _one(group, [unit.label for unit in plots.units(content)], "group")
+    return [figure for figure in figures if figure.label == label]
+
+
+def _labelled(made: Gallery | None, label: str | None, kind: str) -> list[Figure]:
+    figures = [] if made is None else list(made.figures)
+    if label is None:
+        return figures
+    wanted = _one(label, [figure.label for figure in figures], kind)
+    return [figure for figure in figures if figure.label == wanted]
+
+
+def _one(name: str, known: Sequence[str], kind: str) -> str:
+    if name not in known:
+        shown = ", ".join(text for text in known[:8] if text) or "it has only one"
+        raise InputError(f"the run has no {kind} {name!r}{near(name, known)} ({kind}: {shown})")
+    return name
+
+
+def _drawn(figures: Sequence[Figure], library: str) -> Any:
+    if not figures:
+        raise InputError("this run has nothing to show in such a plot")
+    if library == "matplotlib":
+        return drawing_of(figures[0])
+    if library != "plotly":
+        raise InputError(f"library is {library!r}; expected 'plotly' or 'matplotlib'")
+    try:
+        from plotly import graph_objects
+    except ImportError:
+        raise UnavailableError("plotly is not installed; install it with: pip install plotly") from None
+    made = plotly_json(figures[0])
+    figure = graph_objects.Figure(data=made["data"], layout=made["layout"])
+    return figure.update_layout(template="plotly_white", title=figures[0].label or None)

@@ -1,0 +1,382 @@
+"use strict";
+// The calculator's fields, sentences and plots. `page` draws: what report.js gives for plots.
+function startCalculator(page) {
+  const place = document.getElementById("calculator");
+  const DATA = JSON.parse(document.getElementById("calculator-data").textContent);
+  const ensemble = new Ensemble(DATA, LAWS);
+  const find = selector => place.querySelector(selector);
+  const fields = [...place.querySelectorAll("[data-column]")];
+  const choice = { group: find("[name=group]"), target: find("[name=target]"), along: find("[name=along]") };
+  const cost = find("[name=cost]"), budget = find("[name=budget]");
+  const first = new Map([...place.querySelectorAll("input, select")].map(field => [field.name, field.value]));
+  const columns = Object.fromEntries(DATA.columns.map(column => [column.name, column]));
+
+  // --- numbers as people read them
+
+  const raised = text => [...String(text)].map(c => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
+  function quantity(value, digits = 4) {
+    if (Number.isNaN(value)) return "–";
+    if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+    if (value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6)) {
+      return String(Number(value.toPrecision(digits))).replace("-", "−");
+    }
+    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+    const head = String(Number(mantissa)), power = "10" + raised(Number(exponent));
+    return (head === "1" ? power : `${head} × ${power}`).replace("-", "−");
+  }
+  function size(value, digits = 3) {
+    const shown = Number(value.toPrecision(digits));
+    for (const [letter, step] of [["T", 1e12], ["B", 1e9], ["M", 1e6], ["k", 1e3]]) {
+      if (Math.abs(shown) >= step && Math.abs(shown) < 1e3 * step && !(letter === "k" && Math.abs(shown) < 1e4)) {
+        return String(Number((shown / step).toPrecision(digits))) + letter;
+      }
+    }
+    return quantity(value, digits);
+  }
+  // So many digits as tell the ends of an interval apart.
+  function digitsFor(low, high) {
+    const span = Math.abs(high - low), most = Math.max(Math.abs(low), Math.abs(high));
+    if (!(span > 0) || !Number.isFinite(span)) return 4;
+    return Math.min(7, Math.max(3, Math.floor(Math.log10(most)) - Math.floor(Math.log10(span)) + 2));
+  }
+  const percent = share => (share > 0 && share < 0.005 ? "under 1 %" : `${Math.round(100 * share)} %`);
+  const listed = words => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`);
+
+  // --- what is asked
+
+  function asked() {
+    const at = {}, wrong = [];
+    for (const field of fields) {
+      const name = field.dataset.column, value = numberIn(field.value);
+      let why = "";
+      if (Number.isNaN(value)) why = `${name} is ${field.value || "empty"}; expected a number such as 0.5, 7B or 1.4T`;
+      else if (columns[name].positive && value <= 0) why = `${name} is ${field.value}; expected a number above zero`;
+      field.setAttribute("aria-invalid", why ? "true" : "false");
+      if (why) wrong.push(why);
+      at[name] = value;
+    }
+    return { at, wrong, group: choice.group?.selectedIndex ?? 0, target: choice.target?.selectedIndex ?? 0 };
+  }
+
+  function excess(name, value) {
+    const { low, high, positive } = columns[name];
+    if (low === null || (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9))) return null;
+    const end = value > high ? high : low;
+    if (!positive || !(value > 0)) return { name, text: `${name} is ${value > high ? "above" : "below"} the data (${size(end)})`, times: 0 };
+    const times = Math.max(value / end, end / value);
+    const side = value > high ? "times the largest" : "times below the smallest";
+    return { name, text: `${name} is ${quantity(times, 3)} ${side} in the data (${size(end)})`, times };
+  }
+
+  // --- the forecast
+
+  const REASONS = {
+    drift: "what all laws may miss so far from the data",
+    laws: "laws that fit the data as well and part here",
+    constants: "constants that the rows leave open",
+    noise: "the noise of a single new measurement",
+  };
+
+  function say(selector, text) {
+    find(selector).textContent = text;
+  }
+
+  function tellForecast({ at, group, target }) {
+    const found = ensemble.forecast(at, group, target);
+    const [low, high] = [found.lower[0.9], found.upper[0.9]];
+    const digits = digitsFor(low, high), number = value => quantity(value, digits);
+    const read = DATA.columns.filter(column => column.read).map(column => column.name);
+    const outside = DATA.columns.map(column => excess(column.name, at[column.name])).filter(Boolean);
+    const farthest = outside.reduce((most, one) => Math.max(most, one.times), 0);
+    const where = farthest > 1 ? `, up to ${quantity(farthest, 3)} times beyond the data` : "";
+    const settings = listed((read.length ? read : []).map(name => `${size(at[name])} ${name}`));
+    const grouped = DATA.groups.length > 1 ? ` for ${DATA.groups[group]}` : "";
+    say(".told", Number.isFinite(found.value)
+      ? `At ${settings}${grouped} the ${DATA.targets[target]} will be ${number(found.value)} (90 %: ${number(low)} to ${number(high)})${where}.`
+      : `At ${settings}${grouped} the law has no value.`);
+    say(".value", number(found.value));
+    say(".half", `${number(found.lower[0.5])} to ${number(found.upper[0.5])}`);
+    say(".most", `${number(low)} to ${number(high)}`);
+    say(".alone", number(found.law));
+    say(".distance", found.distance > 0 ? `${quantity(found.distance, 2)} ${found.distance === 1 ? "width" : "widths"} of the data` : "within the data");
+    const list = find(".outside");
+    list.replaceChildren(...outside.map(one => Object.assign(document.createElement("li"), { textContent: one.text })));
+    const shares = Object.entries(found.shares).sort((a, b) => b[1] - a[1]);
+    find(".shares").replaceChildren(...shares.map(([name, share]) => {
+      const row = document.createElement("li"), bar = document.createElement("span"), text = document.createElement("span");
+      bar.className = "bar";
+      bar.style.setProperty("--share", String(share));
+      text.textContent = `${percent(share)} ${REASONS[name]}`;
+      row.append(bar, text);
+      return row;
+    }));
+  }
+
+  // --- plots
+
+  const near = (name, value, wanted) => {
+    const { log, low, high } = columns[name];
+    const [a, b] = log ? [Math.log(value), Math.log(wanted)] : [value, wanted];
+    const width = (log ? Math.log(high / low) : high - low) || 1;
+    return Math.abs(a - b) <= 0.1 * width;
+  };
+
+  function axisType(log) {
+    return log ? { type: "log" } : {};
+  }
+
+  function forecastFigure({ at, group, target }) {
+    const along = choice.along?.value ?? DATA.along[0], { log, low, high } = columns[along];
+    const span = high - low || Math.abs(high) || 1;
+    const from = log ? Math.min(low, at[along]) : Math.min(low, at[along] - 0.1 * span);
+    const to = log ? Math.max(high, at[along]) * 1.6 : Math.max(high, at[along]) + 0.1 * span;
+    const n = 44, x = [];
+    for (let i = 0; i <= n; i++) x.push(log ? from * (to / from) ** (i / n) : from + (to - from) * i / n);
+    const found = x.map(value => ensemble.forecast({ ...at, [along]: value }, group, target));
+    const colour = page.colours;
+    const band = (level, opacity) => ({
+      type: "scatter", mode: "lines", name: `${100 * level} % interval`, x: [...x, ...[...x].reverse()], hoverinfo: "skip",
+      y: [...found.map(f => f.lower[level]), ...found.map(f => f.upper[level]).reverse()],
+      fill: "toself", fillcolor: page.rgba(colour.law, opacity), line: { width: 0 }, showlegend: true,
+    });
+    const traces = [band(0.9, 0.16), band(0.5, 0.24)];
+    const parted = found.some(f => Math.abs(f.value - f.law) > 1e-9 * Math.abs(f.law));
+    traces.push({ type: "scatter", mode: "lines", name: "forecast", x, y: found.map(f => f.value), showlegend: true,
+      line: { color: colour.law, width: 2.4 }, hovertemplate: "%{x:.4~g}, %{y:.5~g}<extra>forecast</extra>" });
+    if (parted) {
+      traces.push({ type: "scatter", mode: "lines", name: "chosen law alone", x, y: found.map(f => f.law), showlegend: true,
+        line: { color: colour.law, width: 1.4, dash: "dash" }, hovertemplate: "%{x:.4~g}, %{y:.5~g}<extra>chosen law</extra>" });
+    }
+    for (const [kind, rows] of Object.entries(DATA.rows)) {
+      const others = DATA.columns.filter(column => column.read && column.name !== along).map(column => column.name);
+      const picks = { near: [], far: [] };
+      rows.group.forEach((code, i) => {
+        if (code !== group) return;
+        picks[others.every(name => near(name, rows.features[name][i], at[name])) ? "near" : "far"].push(i);
+      });
+      for (const [how, picked] of Object.entries(picks)) {
+        if (!picked.length) continue;
+        const sealed = kind === "sealed";
+        traces.push({ type: "scatter", mode: "markers", showlegend: true,
+          name: how === "near" || !others.length ? `${kind} rows` : `${kind}, other settings`,
+          x: picked.map(i => rows.features[along][i]), y: picked.map(i => rows.targets[target][i]),
+          text: picked.map(i => DATA.columns.map(c => `${c.name} ${size(rows.features[c.name][i])}`).join("<br>")),
+          hovertemplate: "%{text}<br>measured %{y:.5~g}<extra></extra>",
+          marker: { color: sealed ? colour.sealed : how === "near" ? colour.train : colour.faint, size: how === "near" ? 7 : 5,
+            symbol: (sealed ? "diamond" : "circle") + (sealed ? "-open" : ""), line: { width: sealed ? 2 : 0 } },
+          opacity: how === "near" ? 0.9 : 0.6 });
+      }
+    }
+    const here = ensemble.forecast(at, group, target);
+    traces.push({ type: "scatter", mode: "markers", name: "your run", x: [at[along]], y: [here.value], showlegend: true,
+      error_y: { type: "data", symmetric: false, array: [here.upper[0.9] - here.value], arrayminus: [here.value - here.lower[0.9]],
+        color: colour.here, thickness: 1.6, width: 5 },
+      marker: { color: colour.here, size: 13, symbol: "star" }, hovertemplate: "%{x:.4~g}, %{y:.5~g}<extra>your run</extra>" });
+    const others = DATA.columns.filter(c => c.read && c.name !== along).map(c => `${c.name} ${size(at[c.name])}`);
+    const shapes = log || high > low ? [{ type: "line", x0: high, x1: high, yref: "paper", y0: 0, y1: 1, line: { width: 1, dash: "dot", color: colour.rule } }] : [];
+    return {
+      data: traces,
+      layout: {
+        xaxis: { title: { text: escaped(along) }, ...axisType(log), ...(log ? { exponentformat: page.powers(from) } : {}) },
+        yaxis: { title: { text: escaped(DATA.targets[target]) }, ...axisType(DATA.positive[target] && found.every(f => f.lower[0.9] > 0)) },
+        shapes, annotations: [],
+      },
+      caption: `${DATA.targets[target]} against ${along}${others.length ? ` at ${others.join(", ")}` : ""}. The dotted line is the end of the data.`,
+    };
+  }
+
+  const escaped = text => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+  // --- the best sizes for a budget
+
+  let lastPlan = null;
+  function plan({ at, group, target }) {
+    const known = DATA.columns.map(column => column.name);
+    const formula = formulaIn(cost.value, known), limit = numberIn(budget.value);
+    if (!(limit > 0)) throw new Error(`the budget is ${budget.value || "empty"}; expected a number above zero such as 1e23`);
+    const free = formula.names.filter(name => columns[name].read && columns[name].positive);
+    if (!free.length) throw new Error("the cost names no column that a law reads; expected a formula such as 6*params*tokens");
+    const usual = Object.fromEntries(free.map(name => [name, Math.sqrt(columns[name].low * columns[name].high)]));
+    const objective = point => DATA.aims[target] * ensemble.law(point, group, target);
+    const solve = amount => bestSizes(objective, formula, amount, free, at, usual);
+    return { formula, limit, free, usual, objective, solve, at, group, target };
+  }
+
+  function tellBudget(question) {
+    const list = find(".off"), plots = find(".budget-plots");
+    let made;
+    if (!cost.value.trim()) {
+      say(".best", "Enter what a run costs, as a formula over the columns, and a budget.");
+      list.replaceChildren();
+      plots.hidden = true;
+      return;
+    }
+    try {
+      made = plan(question);
+    } catch (error) {
+      say(".best", error.message);
+      list.replaceChildren();
+      plots.hidden = true;
+      return;
+    }
+    const found = made.solve(made.limit);
+    if (found === null) {
+      say(".best", "No sizes cost this much: the cost must rise with every size in it.");
+      list.replaceChildren();
+      plots.hidden = true;
+      return;
+    }
+    const { target, group } = made;
+    const forecast = ensemble.forecast(found.columns, group, target);
+    const digits = digitsFor(forecast.lower[0.9], forecast.upper[0.9]);
+    const sizes = listed(made.free.map(name => `${size(found.columns[name])} ${name}`));
+    const outside = made.free.map(name => excess(name, found.columns[name])).filter(Boolean).map(one => one.text);
+    const settled = found.settled ? "" : " The law has no best sizes inside of the search: one size just goes on.";
+    say(".best", `For ${quantity(made.limit)} the best sizes are ${sizes}: ${DATA.targets[target]} ${quantity(forecast.value, digits)} `
+      + `(90 %: ${quantity(forecast.lower[0.9], digits)} to ${quantity(forecast.upper[0.9], digits)}).`
+      + `${outside.length ? ` There ${listed(outside)}.` : ""}${settled}`);
+    list.replaceChildren(...(made.free.length > 1 ? prices(made, found, digits) : []));
+    plots.hidden = made.free.length < 2;
+    lastPlan = { ...made, found };
+  }
+
+  // The price of being off: one size is so many times the best, another one takes what is left of the budget.
+  function off(made, found, name, factor) {
+    const other = made.free.find(one => one !== name);
+    const moved = { ...found.columns, [name]: found.columns[name] * factor };
+    moved[other] = spending(made.formula, moved, other, made.limit, made.usual[other]);
+    return moved;
+  }
+
+  function prices(made, found, digits) {
+    const name = made.free[0], best = ensemble.law(found.columns, made.group, made.target);
+    return [0.25, 0.5, 2, 4].map(factor => {
+      const moved = off(made, found, name, factor), value = ensemble.law(moved, made.group, made.target);
+      const item = document.createElement("li"), change = value - best;
+      const times = factor < 1 ? `1/${1 / factor} of` : `${factor} times`;
+      const sign = change >= 0 ? "+" : "−";
+      item.textContent = `${times} the best ${name} (${size(moved[name])}): ${sign}${quantity(Math.abs(change), 3)}, `
+        + `that is ${quantity(value, Math.max(digits, 5))}`;
+      return item;
+    });
+  }
+
+  function budgetFigures() {
+    const made = lastPlan;
+    if (!made) return [];
+    const colour = page.colours, n = 24, budgets = [];
+    for (let i = 0; i <= n; i++) budgets.push(made.limit * 10 ** (-3 + 5 * i / n));
+    const solved = budgets.map(amount => made.solve(amount));
+    const dashes = ["solid", "dash", "dot", "dashdot"], marks = ["circle", "diamond", "square", "cross"];
+    const lines = made.free.map((name, k) => ({
+      type: "scatter", mode: "lines", name: escaped(name), x: budgets, y: solved.map(s => s?.columns[name] ?? null), showlegend: true,
+      line: { color: [colour.law, colour.sealed, colour.human, colour.rival][k % 4], width: 2.2, dash: dashes[k % 4] },
+      hovertemplate: `budget %{x:.3~g}<br>%{y:.4~g}<extra>${escaped(name)}</extra>`,
+    }));
+    const here = made.free.map((name, k) => ({
+      type: "scatter", mode: "markers", x: [made.limit], y: [made.found.columns[name]], showlegend: false, hoverinfo: "skip",
+      marker: { color: colour.here, size: 10, symbol: marks[k % 4] },
+    }));
+    const frontier = {
+      data: [...lines, ...here],
+      layout: { xaxis: { title: { text: "budget" }, type: "log", exponentformat: "power" },
+        yaxis: { title: { text: "best size" }, type: "log", exponentformat: "B" }, shapes: [], annotations: [] },
+      caption: "Best sizes over budgets, by the chosen law; the marks are at your budget.",
+    };
+    const name = made.free[0], curves = [0.1, 1, 10].map((factor, k) => {
+      const amount = made.limit * factor, best = made.solve(amount);
+      if (best === null) return null;
+      const scaled = { ...made, limit: amount }, steps = 40, x = [], y = [];
+      for (let i = 0; i <= steps; i++) {
+        const moved = off(scaled, best, name, 8 ** (-1 + 2 * i / steps));
+        x.push(moved[name]);
+        y.push(ensemble.law(moved, made.group, made.target));
+      }
+      const label = `budget ${quantity(amount, 3)}`;
+      return [
+        { type: "scatter", mode: "lines", name: label, x, y, showlegend: true, line: { color: colour.law, width: k === 1 ? 2.6 : 1.4, dash: ["dot", "solid", "dash"][k] },
+          hovertemplate: `%{x:.4~g}, %{y:.5~g}<extra>${label}</extra>` },
+        { type: "scatter", mode: "markers", name: "best", x: [best.columns[name]], y: [ensemble.law(best.columns, made.group, made.target)],
+          showlegend: false, hoverinfo: "skip", marker: { color: colour.here, size: 9, symbol: "diamond" } },
+      ];
+    });
+    const isoflop = {
+      data: curves.filter(Boolean).flat(),
+      layout: { xaxis: { title: { text: escaped(name) }, type: "log", exponentformat: "B" },
+        yaxis: { title: { text: escaped(DATA.targets[made.target]) } }, shapes: [], annotations: [] },
+      caption: `The price of being off: ${DATA.targets[made.target]} along ${name} with each budget spent whole, from an eighth to eight times the best.`,
+    };
+    return [frontier, isoflop];
+  }
+
+  // --- links
+
+  function link() {
+    const values = new URLSearchParams();
+    for (const field of place.querySelectorAll("input[name], select[name]")) {
+      if (field.value !== first.get(field.name) || field.dataset.column) values.set(field.name, field.value);
+    }
+    return `#calculator?${values}`;
+  }
+
+  function follow() {
+    const [name, query] = location.hash.split("?");
+    if (name !== "#calculator" || !query) return false;
+    for (const [key, value] of new URLSearchParams(query)) {
+      const field = [...place.querySelectorAll("input[name], select[name]")].find(one => one.name === key);
+      if (!field || (field.options && ![...field.options].some(option => option.value === value))) continue;
+      field.value = value;
+    }
+    return true;
+  }
+
+  // --- together
+
+  let waiting = 0;
+  function tell() {
+    const question = asked();
+    say(".wrong", question.wrong.join("; "));
+    place.classList.toggle("mistaken", question.wrong.length > 0);
+    if (question.wrong.length) return;
+    tellForecast(question);
+    if (cost) tellBudget(question);
+    clearTimeout(waiting);
+    waiting = setTimeout(() => draw(question), 30);
+  }
+  async function draw(question) {
+    await page.show(find("[data-plot=forecast]"), forecastFigure(question));
+    if (cost && !find(".budget-plots").hidden) {
+      const [frontier, isoflop] = budgetFigures();
+      await page.show(find("[data-plot=frontier]"), frontier);
+      await page.show(find("[data-plot=isoflop]"), isoflop);
+    }
+    place.classList.add("ready");
+  }
+  function changed() {
+    tell();
+    try {
+      history.replaceState(null, "", link());
+    } catch {
+      // Some browsers keep the address of a file as it is; the button still gives the link.
+    }
+  }
+
+  place.addEventListener("input", changed);
+  place.querySelector("form").addEventListener("submit", event => event.preventDefault());
+  find("[name=copy]").addEventListener("click", async () => {
+    const address = location.href.split("#")[0] + link();
+    try {
+      await navigator.clipboard.writeText(address);
+      say(".copied", "The link is copied.");
+    } catch {
+      location.hash = link();
+      say(".copied", "The address of this page now holds the values.");
+    }
+    setTimeout(() => say(".copied", ""), 4000);
+  });
+  window.addEventListener("hashchange", () => { if (follow()) tell(); });
+  if (follow()) place.scrollIntoView();
+  tell();
+  page.redraw.push(() => tell());
+  return { ensemble, forecast: (at, of = {}) => ensemble.forecast(at, of.group ?? 0, of.target ?? 0), plan: () => lastPlan };
+}

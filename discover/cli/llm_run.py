@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.errors import InputError
+from discover.llm.saved import load_default
 
 if TYPE_CHECKING:
     from discover.llm.opening import Options
@@ -25,7 +27,8 @@ Model = Annotated[
     typer.Option(
         "--llm",
         metavar="MODEL",
-        help="Let this model propose laws, too; on top of the search's own.",
+        help="Let this model propose laws, too: ollama/qwen3, openai/gpt-5-mini, llamacpp for the only one that a "
+        "server has, ...; none leaves out the one of `discover llm use`.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -34,8 +37,8 @@ Url = Annotated[
     typer.Option(
         "--llm-url",
         metavar="URL",
-        help="Address of an OpenAI-compatible server, such as http://localhost:11434/v1; by default "
-        "OPENAI_BASE_URL, else OpenAI.",
+        help="Address of an OpenAI-compatible server, such as localhost:8080; by default the usual one of the "
+        "server named with --llm, else OPENAI_BASE_URL, else OpenAI.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -44,8 +47,8 @@ KeyVariable = Annotated[
     typer.Option(
         "--llm-key-env",
         metavar="NAME",
-        help="Environment variable with the key; by default OPENAI_API_KEY for servers on the internet, "
-        "none for servers on this machine or network.",
+        help="Environment variable with the key for this address; by default that of the known service at the "
+        "address, such as OPENAI_API_KEY, else none.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -64,7 +67,16 @@ Cost = Annotated[
         "--llm-cost",
         min=0,
         metavar="DOLLARS",
-        help="Most money, for models with a known price; 1.",
+        help="Most money; needs the price of the model; 1.",
+        rich_help_panel=_PANEL,
+    ),
+]
+PriceText = Annotated[
+    str | None,
+    typer.Option(
+        "--llm-price",
+        metavar="IN,OUT",
+        help="US dollars for a million tokens of prompt and of answer.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -74,14 +86,19 @@ Prices = Annotated[
 ]
 Context = Annotated[
     int | None,
-    typer.Option("--llm-context", metavar="TOKENS", help="Prompt and answer together; 8192.", rich_help_panel=_PANEL),
+    typer.Option(
+        "--llm-context",
+        metavar="TOKENS",
+        help="Prompt and answer together; 8192, or twice the longest answer.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 AnswerTokens = Annotated[
     int | None,
     typer.Option(
         "--llm-answer-tokens",
         metavar="TOKENS",
-        help="Longest answer; thoughts of the model count; 2048.",
+        help="Longest answer; thoughts of the model count; 2048, and more by itself when thoughts use it up.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -143,7 +160,7 @@ DEFAULTS: Mapping[str, Any] = {
 
 
 def config_of(given: Mapping[str, Any]) -> ModelConfig | None:
-    """The model that these options name; None without one. Nothing secret is in it.
+    """The model that these options, or `discover llm use`, name; None without one. Nothing secret is in it.
 
     Args:
         given: value by option without "--llm-" (the model is "model"); None for options not given.
@@ -152,26 +169,36 @@ def config_of(given: Mapping[str, Any]) -> ModelConfig | None:
         InputError: options that do not belong together, or with values that cannot be.
     """
     named = {key: value for key, value in given.items() if value is not None}
-    if not named:
+    if named.get("model") == "none":
+        if other := [key for key in named if key != "model"]:
+            raise InputError(f"--llm-{other[0].replace('_', '-')} does not go with --llm none")
         return None
     if "replay" in named:
         return _replayed(named)
-    if "model" not in named:
-        option = next(iter(named)).replace("_", "-")
-        raise InputError(f"--llm-{option} needs a model: name it with --llm")
-    from discover.llm.client import find_endpoint
+    if "model" not in named and "url" not in named:
+        saved = load_default(os.environ)
+        if saved is None and named:
+            option = next(iter(named)).replace("_", "-")
+            raise InputError(f"--llm-{option} needs a model: name it with --llm")
+        if saved is None:
+            return None
+        named = saved.options() | named
+    from discover.llm.opening import endpoint_of, price_of
     from discover.llm.secrets import shown_url
+    from discover.llm.servers import with_scheme
     from discover.runs.config import ModelConfig
 
     values = {**DEFAULTS, **named}
     config = ModelConfig(
-        model=values["model"],
-        url=shown_url(values.get("url", "")),
+        model=values.get("model", ""),
+        url=shown_url(with_scheme(values["url"])) if "url" in values else "",
         key_variable=values.get("key_env", ""),
         prices=str(Path(values["prices"]).absolute()) if "prices" in values else "",
+        price=_price(values["price"]) if "price" in values else None,
         deadline_s=values["timeout"],
-        context=values["context"],
-        max_tokens=min(values["answer_tokens"], values["context"] // 2),
+        context=named.get("context", max(DEFAULTS["context"], 2 * values["answer_tokens"])),
+        max_tokens=named.get("answer_tokens", min(DEFAULTS["answer_tokens"], values["context"] // 2)),
+        fixed=tuple(key for key in ("context", "answer_tokens") if key in named),
         slots=values["parallel"],
         proposals=values["proposals"],
         patterns=values["patterns"],
@@ -181,14 +208,26 @@ def config_of(given: Mapping[str, Any]) -> ModelConfig | None:
         cost=values["cost"],
     )
     options = options_of(config, named.get("url"))  # says now what is wrong, before a folder is made
-    find_endpoint(
-        options.model,
-        options.url,
-        key_variable=options.key_variable,
-        environ=os.environ,
-        deadline_s=options.deadline_s,
-    )
+    endpoint = endpoint_of(options, os.environ)
+    if "cost" in named and price_of(options, endpoint) is None:
+        raise InputError(
+            f"--llm-cost caps nothing without a price, and none is known for {endpoint.model or 'this model'}: "
+            "give it with --llm-price IN,OUT, in US dollars for a million tokens"
+        )
     return config
+
+
+def _price(text: str) -> tuple[float, float]:
+    try:
+        prompt, answer = (float(part) for part in text.split(","))
+    except ValueError:
+        prompt = answer = math.nan
+    if not (0 <= prompt < math.inf and 0 <= answer < math.inf):
+        raise InputError(
+            f"--llm-price takes two numbers, dollars for a million tokens of prompt and of answer, such as 0.25,2; "
+            f"got {text!r}"
+        )
+    return prompt, answer
 
 
 def _replayed(named: Mapping[str, Any]) -> ModelConfig:
@@ -223,11 +262,13 @@ class OpenModel:
         proposer: what the search asks.
         shown: name and address.
         notes: what the user should know.
+        replayed: its answers are those of a recorded run.
     """
 
     proposer: LanguageModel
     shown: str
     notes: tuple[str, ...]
+    replayed: bool = False
 
     def summary(self) -> dict[str, Any]:
         """For `result.json`."""
@@ -264,10 +305,12 @@ def options_of(config: ModelConfig, url: str | None = None) -> Options:
         config: of the run.
         url: the address with everything that the configuration leaves out.
     """
-    from discover.llm.budget import Caps, load_prices
+    from discover.llm.budget import Caps, Price, load_prices
     from discover.llm.opening import Options
     from discover.llm.session import Settings
 
+    fixed = {"most_context": config.context} if "context" in config.fixed else {}
+    fixed |= {"most_tokens": config.max_tokens} if "answer_tokens" in config.fixed else {}
     settings = Settings(
         context=config.context,
         max_tokens=config.max_tokens,
@@ -275,6 +318,7 @@ def options_of(config: ModelConfig, url: str | None = None) -> Options:
         proposals=config.proposals,
         patterns=config.patterns,
         temperature=config.temperature,
+        **fixed,
     )
     prices = Path(config.prices) if config.prices else None
     load_prices(prices)
@@ -284,6 +328,7 @@ def options_of(config: ModelConfig, url: str | None = None) -> Options:
         config.key_variable or None,
         config.deadline_s,
         prices,
+        None if config.price is None else Price(*config.price),
         settings,
         Caps(config.calls, config.tokens, config.cost),
     )
@@ -292,7 +337,7 @@ def options_of(config: ModelConfig, url: str | None = None) -> Options:
 def open_model(session: Session, url: str | None, environ: MutableMapping[str, str]) -> OpenModel | None:
     """The model of a run as a proposer; None for a run without one.
 
-    The key is taken out of the environment, so that no process that is started later inherits it.
+    Keys are taken out of the environment, so that no process that is started later inherits one.
 
     Args:
         session: the run.
@@ -302,8 +347,8 @@ def open_model(session: Session, url: str | None, environ: MutableMapping[str, s
     config = session.config.llm
     if config is None:
         return None
-    from discover.llm.client import KEY_VARIABLE
-    from discover.llm.opening import open_live, open_replay
+    from discover.llm.opening import endpoint_of, open_live, open_replay
+    from discover.llm.servers import SERVERS
     from discover.proposers.brief import task_card
     from discover.proposers.llm import LanguageModel
     from discover.runs.records import batches
@@ -314,14 +359,15 @@ def open_model(session: Session, url: str | None, environ: MutableMapping[str, s
         asked, shown = open_replay(Path(config.replay), folder.path), f"answers recorded in {config.replay}"
         notes = (shown,)
     else:
-        shown = f"{config.model} at {config.url}" if config.url else config.model
+        shown = endpoint_of(options_of(config, url), environ).shown
         asked, notes = open_live(
             options_of(config, url), folder.path, environ=environ, steps_done=batches(folder.records())
         )
-    environ.pop(config.key_variable or KEY_VARIABLE, None)
+    for variable in (config.key_variable, *(server.key for server in SERVERS)):
+        environ.pop(variable, None)
     try:
         proposer = LanguageModel(session.problem, task_card(session.task, session.problem), asked)
     except BaseException:
         asked.close()
         raise
-    return OpenModel(proposer, shown, notes)
+    return OpenModel(proposer, shown, notes, replayed=bool(config.replay))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY_S = 5.0
 DRAW_EVERY_S = 0.2
+FEW_ANSWERS = 20  # of a model; fewer rarely hold a law that is worth the time
 
 
 class Watcher:
@@ -46,6 +47,7 @@ class Watcher:
         self.seconds = 0.0
         self.shown = time.monotonic()
         self.live: Live | None = None
+        self.paced = model is not None and bool(model.replayed)
 
     def __enter__(self) -> Watcher:
         if not self.quiet and sys.stderr.isatty():
@@ -75,10 +77,22 @@ class Watcher:
         if self.best is None or told.merit < self.best.merit:
             self.best = told
         self._note_human(told)
+        self._tell_news()
         every = DRAW_EVERY_S if self.live is not None else LINE_EVERY_S
         if not self.quiet and time.monotonic() - self.shown > every:
             self.shown = time.monotonic()
             self.show()
+
+    def _tell_news(self) -> None:
+        """What befell the language model, as soon as it is known."""
+        if self.model is None or self.quiet:
+            return
+        session = self.model.proposer.session
+        for text in session.news():
+            note(f"model: {text}")
+        if not self.paced and session.pace_s is not None:
+            self.paced = True
+            note(f"model: {pace(session.pace_s, session.settings.slots, self.session.config.budget_s)}")
 
     def tell(self, text: str) -> None:
         """Says what befell an engine."""
@@ -146,3 +160,22 @@ class Watcher:
         rate = f" ({self.steps / self.seconds:.0f}/s)" if self.seconds > 1 else ""
         own = f"{self.steps - self.brought}{'' if limit is None else f' of {limit}'}"
         return f"{own}{f' + {self.brought} of the model' if self.brought else ''} laws{rate}"
+
+
+def pace(answer_s: float, slots: int, budget_s: float | None) -> str:
+    """How many answers a run can expect, and how to get more.
+
+    Args:
+        answer_s: seconds of the first answer.
+        slots: calls in flight at a time.
+        budget_s: seconds of the search; None for a search that ends by evaluations.
+    """
+    said = f"{answer_s:.1f} s an answer" if answer_s < 10 else f"{answer_s:.0f} s an answer"
+    if budget_s is None:
+        return said
+    answers = int(slots * budget_s / max(answer_s, 0.1))
+    said += f", about {answers:,} answers in {budget_s:g} s"
+    if answers >= FEW_ANSWERS:
+        return said
+    minutes = math.ceil(max(2 * budget_s, FEW_ANSWERS * answer_s / slots) / 60)
+    return f"{said}: give --budget {minutes}m for more"

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from discover.errors import InputError
 from discover.llm.provider import Request, Usage
-from discover.llm.replies import largest_usage
+from discover.llm.replies import CAUTIOUS_CHARACTERS, largest_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,42 +67,56 @@ class Spent:
         return self.prompt + self.answer
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the caps leave no room for a call; `final` when the calls in flight cannot be the cause."""
+
+    reason: str
+    final: bool
+
+
 class Budget:
     """Reserves and settles calls against the caps. Not for use from several threads."""
 
     def __init__(self, caps: Caps, price: Price | None) -> None:
         self.caps = caps
         self.price = price
+        self.characters = CAUTIOUS_CHARACTERS
+        """Of a prompt, in a token."""
         self._spent = Spent(cost=None if price is None else 0.0)
+        self._free = 0
         self._reserved: dict[int, Usage] = {}
 
     @property
     def spent(self) -> Spent:
         return self._spent
 
-    def refusal(self, request: Request) -> str | None:
-        """Why the caps leave no room for this call, None when they do."""
-        expected = [*self._reserved.values(), largest_usage(request)]
-        calls = self._spent.calls + len(expected)
-        tokens = self._spent.tokens + sum(usage.total for usage in expected)
-        if self.caps.calls is not None and calls > self.caps.calls:
-            return f"the cap of {self.caps.calls:,} calls is reached"
-        if self.caps.tokens is not None and tokens > self.caps.tokens:
-            return f"the cap of {self.caps.tokens:,} tokens leaves no room for another call"
-        if self.caps.cost is not None and self.price is not None and self._spent.cost is not None:
-            cost = self._spent.cost + sum(map(self.price.cost, expected))
-            if cost > self.caps.cost:
-                return f"the cap of {self.caps.cost:g} US dollars leaves no room for another call"
-        return None
+    def refusal(self, request: Request, least: int | None = None) -> Refusal | None:
+        """Why the caps leave no room for this call, None when they do.
+
+        Args:
+            request: the call, with the longest answer that it may have.
+            least: a shorter answer that would do; None for none.
+        """
+        least = request.max_tokens if least is None else min(least, request.max_tokens)
+        if self.room(request) >= least:
+            return None
+        alone = self._room(request, ())
+        return Refusal(self._reason(request, least), final=alone < least)
+
+    def room(self, request: Request) -> int:
+        """Tokens that the caps leave to the answer of this call; below 0 if not even the prompt may be sent."""
+        return self._room(request, tuple(self._reserved.values()))
 
     def reserve(self, request: Request) -> None:
         """Keeps room for a call that is asked now."""
-        self._reserved[request.number] = largest_usage(request)
+        self._reserved[request.number] = largest_usage(request, self.characters)
 
     def settle(self, number: int, usage: Usage) -> None:
-        """Replaces a reservation by what the call used."""
+        """Replaces a reservation by what the call used; a call that took no token does not count against the cap."""
         self._reserved.pop(number, None)
         old = self._spent
+        self._free += usage.total == 0
         self._spent = Spent(
             calls=old.calls + 1,
             prompt=old.prompt + usage.prompt,
@@ -110,6 +124,31 @@ class Budget:
             cost=None if self.price is None else (old.cost or 0.0) + self.price.cost(usage),
             estimated=old.estimated or usage.estimated,
         )
+
+    def _room(self, request: Request, reserved: Sequence[Usage]) -> int:
+        prompt = largest_usage(request, self.characters).prompt
+        rooms = [request.max_tokens]
+        if self.caps.calls is not None and self._spent.calls - self._free + len(reserved) >= self.caps.calls:
+            return -1
+        if self.caps.tokens is not None:
+            rooms.append(self.caps.tokens - self._spent.tokens - sum(usage.total for usage in reserved) - prompt)
+        if self.caps.cost is not None and self.price is not None:
+            left = self.caps.cost - (self._spent.cost or 0.0) - sum(map(self.price.cost, reserved))
+            left -= self.price.cost(Usage(prompt))
+            if left < 0:
+                rooms.append(-1)
+            elif self.price.answer > 0:
+                rooms.append(int(left * 1e6 / self.price.answer))
+        return min(rooms)
+
+    def _reason(self, request: Request, least: int) -> str:
+        caps = self.caps
+        expected = [*self._reserved.values(), replace(largest_usage(request, self.characters), answer=least)]
+        if caps.calls is not None and self._spent.calls - self._free + len(expected) > caps.calls:
+            return f"the cap of {caps.calls:,} calls is reached"
+        if caps.tokens is not None and self._spent.tokens + sum(usage.total for usage in expected) > caps.tokens:
+            return f"the cap of {caps.tokens:,} tokens leaves no room for another call"
+        return f"the cap of {caps.cost:g} US dollars leaves no room for another call"
 
 
 # --- prices --------------------------------------------------------------------------------------------

@@ -5,17 +5,19 @@ The examination asks; it prints nothing. `format_report` turns its report into t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from discover.errors import FormulaError
 from discover.expressions import parse
-from discover.llm.client import OpenAIProvider
+from discover.llm.client import OpenAIProvider, model_names
 from discover.llm.prompt import Brief, Column, Job, TaskCard, build_prompt
 from discover.llm.provider import Completion, Message, Reason, Request
-from discover.llm.replies import estimate_tokens
-from discover.llm.schema import Proposal, answer_schema, clip, read_answer
+from discover.llm.replies import CAUTIOUS_CHARACTERS, estimate_tokens
+from discover.llm.schema import Proposal, answer_schema, clip, read_answer, strip_wrapping
 
 CARD = TaskCard(
     title="A small example",
@@ -29,6 +31,8 @@ CARD = TaskCard(
     constants=5,
     knowledge=("loss does not rise with params", "loss does not rise with tokens"),
 )
+_MODELS_SHOWN = 8
+_NUMBERS = 0.6  # characters of a token in lines of numbers, against prose
 _CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx")
 
 
@@ -63,31 +67,45 @@ async def examine(
     *,
     context: int = 8192,
     max_tokens: int = 2048,
+    tell: Callable[[str], None] = lambda said: None,
 ) -> Report:
-    """Asks the endpoint for one proposal, and whether it takes a prompt of the whole context.
+    """Asks the endpoint for one proposal, whether it obeys a schema, and whether it takes a long prompt.
 
-    Costs one prompt of about 900 tokens, one of about `context - max_tokens`, and their answers.
+    Costs one prompt of about 900 tokens, one of 60, one of about `context - max_tokens`, and their answers.
 
     Args:
         provider: the endpoint.
         context: tokens that prompt and answer will have together.
         max_tokens: tokens that an answer may have.
+        tell: is told what is waited for.
     """
+    tell("the list of its models")
+    rows = await provider.list_models()
+    names = model_names(rows)
     prompt = build_prompt(Brief(CARD, Job("new"), count=2), context=context, max_tokens=max_tokens)
     request = Request(prompt.messages, answer_schema(2), max_tokens)
+    tell("two proposals")
     first = await provider.complete(request)
-    findings = [_reached(first)]
+    findings = [*_models(names, provider.model), _reached(first)]
     if first.problem is not None and not first.text:
         return Report(provider.endpoint.shown, tuple(findings), usable=False)
     proposals, seen = _proposal(first)
-    findings += [_mode(first), seen, _speed(first)]
-    rows = await provider.list_models()
-    longer = _filled(request, context - max_tokens - prompt.tokens)
+    tell("whether it obeys a schema")
+    findings += [_mode(first, await provider.complete(_PROBE)), seen, _speed(first)]
+    spare = _spare(first)
+    longer = _filled(request, context - max_tokens - _counted(first, request), _characters(first, request), spare)
+    tell(f"whether it takes a prompt of {context - max_tokens:,} tokens")
     filled = await provider.complete(longer)
-    declared = _declared_context(rows, provider.endpoint.model)
+    declared = _declared_context(rows, provider.model)
     share = _share_read(first, filled, request, longer)
     findings.append(_context(filled, share, declared, context))
     return Report(provider.endpoint.shown, tuple(findings), usable=proposals is not None)
+
+
+def sample_text() -> str:
+    """A prompt of the usual kind, on which to count tokens."""
+    prompt = build_prompt(Brief(CARD, Job("new")), context=32_768, max_tokens=2048)
+    return "\n".join(message.content for message in prompt.messages)
 
 
 def format_report(report: Report) -> str:
@@ -112,14 +130,72 @@ def _reached(completion: Completion) -> Finding:
     return Finding("answer", False, str(completion.problem), advice_for(completion.problem.reason))
 
 
-def _mode(completion: Completion) -> Finding:
-    words = {
-        "json_schema": "the server takes a JSON schema",
-        "json_object": "the server takes JSON without a schema",
-        "text": "the server does not constrain its answers; they are read from plain text",
-    }
-    advice = "" if completion.mode == "json_schema" else "more answers may be refused than with a JSON schema"
-    return Finding("structure", True, words.get(completion.mode, completion.mode), advice)
+_WORD = "quartzite"
+_PROBE = Request(
+    (Message("user", "Greet somebody in one sentence."),),
+    {
+        "type": "object",
+        "properties": {"word": {"type": "string", "enum": [_WORD]}},
+        "required": ["word"],
+        "additionalProperties": False,
+    },
+    max_tokens=1024,
+    number=2,
+)
+"""A question whose answer has the form of its schema only if the server imposes it."""
+
+
+def _mode(first: Completion, probe: Completion) -> Finding:
+    """How far the server constrains an answer: what it says, and what it does."""
+    plainer = "more answers may be refused than with a JSON schema"
+    if first.mode == "text":
+        said = "the server does not constrain its answers; they are read from plain text"
+        return Finding("structure", True, said, plainer)
+    if first.mode == "json_object":
+        return Finding("structure", True, "the server takes JSON without a schema", plainer)
+    if _obeyed(probe.text):
+        return Finding("structure", True, "the server obeys a JSON schema")
+    if probe.problem is not None and not probe.text:
+        said = f"the server accepts a JSON schema; whether it obeys could not be told: {probe.problem}"
+        return Finding("structure", None, said)
+    said = "the server accepts a JSON schema and does not obey it; answers are read from plain text"
+    return Finding("structure", None, said, plainer)
+
+
+def _obeyed(text: str) -> bool:
+    try:
+        return bool(json.loads(strip_wrapping(text)) == {"word": _WORD})
+    except ValueError:
+        return False
+
+
+def _models(names: Sequence[str], model: str) -> list[Finding]:
+    """The server's own list of models, if it has one."""
+    if not names:
+        return []
+    more = len(names) - _MODELS_SHOWN
+    shown = ", ".join(names[:_MODELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    listed = model in names or not model or any(name.partition(":")[0] == model for name in names)
+    if listed:
+        return [Finding("models", True, shown)]
+    return [Finding("models", None, shown, f"{clip(model, 80)} is not among them")]
+
+
+def _characters(completion: Completion, request: Request) -> float:
+    """Characters of a token, by the server's count of the first prompt."""
+    length = sum(len(message.content) for message in request.messages)
+    counted = 0 if completion.usage.estimated else completion.usage.prompt
+    return min(4.5, max(1.0, length / counted)) if counted else CAUTIOUS_CHARACTERS
+
+
+def _counted(completion: Completion, request: Request) -> int:
+    length = sum(len(message.content) for message in request.messages)
+    return math.ceil(length / _characters(completion, request))
+
+
+def _spare(completion: Completion) -> int:
+    """Room for the short answer to the long prompt; a model that thinks needs more."""
+    return max(64, 2 * completion.usage.thoughts)
 
 
 def _proposal(completion: Completion) -> tuple[Proposal | None, Finding]:
@@ -145,13 +221,17 @@ def _speed(completion: Completion) -> Finding:
     return Finding("speed", True, detail)
 
 
-def _filled(request: Request, tokens: int) -> Request:
-    """The same request with a padded prompt, to see whether the server reads all of it."""
+def _filled(request: Request, tokens: int, characters: float, answer: int) -> Request:
+    """The same request with a padded prompt, to see whether the server reads all of it.
+
+    Lines of numbers have more tokens than the prose that the characters of a token were counted on.
+    """
     line = "Measured: params 1e8, tokens 2e9, loss 3.21\n"
-    padding = line * max(0, tokens // estimate_tokens(line) - 1)
+    each = estimate_tokens(line, _NUMBERS * characters)
+    padding = line * max(0, tokens // each - 1)
     last = request.messages[-1]
     padded = Message(last.role, padding + last.content)
-    return replace(request, messages=(*request.messages[:-1], padded), max_tokens=64, number=1)
+    return replace(request, messages=(*request.messages[:-1], padded), max_tokens=answer, number=1)
 
 
 def _share_read(first: Completion, filled: Completion, short: Request, longer: Request) -> float | None:
@@ -192,17 +272,20 @@ def _declared_context(rows: Sequence[Mapping[str, Any]], model: str) -> int | No
     return None
 
 
-_ADDRESS = "the address ends in /v1 for most servers"
+_ADDRESS = "/v1 is tried at an address without it"
 _ADVICE = {
     Reason.UNREACHABLE: f"start the server, and check host and port; {_ADDRESS}",
+    Reason.TLS: "if the server has a certificate of its own, name that file in SSL_CERT_FILE; if it speaks plain "
+    "http, begin its address with http://",
     Reason.DROPPED: "look into the server's log: it may have run out of memory",
     Reason.DEADLINE: "the model is slow or still loading: try again, or take a smaller one",
-    Reason.RATE_LIMIT: "wait, or allow fewer calls at a time",
+    Reason.RATE_LIMIT: "wait, allow fewer calls at a time (--llm-parallel 1), or take another model",
     Reason.QUOTA: "the account has no credit: see the provider's billing page",
+    Reason.SERVER: "try again; if it lasts, look into the server's log, or take another model",
     Reason.CREDENTIALS: "check the environment variable with the key, and that it belongs to this provider",
-    Reason.NOT_FOUND: f"check the model's name (most servers list theirs under /v1/models); {_ADDRESS}",
+    Reason.NOT_FOUND: "check the model's name against the server's list of models, and the address",
     Reason.TOO_LONG: "start the server with a context of at least 8,192 tokens, or lower --llm-context",
-    Reason.MALFORMED: f"this address does not answer like a chat completion; {_ADDRESS}",
+    Reason.MALFORMED: f"this address does not answer like a chat completion: check it; {_ADDRESS}",
     Reason.EMPTY: "a thinking model may have put its answer elsewhere: turn its thinking off",
     Reason.TRUNCATED: "the model thinks longer than the token limit: raise it, or turn its thinking off",
 }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from discover.errors import InputError
 from discover.llm.budget import Budget, Caps, Price, find_price, load_prices
-from discover.llm.client import OpenAIProvider, find_endpoint
+from discover.llm.client import Endpoint, OpenAIProvider, find_endpoint
+from discover.llm.doctor import sample_text
 from discover.llm.prompt import VERSION
 from discover.llm.provider import Provider
 from discover.llm.replay import Journal, Record, ReplayProvider, load_record
@@ -28,6 +31,7 @@ class Options:
         key_variable: environment variable with the key; None for the default.
         deadline_s: longest time of a call in seconds.
         prices: the user's price table.
+        price: the user's price, before any table; None to look it up.
         settings: how the model is asked.
         caps: what may be spent.
     """
@@ -37,6 +41,7 @@ class Options:
     key_variable: str | None = None
     deadline_s: float = 180.0
     prices: Path | None = None
+    price: Price | None = None
     settings: Settings = field(default_factory=Settings)
     caps: Caps = field(default_factory=Caps)
 
@@ -51,33 +56,63 @@ def open_live(
     Raises:
         InputError, UnavailableError: see `find_endpoint`, `load_prices`, `load_record`.
     """
-    endpoint = find_endpoint(
-        options.model,
-        options.url,
-        key_variable=options.key_variable,
-        environ=environ,
-        deadline_s=options.deadline_s,
-    )
-    price = find_price(load_prices(options.prices), options.model)
+    endpoint = endpoint_of(options, environ)
+    price = price_of(options, endpoint)
     provider = OpenAIProvider(endpoint)
+    settings = options.settings
+    if not load_record(folder).head and (endpoint.server is None or endpoint.server.local):
+        settings = _measured(provider, settings)
     session = open_session(
         provider,
         folder,
-        settings=options.settings,
+        settings=settings,
         caps=options.caps,
         price=price,
         mask=provider.mask,
         head={"endpoint": endpoint.shown, "prompt": VERSION},
         steps_done=steps_done,
     )
-    return session, _notes(options, price, endpoint.shown)
+    return session, _notes(endpoint, price)
 
 
-def _notes(options: Options, price: Price | None, shown: str) -> tuple[str, ...]:
-    notes = [f"asking {shown}"]
+def endpoint_of(options: Options, environ: Mapping[str, str]) -> Endpoint:
+    """The endpoint that the options name, see `find_endpoint`."""
+    return find_endpoint(
+        options.model,
+        options.url,
+        key_variable=options.key_variable,
+        environ=environ,
+        deadline_s=options.deadline_s,
+    )
+
+
+def price_of(options: Options, endpoint: Endpoint) -> Price | None:
+    """The price of the model: the user's, that of the tables, or none for a server that people run themselves.
+
+    Raises:
+        InputError: the price table is none.
+    """
+    prices = load_prices(options.prices)
+    named = f"{endpoint.server.name}/{endpoint.model}" if endpoint.server else endpoint.model
+    found = options.price or find_price(prices, named) or find_price(prices, endpoint.model)
+    return found or (Price(0.0, 0.0) if endpoint.free else None)
+
+
+def _measured(provider: OpenAIProvider, settings: Settings) -> Settings:
+    """The settings with the characters of a token as the server's tokenizer counts them, if it offers one."""
+    characters = asyncio.run(provider.characters_per_token(sample_text()))
+    if characters is None:
+        return settings
+    return replace(settings, characters=min(4.5, max(1.0, 0.9 * characters)))
+
+
+def _notes(endpoint: Endpoint, price: Price | None) -> tuple[str, ...]:
+    notes = [f"asking {endpoint.shown}"]
     if price is None:
-        cap = "" if options.caps.cost is None else "; the cap on cost has no effect, those on calls and tokens have"
-        notes.append(f"no price is known for {options.model}: tokens are counted, money is not{cap}")
+        notes.append(
+            f"no price is known for {endpoint.model or 'this model'}: calls and tokens are capped, money is not "
+            "counted; --llm-price IN,OUT (dollars for a million tokens) counts it"
+        )
     return tuple(notes)
 
 
@@ -91,6 +126,7 @@ def open_session(
     mask: Callable[[str], str],
     head: Mapping[str, Any],
     steps_done: int = 0,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Session:
     """A session that asks a live provider and keeps its record in the run folder.
 
@@ -103,13 +139,14 @@ def open_session(
         mask: removes secrets from what is written.
         head: facts for the head of the record, such as the endpoint and the version of the prompt.
         steps_done: steps of the search that the run folder holds already.
+        clock: seconds, for pauses.
     """
     record = load_record(folder)
     facts = dict(head) | _facts(settings, caps, price)
     if record.head:
         facts |= {key: record.head[key] for key in _facts(settings, caps, price) if key in record.head}
     until = max(steps_done, record.steps)
-    return _open(ReplayProvider(record, provider), folder, record, until, mask, facts)
+    return _open(ReplayProvider(record, provider), folder, record, until, mask, facts, clock)
 
 
 def open_replay(recorded: Path, folder: Path) -> Session:
@@ -140,6 +177,7 @@ def _open(
     until: float,
     mask: Callable[[str], str],
     facts: dict[str, Any],
+    clock: Callable[[], float] = time.monotonic,
 ) -> Session:
     try:
         settings = Settings(**facts["settings"])
@@ -148,4 +186,4 @@ def _open(
         raise InputError(f"the head of the record (llm.jsonl) is not complete: {error}") from error
     journal = Journal(folder, mask, facts)
     worker = Worker(provider, slots=settings.slots, journal=journal, record=record, until=until)
-    return Session(worker, budget, settings, journal)
+    return Session(worker, budget, settings, journal, clock=clock)

@@ -7,6 +7,7 @@ Only what is known of train rows goes in; nothing here has access to a table. Th
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -148,8 +149,10 @@ class Prompt:
     left_out: str
 
 
-def build_prompt(brief: Brief, *, context: int = 8192, max_tokens: int = 2048) -> Prompt:
-    """The prompt of a brief, within `context - max_tokens` tokens.
+def build_prompt(
+    brief: Brief, *, context: int = 8192, max_tokens: int = 2048, count: Callable[[str], int] = estimate_tokens
+) -> Prompt:
+    """The prompt of a brief, within `context - max_tokens` tokens, by `count`.
 
     What is left out first: old failures, then residuals of laws that the job does not name, then such laws,
     and at last the residuals of the laws that it names.
@@ -162,7 +165,7 @@ def build_prompt(brief: Brief, *, context: int = 8192, max_tokens: int = 2048) -
     smallest = 0
     while fitting is not None:
         messages = (Message("system", _system()), Message("user", _user(fitting)))
-        smallest = sum(estimate_tokens(message.content) for message in messages)
+        smallest = sum(count(message.content) for message in messages)
         if smallest <= room:
             return Prompt(messages, smallest, _difference(brief, fitting))
         fitting = _smaller(fitting)

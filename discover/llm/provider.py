@@ -59,11 +59,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call; `estimated` when the server did not say."""
+    """Tokens of one call; `estimated` when the server did not say; `thoughts` are part of the answer's."""
 
     prompt: int = 0
     answer: int = 0
     estimated: bool = False
+    thoughts: int = 0
 
     @property
     def total(self) -> int:
@@ -74,6 +75,7 @@ class Reason(StrEnum):
     """Why a call gave no answer; the value is the message."""
 
     UNREACHABLE = "the server cannot be reached"
+    TLS = "no encrypted connection to the server"
     DROPPED = "the connection broke before the answer was complete"
     DEADLINE = "no answer before the deadline"
     RATE_LIMIT = "the server limits the rate of calls"
@@ -94,7 +96,7 @@ class Reason(StrEnum):
     INTERNAL = "an error inside the program"
 
 
-FINAL = frozenset({Reason.QUOTA, Reason.CREDENTIALS, Reason.NOT_FOUND})
+FINAL = frozenset({Reason.QUOTA, Reason.CREDENTIALS, Reason.NOT_FOUND, Reason.TLS})
 """Reasons for which no other question can be answered either."""
 
 
@@ -106,11 +108,13 @@ class Problem:
         reason: the kind of failure.
         detail: what the server or the system said, secrets masked, at most 500 characters.
         retry_after_s: seconds for which the server asked not to be called again.
+        context: tokens of the model's context, where the server refuses a prompt and says so.
     """
 
     reason: Reason
     detail: str = ""
     retry_after_s: float | None = None
+    context: int | None = None
 
     @property
     def final(self) -> bool:
@@ -132,6 +136,7 @@ class Completion:
         attempts: HTTP requests made.
         mode: how the answer was constrained ("json_schema", "json_object" or "text"); "" if unknown.
         model: what the server calls the model that answered.
+        refusals: what the attempts before the last, or all of a failed call, were told.
     """
 
     text: str = ""
@@ -141,6 +146,7 @@ class Completion:
     attempts: int = 1
     mode: str = ""
     model: str = ""
+    refusals: tuple[str, ...] = ()
 
 
 class Provider(Protocol):

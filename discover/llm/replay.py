@@ -8,6 +8,7 @@
     {"kind": "used", "number": n, "step": k}                          when it is handed to the search
     {"kind": "proposal", "number": n, "place": i, "formula": ..., "refused": ..., ...}  each formula in it
     {"kind": "dropped", "number": n, "place": i, "refused": ...}      one that the search did not try
+    {"kind": "paused", "step": k, "paused": true, "reason": ...}      from this step on nothing is asked, or again
 
 An answer that was paid for is on disk before anything else happens with it. Which answers the search had at
 which step is decided by the "used" lines, so a replay does not depend on how long anything takes.
@@ -45,13 +46,19 @@ class Record:
     asked: dict[int, Asked] = field(default_factory=dict)
     answered: dict[int, Completion] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
+    pauses: dict[int, bool] = field(default_factory=dict)
     notes: set[tuple[str, int, int]] = field(default_factory=set)
 
     @property
     def steps(self) -> int:
-        """Steps whose questions and answers are recorded."""
-        last = (*self.used.values(), *(asked.step for asked in self.asked.values()))
+        """Steps whose questions, answers and pauses are recorded."""
+        last = (*self.used.values(), *(asked.step for asked in self.asked.values()), *self.pauses)
         return max(last, default=-1) + 1
+
+    def paused(self, step: int) -> bool:
+        """Whether nothing was asked at a step because of a pause."""
+        changes = [change for change in self.pauses if change <= step]
+        return self.pauses[max(changes)] if changes else False
 
 
 def load_record(folder: Path) -> Record:
@@ -85,6 +92,8 @@ def _read(record: Record, row: dict[str, Any]) -> None:
             record.answered[row["number"]] = _completion(row)
         case "used":
             record.used[row["number"]] = row["step"]
+        case "paused":
+            record.pauses[row["step"]] = row["paused"]
         case "proposal" | "dropped" as kind:
             record.notes.add((kind, row["number"], row["place"]))
         case other:
@@ -94,10 +103,11 @@ def _read(record: Record, row: dict[str, Any]) -> None:
 def _completion(row: dict[str, Any]) -> Completion:
     problem = row["problem"]
     if problem is not None:
-        problem = Problem(Reason[problem["reason"]], problem["detail"], problem["retry_after_s"])
+        named = Reason[problem["reason"]]
+        problem = Problem(named, problem["detail"], problem["retry_after_s"], problem.get("context"))
     usage = Usage(**row["usage"])
     plain = {key: row[key] for key in ("text", "seconds", "attempts", "mode", "model")}
-    return Completion(problem=problem, usage=usage, **plain)
+    return Completion(problem=problem, usage=usage, refusals=tuple(row.get("refusals", ())), **plain)
 
 
 class Journal:
@@ -115,6 +125,7 @@ class Journal:
             *(("asked", n, 0) for n in record.asked),
             *(("answered", n, 0) for n in record.answered),
             *(("used", n, 0) for n in record.used),
+            *(("paused", step, 0) for step in record.pauses),
             *record.notes,
         }
         self._mask = mask
@@ -148,6 +159,14 @@ class Journal:
     def dropped(self, number: int, place: int, reason: str) -> None:
         """A formula that was fine but not tried."""
         self._append("dropped", number, {"place": place, "refused": reason}, place)
+
+    def paused(self, step: int, paused: bool, reason: str) -> None:
+        """A pause begins or ends at a step."""
+        with self._lock:
+            if ("paused", step, 0) in self._known or self._file.closed:
+                return
+            self._known.add(("paused", step, 0))
+            self._write({"kind": "paused", "step": step, "paused": paused, "reason": reason})
 
     def close(self) -> None:
         """No line is written afterwards."""

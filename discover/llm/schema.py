@@ -25,7 +25,8 @@ MAX_SHARED = 12
 MAX_TEXT = 100_000
 _MAX_STARTS = 200
 
-Name = Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]{0,39}")
+Name = Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
 
 
 class Proposal(BaseModel):
@@ -65,12 +66,13 @@ class Reading:
 # --- the schema that is sent ---------------------------------------------------------------------------
 
 
-def answer_schema(count: int, patterns: Mapping[str, str] | None = None) -> dict[str, Any]:
+def answer_schema(count: int, patterns: Mapping[str, str] | None = None, *, groups: bool = True) -> dict[str, Any]:
     """JSON schema of an answer with one to `count` proposals.
 
     Args:
         count: most proposals in one answer.
         patterns: regular expression by property ("formula", "rationale", "shared"), see `formula_pattern`.
+        groups: the data have groups, so constants may be shared by them.
     """
     patterns = patterns or {}
 
@@ -78,15 +80,17 @@ def answer_schema(count: int, patterns: Mapping[str, str] | None = None) -> dict
         row = {"type": "string", "description": description}
         return row | ({"pattern": patterns[name]} if name in patterns else {})
 
-    properties = {
+    properties: dict[str, Any] = {
         "rationale": text("rationale", "one sentence: why this form should extrapolate"),
         "formula": text("formula", "the right-hand side in the formula language"),
-        "shared": {
+    }
+    if groups:
+        properties["shared"] = {
             "type": "array",
             "description": "constants with one value for all groups; usually empty",
             "items": text("shared", "name of a constant"),
-        },
-    }
+            "maxItems": MAX_SHARED,
+        }
     proposal = _closed(properties)
     return _closed({"proposals": {"type": "array", "items": proposal, "minItems": 1, "maxItems": count}})
 
@@ -254,11 +258,13 @@ def _proposal(item: Any) -> Proposal | Refused:
 
 
 def _names(value: Any) -> tuple[str, ...]:
+    """Names in what a model gives for them; what cannot be the name of a constant is left out."""
     if isinstance(value, str):
         value = re.split(r"[,\s]+", value.strip()) if value.strip() else []
     if not isinstance(value, list | tuple):
         return ()
-    return tuple(dict.fromkeys(str(name).strip() for name in value[:MAX_SHARED] if str(name).strip()))
+    names = (str(name).strip() for name in value[: 4 * MAX_SHARED])
+    return tuple(dict.fromkeys(name for name in names if _NAME.fullmatch(name)))[:MAX_SHARED]
 
 
 _SYMBOLS = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/"})

@@ -16,30 +16,43 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 4_000_000
 _PACKED = 100  # a compressed body may be this much smaller, so that it cannot unpack into gigabytes
 _CONNECT_S = 10.0
+_TLS_WORDS = ("ssl", "tls", "certificate")
 
 
 @asynccontextmanager
 async def open_client(
-    url: str, key: str, *, direct: bool, hosted: bool, read_s: float
+    url: str, key: str, *, header: str, query: Mapping[str, str], direct: bool, hosted: bool, read_s: float
 ) -> AsyncIterator[openai.AsyncOpenAI]:
     """A client for one call, closed with it, so that nothing outlives a cancelled call.
 
     Args:
-        url: base address.
-        key: sent as the bearer token.
-        direct: ignore the proxies of the environment.
+        url: base address, without its query.
+        key: sent as the bearer token, and in `header` if that is another field.
+        header: field that carries the key, in lower case.
+        query: goes with every call.
+        direct: ignore the proxies of the environment; its certificates count all the same.
         hosted: the address is OpenAI's; other servers are not told the account's organization and project.
         read_s: longest silence of the server in seconds.
     """
+    import httpx2
     import openai
 
     transport = openai.DefaultAsyncHttpxClient(
         trust_env=not direct,
+        verify=httpx2.create_ssl_context() if url.startswith("https:") else False,  # http has nothing to verify
         follow_redirects=False,  # the key goes nowhere but to the address that the user gave
         event_hooks={"response": [_bound_body]},
         timeout=openai.Timeout(read_s, connect=_CONNECT_S),
     )
-    async with openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=transport) as client:
+    fields = {} if header == "authorization" else {header: key}
+    async with openai.AsyncOpenAI(
+        api_key=key,
+        base_url=url,
+        max_retries=0,
+        http_client=transport,
+        default_query=dict(query),
+        default_headers=fields,
+    ) as client:
         if not hosted:
             client.organization = client.project = None
         yield client
@@ -79,6 +92,8 @@ def connection_problem(error: BaseException) -> Problem:
     if isinstance(error, BodyTooLargeError):
         return Problem(Reason.TOO_LARGE, str(error))
     detail = clip(f"{type(error).__name__}: {error}", 300)
+    if isinstance(error, httpx2.ConnectError) and any(word in str(error).lower() for word in _TLS_WORDS):
+        return Problem(Reason.TLS, detail)
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
         return Problem(Reason.UNREACHABLE, detail)
     return Problem(Reason.DROPPED, detail)

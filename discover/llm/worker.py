@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -58,6 +59,7 @@ class Worker:
         self._record = record or Record()
         self._until = until
         self._requests: dict[int, Request] = {}
+        self._since: dict[int, float] = {}
         self._answers: dict[int, Future[Completion]] = {}
         self._closed = False
         self._runner = asyncio.Runner()
@@ -77,6 +79,20 @@ class Worker:
         """Another question may be asked; depends on polls only, never on the clock."""
         return not self._closed and len(self._requests) < self._slots
 
+    def replays(self, step: int) -> bool:
+        """The step is one that the record decides."""
+        return step < self._until
+
+    def paused(self, step: int) -> bool:
+        """Whether the recorded run paused at this step."""
+        return self._record.paused(step)
+
+    @property
+    def ages_s(self) -> tuple[float, ...]:
+        """Seconds since the questions without an answer were asked, oldest first."""
+        now = time.monotonic()
+        return tuple(now - self._since[n] for n in sorted(self._requests) if not self._answers[n].done())
+
     def submit(self, request: Request, step: int) -> None:
         """Asks a question at a step of the search and returns at once.
 
@@ -90,6 +106,7 @@ class Worker:
         if self._journal is not None:
             self._journal.asked(request, step)
         self._requests[request.number] = request
+        self._since[request.number] = time.monotonic()
         self._answers[request.number] = asyncio.run_coroutine_threadsafe(self._answer(request), self._loop)
 
     def poll(self, step: int) -> list[Arrival]:

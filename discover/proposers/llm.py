@@ -20,7 +20,7 @@ import numpy as np
 
 from discover.errors import InputError
 from discover.fitting import Recipe, Structure
-from discover.llm.prompt import Brief, Failure, Job, JobKind, TaskCard, build_prompt
+from discover.llm.prompt import Brief, Failure, Job, JobKind, Prompt, TaskCard, build_prompt
 from discover.llm.schema import Proposal, answer_patterns, answer_schema, clip, read_answer
 from discover.llm.session import Session, format_status
 from discover.llm.worker import Arrival
@@ -88,7 +88,9 @@ class LanguageModel:
         self.card = card
         self.session = session
         settings = session.settings
-        self._schema = answer_schema(settings.proposals, _patterns(problem) if settings.patterns else None)
+        self._schema = answer_schema(
+            settings.proposals, _patterns(problem) if settings.patterns else None, groups=problem.table.n_groups > 1
+        )
         self._weights = fold_weights(problem)
         self._step = 0
         self._questions: dict[int, _Question] = {}
@@ -101,7 +103,7 @@ class LanguageModel:
         self.proposed = 0
         self.accepted = 0
         self.refused = Counter[str]()
-        build_prompt(self._brief(Job("new"), ()), context=session.context, max_tokens=settings.max_tokens)
+        self._prompt(self._brief(Job("new"), ()))
 
     # -- the contract of a proposer ---------------------------------------------------------------------
 
@@ -171,15 +173,19 @@ class LanguageModel:
         kind, places = self._job(len(laws), rng)
         labels = tuple(_label(i) for i in places)
         job = Job(kind, labels, self._repairable.popleft() if kind == "repair" else None)
-        settings = self.session.settings
         try:
-            prompt = build_prompt(self._brief(job, laws), context=self.session.context, max_tokens=settings.max_tokens)
+            prompt = self._prompt(self._brief(job, laws))
         except InputError as error:  # the context shrank, because the server said that it is smaller
             self.session.stop(str(error))
             return
         number = self.session.ask(prompt.messages, self._schema, step)
         if number is not None:
             self._questions[number] = _Question(kind, tuple(laws[i] for i in places))
+
+    def _prompt(self, brief: Brief) -> Prompt:
+        """The prompt of a brief, within the room that the session has by now."""
+        session = self.session
+        return build_prompt(brief, context=session.context, max_tokens=session.max_tokens, count=session.count)
 
     def _job(self, laws: int, rng: np.random.Generator) -> tuple[JobKind, tuple[int, ...]]:
         """What to ask for, and the places of the laws that it names, better ones more often."""

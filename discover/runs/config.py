@@ -74,6 +74,8 @@ class ModelConfig(Strict):
         key_variable: name of the environment variable with the key; "" for the default one.
         replay: absolute path of the run whose recorded answers are used instead of a model; "" for none.
         prices: absolute path of the user's price table; "" for none.
+        price: US dollars for a million tokens of prompt and of answer; None to look it up.
+        fixed: which of "context" and "answer_tokens" the user named, so that they do not grow by themselves.
         deadline_s: longest time of a call.
         context, max_tokens: tokens of prompt and answer together, and of the answer.
         slots: calls in flight at a time.
@@ -88,6 +90,8 @@ class ModelConfig(Strict):
     key_variable: str = ""
     replay: str = ""
     prices: str = ""
+    price: tuple[float, float] | None = None
+    fixed: tuple[str, ...] = ()
     deadline_s: Annotated[float, Field(gt=0)]
     context: int
     max_tokens: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -85,10 +86,26 @@ GOOD = chat(formulas("E + A*examples**(-alpha)"))
 
 
 class ScriptedServer:
-    """Plays steps in order, then the last resort for every further request."""
+    """Plays steps in order, then the last resort for every further request.
 
-    def __init__(self, steps: list[Step] | Callable[[Any], Step], otherwise: Step | None = None) -> None:
+    Args:
+        steps: replies to questions.
+        otherwise: the reply when they are used up.
+        path: where the server answers; 404 elsewhere.
+        tokens: the tokens of a text, for a server that offers its tokenizer.
+    """
+
+    def __init__(
+        self,
+        steps: list[Step] | Callable[[Any], Step],
+        otherwise: Step | None = None,
+        *,
+        path: str = "",
+        tokens: Callable[[str], list[int]] | None = None,
+    ) -> None:
         self.seen: list[Seen] = []
+        self.path = path
+        self.tokens = tokens
         self._steps = steps
         self._otherwise = otherwise or Step(GOOD)
         self._lock = threading.Lock()
@@ -119,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
         script = self.server.script
         headers = {name.lower(): value for name, value in self.headers.items()}
         script.seen.append(Seen(self.path, headers, body, time.monotonic()))
-        step = script.step(body) if body is not None else self._listing()
+        step = self._step(body)
         if step.delay_s and self.server.stopped.wait(step.delay_s):
             return
         try:
@@ -127,8 +144,16 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
-    def _listing(self) -> Step:
-        return Step({"object": "list", "data": self.server.models})
+    def _step(self, body: Any) -> Step:
+        path = self.path.partition("?")[0]
+        if not path.startswith(self.server.script.path):
+            return Step({"detail": "Not Found"}, 404)
+        if body is None:
+            return Step({"object": "list", "data": self.server.models})
+        if path.endswith("/tokenize"):
+            tokens = self.server.script.tokens(body["content"]) if self.server.script.tokens else None
+            return Step({"tokens": tokens}) if tokens is not None else Step({"detail": "Not Found"}, 404)
+        return self.server.script.step(body)
 
     def _deliver(self, step: Step) -> None:
         if step.reset:
@@ -169,8 +194,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, script: ScriptedServer, models: list[dict[str, Any]]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, script: ScriptedServer, models: list[dict[str, Any]], port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.script = script
         self.models = models
         self.stopped = threading.Event()
@@ -180,10 +205,18 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(script: ScriptedServer, models: list[dict[str, Any]] | None = None) -> Iterator[ScriptedServer]:
-    """The script on a free port of this machine."""
-    server = _Server(script, models or [{"id": "served-model"}])
-    script.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+def serve(
+    script: ScriptedServer,
+    models: list[dict[str, Any]] | None = None,
+    *,
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[ScriptedServer]:
+    """The script on a port of this machine, a free one by default; behind TLS if a context is given."""
+    server = _Server(script, [{"id": "served-model"}] if models is None else models, port)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    script.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

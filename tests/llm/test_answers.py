@@ -76,15 +76,24 @@ def test_good_siblings_of_bad_proposals_are_kept() -> None:
         3,
         None,
         {"formula": "x" * (MAX_FORMULA + 1)},
-        {"formula": ONE, "shared": ["a b"]},
+        {"formula": ONE, "shared": ["a b", "E", "x" * 99, 7]},
         {"formula": TWO, "shared": "a, b", "rationale": "r" * 5000},
     ]
     reading = read_answer(json.dumps({"proposals": rows}))
-    assert [proposal.formula for proposal in reading.proposals] == [ONE, TWO]
-    assert reading.proposals[1].shared == ("a", "b")
-    assert len(reading.proposals[1].rationale) == MAX_RATIONALE
-    assert len(reading.refused) == 7
+    assert [proposal.formula for proposal in reading.proposals] == [ONE, ONE, TWO]
+    assert reading.proposals[1].shared == ("E",)  # one odd name voids neither the others nor the formula
+    assert reading.proposals[2].shared == ("a", "b")
+    assert len(reading.proposals[2].rationale) == MAX_RATIONALE
+    assert len(reading.refused) == 6
     assert all(len(refused.text) <= 200 and refused.reason for refused in reading.refused)
+
+
+def test_sharing_is_bounded_and_asked_for_only_where_there_are_groups() -> None:
+    asked = answer_schema(2)["properties"]["proposals"]["items"]
+    assert asked["properties"]["shared"]["maxItems"] > 0
+    plain = answer_schema(2, groups=False)["properties"]["proposals"]["items"]
+    assert plain["required"] == ["rationale", "formula"]
+    assert "shared" not in plain["properties"]
 
 
 def test_no_more_than_the_limit_is_read() -> None:

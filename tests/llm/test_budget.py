@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from discover.errors import InputError
-from discover.llm.budget import Budget, Caps, Price, find_price, load_prices
+from discover.llm.budget import Budget, Caps, Price, Refusal, find_price, load_prices
 from discover.llm.provider import Message, Request, Usage
 
 PRICE = Price(prompt=1.0, answer=10.0)
 
 
 def request(number: int) -> Request:
-    return Request((Message("user", "x" * 288),), max_tokens=100, number=number)  # 96 + 4 + 100 tokens
+    return Request((Message("user", "x" * 211),), max_tokens=100, number=number)  # 96 + 4 + 100 tokens
 
 
 def test_reservations_count_until_they_are_settled() -> None:
@@ -22,7 +22,10 @@ def test_reservations_count_until_they_are_settled() -> None:
     for number in range(2):
         assert budget.refusal(request(number)) is None
         budget.reserve(request(number))
-    assert "450 tokens" in str(budget.refusal(request(2)))
+    refusal = budget.refusal(request(2))
+    assert refusal is not None
+    assert "450 tokens" in refusal.reason
+    assert not refusal.final  # the calls in flight may turn out cheaper
     budget.settle(0, Usage(50, 10))
     budget.settle(1, Usage(50, 10))
     assert budget.refusal(request(2)) is None
@@ -30,13 +33,35 @@ def test_reservations_count_until_they_are_settled() -> None:
 
 
 def test_calls_and_money_are_capped() -> None:
-    assert "0 calls" in str(Budget(Caps(calls=0), None).refusal(request(0)))
+    refusal = Budget(Caps(calls=0), None).refusal(request(0))
+    assert refusal == Refusal("the cap of 0 calls is reached", final=True)
     budget = Budget(Caps(cost=0.0015), PRICE)  # one call may cost 0.0011
     budget.reserve(request(0))
     assert "0.0015" in str(budget.refusal(request(1)))
     budget.settle(0, Usage(100, 10, estimated=True))
     assert budget.spent.cost == pytest.approx(0.0002)
     assert budget.spent.estimated
+
+
+def test_a_shorter_answer_uses_what_a_cap_leaves() -> None:
+    budget = Budget(Caps(calls=None, tokens=250, cost=None), None)
+    budget.settle(0, Usage(60, 40))  # leaves 150 tokens, 50 of them for an answer
+    assert budget.room(request(1)) == 50
+    assert budget.refusal(request(1), least=40) is None
+    refusal = budget.refusal(request(1), least=60)
+    assert refusal is not None
+    assert refusal.final
+
+
+def test_calls_without_a_token_do_not_use_up_the_cap_of_calls() -> None:
+    budget = Budget(Caps(calls=1), None)
+    for number in range(9):
+        budget.reserve(request(number))
+        budget.settle(number, Usage())
+    assert budget.refusal(request(9)) is None
+    budget.settle(9, Usage(10, 5))
+    assert budget.refusal(request(10)) is not None
+    assert budget.spent.calls == 10
 
 
 def test_without_a_price_only_tokens_are_counted() -> None:

@@ -126,11 +126,39 @@ def test_model_list_is_empty_when_the_server_has_none() -> None:
 ENVIRON = {"OPENAI_API_KEY": KEY, "OTHER": "other-key-0123456789"}
 
 
-def test_the_default_key_goes_to_hosted_services_only() -> None:
+def test_a_key_goes_to_the_host_that_it_belongs_to_only() -> None:
     assert find_endpoint("m", environ=ENVIRON).key == KEY
-    assert find_endpoint("m", "https://models.example.org/v1", environ=ENVIRON).key == KEY
-    for url in ("http://127.0.0.1:1/v1", "http://localhost:1", "http://[::1]:1", "http://10.0.0.7", "http://gpu:1"):
-        assert find_endpoint("m", url, environ=ENVIRON).key == PLACEHOLDER_KEY
+    assert find_endpoint("m", "https://eu.api.openai.com/v1", environ=ENVIRON).key == KEY
+    for url in (
+        "http://127.0.0.1:1/v1", "http://localhost:1", "http://[::1]:1", "http://10.0.0.7", "http://gpu:1",
+        "https://models.example.org/v1", "https://evilopenai.com/v1", "https://api.openai.com.example.org/v1",
+    ):  # fmt: skip
+        endpoint = find_endpoint("m", url, environ=ENVIRON)
+        assert (endpoint.key, endpoint.held_back) == (PLACEHOLDER_KEY, "OPENAI_API_KEY")
+
+
+def test_a_key_named_with_its_address_in_the_environment_goes_there() -> None:
+    named = ENVIRON | {"OPENAI_BASE_URL": "https://gateway.example.org/v1"}
+    assert find_endpoint("m", environ=named).key == KEY
+    assert find_endpoint("m", environ=named | {"OPENAI_BASE_URL": "http://127.0.0.1:4000"}).key == KEY
+    assert find_endpoint("m", environ=named | {"OPENAI_BASE_URL": "http://10.0.0.7/v1"}).key == PLACEHOLDER_KEY
+
+
+def test_no_key_travels_unencrypted() -> None:
+    for url in ("http://10.0.0.7:8000/v1", "http://models.example.org/v1", "gpu:8000"):
+        with pytest.raises(InputError, match="unencrypted"):
+            find_endpoint("m", url, key_variable="OTHER", environ=ENVIRON)
+    with pytest.raises(InputError, match="unencrypted"):
+        find_endpoint("m", "http://api.openai.com/v1", environ=ENVIRON)
+
+
+def test_a_refused_call_without_a_key_says_how_to_send_one() -> None:
+    for variable, said in (("", "--llm-key-env"), ("OPENAI_API_KEY", "--llm-key-env OPENAI_API_KEY")):
+        with serve(ScriptedServer([Step({"error": "who?"}, 401)])) as server:
+            endpoint = Endpoint("m", server.url, held_back=variable)
+            problem = asyncio.run(OpenAIProvider(endpoint).complete(REQUEST)).problem
+        assert problem is not None
+        assert said in problem.detail
 
 
 def test_a_named_key_goes_where_the_user_says() -> None:
@@ -143,7 +171,7 @@ def test_an_empty_base_url_counts_as_unset() -> None:
     assert find_endpoint("m", environ=ENVIRON | {"OPENAI_BASE_URL": ""}).hosted
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:80", "http://", "file:///etc/passwd", "http://me:pw@h/"])
+@pytest.mark.parametrize("url", ["ftp://x", "http://", "file:///etc/passwd", "http://me:pw@h/", "h:99999999"])
 def test_an_address_that_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="model's address") as caught:
         find_endpoint("m", url, environ={})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,10 @@ def count_tokens(body: Any, limit: int = 10**9) -> int:
 
 
 def good(body: Any) -> Step:
+    """Of a server that obeys whatever schema it is sent."""
+    schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
+    if "word" in schema.get("properties", {}):
+        return Step(chat(json.dumps({"word": schema["properties"]["word"]["enum"][0]})))
     return Step(chat(formulas(LAW), usage=(count_tokens(body), 30)))
 
 
@@ -89,6 +94,46 @@ def test_a_server_without_structure_is_usable_with_a_word_of_warning() -> None:
     assert finding(report, "structure")[2]
 
 
+def test_a_schema_that_is_accepted_and_not_obeyed_is_not_called_obeyed() -> None:
+    report = check(lambda body: Step(chat(formulas(LAW), usage=(count_tokens(body), 30))))
+    assert report.usable
+    ok, detail, advice = finding(report, "structure")
+    assert (ok, bool(advice)) == (None, True)
+    assert "does not obey" in detail
+
+
+def test_the_servers_models_are_listed() -> None:
+    names = [{"id": f"model-{i}"} for i in range(11)]
+    ok, detail, advice = finding(check(good, names), "models")
+    assert ok is None
+    assert detail.startswith("model-0, ")
+    assert detail.endswith(" and 3 more")
+    assert advice == "m is not among them"
+    assert finding(check(good, [{"id": "m"}]), "models") == (True, "m", "")
+
+
+def test_what_is_waited_for_is_told_before_the_wait() -> None:
+    told: list[tuple[str, int]] = []
+    with serve(ScriptedServer(good)) as server:
+        provider = OpenAIProvider(Endpoint("m", server.url), rng=random.Random(0))
+        asyncio.run(examine(provider, tell=lambda said: told.append((said, len(server.seen)))))
+    assert len(told) == 4
+    assert [seen for _, seen in told] == [0, 1, 2, 3]
+
+
+def test_a_small_vocabulary_is_not_taken_for_a_small_context() -> None:
+    """Numbers with a token for each digit: 1.5 characters a token; the server's context is as large as asked."""
+
+    def answer(body: Any) -> Step:
+        counted = sum(len(row["content"]) for row in body["messages"]) * 2 // 3
+        if counted + body["max_tokens"] > 8192:
+            return Step({"error": {"message": "exceeds the available context size", "code": 400}}, 400)
+        reply = good(body).body
+        return Step({**reply, "usage": {"prompt_tokens": counted, "completion_tokens": 20}})
+
+    assert finding(check(answer), "context")[0] is True
+
+
 def test_a_server_that_does_not_count_leaves_the_context_open() -> None:
     report = check(lambda body: Step(chat(formulas(LAW), usage=None)))
     assert finding(report, "context")[0] is None
@@ -128,8 +173,10 @@ def test_the_command_prints_the_report_and_exits_by_it(capsys: pytest.CaptureFix
 
     with serve(ScriptedServer(good)) as server:
         assert main(["llm", "check", "--llm", "m", "--llm-url", server.url]) == 0
-    assert LAW in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert LAW in printed.out
+    assert f"asking m at {server.url} for two proposals" in " ".join(printed.err.split())
     assert main(["llm", "check", "--llm", "m", "--llm-url", "http://127.0.0.1:9/v1", "--json"]) == 1
     assert '"usable": false' in capsys.readouterr().out
-    assert main(["llm", "check", "--llm", "m", "--llm-url", "nowhere"]) == 1
+    assert main(["llm", "check", "--llm", "m", "--llm-url", "ftp://nowhere"]) == 1
     assert "http://" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 The engine has random weights: it is a check of the plumbing and the random arm of a comparison, never a
 result about language models. `-m live` asks the server that DISCOVER_TEST_LLM_URL names, with the model of
-DISCOVER_TEST_LLM_MODEL and the key of DISCOVER_TEST_LLM_KEY.
+DISCOVER_TEST_LLM_MODEL and the key of DISCOVER_TEST_LLM_KEY; else a small instruct model, see `local_server`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ import pytest
 from discover.errors import FormulaError
 from discover.expressions import parse
 from discover.llm.client import PLACEHOLDER_KEY, Endpoint, OpenAIProvider
+from discover.llm.doctor import sample_text
 from discover.llm.prompt import Brief, Job, build_prompt
 from discover.llm.provider import Completion, Message, Reason, Request
 from discover.llm.schema import answer_patterns, answer_schema, read_answer
 
 from .grammar import GrammarSampler
+from .local_server import local_server, weights
 from .servers import ScriptedServer, Step, serve
 from .test_prompt import CARD
 
 FEATURES = ("examples",)
+LIVE_CALLS = int(os.environ.get("DISCOVER_TEST_LLM_CALLS", "20"))
 PATTERNS = answer_patterns(FEATURES, ("E", "A", "alpha"))
 
 
@@ -47,8 +50,13 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "live":
         url = os.environ.get("DISCOVER_TEST_LLM_URL")
         if not url:
-            pytest.skip("DISCOVER_TEST_LLM_URL names no server")
-        model = os.environ.get("DISCOVER_TEST_LLM_MODEL", "default")
+            model_file = weights()
+            if model_file is None:
+                pytest.skip("DISCOVER_TEST_LLM_URL names no server, and there is no local model (see local_server.py)")
+            with local_server(model_file) as url:
+                yield Target(Endpoint("", url, deadline_s=1200), obeys=True, calls=LIVE_CALLS)
+            return
+        model = os.environ.get("DISCOVER_TEST_LLM_MODEL", "")
         key = os.environ.get("DISCOVER_TEST_LLM_KEY", PLACEHOLDER_KEY)
         yield Target(Endpoint(model, url, key), obeys=False, calls=2)
         return
@@ -94,6 +102,28 @@ def test_answers_hold_formulas(target: Target) -> None:
                 assert not target.obeys
         assert not target.obeys or completion.mode == "json_schema"
     assert formulas > 0
+
+
+def test_a_model_with_a_tokenizer_counts_our_prompts(target: Target) -> None:
+    """A cautious count is above the server's own, and not twice as large, once its tokenizer was asked."""
+    provider = OpenAIProvider(target.endpoint, rng=random.Random(0))
+    prompt = "".join(message.content for message in question().messages)
+    characters = asyncio.run(provider.characters_per_token(sample_text(), 60.0))
+    if characters is None:
+        pytest.skip("this server offers no tokenizer")
+    (completion,) = ask(target, question())
+    assert completion.usage.prompt <= len(prompt) / (0.9 * characters) + 60  # the chat template adds some
+    assert completion.usage.prompt > 0.5 * len(prompt) / characters
+
+
+@pytest.mark.live
+def test_nearly_all_answers_of_a_real_model_are_readable_and_none_is_cut(target: Target) -> None:
+    if target.calls < LIVE_CALLS or not target.obeys:
+        pytest.skip("for the local instruct model")
+    answers = ask(target, question(), target.calls)
+    assert not any(answer.problem for answer in answers)
+    readable = [answer for answer in answers if read_answer(answer.text).proposals]
+    assert len(readable) >= 0.95 * len(answers)
 
 
 def test_usage_is_counted(target: Target) -> None:

@@ -145,8 +145,8 @@ FAULTS = [
     Fault("usage of wrong types", [Step(chat(ANSWER, usage={"prompt_tokens": "9", "completion_tokens": -1}))],
           None, estimated=True),
     # servers that never end
-    Fault("silence", [Step(GOOD, delay_s=30)], Reason.DEADLINE, deadline_s=0.5, estimated=True),
-    Fault("dribble", [Step(GOOD, dribble_s=0.05)], Reason.DEADLINE, deadline_s=0.5, estimated=True),
+    Fault("silence", [Step(GOOD, delay_s=30)], Reason.DEADLINE, deadline_s=3, estimated=True),
+    Fault("dribble", [Step(GOOD, dribble_s=0.05)], Reason.DEADLINE, deadline_s=3, estimated=True),
     Fault("compressed to nothing", [Step(gzip.compress(b" " * 10**8), headers={"content-encoding": "gzip"})],
           Reason.TOO_LARGE),
     Fault("endless body", [Step(b" " * 65536, endless=True)], Reason.TOO_LARGE, estimated=True),

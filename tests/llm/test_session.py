@@ -109,7 +109,7 @@ def test_a_mistake_in_a_provider_is_a_failed_call(tmp_path: Path) -> None:
     assert completion.problem == Problem(Reason.INTERNAL, "ZeroDivisionError")
 
 
-@pytest.mark.parametrize(("reason", "calls"), [(Reason.QUOTA, 1), (Reason.CREDENTIALS, 1), (Reason.SERVER, 5)])
+@pytest.mark.parametrize(("reason", "calls"), [(Reason.QUOTA, 1), (Reason.CREDENTIALS, 1), (Reason.REFUSAL, 5)])
 def test_lasting_failures_stop_the_asking(tmp_path: Path, reason: Reason, calls: int) -> None:
     session = open_live(ScriptedProvider(lambda r: Completion(problem=Problem(reason))), tmp_path)
     for step in range(20):
@@ -236,7 +236,7 @@ def test_options_become_a_session_with_notes(tmp_path: Path) -> None:
     session, notes = open_endpoint(local, tmp_path / "a", environ=environ)
     session.close()
     assert notes[0] == "asking my-model at http://127.0.0.1:9/v1"
-    assert "the cap on cost has no effect" in notes[1]
+    assert "--llm-price" in notes[1]
     session, notes = open_endpoint(Options("gpt-4o-mini"), tmp_path / "b", environ=environ)
     session.close()
     assert len(notes) == 1

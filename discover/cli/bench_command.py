@@ -152,7 +152,9 @@ def _run_one(opened: Bench, place: Place, quiet: bool) -> dict[str, Any]:
 def _outcome(result: dict[str, Any]) -> str:
     sealed = result.get("sealed")
     r2 = "no R2" if sealed is None or sealed["r2"] is None else f"R2 {sealed['r2']:.4f}"
-    return f"{r2}, {result['evaluations']} laws, {result['formula']}"
+    forecast = result.get("forecast")
+    average = "" if forecast is None or forecast["r2"] is None else f", forecast {forecast['r2']:.4f}"
+    return f"{r2}{average}, {result['evaluations']} laws, {result['formula']}"
 
 
 def _show(opened: Bench, failures: dict[str, str], markdown: Path | None, json: bool) -> None:

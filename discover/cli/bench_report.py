@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 Summary = Mapping[str, Any]
 
 HEADINGS = (
-    "task", "mean R2", "sd", "worst", "best", "seeds", "human", "refitted", "record", "best run", "laws", "wall s",
-    "cpu s",
+    "task", "mean R2", "sd", "worst", "best", "seeds", "forecast", "sd", "worst", "human", "refitted", "record",
+    "best run", "laws", "wall s", "cpu s",
 )  # fmt: skip
 OVERALL = "all tasks"
 
@@ -78,7 +78,9 @@ def _rows(summary: Summary) -> list[tuple[str, ...]]:
     rows = [_row(name, task, len(task["runs"])) for name, task in summary["tasks"].items()]
     overall = {
         "mean": summary["mean"], "sd": summary["sd"], "worst": summary["worst_mean"], "best": summary["best_mean"],
-        "human": summary["human_mean"], "human_refitted": summary["human_refitted_mean"],
+        "forecast": summary["forecast"], "forecast_sd": summary["forecast_sd"],
+        "forecast_worst": summary["forecast_worst"], "human": summary["human_mean"],
+        "human_refitted": summary["human_refitted_mean"],
         "record_mean": summary["record_mean"], "record_run": summary["record_run"],
         "evaluations": summary["evaluations"], "seconds": summary["seconds"], "cpu_seconds": summary["cpu_seconds"],
     }  # fmt: skip
@@ -93,6 +95,9 @@ def _row(name: str, figures: Mapping[str, Any], seeds: int | None) -> tuple[str,
         r2(figures["worst"]),
         r2(figures["best"]),
         "" if seeds is None else str(seeds),
+        r2(figures["forecast"]),
+        r2(figures["forecast_sd"]),
+        r2(figures["forecast_worst"]),
         r2(figures["human"]),
         r2(figures["human_refitted"]),
         r2(figures["record_mean"]),
@@ -108,6 +113,10 @@ def _headline(summary: Summary) -> list[str]:
         f"Mean over {len(summary['tasks'])} tasks: {_with_sd(summary['mean'], summary['sd'])}; "
         f"mean of the tasks' worst seeds: {r2(summary['worst_mean'])}; of their best: {r2(summary['best_mean'])}"
     ]
+    lines.append(
+        f"Forecasts, the average of each run's laws: {_with_sd(summary['forecast'], summary['forecast_sd'])}; "
+        f"mean of the tasks' worst seeds: {r2(summary['forecast_worst'])}"
+    )
     for standing in summary["standings"]:
         published = [f"{item['label']} {_with_sd(item['mean'], item['sd'], 3)}" for item in standing["overall"]]
         lines.append(f"Published on {standing['title']}: {'; '.join(published)}")

@@ -98,11 +98,11 @@ def _resamples(result: FitResult, table: Table, n: int, seed: int) -> Bootstrap 
 
 def _with_forecasts(job: _Job, result: FitResult, document: LawDocument, seed: int) -> LawDocument:
     """The document with what intervals of its forecasts need: this law alone, so no other law has a share in them."""
-    from discover.forecasts import Contender, make_ensemble, with_forecasts
+    from discover.forecasts import make_ensemble, with_forecasts
     from discover.scoring import problem_of
 
     problem = problem_of(job.task, job.table)
-    return with_forecasts(make_ensemble(problem, document, Contender(result, "", 0.0), seed=seed))
+    return with_forecasts(make_ensemble(problem, document, [result], seed=seed))
 
 
 @dataclass(frozen=True)

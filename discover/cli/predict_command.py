@@ -239,6 +239,17 @@ class _Answer:
         found = FittedLaw(self.document)(self.asked.point(i), group=self.asked.groups[i])
         return float(found[t]) if len(self.document.targets) > 1 else float(found)
 
+    def law(self, i: int, t: int) -> float:
+        """What the chosen law alone says."""
+        return float(self.forecasts[t].law[i]) if self.forecasts else self.value(i, t)
+
+    def apart(self, i: int, t: int) -> bool:
+        """Whether the chosen law says something else than the forecast, by more than noise would."""
+        if not self.forecasts:
+            return False
+        low, high = next(iter(self.ends(i, t).values()))
+        return abs(self.law(i, t) - self.value(i, t)) > NOTABLE * (high - low)
+
     def ends(self, i: int, t: int) -> dict[float, tuple[float, float]]:
         if not self.forecasts:
             return {}
@@ -284,8 +295,8 @@ class _Answer:
         ends = {f"{level:g}": list(pair) for level, pair in self.ends(i, t).items()}
         outside = {f"{level:g}": by for level, by in self.outside(i, t).items()}
         return {
-            "target": self.document.targets[t], "value": self.value(i, t), "intervals": ends or None,
-            "outside": outside if self.forecasts else None, "shares": shares,
+            "target": self.document.targets[t], "value": self.value(i, t), "law": self.law(i, t),
+            "intervals": ends or None, "outside": outside if self.forecasts else None, "shares": shares,
         }  # fmt: skip
 
     def csv(self) -> str:
@@ -300,13 +311,18 @@ class _Answer:
         for i, group in enumerate(self.asked.groups):
             row: list[object] = [*self.asked.point(i).values(), *([group] if grouped else [])]
             for t in range(len(self.document.targets)):
-                row += [self.value(i, t), *(end for pair in self.ends(i, t).values() for end in pair)]
+                row += [
+                    self.value(i, t),
+                    *([self.law(i, t)] if self.forecasts else []),
+                    *(end for pair in self.ends(i, t).values() for end in pair),
+                ]
             writer.writerow(row)
         return file.getvalue()
 
     def _heads(self, target: str, t: int) -> list[str]:
         parts = [f"{level:.0%}".rstrip("%") for level in (self.forecasts[t].lower if self.forecasts else ())]
-        return [f"{target}_predicted", *(f"{target}_{side}{part}" for part in parts for side in ("low", "high"))]
+        law = [f"{target}_law"] if self.forecasts else []
+        return [f"{target}_predicted", *law, *(f"{target}_{side}{part}" for part in parts for side in ("low", "high"))]
 
 
 # -- for people -----------------------------------------------------------------------------------------
@@ -324,7 +340,15 @@ def _show(answer: _Answer, out: Path | None) -> None:
     shown = min(len(asked.groups), MANY)
     several = len(document.targets) > 1
     heads = [*asked.columns, *([document.group_column] if document.group_column else [])]
-    heads += [*(["target"] if several else []), "forecast", "50 %", "90 %", "unsure because of"]
+    apart = any(answer.apart(i, t) for i in range(shown) for t in range(len(document.targets)))
+    heads += [
+        *(["target"] if several else []),
+        "forecast",
+        *(["law"] if apart else []),
+        "50 %",
+        "90 %",
+        "unsure because of",
+    ]
     rows = []
     for i in range(shown):
         for t, target in enumerate(document.targets):
@@ -332,7 +356,8 @@ def _show(answer: _Answer, out: Path | None) -> None:
             row += [asked.groups[i]] if document.group_column else []
             row += [target] if several else []
             ends = [f"{number(low)} to {number(high)}" for low, high in answer.ends(i, t).values()] or ["-", "-"]
-            rows.append([*row, number(answer.value(i, t), 5), *ends, _causes(answer, i, t)])
+            law = [number(answer.law(i, t), 5)] if apart else []
+            rows.append([*row, number(answer.value(i, t), 5), *law, *ends, _causes(answer, i, t)])
     console.print(table(heads, rows, right=range(len(asked.columns))))
     if shown < len(asked.groups):
         more = len(asked.groups) - shown
@@ -340,8 +365,10 @@ def _show(answer: _Answer, out: Path | None) -> None:
         console.print(f"and {more} more point{'s' if more > 1 else ''}; {rest}", markup=False)
     if answer.ensemble is not None and len(answer.ensemble.laws) > 1:
         console.print(
-            f"{len(answer.ensemble.laws)} laws that the data cannot tell apart have a share in the intervals."
+            f"The forecast is the weighted mean of {len(answer.ensemble.laws)} laws that the data cannot tell apart."
         )
+        if apart:
+            console.print("law: the value of the formula above, which is one of them", markup=False)
     for text in _outside(answer):
         note(f"note: {text}")
     warned = dict.fromkeys(e.text for i in range(len(asked.groups)) for e in excesses(document, asked.point(i)))
@@ -357,7 +384,7 @@ def _outside(answer: _Answer) -> list[str]:
         for level in answer.outside(i, t):
             found[level] = found.get(level, 0) + 1
     several = answer.ensemble is not None and len(answer.ensemble.laws) > 1
-    why = "other laws that the data cannot tell apart disagree with the chosen one" if several else "it is skewed"
+    why = "the laws that the data cannot tell apart disagree" if several else "it is skewed"
     return [
         f"{'the forecast lies' if len(places) == 1 else f'{n} of {len(places)} forecasts lie'} outside of the middle "
         f"{100 * level:g} % of the distribution, since {why}; the {100 * level:g} % interval is drawn out to hold it"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SHOWN_SETS = 6
+FORECAST = "forecast"  # in the column of laws
 
 Lines = list["str | Table"]
 Result = Mapping[str, Any]
@@ -59,12 +60,6 @@ def not_judged(result: Result) -> str:
     return f"; not judged, for too few rows: {listed(laws)}" if laws else ""
 
 
-def error_unit(result: Result) -> str:
-    """What errors are counted in variances of; results of older versions count in those of the target."""
-    scales = {"log": "the target's logarithm", "odds": "the logarithm of the target's odds"}
-    return scales.get(result.get("error_scale", "value"), "the target")
-
-
 def _name(verdict: Verdict) -> str:
     if verdict.kind == "published":
         return f"{verdict.law}, chosen"
@@ -100,6 +95,8 @@ def _more(result: Result) -> list[str]:
 def _scores(result: Result) -> Lines:
     sealed = result.get("sealed")
     rows: list[tuple[str, Any, Any]] = [(_name(verdict_of(result)), sealed, result.get("inner_error"))]
+    if result.get("forecast") is not None:
+        rows.append((FORECAST, result["forecast"], None))
     rows += [(f"{item['law']}, {item['variant']}", item, item.get("inner_error")) for item in result.get("human", ())]
     if sealed is None:
         lines: Lines = [table(("law", "inner error"), [(name, number(error)) for name, _, error in rows], (1,))]
@@ -111,8 +108,11 @@ def _scores(result: Result) -> Lines:
         headings = ("law", "sealed R2", "RMSE", "relative error", "inner error")
         lines = [table(headings, cells, (1, 2, 3, 4))]
     lines += ["", _sealed_line(result)]
-    unit = error_unit(result)
-    lines.append(f"inner error: squared error on the largest scales held out of the train rows, in variances of {unit}")
+    lines.append(
+        "inner error: squared error on the largest scales held out of the train rows, in variances of the target"
+    )
+    if result.get("forecast") is not None:
+        lines.append("forecast: the weighted mean of the laws that the data cannot tell apart, as `predict` gives it")
     refitted = [item for item in result.get("human", ()) if item["variant"] == "refitted"]
     if refitted:
         lines.append("refitted: with the loss that its study used; the search tries others, too")

@@ -92,8 +92,6 @@ def run(
     test_rows: own.TestRows = None,
     weights: own.Weights = None,
     errors: own.Errors = None,
-    error_scale: own.ErrorScale = None,
-    roles: own.Roles = None,
     llm: llm_run.Model = None,
     llm_url: llm_run.Url = None,
     llm_key_env: llm_run.KeyVariable = None,
@@ -123,7 +121,6 @@ def run(
     options = own.read_options(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
         constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
-        error_scale=error_scale, roles=roles,
     )  # fmt: skip
     model = llm_run.config_of(
         {

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli.options import names, numbers, pairs, share
-from discover.data.names import listed
+from discover.cli.options import names, numbers, share
 from discover.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _YOURS = "Your own table"
-SCALES = ("value", "log", "odds")
 _LISTS = ("target", "features", "extrapolate", "errors")
 
 Subject = Annotated[
@@ -67,38 +65,18 @@ Errors = Annotated[
     typer.Option(metavar="A[,B]", help="Standard errors of the targets.", rich_help_panel=_YOURS),
 ]
 
-ErrorScale = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SCALE",
-        help="What errors count in: value, log or odds; log is guessed if the target spans decades.",
-        rich_help_panel=_YOURS,
-    ),
-]
-Roles = Annotated[
-    str | None,
-    typer.Option(
-        "--as", metavar="A=NAME,..", help="What columns are to the law library: S1=lr_area.", rich_help_panel=_YOURS
-    ),
-]
-
 
 def read_options(**given: Any) -> dict[str, Any]:
     """What options say of a table, by their names with underscores: lists and numbers read, None where not given.
 
     Raises:
-        InputError: a part of `--target-scale` is not `name=number`, `--holdout` is no share, `--error-scale` no scale,
-            or a part of `--as` is not `column=name`.
+        InputError: a part of `--target-scale` is not `name=number`, or `--holdout` is no share.
     """
     read = {name: names(value) if name in _LISTS else value for name, value in given.items()}
     if given.get("holdout") is not None:
         read["holdout"] = share(given["holdout"], "--holdout")
     if "target_scale" in given:
         read["target_scale"] = numbers(given["target_scale"], "--target-scale") or None
-    if "roles" in given:
-        read["roles"] = pairs(given["roles"], "--as") or None
-    if given.get("error_scale") not in (None, *SCALES):
-        raise InputError(f"--error-scale is {given['error_scale']!r}; expected {listed(SCALES)}")
     return read
 
 
@@ -113,15 +91,13 @@ def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
         if not is_task and Path(subject).is_file():
             reader_of(Path(subject))  # says which tables are read
         if given and is_task:
-            raise InputError(f"{_option(given[0])} is for tables; {subject} is a task, whose own file says it")
+            raise InputError(
+                f"--{given[0].replace('_', '-')} is for tables; {subject} is a task, whose own file says it"
+            )
         return TaskSource.of_task(subject)
     if not options["target"]:
         raise InputError(f"{subject}: say with --target which column to predict{_headings(subject)}")
     return TaskSource.of_table(Path(subject), options)
-
-
-def _option(key: str) -> str:
-    return "--as" if key == "roles" else f"--{key.replace('_', '-')}"
 
 
 def _names_task(subject: str) -> bool:

@@ -47,8 +47,6 @@ def new(
     test_rows: own.TestRows = None,
     weights: own.Weights = None,
     errors: own.Errors = None,
-    error_scale: own.ErrorScale = None,
-    roles: own.Roles = None,
     out: TaskOut = None,
     force: Force = False,
     json: Json = False,
@@ -70,14 +68,13 @@ def new(
     options = own.read_options(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
         constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
-        error_scale=error_scale, roles=roles,
     )  # fmt: skip
     named = options.pop("target") or guess_target(read_table(table))
     task = task_from_table(table, named, **options)
     compile_kernel()
     problems = inspect(task)
     largest = {name: float(values.max()) for name, values in task.train().features.items()}
-    applicable = laws_for(task.features, largest=largest, heading=task.column(task.target[0]).heading, roles=task.roles)
+    applicable = laws_for(task.features, largest=largest, heading=task.column(task.target[0]).heading)
     laws = [law.id for law in applicable if len(law.variables) == len(task.features)][:5]
     text = task_text(task, place.absolute().parent, [one.text for one in problems], laws)
     write_whole(place, text.encode())

@@ -34,7 +34,7 @@ from discover.data.exports import PARTS, ending_in, path_of, short_names
 from discover.data.names import listed, to_identifier
 from discover.data.reading import RawTable, is_empty, number, read_table
 from discover.data.table import Floats
-from discover.data.task_files import Bounds, ErrorScale, Knowledge, Monotone, Split, TaskFile
+from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tasks import Task, resolve
 from discover.data.tomls import build_model
 from discover.errors import InputError
@@ -63,8 +63,6 @@ def task_from_table(
     test_rows: str | Path | None = None,
     weights: str | None = None,
     errors: str | Sequence[str] | None = None,
-    error_scale: ErrorScale | None = None,
-    roles: Mapping[str, str] | None = None,
 ) -> Task:
     """A task on the user's own table.
 
@@ -85,8 +83,6 @@ def task_from_table(
         test_rows: a second table with the same columns, all of whose rows are sealed.
         weights: heading of the rows' weights in the fit.
         errors: heading or headings of the targets' standard errors.
-        error_scale: what errors are counted in; guessed from the train rows.
-        roles: feature -> the variable of the law library that it is.
 
     Raises:
         InputError: file, heading, cell or option not as expected.
@@ -98,7 +94,6 @@ def task_from_table(
     features = None if features is None else [heading_of(raw, name) for name in features]
     extrapolate = None if extrapolate is None else [heading_of(raw, name) for name in extrapolate]
     target_scale = {heading_of(raw, name): value for name, value in (target_scale or {}).items()}
-    roles = {heading_of(raw, name): role for name, role in (roles or {}).items()}
     group = heading_of(raw, group) if group else group
     weights = None if weights is None else heading_of(raw, weights)
     draft = _Draft(raw, targets, weights, errors)
@@ -107,13 +102,7 @@ def task_from_table(
     draft.choose_features(features)
     draft.choose_axes(extrapolate)
     scale = {draft.name(heading): value for heading, value in target_scale.items()}
-    told = {
-        "constants": constants,
-        "target_scale": scale,
-        "error_scale": error_scale,
-        "roles": {draft.name(heading): role for heading, role in roles.items()},
-    }
-    file = build_model(TaskFile, draft.keys() | told, str(path))
+    file = build_model(TaskFile, draft.keys() | {"constants": constants, "target_scale": scale}, str(path))
 
     def resolved(file: TaskFile) -> Task:
         return resolve(

@@ -220,8 +220,9 @@ def _source(law: FittedLaw | LawDocument | Ensemble | str | Path) -> tuple[LawDo
 
 
 def _near_tied(laws: Sequence[Draws]) -> tuple[Draws, ...]:
-    """The chosen law, which is the first, and the others of not much less weight."""
-    return tuple(law for i, law in enumerate(laws) if i == 0 or law.weight >= NEAR * laws[0].weight)
+    """The chosen law, which is the first, and the others of not much less weight than the heaviest."""
+    least = NEAR * max(law.weight for law in laws)
+    return tuple(law for i, law in enumerate(laws) if i == 0 or law.weight >= least)
 
 
 def _budgets(budget: float | Sequence[float] | None) -> tuple[float, ...]:
@@ -508,7 +509,8 @@ class _Reading:
         if self.ensemble is not None:
             return self.ensemble.intervals(features, [document.groups[self.code]], target=target)
         value = np.atleast_1d(evaluate(self.chosen.plan.targets[target], dict(known) | dict(at)))
-        return Forecast(value.astype(np.float64), {}, {}, {})
+        said = value.astype(np.float64)
+        return Forecast(said, said, {}, {}, {})
 
     def _warnings(self, at: Mapping[str, float], known: Mapping[str, Any]) -> Iterator[str]:
         solution, problem = self.solution, self.chosen.plan.problem

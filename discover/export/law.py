@@ -37,11 +37,13 @@ class Prediction:
     """Forecasts with an interval; numbers, or arrays of the shape of the law's values.
 
     Attributes:
-        value: of the law.
+        value: the average of the laws that the data cannot tell apart.
+        law: what the law itself says.
         lower, upper: ends of the interval for a new measurement.
     """
 
     value: Any
+    law: Any
     lower: Any
     upper: Any
 
@@ -103,11 +105,11 @@ class FittedLaw:
         return out if len(self.targets) > 1 else out[..., 0][()]
 
     def predict(self, data: Any = None, /, *, group: Any = None, interval: float | None = None, **columns: Any) -> Any:
-        """Predicted values; with `interval` a `Prediction` with the ends of the interval for a new measurement.
+        """Forecasts; with `interval` a `Prediction` with the ends of the interval for a new measurement.
 
-        The interval includes what the constants are unsure of, the disagreement of laws that the data cannot tell
-        apart, the error beyond the data, and the noise (docs/forecasts.md). Its laws may read columns that this
-        one does not; all of `interval_features` are then needed.
+        The law of a run comes with others that the data cannot tell from it, and the forecast is their average
+        (docs/forecasts.md); a law without such company forecasts what a call gives. The others may read columns that
+        this one does not; all of `forecast_features` are then needed.
 
         Args:
             data: as in a call.
@@ -118,21 +120,34 @@ class FittedLaw:
         Raises:
             InputError: as in a call; or the interval is not between 0 and 1, or the law came without uncertainty.
         """
-        if interval is None:
+        if interval is None and not self.document.forecasts:
             return self(data, group=group, **columns)
-        names = self.interval_features
-        values, codes, shape = self._points(data, group, columns, names)
-        wide = {name: np.broadcast_to(values[name], shape).ravel() for name in names}
+        values, codes, shape = self._points(data, group, columns, self.forecast_features)
+        wide = {name: np.broadcast_to(values[name], shape).ravel() for name in self.forecast_features}
         groups = [self.groups[code] for code in np.broadcast_to(codes, shape).ravel()]
+        if interval is None:
+            central = [self._ensemble.central(wide, groups, target=t) for t in self.targets]
+            return self._in_shape(central, values, shape)
         found = [self._ensemble.intervals(wide, groups, levels=(interval,), target=t) for t in self.targets]
-        parts = [[f.value for f in found], [f.lower[interval] for f in found], [f.upper[interval] for f in found]]
-        stacked = [np.stack(part, axis=-1).reshape(*shape, len(found)) for part in parts]
-        self._check_finite(stacked[0], values, shape)
-        return Prediction(*(part if len(found) > 1 else part[..., 0][()] for part in stacked))
+        return Prediction(
+            value=self._in_shape([f.value for f in found], values, shape),
+            law=self._in_shape([f.law for f in found], values, shape),
+            lower=self._in_shape([f.lower[interval] for f in found], values, shape, finite=False),
+            upper=self._in_shape([f.upper[interval] for f in found], values, shape, finite=False),
+        )
+
+    def _in_shape(
+        self, per_target: Sequence[Floats], values: Mapping[str, Floats], shape: tuple[int, ...], finite: bool = True
+    ) -> Any:
+        """Values of all targets at points, as a call gives them."""
+        out = np.stack(per_target, axis=-1).reshape(*shape, len(per_target))
+        if finite:
+            self._check_finite(out, values, shape)
+        return out if len(per_target) > 1 else out[..., 0][()]
 
     @property
-    def interval_features(self) -> tuple[str, ...]:
-        """Features that `predict` needs with an interval.
+    def forecast_features(self) -> tuple[str, ...]:
+        """Features that `predict` needs.
 
         Raises:
             InputError: the law came without uncertainty.

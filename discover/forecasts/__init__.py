@@ -1,7 +1,7 @@
 """Forecasts of a law with their uncertainty.
 
 `Ensemble.from_run(DIR)` reads what `discover run` left in law.json; `.sample(...)` draws plausible values of all
-near-tied laws, `.intervals(...)` gives the chosen law's value with prediction intervals. Layout of the draws:
+laws, `.intervals(...)` gives the laws' average with prediction intervals. Layout of the draws:
 `Draws.values[name]` has the shape (draws, groups, targets); every draw of every law counts the same.
 """
 
@@ -14,12 +14,11 @@ from discover.forecasts.ensemble import DRAWS, LEVELS, Draws, Ensemble, Forecast
 from discover.forecasts.storing import with_forecasts
 
 if TYPE_CHECKING:
-    from discover.forecasts.making import Contender, make_ensemble
+    from discover.forecasts.making import make_ensemble
 
 __all__ = [
     "DRAWS",
     "LEVELS",
-    "Contender",
     "Draws",
     "Ensemble",
     "Forecast",
@@ -31,6 +30,6 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # Making forecasts needs the fitter, whose import takes longer than all that reading them needs.
-    if name in ("Contender", "make_ensemble"):
+    if name == "make_ensemble":
         return getattr(import_module("discover.forecasts.making"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,8 @@
-"""Forecasts with uncertainty: near-tied laws, each with plausible constants, noise, and what grows beyond the data.
+"""Forecasts with uncertainty: an average of laws, each with plausible constants, noise, and what grows beyond the data.
 
-A forecast is a mixture. Every near-tied law has a weight and, in proportion to it, draws of its constants; each draw
-counts the same. On top come two independent terms: the noise of a new measurement, and the drift, by which any
-law is wrong beyond the data although it fits them (see `discover.forecasts.drift`).
+A forecast is a mixture. Every law that the data cannot rule out has a weight and, in proportion to it, draws of its
+constants; each draw counts the same. On top come two independent terms: the noise of a new measurement,
+and the drift, by which any law is wrong beyond the data although it fits them (see `discover.forecasts.drift`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.averages import average
 from discover.documents import LawDocument, read
 from discover.errors import InputError
 from discover.expressions import evaluate
@@ -89,15 +90,17 @@ class Forecast:
     """Forecasts of one target at some points.
 
     Attributes:
-        value: of the chosen law, shape (points,).
+        value: the weighted mean of what the laws say with their best constants, shape (points,).
+        law: what the chosen law alone says, shape (points,).
         lower, upper: level -> ends of the interval, shape (points,); it holds the value.
         shares: share of the variance that is due to "constants", "laws" (their disagreement), "drift" (beyond
             the data) and "noise", each of shape (points,); they sum to 1.
-        outside: level -> by how much the value lies outside of that middle part of the mixture, as where rivals
-            disagree with the chosen law, so that one end of the interval is the value; else 0. Shape (points,).
+        outside: level -> by how much the value lies outside of that middle part of the mixture, as where the laws fall
+            into two camps, so that one end of the interval is the value; else 0. Shape (points,).
     """
 
     value: Floats
+    law: Floats
     lower: Mapping[float, Floats]
     upper: Mapping[float, Floats]
     shares: Mapping[str, Floats]
@@ -112,12 +115,14 @@ class Ensemble:
         laws: the chosen law first.
         noise, drift: what comes on top of a law's value.
         bounds: known lower and upper bound of the targets.
+        logs: the average of the laws is that of their logarithms.
     """
 
     laws: tuple[Draws, ...]
     noise: Noise
     drift: Drift
     bounds: tuple[float, float] = (-np.inf, np.inf)
+    logs: bool = True
 
     @classmethod
     def from_run(cls, folder: str | Path, *, draws: int = DRAWS, seed: int = 0) -> Ensemble:
@@ -230,7 +235,7 @@ class Ensemble:
             if not 0.0 < level < 1.0:
                 raise InputError(f"the level of an interval is {level:g}; expected a number between 0 and 1")
         columns, codes, t = self._points(features, groups, target)
-        value = self.laws[0].best(columns, codes, t)
+        value = self._central(columns, codes, t)
         per_law = [law.sample(columns, codes, t) for law in self.laws]
         drift, fresh = self.drift.scale(columns, codes, t), self.noise.scale[codes, t] * float(noise)
         tails = np.array([p for level in levels for p in (0.5 - level / 2, 0.5 + level / 2)])
@@ -238,11 +243,26 @@ class Ensemble:
         lower, upper = dict(zip(levels, ends[::2], strict=True)), dict(zip(levels, ends[1::2], strict=True))
         return Forecast(
             value=value,
+            law=self.laws[0].best(columns, codes, t),
             lower={level: np.fmin(end, value) for level, end in lower.items()},
             upper={level: np.fmax(end, value) for level, end in upper.items()},
             shares=self._shares(per_law, value, drift, fresh, t),
             outside={level: np.fmax(np.fmax(lower[level] - value, value - upper[level]), 0.0) for level in levels},
         )
+
+    def central(
+        self, features: Mapping[str, Any], groups: Sequence[str] | None = None, *, target: str | None = None
+    ) -> Floats:
+        """The average of the laws without its uncertainty, shape (points,); arguments as in `sample`.
+
+        Raises:
+            InputError: an unknown group or target, or a missing column.
+        """
+        return self._central(*self._points(features, groups, target))
+
+    def _central(self, columns: Mapping[str, Floats], codes: Ints, target: int) -> Floats:
+        said = np.stack([law.best(columns, codes, target) for law in self.laws])
+        return self._bounded(average(said, self.weights, self.logs))
 
     def _points(
         self, features: Mapping[str, Any], groups: Sequence[str] | None, target: str | None

@@ -1,29 +1,28 @@
-"""Making the forecasts of a search: near-tied laws, resampled constants, noise, and drift from the inner folds."""
+"""Making the forecasts of a search: an average of laws, resampled constants, noise, and drift from the inner folds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.data.table import Table
 from discover.documents import LawDocument
 from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit
 from discover.forecasts.drift import Drift, Reach, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up
-from discover.scoring import Problem, broken_promises, make_folds, points_beyond, predict_beyond
+from discover.scoring import Fold, Problem, broken_promises, make_folds, points_beyond, predict_beyond
 from discover.scoring.beyond import FAR_MULTIPLE, Beyond
-from discover.scoring.consensus import TIE
 from discover.scoring.score import FOLD_EFFORT, row_weights
+from discover.scoring.stacking import Stack, averages_logs, rows_asked
 
 Floats = NDArray[np.float64]
 
 RESAMPLE = Effort(draws=0, agree=1, tolerance=1e-6, iterations=15)  # from the law's own constants
-CIRCLE = 3.75 * TIE  # merits farther than this from the best count too little to matter
-MOST = 20  # laws
+LEAST_WEIGHT = 0.005  # a law that weighs less changes no forecast
+MOST = 24  # laws
 FEWEST = 100  # draws
 WORK = 200_000  # draws times measured values, more for groups with shared constants
 GROUPS = 8
@@ -31,73 +30,55 @@ PRIOR_ROWS = 4.0  # what the residuals of all groups count against those of one
 MANY = 30.0  # residuals from which on their quantile tells more than their mean square
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A law that may be chosen: its fit to all train rows, a text by which equal laws are known, and its merit."""
-
-    fit: FitResult
-    key: str
-    merit: float
-
-
 def make_ensemble(
     problem: Problem,
     document: LawDocument,
-    chosen: Contender,
-    others: Sequence[Contender] = (),
+    fits: Sequence[FitResult],
+    stack: Stack | None = None,
     *,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Ensemble:
-    """The forecasts of a chosen law and its rivals.
+    """The forecasts of laws that were fitted to a problem: their average, and what it is unsure of.
 
     Args:
         problem: train rows and declared knowledge.
-        document: of the chosen law.
-        chosen: the chosen law.
-        others: further laws of the search; those whose merit is near the best take part.
+        document: of the first law, the chosen one.
+        fits: of the laws to all train rows.
+        stack: their average; None for a single law.
         draws: of all laws together, about; fewer for large tables, which determine the constants well.
         seed: of the resampling.
     """
-    laws = rivals(chosen, others)
+    weights = np.ones(1) if stack is None else stack.weights
+    members = counted(weights)
     effort = len(problem.table) * problem.table.n_targets * (1 + problem.table.n_groups // GROUPS)
     total = min(draws, max(FEWEST, WORK // effort))
-    counts = [max(1, round(total * weight)) for weight in shares([law.merit for law in laws])]
-    members = []
-    for i, (law, n) in enumerate(zip(laws, counts, strict=True)):
-        structure = law.fit.structure
-        drawn = resampled(problem, law.fit, n, seed + i)
+    laws = []
+    for place, weight in members.items():
+        law = fits[place]
+        structure = law.structure
+        drawn = resampled(problem, law, max(1, round(total * weight)), seed + place)
         about = document
-        if i > 0:
-            about = runner_up(document, structure.text, law.fit.constants, structure.shared, asdict(law.fit.recipe))
+        if place > 0:
+            about = runner_up(document, structure.text, law.constants, structure.shared, asdict(law.recipe))
         named = {name: drawn[..., k] for k, name in enumerate(structure.constants)}
-        members.append(Draws(about, n / sum(counts), named))
-    noise = noise_of(problem, chosen.fit)
-    return Ensemble(tuple(members), noise, drift_of(problem, chosen.fit, noise), _bounds(problem))
+        laws.append(Draws(about, weight, named))
+    noise = noise_of(problem, fits[0])
+    drift = drift_of(problem, fits[0], noise, () if stack is None else stack.held_out)
+    return Ensemble(tuple(laws), noise, drift, _bounds(problem), averages_logs(problem.table))
+
+
+def counted(weights: Floats) -> dict[int, float]:
+    """The laws that count in an average, place -> weight: the first, then the heaviest of the others."""
+    heaviest = sorted(range(1, len(weights)), key=lambda i: (-weights[i], i))
+    kept = [0, *(i for i in heaviest if weights[i] >= LEAST_WEIGHT)][:MOST]
+    total = float(sum(weights[i] for i in kept))
+    return {i: float(weights[i]) / total for i in kept}
 
 
 def _bounds(problem: Problem) -> tuple[float, float]:
     low, high = problem.lower, problem.upper
     return -np.inf if low is None else low, np.inf if high is None else high
-
-
-def rivals(chosen: Contender, others: Sequence[Contender]) -> list[Contender]:
-    """The chosen law, then the others whose merit is within the circle, each law once, best first."""
-    limit = min(law.merit for law in (chosen, *others)) + CIRCLE
-    found = {chosen.key: chosen}
-    for law in sorted(others, key=lambda law: law.merit):
-        if law.merit <= limit:
-            found.setdefault(law.key, law)
-    return list(found.values())[:MOST]
-
-
-def shares(merits: Sequence[float]) -> Floats:
-    """Weights of laws; the chosen law, which is the first, counts as the best of them."""
-    values = np.array(merits)
-    values[0] = values.min()
-    likely = np.exp(-(values - values.min()) / TIE)
-    out: Floats = likely / likely.sum()
-    return out
 
 
 def resampled(problem: Problem, law: FitResult, n: int, seed: int) -> Floats:
@@ -143,7 +124,7 @@ def noise_of(problem: Problem, law: FitResult) -> Noise:
     """
     table = problem.table
     log = law.recipe.space == "log"
-    residuals = _residuals(law, table, log)
+    residuals = _off(law.predict(table.features, table.group), table.targets, log)
     own = len(law.structure.constants) - len(law.structure.shared)
     squares = np.zeros((table.n_groups, table.n_targets))
     np.add.at(squares, table.group, residuals**2)
@@ -156,11 +137,11 @@ def noise_of(problem: Problem, law: FitResult) -> Noise:
     return Noise(scale * _robust(residuals / scale[table.group]), (log,) * table.n_targets)
 
 
-def _residuals(law: FitResult, table: Table, log: bool, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Floats:
-    """Measured minus fitted within bounds, or the logarithm of their ratio; zero where that has no value."""
-    fitted = np.clip(law.predict(table.features, table.group), *bounds)
+def _off(said: Floats, measured: Floats, log: bool, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Floats:
+    """Measured minus said within bounds, or the logarithm of their ratio; zero where that has no value."""
+    within = np.clip(said, *bounds)
     with np.errstate(all="ignore"):
-        out = np.log(table.targets) - np.log(fitted) if log else table.targets - fitted
+        out = np.log(measured) - np.log(within) if log else measured - within
     return np.where(np.isfinite(out), out, 0.0)
 
 
@@ -176,19 +157,30 @@ def _robust(standard: Floats) -> float:
     return trust * factor + 1.0 - trust
 
 
-def drift_of(problem: Problem, law: FitResult, noise: Noise) -> Drift:
-    """The drift, from how the chosen law fared on the inner folds."""
-    warm = law.by_name
-    weights = row_weights(problem, law.recipe.emphasis)
+def drift_of(problem: Problem, law: FitResult, noise: Noise, held_out: Sequence[Floats] = ()) -> Drift:
+    """The drift, from how the forecast fared on the inner folds.
+
+    Args:
+        held_out: what the average forecast of each fold at `rows_asked`; without it the law is refitted to each.
+    """
+    folds = make_folds(problem)
     errors, distances, shares_of_folds = [], [], []
-    for fold in make_folds(problem):
-        inner, outer = problem.table.take(fold.fit), problem.table.take(fold.judge)
-        rows = None if weights is None else weights[fold.fit]
-        part = fit(law.structure, inner, law.recipe, effort=FOLD_EFFORT, weights=rows, warm=[warm])
-        if isinstance(part, FitFailure):
+    for i, fold in enumerate(folds):
+        inner, outer = problem.table.take(fold.fit), problem.table.take(rows_asked(fold))
+        said = held_out[i] if held_out else _refitted(problem, law, fold)
+        if said is None:
             continue
-        standard = _residuals(part, outer, noise.log[0], _bounds(problem)) / noise.scale[outer.group]
+        standard = _off(said, outer.targets, noise.log[0], _bounds(problem)) / noise.scale[outer.group]
         errors.append(float(np.mean(standard**2)))
         distances.append(Reach.of(problem, inner).distance(outer.features, outer.group))
         shares_of_folds.append(fold.weight)
     return Drift(Reach.of(problem), noise.scale, growth_of(errors, distances, shares_of_folds))
+
+
+def _refitted(problem: Problem, law: FitResult, fold: Fold) -> Floats | None:
+    """What a law fitted to the rest of the rows forecasts of those of a fold; None if it cannot be fitted to it."""
+    weights = row_weights(problem, law.recipe.emphasis)
+    rows = None if weights is None else weights[fold.fit]
+    inner, outer = problem.table.take(fold.fit), problem.table.take(rows_asked(fold))
+    part = fit(law.structure, inner, law.recipe, effort=FOLD_EFFORT, weights=rows, warm=[law.by_name])
+    return None if isinstance(part, FitFailure) else part.predict(outer.features, outer.group)

@@ -6,6 +6,7 @@ laws         the chosen law first; formula, shared constants, recipe, weight, an
 noise        scale per group and target; whether it multiplies, per target
 drift        reach of the data per column and group, logged columns, base, growth, start
 bounds       known lower and upper bound of the targets, null for none
+mean         "log" or "value": what is averaged over the laws; in files that do not say, the values
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def _content(ensemble: Ensemble) -> dict[str, Any]:
             "front": [points.tolist() for points in drift.reach.front],
         },
         "bounds": [bound if np.isfinite(bound) else None for bound in ensemble.bounds],
+        "mean": "log" if ensemble.logs else "value",
     }
 
 
@@ -99,6 +101,7 @@ def _ensemble(document: LawDocument, content: Mapping[str, Any]) -> Ensemble:
         noise=Noise(scale, _flags(content["noise"]["log"], size[1])),
         drift=Drift(reach, scale, float(content["drift"]["growth"])),
         bounds=(-np.inf if low is None else float(low), np.inf if high is None else float(high)),
+        logs=content.get("mean") == "log",
     )
 
 

@@ -72,10 +72,12 @@ def summarise(bench: Bench, standings: Sequence[Standings], failures: Mapping[st
 def _run(place: Place, result: Mapping[str, Any]) -> dict[str, Any]:
     cost = spent(place.path)
     raw = (result.get("sealed") or {}).get("r2")
+    forecast = (result.get("forecast") or {}).get("r2")
     return {
         "seed": place.seed,
         "r2": clipped(raw),
         "r2_raw": raw,
+        "forecast_r2": clipped(raw if forecast is None else forecast),
         "formula": result["formula"],
         "origin": result.get("origin"),
         "no_law": result.get("no_law", False),
@@ -100,13 +102,15 @@ def _run_versions(place: Place) -> dict[str, str]:
 def _failed(place: Place, reason: str) -> dict[str, Any]:
     cost = spent(place.path)
     return {
-        "seed": place.seed, "r2": -LIMIT, "r2_raw": None, "formula": None, "evaluations": 0, "error": reason,
-        "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds, "opened": 0, "run_dir": str(place.path),
+        "seed": place.seed, "r2": -LIMIT, "r2_raw": None, "forecast_r2": -LIMIT, "formula": None, "evaluations": 0,
+        "error": reason, "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds, "opened": 0,
+        "run_dir": str(place.path),
     }  # fmt: skip
 
 
 def _task(runs: list[dict[str, Any]], laws: Sequence[Mapping[str, Any]], standing: Standing) -> dict[str, Any]:
     scores = [run["r2"] for run in runs]
+    forecasts = [run["forecast_r2"] for run in runs]
     first = laws[0]["law"] if laws else None
     published, refitted = (_human(laws, first, variant) for variant in ("published", "refitted"))
     human = standing.human if standing.human is not None else published
@@ -116,6 +120,9 @@ def _task(runs: list[dict[str, Any]], laws: Sequence[Mapping[str, Any]], standin
         "sd": _sd(scores),
         "best": max(scores),
         "worst": min(scores),
+        "forecast": fmean(forecasts),
+        "forecast_sd": _sd(forecasts),
+        "forecast_worst": min(forecasts),
         "human": refitted if human is None else human,
         "human_law": first,
         "human_recorded": standing.human,
@@ -143,11 +150,15 @@ def _overall(tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     by_seed = [{run["seed"]: run["r2"] for run in task["runs"]} for task in tasks.values()]
     shared = sorted(set.intersection(*(set(one) for one in by_seed)))
     replicates = [fmean(one[seed] for one in by_seed) for seed in shared]
+    forecasts = [{run["seed"]: run["forecast_r2"] for run in task["runs"]} for task in tasks.values()]
     return {
         "mean": fmean(task["mean"] for task in tasks.values()),
         "sd": _sd(replicates),
         "worst_mean": fmean(task["worst"] for task in tasks.values()),
         "best_mean": fmean(task["best"] for task in tasks.values()),
+        "forecast": fmean(task["forecast"] for task in tasks.values()),
+        "forecast_sd": _sd([fmean(one[seed] for one in forecasts) for seed in shared]),
+        "forecast_worst": fmean(task["forecast_worst"] for task in tasks.values()),
         "human_mean": _mean(task["human"] for task in tasks.values()),
         "human_refitted_mean": _mean(task["human_refitted"] for task in tasks.values()),
         "record_mean": _mean(task["record_mean"] for task in tasks.values()),

@@ -46,8 +46,9 @@ from discover.runs.outcome import conclude, inner_error
 from discover.runs.records import step_record
 from discover.runs.session import Budget, Session, begin
 from discover.scoring import Problem, Score, Scorer, fold_weights, merit, r_squared
+from discover.scoring.stacking import Stack
 from discover.search import AddStatus, SearchResult, Step
-from discover.search.verdict import choose
+from discover.search.verdict import choose, weigh
 
 IMPORT = "import"
 IMPORTED = "imported"
@@ -257,7 +258,7 @@ def attempt(
     if unknown:
         raise InputError(f"no constant {unknown[0]!r} to share; the law has {', '.join(structure.constants)}")
     structure = replace(structure, shared=frozenset(shared))
-    score = scorer.score(structure, recipe, published=True, effort=NORMAL)
+    score = scorer.score(structure, recipe, published=True, effort=NORMAL, keep=True)
     if score.fit is None:
         return Attempt(formula, f"no fit: {score.refused}")
     value = merit(score, scorer.weights)
@@ -311,41 +312,48 @@ def import_laws(
     problem = replace(problem_of(task), constants=None)
     scorer = Scorer(problem)
     attempts = [attempt(f, i, columns, scorer, recipe, shared) for i, f in enumerate(formulas)]
-    ranked = _ranked([one.told for one in attempts if one.told is not None], problem)
-    if not ranked:
+    imported = [one.told for one in attempts if one.told is not None]
+    if not imported:
         first = attempts[0]
         raise InputError(
             f"the formula {first.formula.text[:60]!r} cannot be imported: {first.problem}"
             if len(attempts) == 1
             else f"none of the {len(attempts)} formulas can be imported; of the first: {first.problem}"
         )
+    ranked, stack = _ranked(imported, problem)
     problems = inspect(task, problem)
     session = begin(source, seed, Budget(None, len(formulas), 1), out, False, None, (IMPORT,))
     try:
         save(session.folder.path, problems)
-        return _written(session, ranked, attempts, time.monotonic() - start)
+        return _written(session, ranked, stack, attempts, time.monotonic() - start)
     except BaseException:
         shutil.rmtree(session.folder.path, ignore_errors=True)
         raise
 
 
-def _ranked(told: Sequence[Told], problem: Problem) -> list[Told]:
-    """The chosen law first, then the others by merit."""
+def _ranked(told: Sequence[Told], problem: Problem) -> tuple[list[Told], Stack]:
+    """The chosen law first, then the others by merit; and the average of those that a search would not refuse."""
     finalists = sorted(told, key=lambda one: (one.merit, one.index))
     sound = [one for one in finalists if one.score.refused is None]
     if not sound:
-        return finalists
-    chosen = choose(sound, problem)
-    return [*chosen, *(one for one in finalists if one not in chosen)]
+        return finalists, Stack(np.eye(len(finalists))[0], ())
+    stack = weigh(sound, problem)
+    place = choose(sound, stack.weights, problem)
+    others = [one for one in finalists if one is not sound[place]]
+    weights = {id(one): weight for one, weight in zip(sound, stack.weights, strict=True)}
+    ranked = [sound[place], *others]
+    return ranked, replace(stack, weights=np.array([weights.get(id(one), 0.0) for one in ranked]))
 
 
-def _written(session: Session, ranked: Sequence[Told], attempts: Sequence[Attempt], seconds: float) -> dict[str, Any]:
+def _written(
+    session: Session, ranked: Sequence[Told], stack: Stack, attempts: Sequence[Attempt], seconds: float
+) -> dict[str, Any]:
     """Journal, law and result of an import."""
     with Journal(session.folder.journal_path) as journal:
         for one in sorted(ranked, key=lambda told: told.index):
             journal.append(step_record(Step(one, AddStatus.NEW)))
         journal.sync()
-    found = SearchResult(ranked[0], tuple(ranked), (), len(attempts), seconds, IMPORTED)
+    found = SearchResult(ranked[0], tuple(ranked), stack, (), len(attempts), seconds, IMPORTED)
     result = conclude(session, found)
     weights = fold_weights(session.problem)
     refused = ranked[0].score.refused

@@ -15,7 +15,7 @@ from discover.documents import LawDocument, from_fit, law_keys, read, write
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.fitting import covariance, diagnose
-from discover.forecasts import Contender, Ensemble, make_ensemble, with_forecasts
+from discover.forecasts import Ensemble, make_ensemble, with_forecasts
 from discover.plain_data import plain
 from discover.proposers.base import Told
 from discover.proposers.candidate import NO_LAW
@@ -76,7 +76,9 @@ def conclude(
     """
     weights = fold_weights(session.problem)
     document = law_document(session, found, weights)
-    write(with_forecasts(_ensemble(session, found, document)), session.folder.law_path)
+    ensemble = make_ensemble(session.problem, document, found.fits, found.stack, seed=session.config.seed)
+    document = with_forecasts(ensemble)
+    write(document, session.folder.law_path)
     result = {
         **law_keys(document),
         "fit": law_record(found.fit)["fit"],
@@ -84,7 +86,6 @@ def conclude(
         "no_law": found.best.candidate.origin == NO_LAW,
         "warnings": _warnings(session, found),
         "runners_up": _runners_up(found, weights),
-        "error_scale": session.problem.error_scale,
         "not_judged": list(short_of_rows(session.problem)),
         "evaluations": found.evaluations,
         "seconds": round(found.seconds, 3),
@@ -119,16 +120,6 @@ def law_document(session: Session, found: SearchResult, weights: Sequence[float]
     )
 
 
-def _ensemble(session: Session, found: SearchResult, document: LawDocument) -> Ensemble:
-    """The law and those near-tied with it, with what their forecasts are unsure of."""
-    finalists = [
-        Contender(told.score.fit, told.candidate.law_key, told.merit)
-        for told in found.finalists
-        if told.score.fit is not None
-    ]
-    return make_ensemble(session.problem, document, finalists[0], finalists[1:], seed=session.config.seed)
-
-
 def _proposer(tally: Tally, llm: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a proposer brought; of a language model the questions are its calls."""
     keys = asdict(tally)
@@ -144,7 +135,7 @@ def _warnings(session: Session, found: SearchResult) -> list[str]:
 
 
 def judge(session: Session, document: LawDocument, compared: Sequence[str], opener: str | None) -> dict[str, Any]:
-    """The law and the human laws on the sealed rows, opened once for all of them.
+    """The law, the forecast and the human laws on the sealed rows, opened once for all of them.
 
     Args:
         session: the run.
@@ -153,7 +144,7 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
         opener: command to note in the journal; None leaves the sealed rows closed.
     """
     human = human_laws(compared, session.train, session.config.seed, published=bool(session.task.baselines))
-    keys: dict[str, Any] = {"sealed": None, "human": _human_keys(session.problem, human)}
+    keys: dict[str, Any] = {"sealed": None, "forecast": None, "human": _human_keys(session.problem, human)}
     n_sealed = session.task.facts().n_test
     if opener is not None and n_sealed:
         note_opening(session.folder, opener)
@@ -165,6 +156,8 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
         else:
             remember(session.folder.path, rows)
             keys["sealed"] = _metric_keys(metrics(predict(document, rows), rows.targets))
+            if document.forecasts:
+                keys["forecast"] = _metric_keys(metrics(forecast(document, rows), rows.targets))
             for entry, item in zip(keys["human"], human, strict=True):
                 entry |= _metric_keys(metrics(item.fit.predict(rows.features, rows.group), rows.targets))
     return keys | {"opened": openings(session.folder), "sealed_rows": n_sealed}
@@ -180,6 +173,13 @@ def predict(document: LawDocument, rows: Table) -> Floats:
             values[name] = np.array([constants[name] for constants in per_group])[rows.group]
         out[:, t] = evaluate(document.expr, values)
     return out
+
+
+def forecast(document: LawDocument, rows: Table) -> Floats:
+    """The average of the laws of a document on rows whose groups are the law's, shape (n, T)."""
+    ensemble = Ensemble.from_document(document)
+    groups = [rows.group_names[g] for g in rows.group]
+    return np.stack([ensemble.central(rows.features, groups, target=t) for t in document.targets], axis=-1)
 
 
 def evaluate_again(session: Session) -> dict[str, Any]:

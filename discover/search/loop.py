@@ -25,12 +25,13 @@ from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.library import Library, group_means
 from discover.proposers.logbook import Logbook
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, fold_weights, merit
+from discover.scoring.stacking import Stack
 from discover.search.archive import AddStatus, Archive, shape_class
 from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
 from discover.search.tally import Tallies, Tally
 from discover.search.team import make_team
-from discover.search.verdict import choose_with_guests, closer_look, simplest, without_twins
+from discover.search.verdict import choose_with_guests, closer_look, fits_of, simplest, weigh, without_twins
 
 BATCH = 16
 ATTEMPTS = 6  # rounds of asking until a batch is full
@@ -39,7 +40,7 @@ UNDER_WAY = 2  # batches
 ISLANDS = 2
 MIGRATE_EVERY = 12  # batches
 MIGRANTS = 4
-FINALISTS = 24
+FINALISTS = 40
 OF_A_KIND = 3  # finalists of one shape
 GUEST_FINALISTS = 8
 BROUGHT = "guest "  # before the keys of guests' candidates in `known`: they are scored without a gate
@@ -99,6 +100,7 @@ class SearchResult:
     Attributes:
         best: the chosen law with the fit to all train rows.
         finalists: the laws of the closer look: `best`, then the others by merit.
+        stack: their average, which is the forecast.
         front: Pareto front of merit against complexity.
         evaluations: candidates scored, those that guests brought included.
         seconds: time spent.
@@ -108,6 +110,7 @@ class SearchResult:
 
     best: Told
     finalists: tuple[Told, ...]
+    stack: Stack
     front: tuple[Told, ...]
     evaluations: int
     seconds: float
@@ -117,8 +120,12 @@ class SearchResult:
 
     @property
     def fit(self) -> FitResult:
-        assert self.best.score.fit is not None
-        return self.best.score.fit
+        return self.fits[0]
+
+    @property
+    def fits(self) -> list[FitResult]:
+        """The fits of the finalists to all train rows."""
+        return fits_of(self.finalists)
 
 
 OnStep = Callable[[Step], None]
@@ -400,12 +407,15 @@ class _State:
         pool, weights, rule = self.pool, self.weights, self.config.rule
         finalists = closer_look(leaders, pool, weights, rule, lambda: self.overdue(LIMIT_SHARE))
         finalists = [replace(told, candidate=told.candidate.attributed()) for told in finalists]
-        own = [told for told in finalists if not self.guests.brought(told.candidate)]
-        finalists = choose_with_guests(finalists, own, self.problem)
-        finalists[0] = simplest(finalists[0], self.problem, pool, weights, rule, self.overdue)
         finalists = without_twins(finalists, self.problem)
+        stack = weigh(finalists, self.problem)
+        own = [not self.guests.brought(told.candidate) for told in finalists]
+        place = choose_with_guests(finalists, stack.weights, own, self.problem)
+        finalists[place] = simplest(finalists[place], self.problem, pool, weights, rule, self.overdue)
+        order = [place, *(i for i in range(len(finalists)) if i != place)]
+        finalists, stack = [finalists[i] for i in order], replace(stack, weights=stack.weights[order])
         return SearchResult(
-            finalists[0], tuple(finalists), tuple(merged.front()), len(self.told),
+            finalists[0], tuple(finalists), stack, tuple(merged.front()), len(self.told),
             self.clock() - self.begin, stopped, self.bandit.shares,
             self.tallies.final((*self.team, *self.guests.guests), self.told, finalists),
         )  # fmt: skip

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from types import TracebackType
 
-from threadpoolctl import threadpool_limits
-
 from discover.fitting import FitResult
 from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
@@ -41,7 +39,7 @@ class Job:
 
     Attributes:
         gate: train error above which it is not tried on the folds.
-        closer: on all rows of a long table, and with more effort.
+        closer: on all rows of a long table, with more effort, and with what it forecasts of the folds.
         start: the fit from which the closer look sets out; without one, what the candidate inherited.
     """
 
@@ -85,7 +83,6 @@ class Pool:
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Pool:
-        self._threads = _one_thread()
         if self.workers > 1:
             self._executor = self._start()
         return self
@@ -95,7 +92,6 @@ class Pool:
     ) -> None:
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
-        self._threads.restore_original_limits()
 
     def _start(self) -> ProcessPoolExecutor:
         # spawn: workers inherit neither threads nor the compiled state of the parent
@@ -133,15 +129,9 @@ class Pool:
 
 def _initialise(problem: Problem, cuts: int) -> None:
     global _scorers
-    _one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     _scorers = Scorers(problem, cuts)
-
-
-def _one_thread() -> threadpool_limits:
-    """Linear algebra of this process in one thread: the matrices are small, and the workers have the processors."""
-    return threadpool_limits(1, user_api="blas")
 
 
 def _leave_with_parent() -> None:
@@ -168,7 +158,7 @@ def _score(scorers: Scorers, job: Job) -> Score:
     warm = [known] if known else []
     try:
         return scorer.score(
-            candidate.structure, candidate.recipe, job.gate, candidate.published, effort, warm, fold_effort
+            candidate.structure, candidate.recipe, job.gate, candidate.published, effort, warm, fold_effort, job.closer
         )
     except Exception as error:  # one candidate must not end a search; the journal keeps what went wrong
         return Score(refused=f"could not be scored: {type(error).__name__}: {str(error)[:200]}")

@@ -10,19 +10,21 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.averages import average
 from discover.fitting import FitResult, covariance
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.limits import laws_without, simpler_laws
-from discover.scoring import Problem, Rule, Score, merit, points_beyond, predict_beyond
-from discover.scoring.consensus import distances, medoid, near_tied, twins
+from discover.scoring import Problem, Rule, Score, make_folds, merit, points_beyond, predict_beyond
+from discover.scoring.consensus import distances, twins
 from discover.scoring.score import parameters, row_weights
-from discover.search.archive import shape_class
+from discover.scoring.stacking import Stack, averages_logs, departure, rows_asked, stacked
 from discover.search.pool import Job, Pool
 
 Floats = NDArray[np.float64]
 
 FIRST_STEP = slice(1, 2)  # the forecasts nearest beyond the data; farther ones are ruled by the wildest laws
+TIE = 1.0  # merits closer than this to the best count as near-tied; a merit sums two logarithms of errors
 ALIKE = 0.02  # forecasts closer than this share of the error to be expected are the same forecast
 NO_WORSE = 1.01  # times the error of the fit, at most
 MOST_STEPS = 8  # to simpler laws
@@ -50,37 +52,49 @@ def closer_look(
     return sorted(finalists, key=lambda t: (t.merit, t.index))
 
 
-def choose(finalists: Sequence[Told], problem: Problem) -> list[Told]:
-    """The finalists with the chosen law first, the others by merit.
+def weigh(finalists: Sequence[Told], problem: Problem) -> Stack:
+    """How much each finalist counts in the forecast, which is their average.
 
-    The choice is the medoid of the near-tied laws of different kinds. If a published law leads, nothing that was found
-    beats it by more than chance, and it is the choice. In either case the simplest law that forecasts the same takes
-    its place. If the group means lead, there is no law to choose among; and where a task does not extrapolate, its
-    folds ask what will be asked, so that the leader is the choice.
+    A finalist that time did not suffice to look at closely is weighed by its merit alone.
+    """
+    folds = make_folds(problem)
+    sizes = [(len(rows_asked(fold)), problem.table.n_targets) for fold in folds]
+    forecasts = [told.score.held_out or [np.full(size, np.nan) for size in sizes] for told in finalists]
+    return stacked(problem, folds, forecasts, [told.merit for told in finalists])
+
+
+def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:
+    """The place of the chosen law: of the near-tied finalists the one that forecasts most like their average.
+
+    The simplest law that forecasts the same takes its place. If the group means lead, there is no law to choose among;
+    and where a task does not extrapolate, its folds ask what will be asked, so that the leader is the choice.
+
+    Args:
+        finalists: by merit, best first.
+        weights: of the finalists in the average, see `weigh`.
     """
     leader = finalists[0]
     if not leader.candidate.structure.features or not problem.axes:
-        return list(finalists)
-    published = leader.candidate.published
-    asked = [t for t in finalists if t.score.fit is not None and (t.candidate.published or not published)]
-    kinds = [shape_class(t.candidate.structure.expr) for t in asked]
-    tied = [asked[i] for i in near_tied([t.merit for t in asked], kinds)]
-    if not tied:
-        return list(finalists)
+        return 0
     beyond = points_beyond(problem)
-    forecasts = [predict_beyond(t.score.fit, beyond)[FIRST_STEP] for t in tied if t.score.fit is not None]
-    centre = 0 if published else medoid(forecasts)
-    alike = distances(forecasts, forecasts[centre]) <= _tolerance(tied[0])
-    same = [t for t, close in zip(tied, alike, strict=True) if close] or [tied[centre]]
-    chosen = min(same, key=lambda t: (t.score.complexity, t.merit, t.index))
-    return _led_by(chosen, finalists)
+    said = np.stack([predict_beyond(fit, beyond)[FIRST_STEP] for fit in fits_of(finalists)])
+    expected = average(said, weights, averages_logs(problem.table))
+    tied = [i for i, told in enumerate(finalists) if told.merit <= leader.merit + TIE]
+    nearest = min(tied, key=lambda i: departure(said[i], expected, problem.table))
+    alike = distances([said[i] for i in tied], said[nearest]) <= _tolerance(leader)
+    same = [i for i, close in zip(tied, alike, strict=True) if close] or [nearest]
+    return min(same, key=lambda i: (finalists[i].score.complexity, finalists[i].merit, i))
+
+
+def fits_of(laws: Sequence[Told]) -> list[FitResult]:
+    """Fits to all train rows of laws that have one, as all do that were not refused."""
+    return [told.score.fit for told in laws if told.score.fit is not None]
 
 
 def without_twins(laws: Sequence[Told], problem: Problem) -> list[Told]:
     """The laws without those that say on the rows and beyond them what an earlier one says."""
-    fits = [told.score.fit for told in laws]
-    first = twins_of([fit for fit in fits if fit is not None], problem)
-    return [told for i, told in enumerate(laws) if len(first) < len(laws) or first[i] == i]
+    first = twins_of(fits_of(laws), problem)
+    return [told for i, told in enumerate(laws) if first[i] == i]
 
 
 def twins_of(fits: Sequence[FitResult], problem: Problem) -> list[int]:
@@ -95,13 +109,18 @@ def twins_of(fits: Sequence[FitResult], problem: Problem) -> list[int]:
     return twins(said, [parameters(fit.structure, table) for fit in fits], table.targets.std(axis=0))
 
 
-def choose_with_guests(finalists: Sequence[Told], own: Sequence[Told], problem: Problem) -> list[Told]:
-    """As `choose`, but what guests brought never leads to a choice of higher merit than the own finalists alone."""
-    together = choose(finalists, problem)
-    if not own or len(own) == len(finalists):
+def choose_with_guests(finalists: Sequence[Told], weights: Floats, own: Sequence[bool], problem: Problem) -> int:
+    """As `choose`, but what guests brought never leads to a choice of higher merit than the own finalists alone.
+
+    Args:
+        own: which finalists are the search's own.
+    """
+    together = choose(finalists, weights, problem)
+    places = [i for i, mine in enumerate(own) if mine]
+    if not places or len(places) == len(finalists):
         return together
-    alone = choose(own, problem)[0]
-    return together if together[0].merit <= alone.merit else _led_by(alone, finalists)
+    alone = places[choose([finalists[i] for i in places], weights[places], problem)]
+    return together if finalists[together].merit <= finalists[alone].merit else alone
 
 
 def simplest(
@@ -153,7 +172,3 @@ def _simpler(
 def _tolerance(told: Told) -> float:
     """The squared distance between forecasts, in their variances, below which they are the same."""
     return ALIKE * min(1.0, max(told.score.folds, default=0.0))
-
-
-def _led_by(chosen: Told, finalists: Sequence[Told]) -> list[Told]:
-    return [chosen, *(t for t in finalists if t is not chosen)]

@@ -23,10 +23,11 @@ from discover.export.law import FittedLaw
 from discover.expressions import Constant
 from discover.fitting import FitFailure, FitResult, Structure, covariance
 from discover.fitting import fit as fit_structure
-from discover.forecasts import Contender, make_ensemble, with_forecasts
+from discover.forecasts import DRAWS, make_ensemble, with_forecasts
 from discover.proposers.surgery import well_named
 from discover.scoring import Problem, column_kind, make_folds
 from discover.scoring.score import row_weights
+from discover.scoring.stacking import Stack
 from discover.search import SearchConfig, search
 from discover.sklearn.columns import Column, column, identifiers, position, without
 
@@ -121,19 +122,21 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         try:
             problem = self._problem(table)
-            laws = self._searched(problem, seed) if self.law is None else self._fitted(problem, seed)
-            document = self._document(laws[0].fit, problem, seed)
+            fits, stack = self._searched(problem, seed) if self.law is None else self._fitted(problem, seed)
+            document = self._document(fits[0], problem, seed)
         except DiscoverError as error:  # scikit-learn's callers expect a ValueError of bad input
             raise ValueError(str(error)) from error
         self.law_ = FittedLaw(document)
         self.formula_ = document.formula
         self._one_target = np.ndim(y) == 1
-        self._problem_of_fit, self._laws, self._seed = problem, laws, seed
-        self._unsure: FittedLaw | None = None
+        self._problem_of_fit, self._fits, self._stack, self._seed = problem, fits, stack, seed
+        self._forecasts: dict[int, FittedLaw] = {}
         return self
 
     def predict(self, X: Any, interval: float | None = None) -> Floats | tuple[Floats, Floats, Floats]:
-        """Values of the law, shape (n,), or (n, targets) if y had two dimensions.
+        """Forecasts, shape (n,), or (n, targets) if y had two dimensions.
+
+        A forecast is the average of the laws that the search could not tell apart; `law_` is the one that explains it.
 
         Args:
             X: as in `fit`; a value in the group column must be one that the fit has seen.
@@ -154,7 +157,7 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             numbers, labels = self._apart(X, reset=False)
         columns = dict(zip(self._names(), numbers.T, strict=True))
         try:
-            law = self.law_ if interval is None else self._with_uncertainty()
+            law = self._forecasting(1 if interval is None else DRAWS)
             found = law.predict(columns, group=labels, interval=interval)
         except DiscoverError as error:
             raise ValueError(str(error)) from error
@@ -219,37 +222,35 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         out = np.array(np.broadcast_to(wide, (n, n_targets)))
         return out[:, 0] if self._one_target else out
 
-    def _with_uncertainty(self) -> FittedLaw:
-        """The law with what its forecasts are unsure of."""
-        if self._unsure is None:
-            problem, laws = self._problem_of_fit, self._laws
-            ensemble = make_ensemble(problem, self.law_.document, laws[0], laws[1:], seed=self._seed)
-            self._unsure = FittedLaw(with_forecasts(ensemble))
-        return self._unsure
+    def _forecasting(self, draws: int) -> FittedLaw:
+        """The law with its forecasts, of which so many draws of the constants say how sure they are."""
+        if draws not in self._forecasts:
+            ensemble = make_ensemble(
+                self._problem_of_fit, self.law_.document, self._fits, self._stack, draws=draws, seed=self._seed
+            )
+            self._forecasts[draws] = FittedLaw(with_forecasts(ensemble))
+        return self._forecasts[draws]
 
-    def _fitted(self, problem: Problem, seed: int) -> list[Contender]:
+    def _fitted(self, problem: Problem, seed: int) -> tuple[list[FitResult], Stack | None]:
         assert self.law is not None
         found = fit_law(self.law, problem.table, loss=self.loss, shared=tuple(self.shared), seed=seed)
         if isinstance(found, FitFailure):
             raise ValueError(f"law={self.law!r} cannot be fitted: {found.text}")
-        return [Contender(found, self.law, 0.0)]
+        return [found], None
 
-    def _searched(self, problem: Problem, seed: int) -> list[Contender]:
-        """The chosen law, then the others of the search's end."""
+    def _searched(self, problem: Problem, seed: int) -> tuple[list[FitResult], Stack | None]:
+        """The chosen law, then the others of the search's end, and their average."""
         if not make_folds(problem):
             warnings.warn(
                 f"{len(problem.table)} different rows are too few to hold some out and judge laws; y's mean is used",
                 stacklevel=3,
             )
-            return [_means(problem.table)]
+            return [_means(problem.table)], None
         config = SearchConfig(
             seed=seed, evaluations=self.evaluations, seconds=None, workers=effective_n_jobs(self.n_jobs)
         )
-        return [
-            Contender(told.score.fit, told.candidate.law_key, told.merit)
-            for told in search(problem, config).finalists
-            if told.score.fit is not None
-        ]
+        found = search(problem, config)
+        return found.fits, found.stack
 
     def _problem(self, table: Table) -> Problem:
         axes = scale_axes(table.features) if self.axes is None else tuple(self.axes)
@@ -277,11 +278,11 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         )
 
 
-def _means(table: Table) -> Contender:
+def _means(table: Table) -> FitResult:
     mean, _ = well_named(Constant("E"), table.features)
     found = fit_structure(Structure(mean), table)
     assert isinstance(found, FitResult)  # a mean always exists
-    return Contender(found, "mean", 0.0)
+    return found
 
 
 def _table(

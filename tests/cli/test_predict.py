@@ -73,7 +73,7 @@ def test_a_table_of_points_becomes_a_table_of_forecasts(discover, run_of) -> Non
     with Path("forecasts.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        "params", "tokens", "loss_predicted", "loss_low50", "loss_high50", "loss_low90", "loss_high90",
+        "params", "tokens", "loss_predicted", "loss_law", "loss_low50", "loss_high50", "loss_low90", "loss_high90",
     ]  # fmt: skip
     single = discover("predict", run_of("runs.csv"), "--at", AT, "--json").json["points"][0]["forecasts"][0]
     assert float(rows[0]["loss_predicted"]) == single["value"]

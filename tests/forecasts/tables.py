@@ -8,8 +8,9 @@ from discover.data.table import Table
 from discover.documents import from_fit
 from discover.expressions import parse
 from discover.fitting import FitResult, Structure, fit
-from discover.forecasts import Contender, Ensemble, make_ensemble
-from discover.scoring import Problem
+from discover.forecasts import Ensemble, make_ensemble
+from discover.scoring import Problem, make_folds
+from discover.scoring.stacking import Stack, rows_asked
 
 SIGMA = 0.1
 
@@ -33,11 +34,17 @@ def fitted(table: Table, formula: str = "a + b*x", shared: tuple[str, ...] = ())
     return found
 
 
-def ensemble_of(table: Table, *formulas: str, draws: int = 400, merits: tuple[float, ...] = ()) -> Ensemble:
-    """The ensemble of these laws, the first one chosen, all equally good unless merits are given."""
+def ensemble_of(table: Table, *formulas: str, draws: int = 400, weights: tuple[float, ...] = ()) -> Ensemble:
+    """The ensemble of these laws, the first one chosen, all weighing the same unless said otherwise."""
     fits = [fitted(table, formula) for formula in formulas or ("a + b*x",)]
-    merits = merits or (0.0,) * len(fits)
-    laws = [Contender(f, f.structure.text, m) for f, m in zip(fits, merits, strict=True)]
+    counts = np.array(weights or (1.0,) * len(fits))
     column = None if table.n_groups == 1 else "family"
     document = from_fit(fits[0], table, task="line", group_column=column)
-    return make_ensemble(problem_of(table), document, laws[0], laws[1:], draws=draws)
+    problem = problem_of(table)
+    held_out = tuple(fits[0].predict(rows.features, rows.group) for rows in _held_out(problem))
+    stack = Stack(counts / counts.sum(), held_out) if len(fits) > 1 else None
+    return make_ensemble(problem, document, fits, stack, draws=draws)
+
+
+def _held_out(problem: Problem) -> list[Table]:
+    return [problem.table.take(rows_asked(fold)) for fold in make_folds(problem)]

@@ -55,14 +55,16 @@ def test_intervals_widen_beyond_the_data_and_shares_sum_to_one() -> None:
     assert found.shares["laws"][3] > 0.2 > 0.05 > found.shares["laws"][0]
 
 
-def test_a_rival_law_pulls_the_interval_but_not_the_value() -> None:
+def test_the_forecast_is_the_weighted_mean_of_the_laws() -> None:
     table = line()
-    alone = ensemble_of(table, "a + b*x").intervals({"x": [3.0]})
+    alone, other = (ensemble_of(table, text).intervals({"x": [3.0]}) for text in ("a + b*x", "a + b*x**2"))
     both = ensemble_of(table, "a + b*x", "a + b*x**2").intervals({"x": [3.0]})
-    assert both.value[0] == alone.value[0]
+    assert both.law[0] == alone.value[0] == alone.law[0]
+    assert both.value[0] == pytest.approx(np.sqrt(alone.value[0] * other.value[0]))
     assert both.upper[0.9][0] > alone.upper[0.9][0] + 1.0
-    worse = ensemble_of(table, "a + b*x", "a + b*x**2", merits=(0.0, 50.0))
+    worse = ensemble_of(table, "a + b*x", "a + b*x**2", weights=(1.0, 1e-9))
     assert len(worse.laws) == 1
+    assert worse.intervals({"x": [3.0]}).value[0] == alone.value[0]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -111,7 +113,7 @@ def test_an_interval_that_is_drawn_out_to_the_value_says_by_how_much() -> None:
 
 
 def test_a_few_wild_draws_rule_no_share() -> None:
-    clean = ensemble_of(line(), "a + b*x", "a + b*x + c*x**2", "a + b*x**1.1", merits=(0.0, 0.0, 3.0))
+    clean = ensemble_of(line(), "a + b*x", "a + b*x + c*x**2", "a + b*x**1.1", weights=(1.0, 1.0, 0.05))
     *kept, last = clean.laws
     assert len(last) < 0.04 * sum(map(len, clean.laws))
     wild = replace(last, values={name: 1e16 * values for name, values in last.values.items()})

@@ -8,28 +8,30 @@ import numpy as np
 import pytest
 
 from discover.documents import from_fit
-from discover.forecasts import Contender, make_ensemble
-from discover.forecasts.making import CIRCLE, MOST, drift_of, noise_of, rivals, shares
+from discover.forecasts import make_ensemble
+from discover.forecasts.making import MOST, counted, drift_of, noise_of
+from discover.scoring import make_folds
+from discover.scoring.stacking import rows_asked
 
 from .tables import SIGMA, ensemble_of, fitted, line, problem_of
 
 
-def contenders(*merits: float) -> list[Contender]:
-    fit = fitted(line())
-    return [Contender(fit, f"law {i}", merit) for i, merit in enumerate(merits)]
+def test_the_first_law_counts_and_of_the_others_those_that_weigh_enough() -> None:
+    weights = np.array([0.001, 0.5, 0.004, 0.495])
+    found = counted(weights)
+    assert list(found) == [0, 1, 3]
+    assert sum(found.values()) == pytest.approx(1.0)
+    assert found[1] / found[3] == pytest.approx(0.5 / 0.495)
+    assert len(counted(np.full(60, 1 / 60))) == MOST
 
 
-def test_rivals_are_near_the_best_and_each_law_counts_once() -> None:
-    chosen, *others = contenders(0.5, 0.0, CIRCLE - 0.01, CIRCLE + 0.01)
-    again = replace(others[0], merit=0.2)
-    assert [law.key for law in rivals(chosen, [*others, again])] == ["law 0", "law 1", "law 2"]
-    assert len(rivals(chosen, contenders(*np.linspace(0.0, 1.0, 40)))) == MOST
-
-
-def test_the_chosen_law_weighs_as_much_as_the_best() -> None:
-    found = shares([0.7, 0.0, 2.0])
-    assert found[0] == found[1] > found[2] > 0
-    assert found.sum() == pytest.approx(1.0)
+def test_the_drift_is_judged_by_what_the_average_forecast() -> None:
+    problem = problem_of(line())
+    law = fitted(line())
+    noise = noise_of(problem, law)
+    exact = [problem.table.take(rows_asked(fold)).targets for fold in make_folds(problem)]
+    off = [values + 20 * SIGMA for values in exact]
+    assert drift_of(problem, law, noise, exact).growth < 0.2 * drift_of(problem, law, noise, off).growth
 
 
 def test_noise_is_that_of_the_rows_and_few_outliers_do_not_rule_it() -> None:
@@ -56,8 +58,7 @@ def test_equal_seeds_give_equal_draws() -> None:
     table = line()
     fit = fitted(table)
     document = from_fit(fit, table, task="line")
-    law = Contender(fit, "line", 0.0)
-    one, same, other = (make_ensemble(problem_of(table), document, law, draws=30, seed=s) for s in (0, 0, 1))
+    one, same, other = (make_ensemble(problem_of(table), document, [fit], draws=30, seed=s) for s in (0, 0, 1))
     np.testing.assert_array_equal(one.laws[0].values["a"], same.laws[0].values["a"])
     assert not np.array_equal(one.laws[0].values["a"], other.laws[0].values["a"])
     assert one.laws[0].values["a"].shape == (30, 1, 1)
@@ -72,7 +73,7 @@ def test_draws_that_break_what_is_known_are_no_draws() -> None:
 
     def slopes(**known: object) -> np.ndarray:
         problem = replace(problem_of(table), **known)
-        return make_ensemble(problem, document, Contender(fit, "line", 0.0), draws=200).laws[0].values["b"][..., 0]
+        return make_ensemble(problem, document, [fit], draws=200).laws[0].values["b"][..., 0]
 
     free, rising = slopes(), slopes(monotone={"x": "increasing"})
     assert (free[:, 1] < -0.2).any()

@@ -20,6 +20,7 @@ from discover.runs.human import HumanLaw
 from discover.runs.outcome import _human_keys, _runners_up, inner_error
 from discover.runs.records import law_of
 from discover.scoring import Problem, Score, problem_of
+from discover.scoring.stacking import Stack
 from discover.search import SearchResult
 
 ON_UNITS = "sld_data_constrained"
@@ -71,7 +72,7 @@ def test_runners_up_are_written_with_where_they_come_from_and_their_constants(pr
 
     best = told("E", "grammar:drop", 0.1, Recipe())
     other = told(f"E + A*log({name})", "library:log_law", 0.05, Recipe(emphasis=1.0))
-    (entry,) = _runners_up(SearchResult(best, (best, other), (), 2, 1.0, ""), (1.0,))
+    (entry,) = _runners_up(SearchResult(best, (best, other), Stack(np.ones(2) / 2, ()), (), 2, 1.0, ""), (1.0,))
     assert (entry["origin"], entry["close"], entry["inner_error"]) == ("library:log_law", True, pytest.approx(0.05))
     read = law_of(entry, (name,), table.group_names, table.target_names)
     assert read is not None
@@ -81,5 +82,5 @@ def test_runners_up_are_written_with_where_they_come_from_and_their_constants(pr
 
     # what is no worse than a law without an error is not close to it
     hopeless = replace(best, score=replace(best.score, refused="too large"))
-    (entry,) = _runners_up(SearchResult(hopeless, (hopeless, other), (), 2, 1.0, ""), (1.0,))
+    (entry,) = _runners_up(SearchResult(hopeless, (hopeless, other), Stack(np.ones(2) / 2, ()), (), 2, 1.0, ""), (1.0,))
     assert not entry["close"]

@@ -14,7 +14,7 @@ from discover.fitting.fit import NORMAL
 from discover.proposers import Candidate, Told
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Score, Scorer
 from discover.search.pool import Job, Pool
-from discover.search.verdict import choose, choose_with_guests, closer_look, simplest, without_twins
+from discover.search.verdict import choose, choose_with_guests, closer_look, simplest, weigh, without_twins
 from tests.scoring.problems import law_with, problem_from
 
 
@@ -34,6 +34,10 @@ def power(problem: Problem, index: int, merit: float, floor: float = 2.0) -> Tol
     return law(problem, index, merit, 9, "E + A*x**(-a)", E=floor, A=1e3, a=0.5)
 
 
+def alike(laws: list[Told]) -> np.ndarray:
+    return np.full(len(laws), 1 / len(laws))
+
+
 def test_of_equal_forecasts_the_simplest_law_is_chosen(problem: Problem) -> None:
     finalists = [
         law(problem, 0, -5.00, 14, "E + A*x**(-a) + B*x**(-b)", E=2.0, A=5e2, a=0.5, B=5e2, b=0.5),
@@ -42,35 +46,33 @@ def test_of_equal_forecasts_the_simplest_law_is_chosen(problem: Problem) -> None
         law(problem, 3, -4.80, 5, "E + A*log(x)", E=3.0, A=-0.02),  # simpler, and says something else
         law(problem, 4, -1.00, 3, "E", E=2.0),  # not near-tied
     ]
-    chosen = choose(finalists, problem)
-    assert [t.index for t in chosen] == [2, 0, 1, 3, 4]
+    assert choose(finalists, alike(finalists), problem) == 2
 
 
-def test_the_law_that_stands_apart_is_not_chosen(problem: Problem) -> None:
+def test_the_law_nearest_the_average_is_chosen(problem: Problem) -> None:
     apart = law(problem, 0, -5.0, 5, "E + A*log(x)", E=5.0, A=-0.2)
     near = [power(problem, 1, -4.9), law(problem, 2, -4.8, 8, "E + A*(x + k)**(-0.5)", E=2.0, A=1e3, k=1.0)]
-    assert choose([apart, *near], problem)[0].index == 2
-    assert choose([apart, near[0]], problem)[0].index == 0  # two have no median
-
-
-def test_if_a_published_law_leads_it_is_chosen(problem: Problem) -> None:
-    def published(told: Told) -> Told:
-        return replace(told, candidate=replace(told.candidate, origin="library:some"))
-
-    apart = law(problem, 0, -5.0, 5, "E + A*log(x)", E=5.0, A=-0.2)
-    near = [power(problem, 1, -4.9), law(problem, 2, -4.8, 8, "E + A*(x + k)**(-0.5)", E=2.0, A=1e3, k=1.0)]
-    assert choose([apart, *near], problem)[0].index == 2
-    assert choose([published(apart), *near], problem)[0].index == 0
-    assert choose([published(t) for t in (apart, *near)], problem)[0].index == 0
-    # The simplest published law that forecasts the same.
-    found = law(problem, 3, -4.85, 7, "E + A*x**(-0.5)", E=2.0, A=1e3)
-    assert choose([published(near[0]), found, published(near[1])], problem)[0].index == 2
+    laws = [apart, *near]
+    assert choose(laws, alike(laws), problem) == 2
+    assert choose(laws, np.array([0.98, 0.01, 0.01]), problem) == 0
 
 
 def test_where_nothing_is_extrapolated_the_leader_is_chosen(problem: Problem) -> None:
     apart = law(problem, 0, -5.0, 5, "E + A*log(x)", E=5.0, A=-0.2)
-    near = [power(problem, 1, -4.9), law(problem, 2, -4.8, 8, "E + A*(x + k)**(-0.5)", E=2.0, A=1e3, k=1.0)]
-    assert choose([apart, *near], replace(problem, axes=()))[0].index == 0
+    laws = [apart, power(problem, 1, -4.9), power(problem, 2, -4.8)]
+    assert choose(laws, alike(laws), replace(problem, axes=())) == 0
+
+
+def test_laws_are_weighed_by_what_they_forecast_of_held_out_rows(problem: Problem) -> None:
+    structures = [Structure(parse(text, ["x"])) for text in ("E + A*x**(-a)", "E + A*log(x)")]
+    scores = [Scorer(problem).score(one, Recipe(), keep=True) for one in structures]
+    laws = [Told(i, Candidate(s, Recipe(), "x:y"), score, -5.0, True)
+            for i, (s, score) in enumerate(zip(structures, scores, strict=True))]  # fmt: skip
+    stack = weigh(laws, problem)
+    assert stack.weights.sum() == pytest.approx(1.0)
+    assert stack.weights[0] > 0.9
+    unseen = [replace(told, score=replace(told.score, held_out=())) for told in laws]
+    assert weigh(unseen, problem).weights == pytest.approx([0.5, 0.5])
 
 
 def test_a_law_in_other_words_is_no_rival(problem: Problem) -> None:
@@ -82,21 +84,22 @@ def test_a_law_in_other_words_is_no_rival(problem: Problem) -> None:
     assert [told.index for told in without_twins(laws, problem)] == [0, 2]
 
 
-def test_one_finalist_and_finalists_without_a_fit(problem: Problem) -> None:
-    only = power(problem, 0, -5.0)
-    assert choose([only], problem) == [only]
-    bare = replace(only, score=replace(only.score, fit=None))
-    assert choose([bare], problem) == [bare]
+def test_one_finalist_is_the_choice(problem: Problem) -> None:
+    assert choose([power(problem, 0, -5.0)], np.ones(1), problem) == 0
 
 
 def test_a_guests_law_is_chosen_only_for_a_better_merit(problem: Problem) -> None:
-    own = [power(problem, 0, -5.0)]
+    own = power(problem, 0, -5.0)
     better = law(problem, 1, -6.0, 7, "E + A*x**(-0.4)", E=2.0, A=300.0)
     worse = law(problem, 2, -4.9, 7, "E + A*x**(-0.4)", E=2.0, A=300.0)
-    assert choose_with_guests([better, *own], own, problem)[0] is better
-    assert choose_with_guests([*own, worse], own, problem)[0] is own[0]
-    assert choose_with_guests([better], [], problem)[0] is better
-    assert choose_with_guests(own, own, problem)[0] is own[0]
+
+    def chosen(*laws: Told, mine: int) -> Told:
+        return laws[choose_with_guests(laws, alike([*laws]), [told.index == mine for told in laws], problem)]
+
+    assert chosen(better, own, mine=0) is better
+    assert chosen(own, worse, mine=0) is own
+    assert chosen(better, mine=0) is better
+    assert chosen(own, mine=0) is own
 
 
 def test_a_long_table_is_searched_on_some_rows_and_judged_on_all() -> None:

@@ -1,0 +1,47 @@
+"""The mean of what several laws say, which no single wild one rules."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+HALF = (0.16, 0.5, 0.84)
+REACH = 2.0  # half widths of the middle two thirds: a law farther from the median counts as that far
+
+
+def average(values: Floats, weights: Floats, logs: bool) -> Floats:
+    """The weighted mean of what laws say, of the shape of what one says; NaN where none says anything.
+
+    A law farther from the weighted median than `REACH` half widths of the middle two thirds counts as that far: one
+    that diverges should not rule the mean.
+
+    Args:
+        values: shape (laws, ...).
+        weights: shape (laws,).
+        logs: the mean is that of the logarithms; what is not positive has none.
+    """
+    with np.errstate(all="ignore"):
+        said = np.log(np.where(values > 0, values, np.nan)) if logs else values
+        known = np.isfinite(said)
+        shares = np.where(known, weights.reshape(-1, *[1] * (values.ndim - 1)), 0.0)
+        low, middle, high = _quantiles(np.where(known, said, np.inf), shares)
+        reach = REACH * (high - low) / 2.0
+        held = np.where(known, np.clip(said, middle - reach, middle + reach), 0.0)
+        mean = np.sum(shares * held, axis=0) / np.sum(shares, axis=0)
+        out: Floats = np.exp(mean) if logs else mean
+    return out
+
+
+def _quantiles(values: Floats, shares: Floats) -> tuple[Floats, ...]:
+    """The weighted quantiles `HALF` over the first axis."""
+    order = np.argsort(values, axis=0, kind="stable")
+    passed = np.cumsum(np.take_along_axis(shares, order, axis=0), axis=0)
+    passed = passed / np.maximum(passed[-1], 1e-300)
+    return tuple(
+        np.take_along_axis(
+            np.take_along_axis(values, order, axis=0), np.argmax(passed >= q - 1e-12, axis=0)[None], axis=0
+        )[0]
+        for q in HALF
+    )

@@ -315,7 +315,20 @@ def _curve(
     y = content.fit.predict(columns, codes)[:, unit.target]
     levels = (0.9, 0.5) if wide else (0.9,)
     bands = bands_at(content, unit, columns, x, levels, shade)
-    return [*bands, Series("line", name, "law", x, y, shade=shade)]
+    forecast = _forecast_along(content, unit, columns, x) if wide else []
+    return [*bands, *forecast, Series("line", name, "law", x, y, shade=shade, dash=1 if forecast else 0)]
+
+
+def _forecast_along(content: Content, unit: Unit, columns: Mapping[str, Floats], x: Floats) -> list[Series]:
+    """The forecast, where it is not what the chosen law says."""
+    if content.ensemble is None:
+        return []
+    groups = [content.document.groups[unit.group]] * len(x)
+    found = content.ensemble.intervals(columns, groups, target=content.document.targets[unit.target]).value
+    law = content.fit.predict(columns, np.full(len(x), unit.group, dtype=np.int64))[:, unit.target]
+    if np.allclose(found, law, rtol=1e-9, atol=0.0, equal_nan=True):
+        return []
+    return [Series("line", "forecast", "law", x, found)]
 
 
 def bands_at(

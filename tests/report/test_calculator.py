@@ -139,3 +139,25 @@ def test_a_page_holds_at_most_so_many_draws(made: dict[str, Made]) -> None:
     assert len(json.dumps(ensemble_data(held))) < 1_500_000
     assert len(held.laws) == len(ensemble.laws)
     assert all(len(law) >= 1 for law in held.laws)
+
+
+@needs_node
+def test_an_average_of_laws_is_not_ruled_by_one_that_diverges(made: dict[str, Made], tmp_path: Path) -> None:
+    told = in_node(
+        Ensemble.from_run(made["own"].run),
+        "console.log(JSON.stringify(given.map(([values, weights, logs]) => String(average(values, weights, logs)))));",
+        [
+            [[2.0, 8.0], [0.5, 0.5], True],
+            [[1.0, 3.0], [0.25, 0.75], False],
+            [[2.0, 2.1, 2.2, 1e9], [0.3, 0.3, 0.3, 0.1], False],
+            [[-1.0, 3.0], [0.5, 0.5], True],
+            [[-1.0], [1.0], True],
+        ],
+        tmp_path,
+    )
+    found = [float(text) for text in told]
+    assert found[0] == pytest.approx(4.0)
+    assert found[1] == pytest.approx(2.5)
+    assert 2.0 < found[2] < 2.4
+    assert found[3] == pytest.approx(3.0)
+    assert np.isnan(found[4])

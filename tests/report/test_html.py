@@ -151,7 +151,8 @@ def test_curves_are_the_law_and_points_the_rows(made: dict[str, Made]) -> None:
 
 def test_intervals_enclose_the_law_and_widen_beyond_the_data(made: dict[str, Made]) -> None:
     figure = next(figure for key, figure in figures(made["sft"]).items() if key.startswith("fit-"))
-    band, curve = trace(figure, "90 % interval"), trace(figure, "law")
+    band = trace(figure, "90 % interval")
+    curve = trace(figure, "forecast" if any(item["name"] == "forecast" for item in figure["data"]) else "law")
     n = len(curve["x"])
     lower, upper = np.array(band["y"][:n]), np.array(band["y"][n:][::-1])
     assert np.all(lower <= np.array(curve["y"]) * (1 + 1e-6))

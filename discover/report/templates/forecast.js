@@ -88,7 +88,7 @@ class Ensemble {
     const distance = this.distance(columns, group), noise = this.data.noise.scale[group][target];
     const drift = noise * this.data.drift.growth * Math.sqrt(distance + distance ** 2);
     const perLaw = this.laws.map((_, i) => this.samples(i, columns, group, target));
-    const law = this.law(columns, group, target), value = this.middle(law, perLaw, columns, group, target);
+    const law = this.law(columns, group, target), value = this.middle(law, columns, group, target);
     const size = Math.hypot(drift, noise), { nodes } = this.data, spread = [];
     for (const samples of perLaw) {
       for (const sample of samples) for (const node of nodes) spread.push(this.spread(sample, node * size, target));
@@ -104,9 +104,11 @@ class Ensemble {
     return { value, law, lower, upper, distance, shares: this.shares(perLaw, value, drift, noise, target) };
   }
 
-  // The forecast itself.
-  middle(law) {
-    return law;
+  // The forecast itself: the average of the laws, or the chosen law where the data name no average.
+  middle(law, columns, group, target) {
+    if (!this.data.mean) return law;
+    const said = this.laws.map((_, i) => this.value(i, 0, columns, group, target));
+    return this.bounded(average(said, this.laws.map(one => one.weight), this.data.mean === "log"));
   }
 
   shares(perLaw, value, drift, noise, target) {
@@ -129,6 +131,22 @@ class Ensemble {
 }
 
 const HUGE = 1e300, TAIL = 4;
+
+const HALF = [0.16, 0.5, 0.84], REACH = 2;
+
+// The weighted mean of what several laws say, which no single wild one rules.
+function average(values, weights, logs) {
+  const known = values.map((value, i) => ({ said: logs ? Math.log(value > 0 ? value : NaN) : value, weight: weights[i] }))
+    .filter(one => Number.isFinite(one.said)).sort((a, b) => a.said - b.said);
+  const total = known.reduce((sum, one) => sum + one.weight, 0);
+  let passed = 0;
+  const shares = known.map(one => (passed += one.weight) / total);
+  const [low, middle, high] = HALF.map(share => known[shares.findIndex(at => at >= share - 1e-12)]?.said ?? NaN);
+  const reach = REACH * (high - low) / 2;
+  const held = known.map(one => one.weight * Math.min(Math.max(one.said, middle - reach), middle + reach));
+  const mean = held.reduce((sum, value) => sum + value, 0) / total;
+  return logs ? Math.exp(mean) : mean;
+}
 
 // Draws of all laws with wild ones pulled in.
 function tamed(perLaw) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discover.cli import llm_run
 from discover.cli.options import duration_s
 from discover.cli.run_commands import _count_interrupts, usual_workers
 from discover.errors import DiscoverError, InterruptedRunError
 
 if TYPE_CHECKING:
+    from discover.proposers.base import Adviser
     from discover.runs.bench import Bench, Place
 
 BENCHES = Path("benches")
@@ -57,6 +60,11 @@ def bench(
     evaluations: Evaluations = None,
     workers: Workers = None,
     out: Out = None,
+    llm: llm_run.Model = None,
+    llm_url: llm_run.Url = None,
+    llm_key_env: llm_run.KeyVariable = None,
+    llm_calls: llm_run.Calls = None,
+    llm_cost: llm_run.Cost = None,
     markdown: Markdown = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -65,19 +73,26 @@ def bench(
 
     Finished runs in DIR are kept and an interrupted one goes on, so the same command continues.
 
+    With --llm every run is made three times: alone, with the model, and with random formulas in place of the model's
+    laws. Caps are of every run.
+
     Examples: discover bench --seeds 5 --budget 120s --out bench, or discover bench --out bench to continue.
     """
     from discover.data.tasks import list_tasks
     from discover.runs.bench import Asked, open_bench
 
-    asked = Asked(tuple(tasks or ()), seeds, None if budget is None else duration_s(budget), evaluations, workers)
+    given = {"model": llm, "url": llm_url, "key_env": llm_key_env, "calls": llm_calls, "cost": llm_cost}
+    named = any(value is not None for value in given.values())  # a saved default is for runs, not for figures
+    model = llm_run.config_of(given) if named else None
+    seconds = None if budget is None else duration_s(budget)
+    asked = Asked(tuple(tasks or ()), seeds, seconds, evaluations, workers, model)
     _check_writable(markdown)
     opened = open_bench(out or _first_free(BENCHES), asked, list_tasks(), usual_workers())
     failures: dict[str, str] = {}
     interrupted = False
     interrupts = _count_interrupts()
     try:
-        _run_all(opened, failures, interrupts, quiet)
+        _run_all(opened, failures, interrupts, quiet, llm_url)
     except KeyboardInterrupt:
         interrupted = True
     _show(opened, failures, markdown, json)
@@ -102,13 +117,16 @@ def _check_writable(markdown: Path | None) -> None:
         raise InputError(f"there is no folder {markdown.parent} for --markdown {markdown}")
 
 
-def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], quiet: bool) -> None:
+def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], quiet: bool, llm_url: str | None) -> None:
     """Runs what is not finished. A run that ends in an error is noted, and the others go on."""
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.output import note
     from discover.runs.bench import finished_result
     from discover.runs.journal import JournalError
 
+    environ = dict(os.environ)
+    if opened.config.llm is not None:
+        llm_run.hide_keys(opened.config.llm, os.environ)
     places = list(opened.places())
     left = [place for place in places if finished_result(place.path) is None]
     if left:
@@ -119,7 +137,7 @@ def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], qui
         head = f"[{places.index(place) + 1}/{len(places)}] {place.label}"
         begin = time.monotonic()
         try:
-            result = _run_one(opened, place, quiet)
+            result = _run_one(opened, place, quiet, llm_url, dict(environ))
         except JournalError:
             raise
         except DiscoverError as problem:
@@ -132,21 +150,25 @@ def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], qui
             note(f"{head}: {_outcome(result)}, {time.monotonic() - begin:.0f} s")
 
 
-def _run_one(opened: Bench, place: Place, quiet: bool) -> dict[str, Any]:
+def _run_one(opened: Bench, place: Place, quiet: bool, llm_url: str | None, environ: dict[str, str]) -> dict[str, Any]:
     from discover.cli.progress import Watcher
-    from discover.runs.bench import Meter
+    from discover.runs.bench import RANDOM, Meter, random_formulas
     from discover.runs.outcome import conclude
     from discover.runs.session import INTERRUPTED, pursue
 
     with Meter(place.path):
         session = opened.session(place)
         # Without a terminal a line for each of many runs is enough.
-        watcher = Watcher(session, quiet or not sys.stderr.isatty())
+        model = llm_run.open_model(session, llm_url, environ)
+        watcher = Watcher(session, quiet or not sys.stderr.isatty(), model)
+        advisers: tuple[Adviser, ...] = () if model is None else (model.proposer,)
+        if place.arm == RANDOM:
+            advisers = (random_formulas(place, session),)
         with watcher:
-            found = pursue(session, watcher.take)
+            found = pursue(session, watcher.take, advisers)
         if found.stopped == INTERRUPTED:
             raise KeyboardInterrupt
-        return conclude(session, found, watcher.human_laws)
+        return conclude(session, found, watcher.human_laws, None if model is None else model.summary(found))
 
 
 def _outcome(result: dict[str, Any]) -> str:

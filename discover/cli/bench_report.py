@@ -17,6 +17,11 @@ HEADINGS = (
     "best run", "laws", "wall s", "cpu s",
 )  # fmt: skip
 OVERALL = "all tasks"
+ARMS = ("task", "seeds", "R2 alone", "model", "random", "inner error alone", "model", "random", "laws of the model")
+ARMS_SAID = (
+    "random: with random formulas of the grammar in place of the model's laws, as many and at the same times; "
+    "laws of the model: seeds whose law it proposed, or whose law descends from one that it proposed"
+)
 
 
 def describe_summary(summary: Summary) -> list[str | Table]:
@@ -32,6 +37,8 @@ def describe_summary(summary: Summary) -> list[str | Table]:
         "",
         *_account(summary),
     ]
+    if arms := _arms(summary):
+        lines += ["", f"With {summary['llm']['model']}:", table(ARMS, arms, range(1, len(ARMS))), "", ARMS_SAID]
     return lines
 
 
@@ -57,6 +64,11 @@ def markdown_of(summary: Summary) -> str:
         "",
         *_account(summary),
         "",
+        *(
+            [f"## With {summary['llm']['model']}", "", *_markdown_table(ARMS, arms), "", ARMS_SAID, ""]
+            if (arms := _arms(summary))
+            else []
+        ),
         "## Every run",
         "",
         *_markdown_table(("task", "seed", "R2, not clipped", "law"), runs, right=(1, 2)),
@@ -85,6 +97,16 @@ def _rows(summary: Summary) -> list[tuple[str, ...]]:
         "evaluations": summary["evaluations"], "seconds": summary["seconds"], "cpu_seconds": summary["cpu_seconds"],
     }  # fmt: skip
     return [*rows, _row(OVERALL, overall, None)]
+
+
+def _arms(summary: Summary) -> list[tuple[str, ...]]:
+    """What a model changes, task by task."""
+    rows = []
+    for name, task in (summary.get("llm") or {}).get("tasks", {}).items():
+        arms = [task[arm] for arm in ("alone", "model", "random")]
+        errors = [f"{arm['inner_error']:.3g}" for arm in arms]
+        rows.append((name, str(task["seeds"]), *(r2(arm["r2"]) for arm in arms), *errors, str(task["won"])))
+    return rows
 
 
 def _row(name: str, figures: Mapping[str, Any], seeds: int | None) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from discover.proposers.llm import LanguageModel
     from discover.runs.config import ModelConfig
     from discover.runs.session import Session
+    from discover.search import SearchResult
 
 _PANEL = "Language model"
 
@@ -270,9 +271,9 @@ class OpenModel:
     notes: tuple[str, ...]
     replayed: bool = False
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, found: SearchResult) -> dict[str, Any]:
         """For `result.json`."""
-        return {"model": self.shown, **self.proposer.summary()}
+        return {"model": self.shown, **self.proposer.summary(), **self.proposer.share(found.finalists)}
 
 
 @dataclass(frozen=True)
@@ -348,7 +349,6 @@ def open_model(session: Session, url: str | None, environ: MutableMapping[str, s
     if config is None:
         return None
     from discover.llm.opening import endpoint_of, open_live, open_replay
-    from discover.llm.servers import SERVERS
     from discover.proposers.brief import task_card
     from discover.proposers.llm import LanguageModel
     from discover.runs.records import batches
@@ -363,11 +363,18 @@ def open_model(session: Session, url: str | None, environ: MutableMapping[str, s
         asked, notes = open_live(
             options_of(config, url), folder.path, environ=environ, steps_done=batches(folder.records())
         )
-    for variable in (config.key_variable, *(server.key for server in SERVERS)):
-        environ.pop(variable, None)
+    hide_keys(config, environ)
     try:
-        proposer = LanguageModel(session.problem, task_card(session.task, session.problem), asked)
+        proposer = LanguageModel(session.problem, task_card(session.task, session.problem), asked, session.config.seed)
     except BaseException:
         asked.close()
         raise
     return OpenModel(proposer, shown, notes, replayed=bool(config.replay))
+
+
+def hide_keys(config: ModelConfig, environ: MutableMapping[str, str]) -> None:
+    """Takes the key of a model, and those of all known services, out of an environment."""
+    from discover.llm.servers import SERVERS
+
+    for variable in (config.key_variable, *(server.key for server in SERVERS)):
+        environ.pop(variable, None)

@@ -42,7 +42,6 @@ class Watcher:
         self.best: Told | None = None
         self.human: dict[str, float] = {}
         self.steps = 0
-        self.brought = 0
         self.fitted = 0
         self.seconds = 0.0
         self.shown = time.monotonic()
@@ -73,7 +72,6 @@ class Watcher:
         """Notes a step, and shows the state if the last showing was long enough ago."""
         told = step.told
         self.steps, self.seconds = told.index + 1, seconds
-        self.brought += step.brought
         if self.best is None or told.merit < self.best.merit:
             self.best = told
         self._note_human(told)
@@ -158,8 +156,7 @@ class Watcher:
     def _count(self) -> str:
         limit = self.session.config.evaluations
         rate = f" ({self.steps / self.seconds:.0f}/s)" if self.seconds > 1 else ""
-        own = f"{self.steps - self.brought}{'' if limit is None else f' of {limit}'}"
-        return f"{own}{f' + {self.brought} of the model' if self.brought else ''} laws{rate}"
+        return f"{self.steps}{'' if limit is None else f' of {limit}'} laws{rate}"
 
 
 def pace(answer_s: float, slots: int, budget_s: float | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from discover.cli.output import number, table
 from discover.data.names import listed
 from discover.plain_data import with_error
+from discover.runs.credit import credit_said
 from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, Verdict, published_name, verdict_of
 
 if TYPE_CHECKING:
@@ -192,6 +193,7 @@ def _model(llm: Mapping[str, Any] | None) -> list[str]:
         f"{llm['model']}: {llm['calls']:,} calls, {tokens}; "
         f"{llm['accepted']:,} of {llm['proposed']:,} proposals entered the archive"
     ]
+    lines += [f"  {said}"] if (said := credit_said(llm)) else []
     refused = [f"{count:,} {_CHECKS.get(check, check)}" for check, count in llm["refused"].items()]
     failed = [f"{count:,} {reason.replace('_', ' ')}" for reason, count in llm["failed_calls"].items()]
     lines += [f"  refused proposals: {', '.join(refused)}"] if refused else []

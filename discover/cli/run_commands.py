@@ -252,13 +252,13 @@ def _result(
     watcher = Watcher(session, quiet, model)
     try:
         with watcher:
-            guests = () if model is None else (model.proposer,)
-            found = pursue(session, watcher.take, guests, watcher.tell)
+            advisers = () if model is None else (model.proposer,)
+            found = pursue(session, watcher.take, advisers, watcher.tell)
     except InputError as problem:
         if interrupts:  # before the search had any law
             raise KeyboardInterrupt from problem
         raise
-    return conclude(session, found, watcher.human_laws, None if model is None else model.summary())
+    return conclude(session, found, watcher.human_laws, None if model is None else model.summary(found))
 
 
 def _tell_problems(session: Session, quiet: bool) -> None:

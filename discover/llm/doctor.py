@@ -82,7 +82,7 @@ async def examine(
     tell("the list of its models")
     rows = await provider.list_models()
     names = model_names(rows)
-    prompt = build_prompt(Brief(CARD, Job("new"), count=2), context=context, max_tokens=max_tokens)
+    prompt = build_prompt(Brief(CARD, Job("fresh"), count=2), context=context, max_tokens=max_tokens)
     request = Request(prompt.messages, answer_schema(2), max_tokens)
     tell("two proposals")
     first = await provider.complete(request)
@@ -104,7 +104,7 @@ async def examine(
 
 def sample_text() -> str:
     """A prompt of the usual kind, on which to count tokens."""
-    prompt = build_prompt(Brief(CARD, Job("new")), context=32_768, max_tokens=2048)
+    prompt = build_prompt(Brief(CARD, Job("fresh")), context=32_768, max_tokens=2048)
     return "\n".join(message.content for message in prompt.messages)
 
 

@@ -6,6 +6,7 @@ Only what is known of train rows goes in; nothing here has access to a table. Th
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,11 +21,12 @@ from discover.llm.provider import Message
 from discover.llm.replies import estimate_tokens
 from discover.llm.schema import clip
 
-VERSION = 1
+VERSION = 2
+MOST_TOKENS = 3_000  # of a prompt, whatever the context has room for
 _ALIASES = frozenset({"min", "max", "ln"})
 _MARGIN = 200  # tokens for the chat template and the schema, which servers add to the prompt
 
-JobKind = Literal["new", "mutate", "cross", "repair"]
+JobKind = Literal["fresh", "whole", "edit", "cross", "repair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,18 @@ class TaskCard:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Where a law goes wrong: mean of predicted minus measured over the rows of a range of a column."""
+    """Where a law goes wrong: mean of predicted minus measured over the rows of a range of a column.
+
+    Attributes:
+        target: which of several targets; "" where there is one.
+    """
 
     column: str
     low: float
     high: float
     rows: int
     excess: float
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,8 @@ class Elite:
         constants: name with smallest and largest fitted value over groups and targets.
         shared: constants with one value for all groups.
         patterns: where it goes wrong, most telling first.
+        parts: the terms of its sum, or the factors of its product; none where it has but one.
+        held_out: the patterns are of rows that its constants were not fitted to.
     """
 
     label: str
@@ -105,6 +114,18 @@ class Elite:
     constants: tuple[tuple[str, float, float], ...] = ()
     shared: tuple[str, ...] = ()
     patterns: tuple[Pattern, ...] = ()
+    parts: tuple[str, ...] = ()
+    held_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Laws of one kind that stay behind: how many were tried, their best error, and why most were refused."""
+
+    name: str
+    tried: int
+    best: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,27 +138,52 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is asked for: `elites` are labels, one to mutate or two to cross; `failure` is to be repaired."""
+    """What is asked for.
+
+    Attributes:
+        kind: laws from scratch, whole laws that may be like the best, an edit of one law, a crossing of two, or the
+            repair of a formula that was refused.
+        elites: labels of the laws that it names: one to edit, two to cross.
+        failure: what is to be repaired.
+        part: number of the part to edit, from 1; 0 to add one.
+    """
 
     kind: JobKind
     elites: tuple[str, ...] = ()
     failure: Failure | None = None
+    part: int = 0
 
     def __post_init__(self) -> None:
-        needed = {"new": 0, "mutate": 1, "cross": 2, "repair": 0}[self.kind]
+        needed = {"fresh": 0, "whole": 0, "edit": 1, "cross": 2, "repair": 0}[self.kind]
         if len(self.elites) != needed or (self.kind == "repair") != (self.failure is not None):
             raise ValueError(f"a job of kind {self.kind!r} names {needed} elites; only repair has a failure")
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """Everything that a prompt is made of: elites best first, failures newest first."""
+    """Everything that a prompt is made of.
+
+    Attributes:
+        elites: best first.
+        failures: formulas that were refused or did not fit, newest first.
+        count: formulas asked for.
+        sketch: sentences on the train rows, most telling first.
+        references: what an error may be compared with, by name.
+        families: kinds of law that stay behind.
+        insights: what the model noted in earlier answers, newest first.
+        hints: an answer may hold an insight, starts and limits of constants, and recipes.
+    """
 
     card: TaskCard
     job: Job
     elites: tuple[Elite, ...] = ()
     failures: tuple[Failure, ...] = ()
     count: int = 4
+    sketch: tuple[str, ...] = ()
+    references: tuple[tuple[str, float], ...] = ()
+    families: tuple[Family, ...] = ()
+    insights: tuple[str, ...] = ()
+    hints: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +198,10 @@ class Prompt:
 def build_prompt(
     brief: Brief, *, context: int = 8192, max_tokens: int = 2048, count: Callable[[str], int] = estimate_tokens
 ) -> Prompt:
-    """The prompt of a brief, within `context - max_tokens` tokens, by `count`.
+    """The prompt of a brief, within `context - max_tokens` tokens, by `count`, and `MOST_TOKENS` if that can be.
 
-    What is left out first: old failures, then residuals of laws that the job does not name, then such laws,
-    and at last the residuals of the laws that it names.
+    What is left out first: old failures, then residuals of laws that the job does not name, then such laws, then
+    what was noted and what failed, then the end of the sketch, and at last the residuals of the laws that it names.
 
     Raises:
         InputError: the task card alone is too long.
@@ -164,11 +210,12 @@ def build_prompt(
     fitting: Brief | None = brief
     smallest = 0
     while fitting is not None:
-        messages = (Message("system", _system()), Message("user", _user(fitting)))
+        messages = (Message("system", _system(bool(brief.card.groups), brief.hints)), Message("user", _user(fitting)))
         smallest = sum(count(message.content) for message in messages)
-        if smallest <= room:
+        smaller = _smaller(fitting)
+        if smallest <= min(room, MOST_TOKENS) or (smaller is None and smallest <= room):
             return Prompt(messages, smallest, _difference(brief, fitting))
-        fitting = _smaller(fitting)
+        fitting = smaller
     raise InputError(
         f"the description of the task takes about {smallest} tokens, a context of {context} leaves {room}: "
         "raise --llm-context if the model has more, or shorten the texts of the task"
@@ -189,8 +236,14 @@ def _smaller(brief: Brief) -> Brief | None:
         return _with_elite(brief, replace(last, patterns=()))
     if len(others) > 2 or (others and not brief.failures):
         return replace(brief, elites=tuple(e for e in brief.elites if e != others[-1]))
+    if brief.insights:
+        return replace(brief, insights=brief.insights[:-1])
     if brief.failures:
         return replace(brief, failures=brief.failures[:-1])
+    if brief.families:
+        return replace(brief, families=brief.families[:-1])
+    if brief.sketch:
+        return replace(brief, sketch=brief.sketch[:-1])
     if any(elite.patterns for elite in named):
         last = [elite for elite in named if elite.patterns][-1]
         return _with_elite(brief, replace(last, patterns=last.patterns[:-1]))
@@ -202,11 +255,13 @@ def _with_elite(brief: Brief, changed: Elite) -> Brief:
 
 
 def _difference(whole: Brief, fitting: Brief) -> str:
-    def counts(brief: Brief) -> tuple[int, int, int]:
-        return len(brief.elites), sum(len(e.patterns) for e in brief.elites), len(brief.failures)
+    def counts(brief: Brief) -> tuple[int, ...]:
+        patterns = sum(len(e.patterns) for e in brief.elites)
+        lists = (brief.failures, brief.families, brief.insights, brief.sketch)
+        return (len(brief.elites), patterns, *map(len, lists))
 
     lost = [a - b for a, b in zip(counts(whole), counts(fitting), strict=True)]
-    names = ("laws", "residual patterns", "failures")
+    names = ("laws", "residual patterns", "failures", "families", "insights", "lines of the sketch")
     return ", ".join(f"{n} {name}" for n, name in zip(lost, names, strict=True) if n)
 
 
@@ -220,8 +275,19 @@ def _template() -> dict[str, Any]:
 
 
 @cache
-def _system() -> str:
-    return Template(_template()["system"].strip()).substitute(language=language_reference())
+def _system(groups: bool, hints: bool) -> str:
+    """The rules of the language and of the answer."""
+    proposal: dict[str, Any] = {"rationale": "one sentence", "formula": "E + A*x**(-alpha)"}
+    if groups:
+        proposal["shared"] = ["alpha"]
+    if hints:
+        proposal |= {"constants": ["alpha = 0.3", "0 < E < 2"], "recipe": "huber-log 1"}
+    answer = ({"insight": "one sentence"} if hints else {}) | {"proposals": [proposal]}
+    fields = _template()["fields"]
+    lines = [f'"{name}": {fields[name]}.' for name in (*answer, *proposal) if name in fields]
+    text = Template(_template()["system"].strip())
+    example = json.dumps(answer)
+    return text.substitute(language=language_reference(), example=example, fields="\n".join(lines)).strip()
 
 
 @cache
@@ -244,7 +310,10 @@ def _domain(row: Operator) -> str:
 
 
 def _user(brief: Brief) -> str:
-    parts = [_card(brief.card), _laws(brief.elites), _failures(brief.failures), _job(brief)]
+    parts = [
+        _card(brief.card), _sketch(brief.sketch), _references(brief.references), _laws(brief),
+        _families(brief.families), _failures(brief.failures), _insights(brief.insights), _job(brief),
+    ]  # fmt: skip
     return "\n\n".join(part for part in parts if part)
 
 
@@ -271,19 +340,36 @@ def _column(column: Column) -> str:
     return f"- {column.name}: {clip(column.meaning, 200)}{unit}; {values}"
 
 
-def _laws(elites: tuple[Elite, ...]) -> str:
-    if not elites:
+def _sketch(lines: tuple[str, ...]) -> str:
+    return "\n".join(["What the rows show:", *(f"- {clip(line, 500)}" for line in lines)]) if lines else ""
+
+
+def _references(references: tuple[tuple[str, float], ...]) -> str:
+    if not references:
         return ""
-    head = "Laws so far, best first. The error is that on rows held out beyond the fitted; less is better."
-    return "\n".join([head, *(line for elite in elites for line in _law(elite))])
+    named = ", ".join(f"{clip(name, 120)} {error:.3g}" for name, error in references)
+    what = "Errors are squared, in variances of the target, on rows held out beyond the fitted."
+    return f"{what} For comparison: {named}."
 
 
-def _law(elite: Elite) -> list[str]:
+def _laws(brief: Brief) -> str:
+    if not brief.elites:
+        return ""
+    subject = brief.job.elites if brief.job.kind == "edit" else ()
+    head = "Laws so far, best first, with their errors; less is better."
+    return "\n".join([head, *(line for elite in brief.elites for line in _law(elite, elite.label in subject))])
+
+
+def _law(elite: Elite, in_parts: bool) -> list[str]:
     lines = [f"{elite.label}. {elite.formula}   (error {elite.error:.4g})"]
     if elite.constants:
         shared = set(elite.shared)
         values = [_constant(name, low, high, name in shared) for name, low, high in elite.constants]
         lines.append("   fitted: " + ", ".join(values))
+    if in_parts and elite.parts:
+        lines.append("   parts: " + "   ".join(f"({i}) {part}" for i, part in enumerate(elite.parts, 1)))
+    if elite.patterns and elite.held_out:
+        lines.append("   on rows that it was not fitted to,")
     lines += [f"   {_pattern(pattern)}" for pattern in elite.patterns]
     return lines
 
@@ -297,7 +383,24 @@ def _pattern(pattern: Pattern) -> str:
     word = "high" if pattern.excess > 0 else "low"
     where = f"{pattern.column} {pattern.low:.4g}"
     where += f" to {pattern.high:.4g}" if pattern.high > pattern.low else ""
-    return f"for {where} ({pattern.rows} rows) it predicts too {word} by {abs(pattern.excess):.3g}"
+    what = f" {pattern.target}" if pattern.target else ""
+    return f"for {where} ({pattern.rows} rows) it predicts{what} too {word} by {abs(pattern.excess):.3g}"
+
+
+def _families(families: tuple[Family, ...]) -> str:
+    if not families:
+        return ""
+    return "\n".join(["Kinds of law that stay behind, as columns: building blocks.", *map(_family, families)])
+
+
+def _family(family: Family) -> str:
+    best = "none could be judged" if family.best is None else f"best error {family.best:.3g}"
+    reason = f", most refused: {clip(family.reason, 120)}" if family.reason else ""
+    return f"- {clip(family.name, 160)} ({family.tried} tried, {best}{reason})"
+
+
+def _insights(insights: tuple[str, ...]) -> str:
+    return "\n".join(["What you noted before:", *(f"- {clip(text, 250)}" for text in insights)]) if insights else ""
 
 
 def _failures(failures: tuple[Failure, ...]) -> str:
@@ -313,4 +416,12 @@ def _job(brief: Brief) -> str:
     words |= dict(zip(("first", "second"), job.elites, strict=False))
     if job.failure is not None:
         words |= {"formula": clip(job.failure.formula, 400), "reason": clip(job.failure.reason, 200)}
-    return Template(_template()["jobs"][job.kind]).substitute(words)
+    return Template(_template()["jobs"][_wording(brief)].strip()).substitute(words, part=str(job.part))
+
+
+def _wording(brief: Brief) -> str:
+    """The name of the text: it depends on whether there are laws to look at, and on what is to be edited."""
+    kind = brief.job.kind
+    if kind == "edit":
+        return "edit" if brief.job.part else "add"
+    return "first" if kind in ("fresh", "whole") and not brief.elites else kind

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 MAX_FORMULA = 1_000
 MAX_RATIONALE = 500
 MAX_SHARED = 12
+MAX_HINTS, MAX_HINT = 12, 60
 MAX_TEXT = 100_000
 _MAX_STARTS = 200
 
@@ -30,13 +31,21 @@ Name = Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
 
 
 class Proposal(BaseModel):
-    """One formula in the formula language, and why it might extrapolate."""
+    """One formula in the formula language, why it might extrapolate, and how it is best fitted.
+
+    Attributes:
+        shared: constants with one value for all groups.
+        constants: starts and limits, such as "alpha = 0.3" and "0 < E < 2"; read by `discover.proposers.hints`.
+        recipe: loss, space and emphasis, such as "huber-log 1"; "" for the usual.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     formula: Annotated[str, Field(min_length=1, max_length=MAX_FORMULA)]
     shared: tuple[Name, ...] = ()
     rationale: str = ""
+    constants: tuple[str, ...] = ()
+    recipe: str = ""
 
 
 class Proposals(BaseModel):
@@ -61,18 +70,22 @@ class Reading:
 
     proposals: tuple[Proposal, ...] = ()
     refused: tuple[Refused, ...] = ()
+    insight: str = ""
 
 
 # --- the schema that is sent ---------------------------------------------------------------------------
 
 
-def answer_schema(count: int, patterns: Mapping[str, str] | None = None, *, groups: bool = True) -> dict[str, Any]:
+def answer_schema(
+    count: int, patterns: Mapping[str, str] | None = None, *, groups: bool = True, hints: bool = False
+) -> dict[str, Any]:
     """JSON schema of an answer with one to `count` proposals.
 
     Args:
         count: most proposals in one answer.
         patterns: regular expression by property ("formula", "rationale", "shared"), see `formula_pattern`.
         groups: the data have groups, so constants may be shared by them.
+        hints: an answer holds an insight, and its proposals starts and limits of constants, and recipes.
     """
     patterns = patterns or {}
 
@@ -91,8 +104,14 @@ def answer_schema(count: int, patterns: Mapping[str, str] | None = None, *, grou
             "items": text("shared", "name of a constant"),
             "maxItems": MAX_SHARED,
         }
-    proposal = _closed(properties)
-    return _closed({"proposals": {"type": "array", "items": proposal, "minItems": 1, "maxItems": count}})
+    insight: dict[str, Any] = {}
+    if hints:
+        insight["insight"] = {"type": "string", "description": "one sentence on what the rows and errors tell"}
+        start = {"type": "string", "description": "a start or limits of a constant, such as alpha = 0.3 or 0 < E < 2"}
+        properties["constants"] = {"type": "array", "items": start, "maxItems": MAX_HINTS}
+        properties["recipe"] = {"type": "string", "description": "how to fit, such as huber-log 1; usually empty"}
+    proposals = {"type": "array", "items": _closed(properties), "minItems": 1, "maxItems": count}
+    return _closed(insight | {"proposals": proposals})
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +180,7 @@ def read_answer(text: str, limit: int = 16) -> Reading:
             refused.append(outcome)
     if not items:
         refused.append(Refused(clip(text, 200), "no proposals found in the answer"))
-    return Reading(tuple(proposals), tuple(refused))
+    return Reading(tuple(proposals), tuple(refused), _insight(text))
 
 
 _THOUGHT_START = re.compile("<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
@@ -250,11 +269,31 @@ def _proposal(item: Any) -> Proposal | Refused:
             formula=tidy_formula(formula),
             shared=_names(item.get("shared")),
             rationale=clip(item.get("rationale"), MAX_RATIONALE),
+            constants=_hints(item.get("constants")),
+            recipe=clip(item.get("recipe"), MAX_HINT),
         )
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return Refused(shown, f"{where}: {first['msg']}")
+
+
+def _hints(value: Any) -> tuple[str, ...]:
+    """Short texts; whatever else a model gives for them is left out."""
+    if not isinstance(value, list | tuple):
+        return ()
+    return tuple(filter(None, (clip(text, MAX_HINT) for text in value[:MAX_HINTS])))
+
+
+_INSIGHT = re.compile(r'"insight"\s{0,5}:\s{0,5}("(?:[^"\\\n]|\\.){1,1000}")')
+
+
+def _insight(text: str) -> str:
+    found = _INSIGHT.search(text[:MAX_TEXT])
+    try:
+        return clip(json.loads(found[1]), MAX_RATIONALE) if found else ""
+    except ValueError:
+        return ""
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -66,3 +66,19 @@ class Waiting(Protocol):
     def wait(self) -> bool:
         """No proposer has a candidate. Whether this one expects an answer; its next `ask` then waits for it."""
         ...
+
+
+@runtime_checkable
+class Adviser(Proposer, Waiting, Protocol):
+    """A waiting proposer outside of the program, such as a language model, whose every answer costs something.
+
+    It has random numbers of its own, so that a search goes as without it for as long as it has no candidate.
+    """
+
+    def listen(self, elites: Sequence[Told]) -> None:
+        """A batch begins: answers are read, and a question may be asked. The elites are those of all islands."""
+        ...
+
+    def inspired(self, candidate: Candidate) -> bool:
+        """Whether the candidate descends from one of its own, which is paid by what it becomes."""
+        ...

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.expressions import Expr, factors, to_text
 from discover.llm.prompt import Column, Elite, Pattern, TaskCard
 from discover.proposers.base import Told
+from discover.proposers.heldout import HeldOut
+from discover.proposers.surgery import terms
 from discover.scoring import Problem
 
 if TYPE_CHECKING:
@@ -82,7 +85,7 @@ def _wanted(problem: Problem) -> Iterator[str]:
         yield f"the law will be used at {places}"
 
 
-def elite_of(told: Told, label: str, problem: Problem, error: float) -> Elite:
+def elite_of(told: Told, label: str, problem: Problem, error: float, held_out: HeldOut | None = None) -> Elite:
     """A scored law for the prompt, with constants and residual patterns.
 
     Args:
@@ -90,6 +93,7 @@ def elite_of(told: Told, label: str, problem: Problem, error: float) -> Elite:
         label: its name in the prompt.
         problem: the train rows.
         error: its extrapolation error inside the train rows.
+        held_out: its misses on rows that were held out; without them it shows those of the fit to all rows.
     """
     fit = told.score.fit
     assert fit is not None
@@ -97,31 +101,40 @@ def elite_of(told: Told, label: str, problem: Problem, error: float) -> Elite:
     values = np.concatenate(fit.constants)  # a row per group and target
     low, high = np.nanmin(values, axis=0, initial=np.inf), np.nanmax(values, axis=0, initial=-np.inf)
     constants = tuple((name, float(low[i]), float(high[i])) for i, name in enumerate(structure.constants))
-    patterns = residual_patterns(problem, fit.residuals(problem.table))
+    shown = held_out or HeldOut(problem.table.features, -fit.residuals(problem.table))
+    patterns = residual_patterns(shown, problem.table.target_names)
     shared = tuple(sorted(structure.shared))
-    return Elite(label, structure.text, error, constants, shared, patterns)
+    parts = tuple(to_text(part) for part in parts_of(structure.expr))
+    return Elite(label, structure.text, error, constants, shared, patterns, parts, held_out is not None)
 
 
-def residual_patterns(problem: Problem, residuals: Floats) -> tuple[Pattern, ...]:
+def parts_of(expr: Expr) -> tuple[Expr, ...]:
+    """The terms of a sum, or the factors of a product; none where there is but one."""
+    found = terms(expr)
+    found = found if len(found) > 1 else tuple(factors(expr))
+    return found if len(found) > 1 else ()
+
+
+def residual_patterns(seen: HeldOut, targets: Sequence[str]) -> tuple[Pattern, ...]:
     """Where a law goes wrong: ranges of columns with the most telling mean residuals, at most `PATTERNS`.
 
     Args:
-        problem: the train rows.
-        residuals: measured minus predicted, shape (n, n_targets); several targets are averaged.
+        seen: rows, and how far the law misses them.
+        targets: their names.
     """
-    excess = -residuals.mean(axis=1)
-    spread = float(np.sqrt(np.mean(excess**2)))
-    if not (np.isfinite(spread) and spread > 0):
-        return ()
     found: list[tuple[float, Pattern]] = []
-    for name, values in problem.table.features.items():
-        for rows in _ranges(values):
-            mean = float(excess[rows].mean())
-            if abs(mean) < TELLING * spread:
-                continue
-            inside = values[rows]
-            pattern = Pattern(name, float(inside.min()), float(inside.max()), int(rows.sum()), mean)
-            found.append((abs(mean) * float(np.sqrt(rows.sum())), pattern))
+    for target, excess in zip(targets, seen.misses.T, strict=True):
+        spread = float(np.sqrt(np.mean(excess**2)))
+        if not (np.isfinite(spread) and spread > 0):
+            continue
+        for name, values in seen.features.items():
+            for rows in _ranges(values):
+                mean = float(excess[rows].mean())
+                if abs(mean) < TELLING * spread:
+                    continue
+                inside, which = values[rows], target if len(targets) > 1 else ""
+                pattern = Pattern(name, float(inside.min()), float(inside.max()), int(rows.sum()), mean, which)
+                found.append((abs(mean) / spread * float(np.sqrt(rows.sum())), pattern))
     found.sort(key=lambda item: -item[0])
     return tuple(pattern for _, pattern in found[:PATTERNS])
 

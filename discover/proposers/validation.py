@@ -21,7 +21,8 @@ from discover.expressions import (
     walk,
 )
 from discover.fitting import Structure
-from discover.proposers.grammar import MAX_COMPLEXITY, finished
+from discover.proposers.grammar import MAX_COMPLEXITY, renamed
+from discover.proposers.hints import meant, with_hints
 from discover.scoring import Problem
 
 _LARGEST = 4 * MAX_COMPLEXITY  # before constants are merged; larger trees are not worked on
@@ -39,13 +40,19 @@ class RefusedError(DiscoverError):
         self.kind = kind
 
 
-def structure_of_text(problem: Problem, formula: str, shared: Sequence[str] = ()) -> Structure:
+def structure_of_text(
+    problem: Problem, formula: str, shared: Sequence[str] = (), constants: Sequence[str] = ()
+) -> tuple[Structure, list[str]]:
     """The structure of a formula, with constants merged and named in our way.
 
     Args:
         problem: columns, budget of constants and train rows.
         formula: in the formula language; names that are no columns are constants.
         shared: constants with one value for all groups; names that the formula does not have are ignored.
+        constants: starts and limits, see `with_hints`.
+
+    Returns:
+        The structure, and the starts and limits that are of no use.
 
     Raises:
         RefusedError: not a formula, no column in it, too large, too many constants, or without a value on
@@ -56,16 +63,17 @@ def structure_of_text(problem: Problem, formula: str, shared: Sequence[str] = ()
         raise RefusedError("size", _too_large(size))
     try:
         reduced = reduce_constants(expr)
-        structure = finished(problem, expr, frozenset(shared) if problem.table.n_groups > 1 else frozenset())
+        found = renamed(problem, expr, frozenset(shared) if problem.table.n_groups > 1 else frozenset())
     except FormulaError as error:
         raise RefusedError("formula", str(error)) from None
-    if structure is None:
+    if found is None:
         raise _why_not(problem, reduced)
+    structure, names = found
     if not structure.constants:
         raise RefusedError("constants", "no constant in it, so there is nothing to fit")
     for part in _without_constants(reduced):
         _check_values(problem, part)
-    return structure
+    return with_hints(structure, constants, meant(expr, reduced, names) if constants else {})
 
 
 def _parsed(problem: Problem, formula: str) -> Expr:

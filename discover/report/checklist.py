@@ -14,6 +14,7 @@ from discover.plain_data import counted
 from discover.report.blocks import TableBlock
 from discover.report.content import Content
 from discover.report.texts import listed, percent, quantity
+from discover.runs.credit import credit_said
 from discover.runs.verdict import verdict_of
 from discover.scoring.sweeps import sweep_notes
 
@@ -151,6 +152,7 @@ def _repetition(content: Content) -> list[tuple[str, str]]:
     asked += [f"{config.budget_s:g} s"] if config.budget_s else []
     llm = result.get("llm")
     model = "none" if llm is None else f"{llm['model']}, {counted(llm['calls'], 'call')}"
+    model += f"; {said}" if llm is not None and (said := credit_said(llm)) else ""
     versions = ", ".join(f"{name} {version}" for name, version in config.versions.items())
     return [
         ("Seed", str(config.seed)),

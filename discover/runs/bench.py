@@ -2,6 +2,8 @@
 
 - `bench.toml`: what was asked
 - `TASK/seedS/`: a run as `discover run` makes it
+- `TASK/seedS-model/`, `TASK/seedS-random/`: where a language model is measured, the same run with it, and with random
+  formulas of the grammar in place of the model's laws
 - `TASK/seedS/spent.json`: wall and processor seconds of the run, over all sessions
 - `summary.json`: figures over all finished runs
 """
@@ -12,8 +14,9 @@ import json
 import multiprocessing
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,14 +28,17 @@ from discover.data.toml_text import to_toml
 from discover.data.tomls import Strict, build_model, read_toml
 from discover.documents import current_versions, write_whole
 from discover.errors import InputError
-from discover.runs.config import TaskSource
-from discover.runs.folder import RunFolder
+from discover.proposers.random_formulas import RandomFormulas
+from discover.runs.config import ModelConfig, TaskSource
+from discover.runs.folder import RunFolder, open_folder
+from discover.runs.records import STEP
 from discover.runs.session import INTERRUPTED, Budget, Session, begin, reopen
 
 FORMAT = 1
 DEFAULT_SEEDS = 5
 DEFAULT_BUDGET_S = 120.0
 REAP_S = 10.0
+ALONE, MODEL, RANDOM = "", "model", "random"
 
 
 class BenchConfig(Strict):
@@ -43,6 +49,7 @@ class BenchConfig(Strict):
         tasks: shipped tasks, or absolute paths of task files.
         seeds: runs of every task, with the seeds 0 to seeds - 1.
         budget_s, evaluations, workers: of every run, see `RunConfig`.
+        llm: the language model that is measured.
         started: when the benchmark began, ISO 8601.
         versions: software that began it.
     """
@@ -53,6 +60,7 @@ class BenchConfig(Strict):
     budget_s: Annotated[float, Field(gt=0)] | None = None
     evaluations: Annotated[int, Field(ge=1)] | None = None
     workers: Annotated[int, Field(ge=1)] = 1
+    llm: ModelConfig | None = None
     started: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -66,6 +74,7 @@ class Asked:
     budget_s: float | None = None
     evaluations: int | None = None
     workers: int | None = None
+    llm: ModelConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -77,16 +86,23 @@ class Place:
         source: where it comes from.
         seed: of the run.
         path: its folder.
+        arm: who joins the search: nobody (ALONE), the language model, or random formulas in its place.
     """
 
     task: str
     source: TaskSource
     seed: int
     path: Path
+    arm: str = ALONE
 
     @property
     def label(self) -> str:
-        return f"{self.task} seed {self.seed}"
+        return f"{self.task} seed {self.seed}{f' {self.arm}' if self.arm else ''}"
+
+    def beside(self, arm: str) -> Place:
+        """The run of the same task and seed in another arm."""
+        name = f"seed{self.seed}-{arm}" if arm else f"seed{self.seed}"
+        return replace(self, path=self.path.parent / name, arm=arm)
 
 
 @dataclass(frozen=True)
@@ -112,7 +128,15 @@ class Bench:
     tasks: dict[str, TaskSource]
 
     def places(self) -> Iterator[Place]:
-        """All runs, every task with the first seed before any with the second."""
+        """All runs, every task with the first seed before any with the second; those of a model after each."""
+        for place in self.places_alone():
+            yield place
+            if self.config.llm is not None:
+                yield place.beside(MODEL)
+                yield place.beside(RANDOM)
+
+    def places_alone(self) -> Iterator[Place]:
+        """The runs without a model."""
         for seed in range(self.config.seeds):
             for task, source in self.tasks.items():
                 yield Place(task, source, seed, self.path / task / f"seed{seed}")
@@ -126,12 +150,23 @@ class Bench:
         config = self.config
         if not (place.path / "run.toml").is_file():
             budget = Budget(config.budget_s, config.evaluations, config.workers)
-            return begin(place.source, place.seed, budget, place.path)
+            return begin(place.source, place.seed, budget, place.path, llm=config.llm if place.arm == MODEL else None)
         session = reopen(place.path, config.workers)
         found = session.config
         if (found.seed, found.budget_s, found.evaluations) != (place.seed, config.budget_s, config.evaluations):
             raise InputError(f"{place.path} holds a run with another seed or budget; choose another folder with --out")
         return session
+
+
+def random_formulas(place: Place, session: Session) -> RandomFormulas:
+    """The control of a model: as many laws as it had tried in the run beside this one, batch by batch.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    records = open_folder(place.beside(MODEL).path).records()
+    tried = Counter(r["batch"] for r in records if r["kind"] == STEP and r["origin"].startswith("llm:"))
+    return RandomFormulas(session.problem, tried, place.seed)
 
 
 def finished_result(path: Path) -> dict[str, Any] | None:
@@ -180,6 +215,7 @@ def _new(asked: Asked, all_tasks: Sequence[str], workers: int) -> BenchConfig:
         budget_s=budget,
         evaluations=asked.evaluations,
         workers=asked.workers or workers,
+        llm=asked.llm,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=current_versions(),
     )
@@ -191,11 +227,14 @@ def _continued(before: BenchConfig, asked: Asked, file: Path) -> BenchConfig:
     given = asked.budget_s is not None or asked.evaluations is not None
     if given and (asked.budget_s, asked.evaluations) != (before.budget_s, before.evaluations):
         raise InputError(f"{file}: the runs there have another budget; choose another folder with --out")
+    if asked.llm is not None and before.llm not in (None, asked.llm):
+        raise InputError(f"{file}: the runs there ask another model, or otherwise; choose another folder with --out")
     return before.model_copy(
         update={
             "tasks": tuple(dict.fromkeys((*before.tasks, *_named(asked.tasks)))),
             "seeds": max(before.seeds, asked.seeds or 0),
             "workers": asked.workers or before.workers,
+            "llm": asked.llm or before.llm,
         }
     )
 

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from discover.plain_data import plain
-from discover.runs.bench import Bench, Place, finished_result, spent
+from discover.runs.bench import ALONE, MODEL, RANDOM, Bench, Place, finished_result, spent
 from discover.runs.standings import Standing, Standings, standing_of
 
 LIMIT = 1.0
@@ -35,7 +35,7 @@ def summarise(bench: Bench, standings: Sequence[Standings], failures: Mapping[st
     """
     runs: dict[str, list[dict[str, Any]]] = {task: [] for task in bench.tasks}
     laws: dict[str, list[Mapping[str, Any]]] = {task: [] for task in bench.tasks}
-    for place in bench.places():
+    for place in bench.places_alone():
         result = finished_result(place.path)
         if result is not None:
             runs[place.task].append(_run(place, result))
@@ -62,11 +62,40 @@ def summarise(bench: Bench, standings: Sequence[Standings], failures: Mapping[st
             if s.tasks and set(s.tasks) <= set(tasks)
         ],
         "clipped": [-LIMIT, LIMIT],
+        "llm": _arms(bench),
         "bench_dir": str(bench.path),
     }
     cleaned = plain(summary)
     assert isinstance(cleaned, dict)
     return cleaned
+
+
+def _arms(bench: Bench) -> dict[str, Any] | None:
+    """What a model changes, over the seeds that ended in all three arms; None where no model is measured.
+
+    Per task and arm the mean R2 on sealed rows, clipped, and the geometric mean of the inner errors; and how often the
+    law was the model's, or descends from one of its laws.
+    """
+    if bench.config.llm is None:
+        return None
+    rows: dict[str, list[list[dict[str, Any]]]] = {}
+    for place in bench.places_alone():
+        found = [finished_result(place.beside(arm).path) for arm in (ALONE, MODEL, RANDOM)]
+        whole = [result for result in found if result is not None]
+        if len(whole) == len(found):
+            rows.setdefault(place.task, []).append(whole)
+    tasks: dict[str, dict[str, Any]] = {}
+    for task, runs in rows.items():
+        arms = zip(*runs, strict=True)
+        tasks[task] = {
+            name: {
+                "r2": fmean(clipped((result.get("sealed") or {}).get("r2")) for result in results),
+                "inner_error": math.exp(fmean(math.log(max(result["inner_error"], 1e-300)) for result in results)),
+            }
+            for name, results in zip(("alone", MODEL, RANDOM), arms, strict=True)
+        }
+        tasks[task] |= {"seeds": len(runs), "won": sum(bool((run[1].get("llm") or {}).get("law")) for run in runs)}
+    return {"model": bench.config.llm.model or bench.config.llm.replay, "tasks": tasks}
 
 
 def _run(place: Place, result: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from discover.proposers.candidate import Candidate
 from discover.proposers.logbook import Answer, Event, Question, Ready, Row
 from discover.runs.journal import Record
 from discover.scoring import Score
-from discover.search import BROUGHT, Step
+from discover.search import Step
 
 STEP, OPENED, ANSWER, EVENT = "step", "opened", "answer", "event"
 QUESTION, ENGINE = "question", "engine"
@@ -79,7 +79,7 @@ def step_record(step: Step) -> Record:
         "kind": STEP,
         "index": step.index,
         "batch": step.batch,
-        "brought": step.brought,
+        "brought": False,  # of the format: candidates beside the search's own, which older versions had
         "origin": candidate.origin,
         "parents": list(candidate.parents),
         "key": candidate.key,
@@ -96,7 +96,7 @@ def step_record(step: Step) -> Record:
 def known_scores(
     records: Sequence[Record], features: Collection[str], groups: tuple[str, ...], targets: tuple[str, ...]
 ) -> dict[str, Score]:
-    """Scores by candidate key, of all steps in these records; `search` says which key a guest's has.
+    """Scores by candidate key, of all steps in these records.
 
     Args:
         records: of a journal.
@@ -119,7 +119,7 @@ def batches(records: Sequence[Record]) -> int:
 
 
 def own_steps(records: Sequence[Record]) -> int:
-    """Steps of the search itself, without those that guests brought."""
+    """Steps that count as evaluations; older versions tried a model's laws on top of them."""
     return sum(record["kind"] == STEP and not record.get("brought") for record in records)
 
 
@@ -128,10 +128,7 @@ def _known(
 ) -> tuple[str, Score]:
     try:
         candidate = candidate_of(record, features)
-        key = str(record["key"])
-        if record.get("brought"):
-            key = BROUGHT + key
-        return key, _score_in(record["score"], candidate, groups, targets)
+        return str(record["key"]), _score_in(record["score"], candidate, groups, targets)
     except (KeyError, TypeError, ValueError, DiscoverError) as problem:
         place = record.get("index", "?")
         raise InputError(f"the journal is damaged at step {place}: {problem}") from None

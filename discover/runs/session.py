@@ -17,6 +17,7 @@ from discover.data.table import Table
 from discover.data.tasks import Task
 from discover.documents import current_versions
 from discover.errors import DiscoverError, InputError
+from discover.proposers.base import Adviser
 from discover.proposers.logbook import Event, Logbook
 from discover.runs.config import ModelConfig, RunConfig, TaskSource, train_facts
 from discover.runs.folder import Progress, RunFolder, new_folder, open_folder
@@ -29,13 +30,14 @@ from discover.runs.records import (
     known_answers,
     known_scores,
     opened_record,
+    own_steps,
     question_record,
     ready_record,
     step_record,
 )
 from discover.scoring import Problem, problem_of
 from discover.scoring.sweeps import sweep_notes
-from discover.search import Guest, SearchConfig, SearchResult, Step, search
+from discover.search import SearchConfig, SearchResult, Step, search
 from discover.search.team import AUTO, chosen
 
 NOTE_EVERY_S = 1.0
@@ -175,7 +177,7 @@ class Stopwatch:
 def pursue(
     session: Session,
     on_step: Callable[[Step, float], None] | None = None,
-    guests: Sequence[Guest] = (),
+    advisers: Sequence[Adviser] = (),
     on_event: Callable[[str], None] = lambda text: None,
 ) -> SearchResult:
     """Searches until the budget is spent or the user interrupts, noting every step in the journal.
@@ -183,7 +185,7 @@ def pursue(
     Args:
         session: the run.
         on_step: told of every step, replayed ones included, and of the seconds spent.
-        guests: see `search`.
+        advisers: see `search`.
         on_event: told what befell an engine, such as its end; the journal notes it too.
 
     Raises:
@@ -204,7 +206,7 @@ def pursue(
             known=known,
             on_step=scribe.take,
             clock=watch,
-            guests=guests,
+            advisers=advisers,
             logbook=_logbook(journal, records, on_event),
         )
         journal.sync()
@@ -226,7 +228,7 @@ def _logbook(journal: Journal, records: Sequence[Record], on_event: Callable[[st
         on_ready=lambda ready: journal.append(ready_record(ready)),
         on_answer=lambda answer: journal.append(answer_record(answer)),
         on_event=note,
-        replayed=sum(record["kind"] == STEP and not record.get("brought", False) for record in records),
+        replayed=own_steps(records),
     )
 
 

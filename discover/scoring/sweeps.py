@@ -92,14 +92,14 @@ def _sizes(problem: Problem, columns: Sequence[str]) -> Ints:
 
 def _excess(problem: Problem, sizes: Ints) -> Floats:
     """By how much every row misses the best of its size."""
-    cost = problem.table.targets[:, 0] * (1.0 if _falls(problem) else -1.0)
+    cost = problem.table.targets[:, 0] * (1.0 if falls(problem) else -1.0)
     best = np.full(sizes.max() + 1, np.inf)
     np.minimum.at(best, sizes, cost)
     out: Floats = cost - best[sizes]
     return out
 
 
-def _falls(problem: Problem) -> bool:
+def falls(problem: Problem) -> bool:
     """Whether a smaller target is better: it falls along the axes, as declared or as most rows have it."""
     declared = {problem.monotone[axis] for axis in problem.axes if axis in problem.monotone}
     if len(declared) == 1:

@@ -19,7 +19,7 @@ import numpy as np
 from discover.errors import InputError
 from discover.fitting import FitResult
 from discover.proposers.bandit import Bandit
-from discover.proposers.base import Proposer, Told, Waiting
+from discover.proposers.base import Adviser, Proposer, Told, Waiting
 from discover.proposers.candidate import Candidate
 from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.library import Library, group_means
@@ -27,11 +27,10 @@ from discover.proposers.logbook import Logbook
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, fold_weights, merit
 from discover.scoring.stacking import Stack
 from discover.search.archive import AddStatus, Archive, shape_class
-from discover.search.guests import Guest, Guests
 from discover.search.pool import Job, Pool, Ticket
 from discover.search.tally import Tallies, Tally
 from discover.search.team import make_team
-from discover.search.verdict import choose_with_guests, closer_look, fits_of, simplest, weigh, without_twins
+from discover.search.verdict import choose, closer_look, fits_of, simplest, weigh, without_twins
 
 BATCH = 16
 ATTEMPTS = 6  # rounds of asking until a batch is full
@@ -42,8 +41,6 @@ MIGRATE_EVERY = 12  # batches
 MIGRANTS = 4
 FINALISTS = 40
 OF_A_KIND = 3  # finalists of one shape
-GUEST_FINALISTS = 8
-BROUGHT = "guest "  # before the keys of guests' candidates in `known`: they are scored without a gate
 GATE = 6.0  # train errors above this multiple of that of the island's best law are not tried on the folds
 FINAL_SHARE = 0.15  # of a time budget, kept for the closer look and for
 LIMIT_SHARE = 0.03  # what is simpler than the chosen law and says the same
@@ -78,15 +75,13 @@ class Step:
 
     Attributes:
         told: candidate and score.
-        status: of the search's own archive, or of the guests' for what they brought.
+        status: of the archive.
         batch: number of the batch, from 0.
-        brought: a guest brought it, on top of the search's own candidates.
     """
 
     told: Told
     status: AddStatus
     batch: int = 0
-    brought: bool = False
 
     @property
     def index(self) -> int:
@@ -102,7 +97,7 @@ class SearchResult:
         finalists: the laws of the closer look: `best`, then the others by merit.
         stack: their average, which is the forecast.
         front: Pareto front of merit against complexity.
-        evaluations: candidates scored, those that guests brought included.
+        evaluations: candidates scored.
         seconds: time spent.
         stopped: why the search ended.
         proposers: what each of them brought.
@@ -139,7 +134,7 @@ def search(
     on_step: OnStep | None = None,
     clock: Callable[[], float] = time.monotonic,
     proposers: Sequence[Proposer] | None = None,
-    guests: Sequence[Guest] = (),
+    advisers: Sequence[Adviser] = (),
     logbook: Logbook | None = None,
 ) -> SearchResult:
     """Search a problem for the law that extrapolates best.
@@ -147,13 +142,12 @@ def search(
     Args:
         problem: train rows and declared knowledge.
         config: seed, budget, proposers, workers.
-        known: scores by `Candidate.key`, which are not computed again; for what guests brought the key
-            follows `BROUGHT`.
+        known: scores by `Candidate.key`, which are not computed again.
         on_step: called after every step, in order. If it raises, the search ends with that error; a
             KeyboardInterrupt ends the search with what it has.
         clock: seconds; replaced in tests.
         proposers: instances to use instead of those that the configuration names.
-        guests: proposers whose candidates come on top of the search's own and of its evaluations.
+        advisers: proposers from outside, who join the team.
         logbook: answers of engines in earlier sessions of the run, and who hears of new ones.
 
     Raises:
@@ -164,16 +158,15 @@ def search(
         raise InputError("a search needs a budget: a time or a number of evaluations")
     circumstances = Circumstances(config.evaluations is not None, logbook or Logbook(), config.seed, config.seconds)
     team = list(proposers) if proposers is not None else make_team(config.proposers, problem, circumstances)
-    visitors = Guests(guests, problem, config.seed)
+    team += advisers
     try:
         with Pool(problem, config.workers, config.cuts) as pool:
-            state = _State(problem, config, pool, team, visitors, dict(known or {}), clock)
+            state = _State(problem, config, pool, team, dict(known or {}), clock)
             stopped = state.run(on_step)
             return state.conclude(stopped)
     finally:
         for proposer in team:
             proposer.close()
-        visitors.close()
 
 
 @dataclass
@@ -182,8 +175,6 @@ class _Batch:
     island: int
     candidates: list[Candidate]
     tickets: list[Ticket | Score]
-    brought: list[Candidate]
-    brought_tickets: list[Ticket | Score]
 
 
 class _State:
@@ -195,12 +186,12 @@ class _State:
         config: SearchConfig,
         pool: Pool,
         team: list[Proposer],
-        guests: Guests,
         known: dict[str, Score],
         clock: Callable[[], float],
     ) -> None:
         self.problem, self.config, self.pool = problem, config, pool
-        self.team, self.guests, self.known = team, guests, known
+        self.team, self.known = team, known
+        self.advisers = [p for p in team if isinstance(p, Adviser)]
         self.clock = clock
         self.begin = clock()
         self.rng = np.random.default_rng(config.seed)
@@ -260,6 +251,8 @@ class _State:
     def next_batch(self) -> _Batch | None:
         if self.at_limit() or self.out_of_time():
             return None
+        for adviser in self.advisers:
+            adviser.listen(self.all_parents())
         size = BATCH
         if self.config.evaluations is not None:
             size = min(size, self.config.evaluations - self.asked)
@@ -275,9 +268,7 @@ class _State:
         leaders = self.islands[island].elites()[:1]
         gate = GATE * leaders[0].score.train if leaders else math.inf
         tickets = [self.known.get(c.key) or self.pool.submit(Job(c, _gate(c, gate))) for c in candidates]
-        brought = self.guests.ask(self.seen)
-        brought_tickets = [self.known.get(BROUGHT + c.key) or self.pool.submit(Job(c)) for c in brought]
-        return _Batch(self.batches - 1, island, candidates, tickets, brought, brought_tickets)
+        return _Batch(self.batches - 1, island, candidates, tickets)
 
     def gather(self, size: int, island: int) -> Iterator[Candidate]:
         """New candidates: at most half from the library, the rest by the bandit's shares of the others."""
@@ -316,6 +307,11 @@ class _State:
             return own
         return [told for archive in self.islands for told in archive.parents()]
 
+    def all_parents(self) -> list[Told]:
+        """The elites of all islands, best first."""
+        elites = {told.index: told for archive in self.islands for told in archive.parents()}
+        return sorted(elites.values(), key=lambda told: (told.merit, told.index))
+
     def from_others(self, n: int, elites: list[Told], everyone: bool) -> list[tuple[Proposer | None, Candidate]]:
         """Candidates of the proposers that the bandit draws, or of everyone where those had none."""
         counts: dict[str, int] = {}
@@ -347,24 +343,10 @@ class _State:
             told, status = self.judge(candidate, score, archive)
             results.append(told)
             self.note(Step(told, status, batch.number), on_step)
-            self.guests.judge(told)
         for proposer in self.team:
             proposer.tell(results)
-        self.finish_brought(batch, results, on_step)
         if self.batches % MIGRATE_EVERY == 0:
             self.migrate()
-
-    def finish_brought(self, batch: _Batch, own: list[Told], on_step: OnStep | None) -> None:
-        """The part of a batch that guests brought; nothing of the search's own depends on it."""
-        results = []
-        for candidate, ticket in zip(batch.brought, batch.brought_tickets, strict=True):
-            score = ticket if isinstance(ticket, Score) else ticket.result()
-            told = Told(len(self.told), candidate, score, merit(score, self.weights, self.config.rule), added=False)
-            status = self.guests.judge(told)
-            told = replace(told, added=bool(status))
-            results.append(told)
-            self.note(Step(told, status, batch.number, brought=True), on_step)
-        self.guests.tell(own, results)
 
     def note(self, step: Step, on_step: OnStep | None) -> None:
         self.told.append(step.told)
@@ -372,12 +354,18 @@ class _State:
             on_step(step)
 
     def judge(self, candidate: Candidate, score: Score, archive: Archive) -> tuple[Told, AddStatus]:
+        """What the archive does with a candidate. It pays who proposed it, and an adviser if it made the best law."""
         value = merit(score, self.weights, self.config.rule)
+        best = min((told.merit for told in archive.elites()[:1]), default=math.inf)
         told = Told(len(self.told), candidate, score, value, added=False)
         status = archive.add(told)
         if status:
             told = Told(told.index, candidate, score, value, added=True)
-        self.bandit.reward(candidate.origin.partition(":")[0], bool(status))
+        arm = candidate.origin.partition(":")[0]
+        self.bandit.reward(arm, bool(status))
+        for adviser in self.advisers if value < best else ():
+            if adviser.name != arm and adviser.inspired(candidate):
+                self.bandit.reward(adviser.name, True)
         return told, status
 
     def migrate(self) -> None:
@@ -394,7 +382,7 @@ class _State:
     def conclude(self, stopped: str) -> SearchResult:
         """Fit and score the best laws again with more effort, and choose among them."""
         merged = Archive()
-        for archive in (*self.islands, self.guests.archive):
+        for archive in self.islands:
             for told in archive.elites():
                 merged.add(told)
         leaders = self.leaders()
@@ -409,23 +397,20 @@ class _State:
         finalists = [replace(told, candidate=told.candidate.attributed()) for told in finalists]
         finalists = without_twins(finalists, self.problem)
         stack = weigh(finalists, self.problem)
-        own = [not self.guests.brought(told.candidate) for told in finalists]
-        place = choose_with_guests(finalists, stack.weights, own, self.problem)
+        place = choose(finalists, stack.weights, self.problem)
         finalists[place] = simplest(finalists[place], self.problem, pool, weights, rule, self.overdue)
         order = [place, *(i for i in range(len(finalists)) if i != place)]
         finalists, stack = [finalists[i] for i in order], replace(stack, weights=stack.weights[order])
         return SearchResult(
             finalists[0], tuple(finalists), stack, tuple(merged.front()), len(self.told),
             self.clock() - self.begin, stopped, self.bandit.shares,
-            self.tallies.final((*self.team, *self.guests.guests), self.told, finalists),
+            self.tallies.final(self.team, self.told, finalists),
         )  # fmt: skip
 
     def leaders(self) -> list[Told]:
-        """The best steps with different laws or recipes; what guests brought takes no place of the others."""
+        """The best steps with different laws or recipes."""
         ranked = sorted((t for t in self.told if math.isfinite(t.merit)), key=lambda t: (t.merit, t.index))
-        own = [t for t in ranked if not self.guests.brought(t.candidate)]
-        brought = [t for t in ranked if self.guests.brought(t.candidate)]
-        return _of_all_kinds(own, FINALISTS) + brought[:GUEST_FINALISTS]
+        return _of_all_kinds(ranked, FINALISTS)
 
 
 def _of_all_kinds(ranked: Sequence[Told], most: int) -> list[Told]:

@@ -109,20 +109,6 @@ def twins_of(fits: Sequence[FitResult], problem: Problem) -> list[int]:
     return twins(said, [parameters(fit.structure, table) for fit in fits], table.targets.std(axis=0))
 
 
-def choose_with_guests(finalists: Sequence[Told], weights: Floats, own: Sequence[bool], problem: Problem) -> int:
-    """As `choose`, but what guests brought never leads to a choice of higher merit than the own finalists alone.
-
-    Args:
-        own: which finalists are the search's own.
-    """
-    together = choose(finalists, weights, problem)
-    places = [i for i, mine in enumerate(own) if mine]
-    if not places or len(places) == len(finalists):
-        return together
-    alone = places[choose([finalists[i] for i in places], weights[places], problem)]
-    return together if finalists[together].merit <= finalists[alone].merit else alone
-
-
 def simplest(
     law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Rule, out_of_time: Callable[[], bool]
 ) -> Told:

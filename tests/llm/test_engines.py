@@ -76,7 +76,7 @@ def _engine(folder: Path) -> Callable[[Any], Step]:
 
 
 def question(max_tokens: int = 1500, temperature: float | None = None) -> Request:
-    prompt = build_prompt(Brief(CARD, Job("new"), count=3))
+    prompt = build_prompt(Brief(CARD, Job("fresh"), count=3))
     return Request(prompt.messages, answer_schema(3, PATTERNS), max_tokens, temperature)
 
 

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from discover.data.tasks import load_task
 from discover.llm.budget import Caps
 from discover.llm.client import Endpoint, OpenAIProvider
@@ -23,7 +21,6 @@ from discover.proposers.brief import task_card
 from discover.proposers.llm import LanguageModel
 from discover.scoring import problem_of
 from discover.search import SearchConfig, search
-from discover.search.guests import Guests
 
 from .servers import GOOD, ScriptedServer, Step, serve
 from .test_session import question
@@ -88,24 +85,24 @@ def test_calls_in_flight_leave_the_search_and_the_processor_alone(tmp_path: Path
     assert calls["here"] < 300 * 40
 
 
-class Counted(Guests):
-    """Counts the calls that the searching thread makes for its guests."""
+class Counted(LanguageModel):
+    """Counts the calls that the searching thread makes for its model."""
 
     total = Calls()
-    guests = 0
+    spent = 0
 
     def _counted(self, method: Callable[..., Any], *arguments: Any) -> Any:
         before = Counted.total["here"]
         try:
             return method(*arguments)
         finally:
-            Counted.guests += Counted.total["here"] - before
+            Counted.spent += Counted.total["here"] - before
 
     def ask(self, *arguments: Any) -> Any:
         return self._counted(super().ask, *arguments)
 
-    def judge(self, *arguments: Any) -> Any:
-        return self._counted(super().judge, *arguments)
+    def listen(self, *arguments: Any) -> Any:
+        return self._counted(super().listen, *arguments)
 
     def tell(self, *arguments: Any) -> Any:
         return self._counted(super().tell, *arguments)
@@ -114,20 +111,19 @@ class Counted(Guests):
         self._counted(super().close)
 
 
-def test_a_slow_model_takes_under_a_twentieth_of_a_real_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_model_takes_under_a_twentieth_of_a_real_search(tmp_path: Path) -> None:
     """No answer comes within such a search: all that a model costs is asking, hearing and waiting."""
     task = load_task("parallel")
     problem = problem_of(task)
     config = SearchConfig(seed=5, evaluations=160, seconds=None)
     keys: list[str] = []
     search(problem, config, on_step=lambda step: keys.append(step.told.candidate.key))
-    monkeypatch.setattr("discover.search.loop.Guests", Counted)
     with serve(ScriptedServer([], Step(GOOD, delay_s=600))) as server:
         session = open_slow(server.url, tmp_path)
-        guest = LanguageModel(problem, task_card(task, problem), session)
+        model = Counted(problem, task_card(task, problem), session)
         again: list[str] = []
         with Counted.total.here():
-            search(problem, config, on_step=lambda step: again.append(step.told.candidate.key), guests=[guest])
+            search(problem, config, on_step=lambda step: again.append(step.told.candidate.key), advisers=[model])
     assert again == keys
-    assert session.status.spent.calls == 2  # both were under way all the time
-    assert 0 < Counted.guests < 0.05 * Counted.total["here"]
+    assert session.status.spent.calls == 2  # both were under way all the time, the second with laws to show
+    assert 0 < Counted.spent < 0.05 * Counted.total["here"]

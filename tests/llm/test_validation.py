@@ -12,6 +12,7 @@ from discover.data.table import Table
 from discover.data.tasks import list_tasks, load_task
 from discover.llm.prompt import Brief, Job, build_prompt
 from discover.proposers.brief import residual_patterns, task_card
+from discover.proposers.heldout import HeldOut
 from discover.proposers.validation import RefusedError, structure_of_text
 from discover.scoring import Problem, problem_of
 
@@ -52,11 +53,11 @@ def test_formulas_are_refused_with_a_reason(formula: str, kind: str, words: str)
 
 
 def test_a_formula_becomes_a_structure_with_our_names() -> None:
-    structure = structure_of_text(problem(), "q*n**(-w) + 2*z*3", ("w", "unheard"))
+    structure, _ = structure_of_text(problem(), "q*n**(-w) + 2*z*3", ("w", "unheard"))
     assert structure.text.count("n**") == 1
     assert len(structure.constants) == 3
     assert len(structure.shared) == 1
-    assert structure_of_text(problem(groups=1), "q*n**(-w) + z", ("w",)).shared == frozenset()
+    assert structure_of_text(problem(groups=1), "q*n**(-w) + z", ("w",))[0].shared == frozenset()
 
 
 def test_hostile_formulas_are_refused_or_fit_the_limits_in_bounded_time() -> None:
@@ -64,7 +65,7 @@ def test_hostile_formulas_are_refused_or_fit_the_limits_in_bounded_time() -> Non
     for text in islice(hostile(5), 3000):
         started = time.process_time()
         try:
-            structure = structure_of_text(here, text[:1000])
+            structure, _ = structure_of_text(here, text[:1000])
             assert len(structure.constants) <= 4
         except RefusedError:
             refused += 1
@@ -72,14 +73,20 @@ def test_hostile_formulas_are_refused_or_fit_the_limits_in_bounded_time() -> Non
     assert 1000 < refused < 3000
 
 
+def seen(here: Problem, misses: np.ndarray) -> HeldOut:
+    return HeldOut(here.table.features, misses)
+
+
 def test_residual_patterns_say_where_a_law_is_high_or_low() -> None:
     here = problem(groups=1)
-    residuals = np.where(here.table.features["n"] > 1e8, -0.2, 0.01)[:, None]
-    pattern = residual_patterns(here, residuals)[0]
+    misses = np.where(here.table.features["n"] > 1e8, 0.2, -0.01)[:, None]
+    pattern = residual_patterns(seen(here, misses), ["loss"])[0]
     assert (pattern.column, pattern.rows, pattern.high) in (("n", 2, pytest.approx(1e9)), ("d", 2, 0.7))
     assert pattern.excess == pytest.approx(0.2)
-    assert residual_patterns(here, np.zeros((8, 1))) == ()
-    assert residual_patterns(here, np.full((8, 1), np.nan)) == ()
+    assert residual_patterns(seen(here, np.zeros((8, 1))), ["loss"]) == ()
+    assert residual_patterns(seen(here, np.full((8, 1), np.nan)), ["loss"]) == ()
+    both = np.column_stack([misses, np.zeros(8)])
+    assert {p.target for p in residual_patterns(seen(here, both), ["loss", "other"])} == {"loss"}
 
 
 @pytest.mark.parametrize("name", list_tasks())
@@ -87,7 +94,7 @@ def test_every_task_has_a_card_that_fits_and_knows_train_rows_only(name: str) ->
     task = load_task(name)
     here = problem_of(task)
     card = task_card(task, here)
-    prompt = build_prompt(Brief(card, Job("new")))
+    prompt = build_prompt(Brief(card, Job("fresh")))
     assert prompt.tokens < 3000
     train = here.table
     for column in card.features:

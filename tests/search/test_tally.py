@@ -21,22 +21,29 @@ class Silent(Grammar):
         return []
 
 
-class Guest(Grammar):
-    """Brings laws beside the search's own."""
+class Adviser(Grammar):
+    """Joins the team from outside."""
 
-    name = "guest"
+    name = "adviser"
+    ready = True
 
-    def wasted(self):
-        return 0
+    def wait(self):
+        return False
+
+    def listen(self, elites):
+        pass
+
+    def inspired(self, candidate):
+        return False
 
 
 def test_everyone_is_accounted_for():
     problem, steps = plain_problem(), list[Step]()
-    silent, guest = Silent(problem), Guest(problem)
+    silent, adviser = Silent(problem), Adviser(problem)
     team = [Library(problem), Grammar(problem), silent]
-    found = search(problem, SearchConfig(0, 40, None), proposers=team, guests=[guest], on_step=steps.append)
+    found = search(problem, SearchConfig(0, 40, None), proposers=team, advisers=[adviser], on_step=steps.append)
     tallies = {tally.name: tally for tally in found.proposers}
-    assert {"library", "grammar", "silent", "guest"} <= set(tallies)
+    assert {"library", "grammar", "silent", "adviser"} <= set(tallies)
 
     senders = Counter(s.told.candidate.origin.partition(":")[0] for s in steps if s.told.candidate.origin != NO_LAW)
     assert {name: tally.scored for name, tally in tallies.items() if tally.scored} == senders

@@ -14,7 +14,7 @@ from discover.fitting.fit import NORMAL
 from discover.proposers import Candidate, Told
 from discover.scoring import CUTS, DEFAULT_RULE, Problem, Score, Scorer
 from discover.search.pool import Job, Pool
-from discover.search.verdict import choose, choose_with_guests, closer_look, simplest, weigh, without_twins
+from discover.search.verdict import choose, closer_look, simplest, weigh, without_twins
 from tests.scoring.problems import law_with, problem_from
 
 
@@ -86,20 +86,6 @@ def test_a_law_in_other_words_is_no_rival(problem: Problem) -> None:
 
 def test_one_finalist_is_the_choice(problem: Problem) -> None:
     assert choose([power(problem, 0, -5.0)], np.ones(1), problem) == 0
-
-
-def test_a_guests_law_is_chosen_only_for_a_better_merit(problem: Problem) -> None:
-    own = power(problem, 0, -5.0)
-    better = law(problem, 1, -6.0, 7, "E + A*x**(-0.4)", E=2.0, A=300.0)
-    worse = law(problem, 2, -4.9, 7, "E + A*x**(-0.4)", E=2.0, A=300.0)
-
-    def chosen(*laws: Told, mine: int) -> Told:
-        return laws[choose_with_guests(laws, alike([*laws]), [told.index == mine for told in laws], problem)]
-
-    assert chosen(better, own, mine=0) is better
-    assert chosen(own, worse, mine=0) is own
-    assert chosen(better, mine=0) is better
-    assert chosen(own, mine=0) is own
 
 
 def test_a_long_table_is_searched_on_some_rows_and_judged_on_all() -> None:

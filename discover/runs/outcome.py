@@ -124,7 +124,7 @@ def _proposer(tally: Tally, llm: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a proposer brought; of a language model the questions are its calls."""
     keys = asdict(tally)
     if tally.name == LLM and llm is not None:
-        keys |= {"asked": llm["calls"], "answered": llm["calls"] - sum(llm["failed_calls"].values())}
+        keys |= {"asked": llm["calls"], "answered": max(0, llm["calls"] - sum(llm["failed_calls"].values()))}
     return keys
 
 

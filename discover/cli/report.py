@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -178,8 +179,13 @@ def _proposers(result: Result) -> Lines:
         return []
     headings = ("proposer", "asked", "answered", "laws scored", "in the finalists", "best penalty")
     keys = ("asked", "answered", "scored", "finalists")
-    cells = [(item["name"], *(f"{item[key]:,}" for key in keys), number(item["best_penalty"])) for item in found]
-    return ["", table(headings, cells, (1, 2, 3, 4, 5)), "penalty: what the search makes small, see docs/selection.md"]
+    cells = [(item["name"], *(f"{item[key]:,}" for key in keys), _penalty(item["best_penalty"])) for item in found]
+    said = "penalty: the search's score of a law, from its errors on held-out scales and its size; lower is better"
+    return ["", table(headings, cells, (1, 2, 3, 4, 5)), said]
+
+
+def _penalty(value: float | None) -> str:
+    return number(None if value is None or math.isinf(value) else value)
 
 
 def _model(llm: Mapping[str, Any] | None) -> list[str]:

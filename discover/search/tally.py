@@ -41,12 +41,14 @@ class Tallies:
     def __init__(self) -> None:
         self.asked = Counter[str]()
         self.answered = Counter[str]()
+        self.senders: dict[str, str] = {}  # first part of an origin -> the proposer that writes it
 
     def ask(self, proposer: Proposer, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
         """Asks a proposer, and counts."""
         found = proposer.ask(n, elites, rng)
         self.asked[proposer.name] += n > 0
         self.answered[proposer.name] += bool(found)
+        self.senders |= {candidate.origin.partition(":")[0]: proposer.name for candidate in found}
         return found
 
     def final(self, team: Iterable[Proposer], told: Sequence[Told], finalists: Sequence[Told]) -> tuple[Tally, ...]:
@@ -61,18 +63,20 @@ class Tallies:
             self.asked.setdefault(proposer.name, 0)
             if isinstance(proposer, EngineProposer):
                 self.asked[proposer.name], self.answered[proposer.name] = proposer.questions, proposer.answers
-        scored, final = Counter(map(_sender, told)), Counter(map(_sender, finalists))
+        scored, final = Counter(map(self._sender, told)), Counter(map(self._sender, finalists))
         best: dict[str, float] = {}
         for law in (*told, *finalists):
-            best[_sender(law)] = min(law.merit, best.get(_sender(law), math.inf))
+            sender = self._sender(law)
+            best[sender] = min(law.merit, best.get(sender, math.inf))
         names = [*self.asked, *(name for name in scored if name and name not in self.asked)]
         return tuple(
             Tally(name, self.asked[name], self.answered[name], scored[name], final[name], best.get(name, math.inf))
             for name in names
         )
 
-
-def _sender(told: Told) -> str:
-    """Who brought a law; nobody brought the group means."""
-    origin = told.candidate.origin
-    return "" if origin == NO_LAW else origin.partition(":")[0]
+    def _sender(self, told: Told) -> str:
+        """Who brought a law; nobody brought the group means."""
+        first = told.candidate.origin.partition(":")[0]
+        if told.candidate.origin == NO_LAW:
+            return ""
+        return first if first in self.asked else self.senders.get(first, first)

@@ -64,3 +64,15 @@ def test_where_nothing_was_tried_no_law_is_denied() -> None:
 
 def test_how_near_close_laws_are_is_said_as_it_is_reckoned() -> None:
     assert f"(inner errors at most {round(100 * (CLOSE - 1))} % higher)" in said(origin="grammar:drop", error=0.05)
+
+
+def test_what_every_proposer_brought_is_shown_with_a_dash_for_one_without_a_law() -> None:
+    brought = [
+        {"name": "pysr", "asked": 1200, "answered": 3, "scored": 40, "finalists": 2, "best_penalty": -9.25},
+        {"name": "operon", "asked": 0, "answered": 0, "scored": 0, "finalists": 0, "best_penalty": float("inf")},
+    ]
+    (shown,) = (line for line in describe_result(result("pysr:table", 0.2) | {"proposers": brought})
+                if not isinstance(line, str) and any("proposer" in str(c.header) for c in line.columns))  # fmt: skip
+    cells = [[str(cell) for cell in column.cells] for column in shown.columns]
+    assert [row[0] for row in cells] == ["pysr", "1,200", "3", "40", "2", "-9.25"]
+    assert [row[1] for row in cells] == ["operon", "0", "0", "0", "0", "-"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -67,6 +68,11 @@ def with_error(
         return write(value, 6)
     digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
     return f"{write(value, min(max(digits, 2), 7))}{space}±{space}{write(error, 2)}"
+
+
+def quoted(path: object) -> str:
+    """A path as a word of a command that can be pasted into a shell, whatever characters it has."""
+    return shlex.quote(str(path))
 
 
 def counted(number: int, noun: str) -> str:

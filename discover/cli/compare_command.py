@@ -69,6 +69,8 @@ def compare(
     test_rows: own.TestRows = None,
     weights: own.Weights = None,
     errors: own.Errors = None,
+    sheet: own.Sheet = None,
+    where: own.Where = None,
     discover: Discover = None,
     evaluations: Evaluations = None,
     seed: options_of.Seed = 0,
@@ -85,7 +87,7 @@ def compare(
     discover compare runs.csv --target loss --discover 60s
     """
     from discover.cli.kernel_note import compile_kernel
-    from discover.cli.output import note, print_json, print_lines
+    from discover.cli.output import note, print_json, print_lines, tell_notes, tell_problems
     from discover.data.checks import check_varies
     from discover.runs import comparison
     from discover.runs.inspection import inspect
@@ -94,6 +96,7 @@ def compare(
     options = own.read_options(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
         constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
+        sheet=sheet, where=where,
     )  # fmt: skip
     processes = workers or options_of.usual_workers()
     plan = _plan(discover, evaluations, seed, processes)
@@ -104,12 +107,12 @@ def compare(
         if not quiet:
             note(text)
 
-    for text in task.notes:
-        tell(f"note: {text}")
+    if not quiet:
+        tell_notes(task.notes)
     compile_kernel()
     problems = inspect(task)
-    for one in problems:
-        tell(f"problem: {one.text}")
+    if not quiet:
+        tell_problems([one.text for one in problems])
     found = comparison.compare(task, discover=plan, workers=processes, on_event=tell)
     notes = sweep_notes(found.problem)
     for text in notes:

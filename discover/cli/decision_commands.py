@@ -11,7 +11,7 @@ import typer
 
 from discover.cli.options import number_or_nan, numbers, pairs
 from discover.errors import InputError
-from discover.plain_data import counted, number_in
+from discover.plain_data import counted, number_in, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -339,7 +339,7 @@ def read_law(source: Path) -> LawDocument:
         return read(source)
     folder = open_folder(source)
     if not folder.law_path.is_file():
-        raise InputError(f"{source} has no law yet; continue it with: discover resume {source}")
+        raise InputError(f"{source} has no law yet; continue it with: discover resume {quoted(source)}")
     return read(folder.law_path)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from discover.errors import InputError
+from discover.plain_data import quoted
 
 Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
 To = Annotated[
@@ -38,7 +39,7 @@ def export(source: Source, to: To, out: Out = None) -> None:
     if source.name != "law.json":
         folder = open_folder(source)
         if not folder.law_path.is_file():
-            raise InputError(f"{source} has no law yet; continue it with: discover resume {source}")
+            raise InputError(f"{source} has no law yet; continue it with: discover resume {quoted(source)}")
         source = folder.law_path
     document = read(source)
     content = render(document, to)

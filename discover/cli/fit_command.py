@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from discover.cli.options import names, pairs
+from discover.cli.table_options import Sheet, Where
 from discover.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ LawArgument = Annotated[
     str,
     typer.Argument(metavar="LAW", help="A law of the library, or a formula such as 'E + A*params**(-alpha)'."),
 ]
-DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="CSV, TSV, JSON, JSON-lines or Parquet file.")]
+DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="File with a table: CSV, JSON, Excel, Parquet, ...")]
 Target = Annotated[str | None, typer.Option(help="Column to predict; by default the law's own, such as loss.")]
 Groups = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column whose values get their own constants.")]
 Columns = Annotated[
@@ -58,6 +59,8 @@ def fit(
     scale: Scale = None,
     weights: Weights = None,
     errors: Errors = None,
+    sheet: Sheet = None,
+    where: Where = None,
     seed: Seed = 0,
     bootstrap: Resamples = 0,
     out: Out = None,
@@ -70,7 +73,7 @@ def fit(
     from discover.documents import write
     from discover.fitting import report
 
-    job = _job(law, data, target, pairs(columns, "--columns"), groups, weights, errors)
+    job = _job(law, data, target, pairs(columns, "--columns"), groups, weights, errors, sheet, where)
     recipe = _recipe(job.recipe, loss, scale)
     compile_kernel()
     result, document = job.fitted(recipe, seed)
@@ -159,6 +162,8 @@ def _job(
     groups: str | None,
     weights: str | None,
     errors: str | None,
+    sheet: str | None = None,
+    where: str | None = None,
 ) -> _Job:
     from discover.data.guesses import NO_GROUP, task_from_table
     from discover.data.names import mistyped
@@ -168,7 +173,7 @@ def _job(
     from discover.laws import get_law, names_law
     from discover.proposers.library import recipe_of, structure_of
 
-    headings = list(read_table(data).columns)
+    headings = list(read_table(data, sheet, where).with_columns([target] if target else []).columns)
     law = get_law(text) if names_law(text) else None
     if law is None:
         if mapping:
@@ -184,6 +189,8 @@ def _job(
         group=groups or NO_GROUP,
         weights=weights,
         errors=names(errors),
+        sheet=sheet,
+        where=where,
     )
     table = task.train()
     renamed = dict(zip(variables, task.features, strict=True))

@@ -76,6 +76,8 @@ def import_law(
     test_rows: TestRows = None,
     weights: Weights = None,
     errors: Errors = None,
+    sheet: own.Sheet = None,
+    where: own.Where = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -88,7 +90,7 @@ def import_law(
     discover import hall_of_fame.csv --data runs.csv --target loss --features params,tokens
     """
     from discover.cli.kernel_note import compile_kernel
-    from discover.cli.output import note, print_json, print_lines
+    from discover.cli.output import print_json, print_lines, tell_notes, tell_problems
     from discover.cli.report import describe_result
     from discover.fitting import recipe_from_text
     from discover.runs.importing import import_laws
@@ -98,18 +100,17 @@ def import_law(
     options = own.read_options(
         target=target, features=features, group=group,
         holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
+        sheet=sheet, where=where,
     )  # fmt: skip
     plan = _plan(formulas, data, options, pairs(columns, "--columns"))
     compile_kernel()
     result = import_laws(formulas, plan.columns, plan.source, recipe=recipe, shared=names(shared) or (), out=out)
-    for text in plan.notes:
-        note(f"note: {text}")
-    for one in result["problems"]:
-        note(f"problem: {one['text']}")
+    tell_notes(plan.notes)
+    tell_problems([one["text"] for one in result["problems"]])
     if json:
         print_json(result)
         return
-    print_lines([*_front(result), *describe_result(result)])
+    print_lines([*_front(result), *describe_result(result | {"problems": []})])
 
 
 def _formulas(subject: str, target: str | None) -> list[Formula]:
@@ -165,7 +166,7 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
     from discover.data.names import to_identifier
     from discover.data.reading import read_table
 
-    raw = read_table(Path(data))
+    raw = read_table(Path(data), options["sheet"], options["where"])
     if not options["target"]:
         raise InputError(f"{data}: say with --target which column it predicts (its columns: {', '.join(raw.columns)})")
     given = options["features"] and [heading_of(raw, name) for name in options["features"]]

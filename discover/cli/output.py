@@ -37,6 +37,28 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+MOST_PROBLEMS = 5
+"""How many problems of a table are told; who has more of them mends these first."""
+
+
+def tell_notes(texts: Iterable[str]) -> None:
+    """Notes to stderr, each once."""
+    for text in dict.fromkeys(texts):
+        note(f"note: {text}")
+
+
+def tell_problems(texts: Sequence[str]) -> None:
+    """The first problems of a table to stderr, and how many more there are."""
+    for text in problem_lines(texts):
+        note(f"problem: {text}")
+
+
+def problem_lines(texts: Sequence[str]) -> list[str]:
+    """The first problems of a table, and how many more there are."""
+    more = len(texts) - MOST_PROBLEMS
+    return [*texts[:MOST_PROBLEMS], *([f"{more} more; --json lists all of them"] if more > 0 else [])]
+
+
 def print_lines(lines: Iterable[str | Table]) -> None:
     """Lines and tables for people on stdout; lines are not folded."""
     console = stdout()

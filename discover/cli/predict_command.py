@@ -11,6 +11,7 @@ import typer
 
 from discover.cli.options import number_or_nan, pairs
 from discover.errors import InputError
+from discover.plain_data import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +86,7 @@ def _law_of(source: Path) -> Path:
 
     folder = open_folder(source)
     if not folder.law_path.is_file():
-        raise InputError(f"{source} has no law yet; continue it with: discover resume {source}")
+        raise InputError(f"{source} has no law yet; continue it with: discover resume {quoted(source)}")
     return folder.law_path
 
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from discover.cli.output import number, table
+from discover.cli.output import number, problem_lines, table
 from discover.data.names import listed
-from discover.plain_data import with_error
+from discover.plain_data import quoted, with_error
 from discover.runs.credit import credit_said
 from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, Verdict, published_name, verdict_of
 
@@ -160,7 +160,8 @@ def _size(runner_up: Mapping[str, Any]) -> str:
 
 def _problems(result: Result) -> list[str]:
     found = result.get("problems", ())
-    return ["Problems of the table:", *(f"  {item['text']}" for item in found), ""] if found else []
+    texts = problem_lines([item["text"] for item in found])
+    return ["Problems of the table:", *(f"  {text}" for text in texts), ""] if found else []
 
 
 def _account(result: Result) -> list[str]:
@@ -222,8 +223,8 @@ _CHECKS = {
 
 
 def _next(result: Result) -> list[str]:
-    folder = result["run_dir"]
-    lines = [f"Run folder: {folder}"]
+    folder = quoted(result["run_dir"])
+    lines = [f"Run folder: {result['run_dir']}"]
     if result["stopped"] == "interrupted":
         lines.append(
             f"  discover resume {folder}                 go on from here; sealed rows stay closed until the end"

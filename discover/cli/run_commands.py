@@ -12,6 +12,7 @@ from discover.cli import llm_run
 from discover.cli import table_options as own
 from discover.cli.options import duration_s, names
 from discover.errors import DiscoverError, InputError, InterruptedRunError
+from discover.plain_data import quoted
 
 if TYPE_CHECKING:
     from discover.runs.session import Session
@@ -92,6 +93,8 @@ def run(
     test_rows: own.TestRows = None,
     weights: own.Weights = None,
     errors: own.Errors = None,
+    sheet: own.Sheet = None,
+    where: own.Where = None,
     llm: llm_run.Model = None,
     llm_url: llm_run.Url = None,
     llm_key_env: llm_run.KeyVariable = None,
@@ -121,6 +124,7 @@ def run(
     options = own.read_options(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
         constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
+        sheet=sheet, where=where,
     )  # fmt: skip
     model = llm_run.config_of(
         {
@@ -201,7 +205,7 @@ def show(folder: Folder, json: Json = False) -> None:
         laws = sum(record["kind"] == "step" for record in opened.records())
         raise InputError(
             f"{folder} has no result yet ({laws} laws scored, {progress.seconds:.0f} s); "
-            f"continue it with: discover resume {folder}"
+            f"continue it with: discover resume {quoted(folder)}"
         )
     result["run_dir"] = str(folder)
     _print_result(result, json)
@@ -225,9 +229,10 @@ def _pursue(
     try:
         result = _result(session, quiet, llm_url, notes, fresh, interrupts)
     except KeyboardInterrupt as problem:
-        again = f"discover resume {session.folder.path}"
+        again = f"discover resume {quoted(session.folder.path)}"
         raise InterruptedRunError(f"interrupted before the result was written; go on with: {again}") from problem
-    _print_result(result, json)
+    # What was told before the search is not told again.
+    _print_result(result | {"problems": []} if fresh and not quiet and not json else result, json)
 
 
 def _result(
@@ -235,13 +240,13 @@ def _result(
 ) -> dict[str, Any]:
     """Searches to the end, and writes and returns what was found."""
     from discover.cli.kernel_note import compile_kernel
+    from discover.cli.output import tell_notes
     from discover.cli.progress import Watcher
     from discover.runs.outcome import conclude
     from discover.runs.session import pursue
 
     if not quiet:
-        for text in (*session.notes, *notes):
-            typer.echo(f"note: {text}", err=True)
+        tell_notes((*session.notes, *notes))
     model = llm_run.open_model(session, llm_url, os.environ)
     if model is not None and not quiet:
         for text in model.notes:
@@ -263,12 +268,13 @@ def _result(
 
 def _tell_problems(session: Session, quiet: bool) -> None:
     """What is the matter with the table, before time is spent on it."""
+    from discover.cli.output import tell_problems
     from discover.runs.inspection import inspect, save
 
     found = inspect(session.task, session.problem)
     save(session.folder.path, found)
-    for one in found if not quiet else ():
-        typer.echo(f"problem: {one.text}", err=True)
+    if not quiet:
+        tell_problems([one.text for one in found])
 
 
 def _count_interrupts() -> list[int]:

@@ -13,7 +13,11 @@ from discover.errors import InputError
 if TYPE_CHECKING:
     from discover.runs.config import TaskSource
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+TABLE_SUFFIXES = (
+    ".csv", ".tsv", ".tab", ".txt", ".dat", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather",
+    ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".txt.gz",
+)  # fmt: skip
+"""Those of `discover.data.files`, which is not imported for a word of help."""
 _YOURS = "Your own table"
 _LISTS = ("target", "features", "extrapolate", "errors")
 
@@ -63,6 +67,20 @@ Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Weights of 
 Errors = Annotated[
     str | None,
     typer.Option(metavar="A[,B]", help="Standard errors of the targets.", rich_help_panel=_YOURS),
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Sheet of a spreadsheet; the first with rows if not given.", rich_help_panel=_YOURS
+    ),
+]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Rows that count: 'status == finished and params >= 1e8'; others are left out.",
+        rich_help_panel=_YOURS,
+    ),
 ]
 
 

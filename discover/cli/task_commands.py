@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli import table_options as own
-from discover.cli.output import note, number, print_json, stdout, table
+from discover.cli.output import number, print_json, stdout, table, tell_notes, tell_problems
 from discover.errors import InputError
+from discover.plain_data import quoted
 
 if TYPE_CHECKING:
     from discover.data.cards import Column
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 Name = Annotated[str | None, typer.Argument(help="Name of a shipped task, or a task file (.toml).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, TSV, JSON, JSON-lines or Parquet file.")]
+TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="File with a table: CSV, JSON, Excel, Parquet, ...")]
 Target = Annotated[
     str | None, typer.Option(metavar="A[,B]", help="Column to predict; guessed where one is named like a result.")
 ]
@@ -47,6 +48,8 @@ def new(
     test_rows: own.TestRows = None,
     weights: own.Weights = None,
     errors: own.Errors = None,
+    sheet: own.Sheet = None,
+    where: own.Where = None,
     out: TaskOut = None,
     force: Force = False,
     json: Json = False,
@@ -68,8 +71,9 @@ def new(
     options = own.read_options(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
         constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
+        sheet=sheet, where=where,
     )  # fmt: skip
-    named = options.pop("target") or guess_target(read_table(table))
+    named = options.pop("target") or guess_target(read_table(table, sheet, where))
     task = task_from_table(table, named, **options)
     compile_kernel()
     problems = inspect(task)
@@ -82,13 +86,11 @@ def new(
         keys = {"task_file": str(place), "notes": list(task.notes), "problems": [one.keys() for one in problems]}
         print_json(_summary(task, task.facts()) | keys)
         return
-    for guess in task.notes:
-        note(f"note: {guess}")
-    for one in problems:
-        note(f"problem: {one.text}")
+    tell_notes(task.notes)
+    tell_problems([one.text for one in problems])
     out_console = stdout()
     out_console.print(f"written to {place}; look through it, then:", markup=False)
-    out_console.print(f"  discover run {place}", markup=False, soft_wrap=True)
+    out_console.print(f"  discover run {quoted(place)}", markup=False, soft_wrap=True)
 
 
 def _check_place(place: Path, force: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from discover.data.cells import MULTIPLES
 from discover.data.exports import path_of
 
 Kind = Literal["size", "data", "compute", "inference", "setting"]
@@ -40,7 +41,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "parameters",
         "model parameters",
         1,
-        "N params param model nparams numparams parameters nparameters numparameters paramcount "
+        "N params param parameter model nparams numparams parameters nparameters numparameters paramcount "
         "parametercount modelsize modelparams nonembeddingparams nonembeddingparameters "
         "nonembeddingparamsize nonvocabparameters nonvocabparams denseparams "
         "denseparametercount totalparams studentparams studentsize ns",
@@ -59,7 +60,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "tokens",
         "training tokens",
         1,
-        "D tokens ntokens numtokens traintokens trainingtokens tokencount tokensseen seentokens totaltokens "
+        "D tokens token ntokens numtokens traintokens trainingtokens tokencount tokensseen seentokens totaltokens "
         "trainedtokens tokenstrained consumedtokens pretraintokens pretrainingtokens distilltokens distillationtokens "
         "datasize datasetsize ndata ds",
     ),
@@ -187,7 +188,12 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
 )
 
-STEP_NAMES = frozenset(("step", "steps", "iteration", "iterations", "iter", "iters", "epoch"))
+STEP_NAMES = frozenset(
+    (
+        "step", "steps", "iteration", "iterations", "iter", "iters", "epoch", "epochs", "trainingstep", "trainingsteps",
+        "trainstep", "trainsteps", "globalstep", "nsteps", "numsteps", "updates", "nupdates",
+    )
+)  # fmt: skip
 """Headings of progress within a run: kept only when nothing else is left to predict from."""
 
 BOOKKEEPING_NAMES = frozenset(
@@ -205,6 +211,23 @@ BOOKKEEPING_NAMES = frozenset(
         "unnamed0",
         "rank",
         "job",
+        "jobid",
+        "slurmjobid",
+        "runhash",
+        "hash",
+        "uuid",
+        "experimentid",
+        "experimentkey",
+        "randomseed",
+        "rngseed",
+        "dataseed",
+        "initseed",
+        "replicate",
+        "repeat",
+        "lauf",
+        "nr",
+        "no",
+        "lfdnr",
     )
 )
 """Headings that number runs instead of describing them."""
@@ -224,9 +247,37 @@ CLOCK_NAMES = frozenset(
         "starttime",
         "endtime",
         "relativetime",
+        "relativetimeprocess",
+        "relativetimewall",
+        "creationtime",
+        "starttimemillis",
+        "endtimemillis",
+        "durationmillis",
+        "lastupdate",
+        "started",
+        "ended",
+        "date",
+        "datetime",
+        "traintime",
+        "trainingtime",
+        "activeduration",
+        "runningtime",
+        "secs",
+        "hours",
+        "minutes",
+        "eta",
     )
 )
 """Headings that tell when and how long a run ran."""
+
+GROUP_NAMES = frozenset(
+    (
+        "family", "modelfamily", "group", "series", "arch", "architecture", "modeltype", "modelclass", "optimizer",
+        "optimiser", "dataset", "data", "corpus", "recipe", "method", "variant", "setup", "tokenizer", "language",
+        "domain", "familie", "gruppe", "famille", "suite",
+    )
+)  # fmt: skip
+"""Headings of columns whose values are likely to have laws of their own."""
 
 TRACKER_NAMES = frozenset(
     (
@@ -258,6 +309,27 @@ TRACKER_NAMES = frozenset(
         "device",
         "outputdir",
         "logdir",
+        "artifacturi",
+        "experiment",
+        "experimentname",
+        "workspace",
+        "projectname",
+        "owner",
+        "lifecyclestage",
+        "archived",
+        "parenttask",
+        "type",
+        "sourcetype",
+        "sourcename",
+        "filename",
+        "gitcommit",
+        "gitbranch",
+        "branch",
+        "failed",
+        "ping",
+        "size",
+        "trashed",
+        "monitoringtime",
     )
 )
 """Headings by which a tracker's export keeps its books."""
@@ -279,7 +351,63 @@ OUTCOME_WORDS = frozenset(
         "std",
     )
 )
-"""Words of results and their errors: never a feature by guess."""
+"""Words of the commonest results and their errors."""
+
+SCORE_WORDS = frozenset(
+    (
+        "mmlu", "hellaswag", "arc", "arce", "arcc", "piqa", "siqa", "boolq", "winogrande", "openbookqa", "gsm8k",
+        "obqa",
+        "humaneval", "mbpp", "triviaqa", "truthfulqa", "naturalquestions", "nq", "bbh", "bigbench", "gpqa", "aime",
+        "swebench", "livecodebench", "ifeval", "drop", "race", "copa", "sciq", "wsc", "logiqa", "commonsenseqa", "csqa",
+        "lambada", "wikitext", "squad", "glue", "superglue", "imagenet", "top1", "top5", "bleu", "sacrebleu", "rouge",
+        "rougel", "chrf", "meteor", "comet22", "f1", "em", "pass", "match", "winrate", "elo", "auc", "auroc", "auprc",
+        "map", "miou", "iou", "wer", "cer", "fid", "psnr", "ssim", "clipscore", "recall", "precision", "mse", "rmse",
+        "mae", "bpc", "ce", "xent", "crossentropy", "entropy", "regret", "reward", "return", "returns", "brier", "ece",
+        "calibration", "kl", "verlust", "perte", "genauigkeit",
+    )
+)  # fmt: skip
+"""Words of benchmarks and of further results."""
+
+COST_WORDS = frozenset(
+    (
+        "throughput", "latency", "mfu", "hfu", "tps", "gpuhours", "gpuhour", "tpuhours", "devicehours", "cost", "price",
+        "usd", "dollars", "energy", "kwh", "power", "watts", "co2", "memory", "mem", "vram", "utilization",
+        "utilisation", "tokenspersec", "tokenspersecond", "tokpersec", "tokenss", "samplespersecond",
+        "samplespersec", "stepspersecond", "itspersecond", "gradnorm", "gradientnorm", "paramnorm", "walltime",
+    )
+)  # fmt: skip
+"""Words and headings of what a run takes: measured of it as results are."""
+
+AGGREGATES = frozenset(
+    ("mean", "avg", "average", "median", "last", "final", "best", "value", "smoothed", "ema", "p50", "score")
+)
+"""Last levels of a heading that say how a result was summed up; what it is stands before them."""
+
+SPREAD_WORDS = frozenset(
+    (
+        "std", "stdev", "stddev", "stderr", "sem", "se", "sigma", "sd", "var", "variance", "ci", "ci95", "ci90", "iqr",
+        "mad", "uncertainty", "unc", "errorbar", "errbar", "err", "plusminus", "spread",
+    )
+)  # fmt: skip
+"""Words of uncertainties, wherever they stand in a heading."""
+
+END_WORDS = frozenset(
+    (
+        "low", "high", "lower", "upper", "lo", "hi", "min", "max", "p05", "p5", "p10", "p25", "p75", "p90", "p95",
+        "q05",
+        "q25", "q75", "q95", "error", "errors", "ub", "lb",
+    )
+)  # fmt: skip
+"""Words of an uncertainty beside those of a result: `loss_low`, but not `min_lr`."""
+
+COUNT_NAMES = frozenset(
+    (
+        "weight", "weights", "sampleweight", "rowweight", "count", "counts", "nseeds", "seeds", "numseeds",
+        "nruns", "numruns", "nrepeats", "repeats", "replicates", "nreplicates", "trials", "ntrials", "nobs",
+        "wt", "wts",
+    )
+)  # fmt: skip
+"""Headings of weights and of how many runs were averaged."""
 
 GIVEN_WORDS = frozenset(("teacher", "draft", "proxy", "reference", "base", "pretrain", "pretrained", "upstream"))
 """Words of models that were there before the run: their results are causes."""
@@ -290,11 +418,12 @@ FALLING_WORDS = frozenset(("loss", "losses", "error", "perplexity", "ppl", "bpb"
 RISING_SHARES = frozenset(("accuracy", "acc", "pass", "match", "mmlu", "winrate"))
 """Words of results that are shares, of one or in per cent."""
 
-_MULTIPLES = {
-    "k": 3, "thousand": 3, "thousands": 3, "m": 6, "mn": 6, "million": 6, "millions": 6,
-    "b": 9, "bn": 9, "g": 9, "billion": 9, "billions": 9, "t": 12, "tn": 12, "trillion": 12, "trillions": 12,
-}  # fmt: skip
-_SUFFIX = re.compile(r"[ _-](?P<bare>[A-Za-z]+)$|[(\[]\s*(?P<inner>[A-Za-z]+)\s*[)\]]$")
+_MULTIPLES = MULTIPLES | {"g": 9, "giga": 9, "mega": 6, "tera": 12, "peta": 15, "exa": 18, "zetta": 21}
+_WORD = r"[A-Za-z]+\.?"
+_SUFFIX = re.compile(
+    rf"(?:[ _-]|,\s*)(?:in\s+)?(?P<bare>{_WORD})$"
+    rf"|[(\[]\s*(?:in\s+|x\s*|×\s*|\*\s*)?(?P<inner>{_WORD}|1[eE][0-9]+|10(?:\^|\*\*)[0-9]+)[^)\]]*[)\]]$"
+)
 
 _BY_HEADING = {heading: quantity for quantity in QUANTITIES for heading in quantity.headings.split()}
 MANY = 1000.0
@@ -354,4 +483,57 @@ def by_quantity(headings: Iterable[str], largest: Mapping[str, float] | None = N
 def multiple_of(heading: str) -> int:
     """The power of ten by which a heading says its numbers must be multiplied: 6 for `params (M)`, else 0."""
     found = _SUFFIX.search(heading.strip())
-    return _MULTIPLES.get((found["bare"] or found["inner"]).lower(), 0) if found else 0
+    if not found:
+        return 0
+    word = (found["bare"] or found["inner"]).lower().rstrip(".")
+    power = re.fullmatch(r"1e([0-9]+)|10(?:\^|\*\*)([0-9]+)", word)
+    return int(power[1] or power[2]) if power else _MULTIPLES.get(word, 0)
+
+
+# --- results and what goes with them
+
+
+def is_result(heading: str) -> bool:
+    """Whether a heading names a result or a cost, of the run itself and not of a model that it was given."""
+    level = _last_level(heading)
+    found = words(level)
+    return _names_result(level) and not found & GIVEN_WORDS and not is_uncertainty(heading)
+
+
+def is_uncertainty(heading: str) -> bool:
+    """Whether a heading names how sure a result is, the weight of a row, or how many runs were averaged."""
+    last = path_of(heading.strip())[-1]
+    if re.search(r"__(MIN|MAX)$", heading) or squash(last) in COUNT_NAMES:
+        return True
+    found = words(last)
+    if found & SPREAD_WORDS or squash(last) in SPREAD_WORDS:
+        return True
+    if found & {"count", "counts", "weight", "weights", "seeds", "runs"} and recognise(heading) is None:
+        return "decay" not in found
+    whole = words(heading)
+    rest = whole - END_WORDS
+    return bool(found & END_WORDS) and bool(rest & (OUTCOME_WORDS | SCORE_WORDS))
+
+
+def is_small(heading: str) -> bool:
+    """Whether a heading names a result that never reaches a thousand: a loss, or bits per byte."""
+    return bool(words(_last_level(heading)) & (FALLING_WORDS - {"error", "perplexity", "ppl"}))
+
+
+def _names_result(level: str) -> bool:
+    known = OUTCOME_WORDS | SCORE_WORDS | COST_WORDS
+    squashed = squash(level)
+    # "pass@1", "bits per byte" and "win rate" are parted otherwise than into words.
+    joined = ("bitsperbyte", "bitspercharacter", "bitsperchar", "winrate", "exactmatch", "crossentropy", "gradnorm")
+    return bool(words(level) & known) or squashed in known or any(part in squashed for part in joined)
+
+
+def _last_level(heading: str) -> str:
+    """The last level of a heading that is no mere summary: `loss` of `loss.mean` and of `loss.validation`."""
+    levels = path_of(heading.strip())
+    while len(levels) > 1 and squash(levels[-1]) in AGGREGATES | _HELD_OUT:
+        levels = levels[:-1]
+    return levels[-1]
+
+
+_HELD_OUT = frozenset(("val", "valid", "validation", "eval", "test", "train", "training", "heldout"))

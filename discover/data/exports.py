@@ -1,8 +1,9 @@
 """Exports of experiment trackers: one row per run, with its configuration and the summary of its results.
 
-Weights & Biases and its kin write nested settings as `config.model.n_params`, as JSON in a cell, or as objects, and
-list runs that crashed beside those that finished. Such a table becomes a plain one: a column per setting and result,
-a row per finished run. What is left out is told in `remarks`.
+Weights & Biases, MLflow, Neptune, Comet, ClearML and Aim write nested settings as `config.model.n_params` or
+`params.n_params`, as JSON in a cell, or as objects, and list runs that crashed beside those that finished. Such a table
+becomes a plain one: a column per setting and result, a row per finished run. Known are they by their headings alone.
+What is left out is told in `remarks`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,36 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 MOST_COLUMNS = 5_000
 MOST_DEPTH = 8
 LONGEST = 1_000_000  # characters of a cell that is taken apart
-FINISHED = "finished"
-STATES = frozenset((FINISHED, "crashed", "failed", "killed", "running", "preempted", "preempting", "pending", "queued"))
 OPENERS = ("{", '"', " ")
-STATE_HEADINGS = frozenset(("state", "runstate", "status", "runstatus"))
-PARTS = frozenset(("config", "summary", "summarymetrics"))
-TRACKED = frozenset(("_step", "_runtime", "_timestamp", "_wandb"))
-SECTIONS = PARTS | {
+SETTINGS = frozenset(("config", "params", "parameters", "hparams", "hyperparams", "hyperparameters", "general", "args"))
+"""First levels of headings of settings."""
+RESULTS = frozenset(("summary", "summarymetrics", "metrics", "lastmetrics", "last_metrics"))
+"""First levels of headings of results."""
+BOOKS = frozenset(("sys", "_wandb", "wandb", "mlflow", "monitoring", "source_code"))
+"""Levels of headings under which a tracker keeps its books."""
+_TELLING = frozenset(("config", "summary", "summarymetrics", "sys", "hparams", "hyperparams", "hyperparameters"))
+"""First levels that only a tracker writes."""
+_PAIRED = frozenset(("metrics", "params", "parameters", "tags", "general", "args", "lastmetrics", "last_metrics"))
+"""First levels of which a tracker writes two, or one beside its books."""
+TRACKED = frozenset(("_step", "_runtime", "_timestamp", "_wandb", "artifact_uri", "run.hash", "experimentkey"))
+BOOK_HEADINGS = frozenset(
+    (
+        "runid", "runhash", "runname", "experiment", "experimentid", "experimentname", "experimentkey", "artifacturi",
+        "starttime", "endtime", "starttimemillis", "endtimemillis", "durationmillis", "serverendtime", "created",
+        "createdat", "creationtime", "started", "updated", "lastupdate", "runtime", "duration", "activeduration",
+        "user", "owner", "tags", "notes", "sweep", "workspace", "project", "projectname", "archived", "parenttask",
+        "state", "status", "sourcetype", "sourcename", "jobtype", "hostname", "entity", "filename",
+    )
+)  # fmt: skip
+"""Headings of which a tracker's list of runs has several."""
+SECTIONS = SETTINGS | RESULTS | BOOKS | {
     "train", "eval", "val", "valid", "validation", "test", "data", "model", "trainer", "training", "optimizer",
-    "optim", "metrics", "global",
+    "optim", "global", "tags", "loss", "lm_loss",
 }  # fmt: skip
 """First parts of a heading after which a slash parts levels; elsewhere it may mean a ratio."""
 
+_POINT = re.compile(r"\.(?![^(\[]*[)\]])")
+"""A point, but not that of `(Mio.)`."""
 _LITERAL = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|\b(nan|NaN|inf|Infinity)\b""")
 
 Cells = dict[str, list[object]]
@@ -34,7 +53,7 @@ Cells = dict[str, list[object]]
 
 def path_of(heading: str) -> tuple[str, ...]:
     """The levels of a heading: `summary/eval.loss` has three, `tokens/param` one."""
-    parts = [part for part in heading.split(".") if part]
+    parts = [part for part in _POINT.split(heading) if part]
     levels: list[str] = []
     for part in parts:
         pieces = [piece for piece in part.split("/") if piece]
@@ -65,8 +84,23 @@ def ending_in(name: str, headings: Collection[str]) -> list[str]:
 
 def is_export(columns: Collection[str]) -> bool:
     """Whether the headings are those of a tracker's export."""
-    heads = [path_of(heading)[0].lower() for heading in columns if len(path_of(heading)) > 1]
-    return bool(PARTS & set(heads)) or any(heading in TRACKED for heading in columns)
+    heads = {path_of(heading)[0].lower() for heading in columns if len(path_of(heading)) > 1}
+    books = {squashed for heading in columns if (squashed := _squashed(heading)) in BOOK_HEADINGS}
+    return (
+        bool(heads & _TELLING)
+        or any(heading.lower() in TRACKED for heading in columns)
+        or len(heads & _PAIRED) + min(len(books), 1) > 1
+        or (len(books) > 3 and bool(books & {"state", "status", "runid", "experimentid", "runtime", "duration"}))
+    )
+
+
+def _squashed(heading: str) -> str:
+    return re.sub(r"[^a-z]", "", path_of(heading)[-1].lower())
+
+
+def is_book(heading: str) -> bool:
+    """Whether a tracker keeps its books under this heading, by its first levels."""
+    return any(level.lower() in BOOKS for level in path_of(heading)[:2])
 
 
 def taken_apart(columns: Mapping[str, Sequence[object]]) -> Cells | None:
@@ -133,14 +167,3 @@ def _unquoted(cell: object) -> object:
         except ValueError:
             return cell
     return cell
-
-
-def unfinished(columns: Mapping[str, Sequence[object]]) -> dict[int, str]:
-    """Rows of runs that did not finish, with their state; none where no column tells."""
-    for heading, cells in columns.items():
-        if re.sub(r"[^a-z]", "", path_of(heading)[-1].lower()) not in STATE_HEADINGS:
-            continue
-        states = [str(cell or "").strip().lower() for cell in cells]
-        if FINISHED in states and set(states) <= STATES:
-            return {row: state for row, state in enumerate(states) if state != FINISHED}
-    return {}

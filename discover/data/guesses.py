@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,23 +18,29 @@ import numpy as np
 from discover.data.aliases import (
     BOOKKEEPING_NAMES,
     CLOCK_NAMES,
+    COST_WORDS,
     FALLING_WORDS,
-    GIVEN_WORDS,
-    OUTCOME_WORDS,
+    GROUP_NAMES,
     RISING_SHARES,
     STEP_NAMES,
     TRACKER_NAMES,
     Quantity,
     is_logged,
+    is_result,
+    is_uncertainty,
     multiple_of,
     recognise,
     squash,
     words,
 )
-from discover.data.exports import PARTS, ending_in, path_of, short_names
+from discover.data.cells import is_empty
+from discover.data.conditions import parse_conditions
+from discover.data.exports import RESULTS, is_book, path_of, short_names
 from discover.data.names import listed, to_identifier
-from discover.data.reading import RawTable, is_empty, number, read_table
-from discover.data.table import Floats
+from discover.data.reading import RawTable, read_table
+from discover.data.splits import hold_out
+from discover.data.states import is_state
+from discover.data.table import Floats, Ints
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tasks import Task, resolve
 from discover.data.tomls import build_model
@@ -46,7 +53,22 @@ UNITS = ("nats", "bits")
 SPARSE = "more than half of the rows have no value there"
 CLOCK = "it tells the time of a run"
 NUMBERED = "it numbers runs"
-TIME_STAMP = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ,].*)?|\d{1,2}:\d{2}(:\d{2})?(\.\d+)?")
+RESULT = "it is a result, not a cause"
+CERTAINTY = "it tells how sure a result is, or how many runs it stands for"
+CONSTANT = "its value never changes"
+STATE = "it tells the states of runs"
+TIME_STAMP = re.compile(
+    r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ,].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}([ ,].*)?"
+    r"|((\d+ ?d(ays?)?,? ?)?\d{1,3}:\d{2}(:\d{2})?(\.\d+)?)"
+    r"|(\d+([.,]\d+)? ?(d|days?|h|hrs?|hours?|m|min|mins|minutes?|s|secs?|seconds?|ms)[, ]*)+"
+)
+"""Dates, times of day and durations, such as 2024-05-01 09:12, 1:02:33 and 3h 12m."""
+NUMBER_LIKE = re.compile(r"[+-]?[0-9][0-9.,'’ \u00a0\u202f]*( ?%)?")
+COPY = 1e-4  # by how much of its value a copy of another column may be off, from rounding
+STEPS = "it counts steps of a run"
+SPARE = (STEPS, CERTAINTY, RESULT)
+"""Reasons against a column that count only while another is left to predict from."""
+FEWEST = 3  # rows of each value of a column that is guessed as the group
 NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
 
@@ -63,15 +85,18 @@ def task_from_table(
     test_rows: str | Path | None = None,
     weights: str | None = None,
     errors: str | Sequence[str] | None = None,
+    sheet: str | None = None,
+    where: str | None = None,
 ) -> Task:
     """A task on the user's own table.
 
-    All columns are given by their headings. A heading that a formula cannot use gets another name, with a
+    All columns are given by their headings, or by the last levels of them where these are unique. A heading that a
+    formula cannot use gets another name, with a
     note in `Task.guesses`. A column `split` that holds only `train` and `test` is used when
     neither `holdout` nor `test_rows` is given; without any of the three all rows are train rows.
 
     Args:
-        path: CSV, TSV, JSON-lines or Parquet file.
+        path: file with a table, see `discover.data.files`.
         target: heading or headings to predict.
         features: headings to predict from; guessed: the numeric columns that vary.
         group: heading whose values each get their own constants; guessed: the only text column; "" for none.
@@ -83,12 +108,14 @@ def task_from_table(
         test_rows: a second table with the same columns, all of whose rows are sealed.
         weights: heading of the rows' weights in the fit.
         errors: heading or headings of the targets' standard errors.
+        sheet: of a spreadsheet; the first with rows if not given.
+        where: conditions on the rows that count, such as "status == finished and params >= 1e8".
 
     Raises:
         InputError: file, heading, cell or option not as expected.
     """
     path = Path(path)
-    raw = read_table(path)
+    raw = read_table(path, sheet, where).with_columns([*_tuple(target), *(features or ())])
     targets = tuple(heading_of(raw, name) for name in _tuple(target))
     errors = tuple(heading_of(raw, name) for name in _tuple(errors))
     features = None if features is None else [heading_of(raw, name) for name in features]
@@ -98,11 +125,16 @@ def task_from_table(
     weights = None if weights is None else heading_of(raw, weights)
     draft = _Draft(raw, targets, weights, errors)
     draft.choose_split(holdout, test_rows)
+    _check_where(raw, where, targets, draft.split)
     draft.choose_group(group)
-    draft.choose_features(features)
+    draft.choose_features(features, extrapolate)
     draft.choose_axes(extrapolate)
     scale = {draft.name(heading): value for heading, value in target_scale.items()}
-    file = build_model(TaskFile, draft.keys() | {"constants": constants, "target_scale": scale}, str(path))
+    file = build_model(
+        TaskFile,
+        draft.keys() | {"constants": constants, "target_scale": scale, "sheet": sheet, "where": where},
+        str(path),
+    )
 
     def resolved(file: TaskFile) -> Task:
         return resolve(
@@ -152,20 +184,12 @@ def _are_shares(columns: Sequence[Floats]) -> bool:
 
 
 def heading_of(raw: RawTable, name: str) -> str:
-    """The heading that a user means: the name itself, or in a tracker's export the one that ends in it.
+    """The heading that a user means, see `RawTable.heading`.
 
     Raises:
         InputError: there is no such heading, or several.
     """
-    if name in raw.columns or not raw.export:
-        raw.cells(name)
-        return name
-    found = ending_in(name, raw.columns)
-    if len(found) > 1:
-        raise InputError(f"{raw.path} has several columns that end in {name!r}: {listed(found)}; say which one")
-    if not found:
-        raw.cells(name)
-    return found[0]
+    return raw.heading(name)
 
 
 def guess_target(raw: RawTable) -> str:
@@ -174,8 +198,9 @@ def guess_target(raw: RawTable) -> str:
     Raises:
         InputError: no heading does, or several do.
     """
-    found = [heading for heading in raw.columns if _is_result(heading) and not _is_error(heading)]
-    found = [heading for heading in found if _numeric_share(raw.columns[heading]) >= 0.5]
+    found = [heading for heading in raw.columns if heading in raw.results or is_result(heading)]
+    found = [heading for heading in found if not words(heading) & COST_WORDS and recognise(heading) is None]
+    found = [heading for heading in found if _numeric_share(raw, heading) >= 0.5]
     for wanted in (HELD_OUT_WORDS, FALLING_WORDS):
         found = [heading for heading in found if words(heading) & wanted] or found
     if len(found) == 1:
@@ -185,17 +210,21 @@ def guess_target(raw: RawTable) -> str:
     raise InputError(f"{raw.path}: {what}; say with --target which one to predict (columns: {columns})")
 
 
-def _is_result(heading: str) -> bool:
-    """Whether a heading names a result, of the run itself and not of a model that it was given."""
-    return bool(words(heading) & OUTCOME_WORDS) and not words(heading) & GIVEN_WORDS
+def _numeric_share(raw: RawTable, heading: str) -> float:
+    return sum(found is not None for found in raw.written(heading)) / len(raw)
 
 
-def _is_error(heading: str) -> bool:
-    return bool(words(heading) & {"std", "stderr", "sem", "ci"})
-
-
-def _numeric_share(cells: Sequence[object]) -> float:
-    return sum(number(cell) is not None for cell in cells) / len(cells)
+def _check_where(raw: RawTable, where: str | None, targets: Sequence[str], split: Split) -> None:
+    """Refuses to choose rows by their results where some results are sealed."""
+    sealed = split.column is not None or split.holdout is not None or split.test_rows is not None
+    if where is None or not sealed:
+        return
+    for one in parse_conditions(where):
+        if raw.heading(one.column) in targets:
+            raise InputError(
+                f"--where asks about {one.column!r}, which is the target; "
+                "with sealed rows, no row is chosen by its result"
+            )
 
 
 def _tuple(names: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -265,14 +294,12 @@ class _Draft:
 
     def is_bookkeeping(self, heading: str) -> bool:
         """Whether a tracker keeps its books there."""
-        if not self.raw.export:
-            return False
-        path = path_of(heading)
-        return squash(path[-1]) in TRACKER_NAMES or path[0].lower() in ("_wandb", "wandb")
+        last = squash(path_of(heading)[-1])
+        return self.raw.export and (is_book(heading) or last in TRACKER_NAMES - GROUP_NAMES)
 
     def numbers(self, heading: str) -> list[float]:
         """The open cells that are numbers: rows without one are left out."""
-        found = [number(cell) for cell in self.open_cells(heading)]
+        found = [self.raw.number(heading, row) for row in self.open_rows()]
         return [value for value in found if value is not None and math.isfinite(value)]
 
     def is_sparse(self, heading: str) -> bool:
@@ -281,87 +308,175 @@ class _Draft:
         return 2 * sum(self.raw.is_missing(heading, row) for row in rows) > len(rows)
 
     def is_numeric(self, heading: str) -> bool:
-        """Whether at least half of the open cells with a value are numbers: one slip does not make a column text."""
-        cells = [cell for cell in self.open_cells(heading) if not is_empty(cell)]
-        return 2 * sum(number(cell) is not None for cell in cells) >= len(cells)
+        """Whether the open cells are mostly numbers."""
+        return self.raw.is_numeric(heading, self.open_rows())
 
     def choose_group(self, group: str | None) -> None:
         if group is not None:
             self.group = group or None
             return
-        found = []
+        found: dict[str, list[str]] = {}
         for heading in self.unused():
             if self.is_numeric(heading):
                 continue
             rows = [row for row in self.open_rows() if not self.raw.is_nameless(heading, row)]
             cells = [str(self.raw.columns[heading][row]).strip() for row in rows]
-            last = squash(path_of(heading)[-1])
-            if 2 * len(cells) < len(self.open_rows()):
-                self.notes.append(_left_out_note([heading], SPARSE))
-            elif last in CLOCK_NAMES or all(map(TIME_STAMP.fullmatch, cells)):
-                self.notes.append(_left_out_note([heading], CLOCK))
-            elif last in BOOKKEEPING_NAMES:
-                self.notes.append(_left_out_note([heading], NUMBERED))
-            elif 2 * len(set(cells)) > len(cells):
-                self.notes.append(f"the text column {heading!r} is left out: its values hardly repeat")
-            elif len(set(cells)) > 1:
-                found.append(heading)
-        if len(found) > 1:
-            raise InputError(
-                f"{self.raw.path} has several text columns ({', '.join(found)}); say with --group which one "
-                'separates the sets of constants, or with --group "" that none does'
-            )
-        if found:
-            self.group = found[0]
-            self.notes.append(f"each value of {self.group!r} gets its own constants")
+            reason = self._reason_against_group(heading, cells)
+            if reason:
+                self.notes.append(reason)
+            else:
+                found[heading] = cells
+        if not found:
+            return
+        best = min(found, key=lambda heading: self._rank_as_group(heading, found[heading]))
+        others = [heading for heading in found if heading != best]
+        self.group = best
+        self.notes.append(f"each value of {best!r} gets its own constants")
+        if others:
+            what = f"the text column {others[0]!r} is" if len(others) == 1 else f"the text columns {listed(others)} are"
+            self.notes.append(f"{what} ignored; --group takes another column than {best!r}, --group '' none")
 
-    def choose_features(self, features: Sequence[str] | None) -> None:
+    def _reason_against_group(self, heading: str, cells: Sequence[str]) -> str:
+        """Why a text column is no group; "" if it may be one."""
+        last = squash(path_of(heading)[-1])
+        if 2 * len(cells) < len(self.open_rows()):
+            return _left_out_note([heading], SPARSE)
+        if last in CLOCK_NAMES or all(map(TIME_STAMP.fullmatch, cells)):
+            return _left_out_note([heading], CLOCK)
+        if last in BOOKKEEPING_NAMES and heading not in self._names_of_curves():
+            return _left_out_note([heading], NUMBERED)
+        if is_state(heading, cells):
+            return _left_out_note([heading], STATE)
+        like = [cell for cell in cells if NUMBER_LIKE.fullmatch(cell)]
+        if 2 * len(like) > len(cells):
+            return _left_out_note([heading], f"its cells look like numbers, but {like[0]!r} cannot be read as one")
+        if 2 * len(set(cells)) > len(cells):
+            return f"the text column {heading!r} is left out: its values hardly repeat"
+        return "" if len(set(cells)) > 1 else _left_out_note([heading], CONSTANT)
+
+    def _names_of_curves(self) -> list[str]:
+        """In a table of curves the column that names the run is the group; it stands first."""
+        return list(self.raw.columns)[:1] if self.raw.results and self.raw.wide is not None else []
+
+    def _rank_as_group(self, heading: str, cells: Sequence[str]) -> tuple[bool, bool, int]:
+        """Of several text columns the likeliest group: named like one, enough rows for each value, few values."""
+        counts = Counter(cells)
+        return squash(path_of(heading)[-1]) not in GROUP_NAMES, min(counts.values()) < FEWEST, len(counts)
+
+    def choose_features(self, features: Sequence[str] | None, axes: Sequence[str] | None) -> None:
         if features is not None:
             self.features = tuple(features)
             return
         given = dict.fromkeys(self.errors, "standard errors") | ({self.weights: "weights"} if self.weights else {})
         self.notes += [f"the column {heading!r} holds {what} and is no feature" for heading, what in given.items()]
-        found, steps = [], []
+        found: list[str] = []
+        spare: dict[str, list[str]] = {}
         left: dict[str, list[str]] = {}
         for heading in self.unused():
             reason = self._reason_against(heading)
             if reason == "":
                 found.append(heading)
-            elif reason == "step":
-                steps.append(heading)
+            elif reason in SPARE:
+                spare.setdefault(reason, []).append(heading)
             elif reason:
                 left.setdefault(reason, []).append(heading)
-        self.notes += [_left_out_note(headings, reason) for reason, headings in left.items()]
+        books = [heading for heading in self.raw.columns if self.is_bookkeeping(heading)]
+        if books:
+            self.notes.append(f"the tracker's books play no part: {listed(books, 8)}")
+        found = self._without_results(self._without_copies(found), axes)
         found = self.of_scale(found) if self.raw.export else found
-        chosen = found or steps
-        if found and steps:
-            self.notes.append(_left_out_note(steps, "it counts steps of a run"))
+        chosen = found or next((spare[reason] for reason in SPARE if reason in spare), [])
+        left |= {reason: headings for reason, headings in spare.items() if headings is not chosen}
+        self.notes += [_left_out_note(headings, reason) for reason, headings in left.items()]
         if not chosen:
             raise InputError(f"{self.raw.path} has no numeric column that varies beside the target; name the features")
         self.features = tuple(chosen)
         self.notes.append(f"predicting from {', '.join(chosen)}")
 
     def _reason_against(self, heading: str) -> str | None:
-        """Why a column is no feature: "" if it is one, "step" for counted steps, None for text."""
+        """Why a column is no feature: "" if it is one, None for text."""
         if not self.is_numeric(heading):
             return None
-        if squash(heading) in BOOKKEEPING_NAMES:
+        last = squash(path_of(heading)[-1])
+        if last in BOOKKEEPING_NAMES:
             return NUMBERED
-        if _is_result(heading) and recognise(heading) is None:
-            return "it is a result, not a cause"
-        if squash(path_of(heading)[-1]) in CLOCK_NAMES:
+        if heading in self.raw.results or (is_result(heading) and not self._known_cause(heading)):
+            return RESULT
+        if last in CLOCK_NAMES:
             return CLOCK
         if self.is_sparse(heading):
             return SPARSE
         if len(set(self.numbers(heading))) < 2:
-            return "its value never changes"
-        return "step" if squash(path_of(heading)[-1]) in STEP_NAMES else ""
+            return CONSTANT
+        if is_uncertainty(heading):
+            return CERTAINTY
+        return STEPS if last in STEP_NAMES else ""
+
+    def _known_cause(self, heading: str) -> bool:
+        """Whether a heading that could be a result names a quantity that one sets. Hours of a machine are measured."""
+        return recognise(heading) is not None and squash(path_of(heading)[-1]) not in COST_WORDS
+
+    def _without_copies(self, found: list[str]) -> list[str]:
+        """The columns without those that hold the numbers of another one in another unit."""
+        rows, kept = self.open_rows(), list[str]()
+        for heading in sorted(found, key=lambda heading: recognise(heading) is None):  # a known name goes first
+            values = self._column_of(heading, rows)
+            twin = next((other for other in kept if _is_copy(values, self._column_of(other, rows))), None)
+            if twin is None:
+                kept.append(heading)
+            else:
+                self.notes.append(f"the column {heading!r} is left out: it is {twin!r} again, up to a factor")
+        return [heading for heading in found if heading in kept]
+
+    def _without_results(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
+        """The columns without those of unknown names from which the target can be computed, as from a copy of it."""
+        rows = self._never_sealed(found, axes)
+        rows = [row for row in rows if all(self._finite(heading, row) for heading in self.targets)]
+        targets = {heading: self._column_of(heading, rows) for heading in self.targets}
+        kept = []
+        for heading in found:
+            values = self._column_of(heading, rows)
+            known = recognise(heading) is not None
+            told = next((name for name, target in targets.items() if not known and _tells(values, target)), None)
+            if told is None:
+                kept.append(heading)
+            else:
+                self.notes.append(f"the column {heading!r} is left out: it determines {told!r}, as a copy of it does")
+        return kept or found
+
+    def _never_sealed(self, found: list[str], axes: Sequence[str] | None) -> list[int]:
+        """Open rows whose targets no hold-out can seal, whichever of these features are chosen in the end."""
+        rows = self.open_rows()
+        if self.split.holdout is None:
+            return rows
+        axes = axes or scale_axes({heading: self.values(heading) for heading in found})
+        if not axes or any(recognise(heading) is None for heading in axes):
+            return []
+        rows = [row for row in rows if all(self._finite(heading, row) for heading in axes)]
+        stacked = np.column_stack([self._column_of(heading, rows) for heading in axes])
+        held = hold_out(stacked, self._group_codes(rows), min(0.9, 2 * self.split.holdout))
+        return [row for row, sealed in zip(rows, held, strict=True) if not sealed]
+
+    def _group_codes(self, rows: Sequence[int]) -> Ints:
+        names = (
+            [""] * len(rows) if self.group is None else [str(self.raw.cells(self.group)[row]).strip() for row in rows]
+        )
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+    def _finite(self, heading: str, row: int) -> bool:
+        value = self.raw.number(heading, row)
+        return value is not None and math.isfinite(value)
+
+    def _column_of(self, heading: str, rows: Sequence[int]) -> Floats:
+        """Numbers of these rows, NaN where there is none, shape (n,)."""
+        found = [self.raw.number(heading, row) for row in rows]
+        return np.array([math.nan if value is None else value for value in found], dtype=np.float64)
 
     def of_scale(self, found: list[str]) -> list[str]:
         """Of a tracker's many columns those whose names say that they scale or are tuned, each quantity once."""
         known = {heading: quantity for heading in found if (quantity := recognise(heading)) is not None}
         if not any(quantity.rank for quantity in known.values()):
-            return [heading for heading in found if path_of(heading)[0].lower() not in PARTS - {"config"}]
+            return [heading for heading in found if path_of(heading)[0].lower() not in RESULTS]
         main = any(quantity.rank == 1 and quantity.kind == "size" for quantity in known.values())
         kept: dict[str, str] = {}
         for heading, quantity in known.items():
@@ -430,6 +545,31 @@ class _Draft:
             "domain": "fraction" if share else "positive" if scaled else "real",
             "scale": "log10" if logged else "log" if positive else "linear",
         }
+
+
+def _is_copy(values: Floats, others: Floats) -> bool:
+    """Whether one column is the other times a factor on the rows that have both, which are most."""
+    both = np.isfinite(values) & np.isfinite(others)
+    if 2 * both.sum() <= len(values) or both.sum() < 3:
+        return False
+    a, b = values[both], others[both]
+    if np.ptp(a) == 0 or not np.array_equal(a == 0, b == 0):
+        return False
+    ratios = a[b != 0] / b[b != 0]
+    return bool(len(ratios) and np.ptp(ratios) <= COPY * np.abs(ratios).max())
+
+
+def _tells(values: Floats, target: Floats) -> bool:
+    """Whether a target can be computed from a column alone, as its multiple, 1 minus it, or its logarithm."""
+    both = np.isfinite(values) & np.isfinite(target)
+    if both.sum() < 4 or np.ptp(target[both]) == 0:
+        return False
+    a, b = values[both], target[both]
+    if _is_copy(a, b) or _is_copy(1 - a, b) or _is_copy(100 - a, b):
+        return True
+    with np.errstate(over="ignore"):
+        positive = a.min() > 0
+        return (positive and _is_copy(np.log(a), b)) or (b.min() > 0 and _is_copy(a, np.log(b)))
 
 
 def _left_out_note(headings: list[str], reason: str) -> str:

@@ -1,32 +1,25 @@
-"""Files into cells and cells into checked numbers. Nothing here knows tasks or test rows."""
+"""Files into tables of checked numbers. Nothing here knows tasks or test rows."""
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from discover.data.exports import is_export, taken_apart, unfinished
-from discover.data.names import near
+from discover.data.aliases import AGGREGATES, is_small, squash
+from discover.data.cells import NAMES, Sign, Written, decimal_signs, is_empty, number, says_failed, text_of, written
+from discover.data.charts import Reshaped, chart_of, logged_values, single_curve
+from discover.data.conditions import Condition, parse_conditions
+from discover.data.exports import ending_in, is_export, path_of, taken_apart
+from discover.data.files import Content, read_file
+from discover.data.names import listed, near
+from discover.data.states import unfinished
 from discover.data.table import Floats
-from discover.errors import InputError, UnavailableError
-from discover.plain_data import COUNTS, number_in
-
-EMPTY = ("", "na", "n/a", "null", "none", "-")
-NAMES = ("null", "none", "-")
-"""Those of them that may be names."""
-
-# "0,500" is no thousand but half of one in other countries.
-_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?")
-_ONE_COMMA = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
-_DECIMAL_COMMA = re.compile(r"([+-]?[0-9]*),([0-9]+(?:e[+-]?[0-9]+)? ?[kmbt]?)", re.IGNORECASE)
+from discover.errors import InputError
 
 Range = tuple[str, Callable[[float], bool]]
 """What a number must be, in words and as a check."""
@@ -48,7 +41,10 @@ class RawTable:
         lines: place of each row in the file, counted from 1 (a CSV header is line 1).
         unit: what `lines` counts: "line", or "row" for files without lines.
         export: the table is a tracker's list of runs.
-        remarks: what was left out on reading, one sentence each.
+        remarks: what was left out or decided on reading, one sentence each.
+        signs: heading -> decimal sign of its cells; "." for those that are not there.
+        results: headings of columns that hold results by the form of the file, whatever they are called.
+        wide: the same file with a column per run, where it is a chart and this table has a row per run and step.
     """
 
     path: Path
@@ -57,6 +53,10 @@ class RawTable:
     unit: str = "line"
     export: bool = False
     remarks: tuple[str, ...] = ()
+    signs: Mapping[str, Sign] = field(default_factory=dict)
+    results: frozenset[str] = frozenset()
+    wide: RawTable | None = None
+    _read: dict[str, list[Written | None]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -78,15 +78,60 @@ class RawTable:
             raise InputError(f"{self.path} has no column {column!r}{hint} (its columns: {listed})")
         return self.columns[column]
 
-    def is_missing(self, column: str, row: int) -> bool:
-        """Whether a cell says that there is no value: empty, NaN or infinite.
+    def heading(self, name: str) -> str:
+        """The heading that a user means: the name itself, or the only one that ends in it or spells it otherwise.
+
+        Raises:
+            InputError: there is no such heading, or several.
+        """
+        if name in self.columns:
+            return name
+        found = ending_in(name, self.columns) if self.export else []
+        found = found or [heading for heading in self.columns if squash(heading) == squash(name)]
+        found = found or [heading for heading in self.columns if _is_summary(heading, name)]
+        if len(found) > 1:
+            raise InputError(f"{self.path} has several columns that end in {name!r}: {listed(found)}; say which one")
+        if not found:
+            self.cells(name)
+        return found[0]
+
+    def with_columns(self, names: Iterable[str]) -> RawTable:
+        """This table, or the file's other form if only that has all of these headings."""
+        if self.wide is None or all(name in self.columns for name in names):
+            return self
+        return self.wide if any(name in self.wide.columns for name in names) else self
+
+    def written(self, column: str) -> list[Written | None]:
+        """What the cells of a column mean as numbers; None for those that are none, or may be two.
 
         Raises:
             InputError: no such column.
         """
-        cell = self.cells(column)[row]
-        value = number(cell)
-        return is_empty(cell) if value is None else not math.isfinite(value)
+        if column not in self._read:
+            sign = self.signs.get(column, ".")
+            self._read[column] = [written(cell, sign) for cell in self.cells(column)]
+        return self._read[column]
+
+    def number(self, column: str, row: int) -> float | None:
+        """A cell as a number (NaN and infinities included), or None when it is not one.
+
+        Raises:
+            InputError: no such column.
+        """
+        found = self.written(column)[row]
+        return None if found is None else found.value
+
+    def is_missing(self, column: str, row: int) -> bool:
+        """Whether a cell says that there is no value: empty, NaN, infinite, or a word such as OOM or #N/A.
+
+        Raises:
+            InputError: no such column.
+        """
+        value = self.number(column, row)
+        if value is None:
+            cell = self.cells(column)[row]
+            return is_empty(cell) or says_failed(cell)
+        return not math.isfinite(value)
 
     def is_nameless(self, column: str, row: int) -> bool:
         """Whether a cell of a column of names has none. A group may be called `none` or `-`, but not in an export.
@@ -94,8 +139,20 @@ class RawTable:
         Raises:
             InputError: no such column.
         """
-        named = not self.export and _text(self.cells(column)[row]).lower() in NAMES
-        return not named and self.is_missing(column, row)
+        cell = self.cells(column)[row]
+        named = not self.export and text_of(cell).lower() in NAMES
+        value = number(cell)
+        return not named and (is_empty(cell) or (value is not None and not math.isfinite(value)))
+
+    def is_numeric(self, column: str, rows: Iterable[int]) -> bool:
+        """Whether at least half of these cells that have a value are numbers: one slip does not make a column text.
+
+        Raises:
+            InputError: no such column.
+        """
+        cells, read = self.cells(column), self.written(column)
+        filled = [row for row in rows if not (is_empty(cells[row]) or says_failed(cells[row]))]
+        return 2 * sum(read[row] is not None or self._doubt(column, row) is not None for row in filled) >= len(filled)
 
     def texts(self, column: str, rows: Iterable[int]) -> list[str]:
         """Cells of these rows as text without outer blanks.
@@ -106,7 +163,7 @@ class RawTable:
         cells = self.cells(column)
         result = []
         for row in rows:
-            text = _text(cells[row])
+            text = text_of(cells[row])
             if not text:
                 raise InputError(f"{self.where(row, column)}: the cell is empty; expected a name")
             result.append(text)
@@ -116,56 +173,61 @@ class RawTable:
         """Cells of these rows as finite numbers of this domain, shape (len(rows),).
 
         Raises:
-            InputError: no such column, or a cell that is empty, text, NaN, infinite or outside the domain.
+            InputError: no such column, or a cell that is empty, text, NaN, infinite or outside the domain, that may
+                mean two numbers, or whose unit is another than that of the cells above it.
         """
         expected, allowed = RANGES[domain]
-        cells = self.cells(column)
+        cells, read = self.cells(column), self.written(column)
         values = np.empty(len(rows), dtype=np.float64)
+        first: tuple[int, str] | None = None
         for place, row in enumerate(rows):
-            value = number(cells[row])
-            problem = _problem(cells[row], value)
+            found = read[row]
+            value = None if found is None else found.value
+            problem = self._doubt(column, row) or _problem(cells[row], value)
             if problem is None and not allowed(value):  # type: ignore[arg-type]
-                problem = f"{_text(cells[row])} is out of range"
+                problem = f"{text_of(cells[row])} is out of range"
             if problem is not None:
                 raise InputError(f"{self.where(row, column)}: {problem}; expected {expected}")
+            if found is not None and value:
+                first = self._same_unit(column, row, found.unit, first)
             values[place] = value
         return values
 
+    def _same_unit(self, column: str, row: int, unit: str, first: tuple[int, str] | None) -> tuple[int, str] | None:
+        """The first row with a unit. A share in per cent beside other numbers counts as another unit, too."""
+        if first is None or unit == first[1]:
+            return (row, unit) if first is None else first
+        if "%" not in (unit, first[1]) and "" in (unit, first[1]):
+            return first if first[1] else (row, unit)
+        cells = self.cells(column)
+        raise InputError(
+            f"{self.where(row, column)}: {text_of(cells[row])} has another unit than {text_of(cells[first[0]])} "
+            f"({self.unit} {self.lines[first[0]]}); expected one unit in the whole column"
+        )
 
-def number(cell: object) -> float | None:
-    """The cell as a number (NaN and infinities included), or None when it is not one."""
-    if isinstance(cell, bool) or cell is None:
-        return None
-    if isinstance(cell, (int, float, np.integer, np.floating)):
-        try:
-            return float(cell)
-        except OverflowError:
-            return math.inf
-    text = _text(cell)
-    try:
-        return number_in(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
-    except ValueError:
-        return None
+    def _doubt(self, column: str, row: int) -> str | None:
+        """What is the matter with a cell that may mean two numbers, or None."""
+        if self.signs.get(column, ".") != "?" or self.written(column)[row] is not None:
+            return None
+        text = text_of(self.cells(column)[row])
+        point, comma = number(text, "."), number(text, ",")
+        if point is None or comma is None:
+            return None
+        low, high = sorted((point, comma))
+        return (
+            f"{text} may mean {low:.15g} or {high:.15g}, and no cell of the file tells which sign is the decimal one; "
+            f"write {high:.15g}, or {low:g} with other than three decimals"
+        )
 
 
-def is_empty(cell: object) -> bool:
-    """Whether the cell is blank, or says in words that there is no value."""
-    return _text(cell).lower() in EMPTY
-
-
-def is_count(cell: object) -> bool:
-    """Whether the cell is a number with a letter for thousands to trillions, or with commas: 70M or 70,000,000."""
-    text = _text(cell)
-    return (text[-1:].lower() in COUNTS or "," in text) and number(cell) is not None
-
-
-def may_be_decimal(cell: object) -> bool:
-    """Whether the one comma of a number could be a decimal sign as well: 2,560, read as 2560."""
-    return _ONE_COMMA.fullmatch(_text(cell)) is not None
+def _is_summary(heading: str, name: str) -> bool:
+    """Whether a heading is that of the mean of what a name says: `loss.mean` of `loss`."""
+    *levels, last = path_of(heading)
+    return squash(last) in AGGREGATES and squash(".".join(levels)) == squash(name)
 
 
 def _problem(cell: object, value: float | None) -> str | None:
-    text = _text(cell)
+    text = text_of(cell)
     if value is None:
         return "the cell is empty" if is_empty(cell) else f"{text!r} is not a number"
     if math.isnan(value):
@@ -173,197 +235,105 @@ def _problem(cell: object, value: float | None) -> str | None:
     return "the value is infinite" if math.isinf(value) else None
 
 
-def _text(cell: object) -> str:
-    return "" if cell is None else str(cell).strip()
+def read_table(path: Path, sheet: str | None = None, where: str | None = None) -> RawTable:
+    """The cells of a file with a table: see `discover.data.files` for kinds of files, `discover.data.exports` for lists
+    of runs, `discover.data.charts` for curves.
 
-
-def read_table(path: Path) -> RawTable:
-    """The cells of a CSV, TSV, JSON, JSON-lines or Parquet file; see `discover.data.exports` for lists of runs.
+    Args:
+        sheet: of a spreadsheet; the first with rows if not given.
+        where: conditions on rows (`status == finished`); rows that do not meet them are left out.
 
     Raises:
-        InputError: no such file, unknown suffix, not readable, empty, without rows, duplicate column names,
-            or a row whose cells do not match the header.
-        UnavailableError: a Parquet file without a Parquet reader installed.
+        InputError: no such file, of a kind that is not read, empty, without rows, duplicate column names, a row
+            whose cells do not match the header, or a condition that is none.
+        UnavailableError: a Parquet or Arrow file without pyarrow installed.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; expected a file with a table")
-    if not path.exists():
-        raise InputError(f"no such file: {path}")
-    try:
-        table = _tidy(reader_of(path)(path))
-    except UnicodeDecodeError as problem:
-        raise InputError(f"{path} is not UTF-8 text (byte {problem.start}); save it as UTF-8") from None
-    except OSError as problem:
-        raise InputError(f"{path} cannot be read: {problem.strerror or problem}") from None
+    content = read_file(path, sheet)
+    columns = taken_apart(content.columns)
+    if columns is None:
+        raise InputError(f"{path}: the objects in its cells have too many entries; export fewer columns")
+    columns = {printable(heading): cells for heading, cells in columns.items()}
+    remarks = [printable(remark) for remark in content.remarks]
+    content = replace(content, columns=columns, remarks=remarks)
+    conditions = parse_conditions(where) if where is not None else ()
+    reshaped = logged_values(columns)
+    chart = None if reshaped else chart_of(columns)
+    if chart is not None:
+        per_run, wide = (_table(path, _in_shape(content, one), conditions, one.results) for one in chart)
+        table = replace(per_run, wide=wide)
+    elif reshaped is not None:
+        table = _table(path, _in_shape(content, reshaped), conditions, reshaped.results)
+    else:
+        table = _table(path, content, conditions, single_curve(columns))
     if not len(table):
-        raise InputError(f"{path} has no rows; expected at least two rows of experiments")
+        left = " that meets --where" if content.lines and where is not None else ""
+        raise InputError(f"{path} has no rows{left}; expected at least two rows of experiments")
     return table
 
 
-def reader_of(path: Path) -> Callable[[Path], RawTable]:
-    """The reader of tables with this suffix.
-
-    Raises:
-        InputError: there is none.
-    """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        suffix = f"with the suffix {path.suffix!r}" if path.suffix else "without a suffix"
-        raise InputError(f"{path}: tables {suffix} are not read; expected one of {', '.join(READERS)}")
-    return reader
+def _in_shape(content: Content, other: Reshaped) -> Content:
+    remarks = [*content.remarks, other.remark]
+    return replace(content, columns=other.columns, lines=[content.lines[row] for row in other.rows], remarks=remarks)
 
 
-def _tidy(table: RawTable) -> RawTable:
-    """Objects in cells taken apart, runs that did not finish left out."""
-    columns = taken_apart(table.columns)
-    if columns is None:
-        raise InputError(f"{table.path}: the objects in its cells have too many entries; export fewer columns")
-    columns = {printable(heading): cells for heading, cells in columns.items()}
-    out = unfinished(columns)
-    export = bool(out) or is_export(columns)
-    if not out:
-        return replace(table, columns=columns, export=export)
-    kept = [row for row in range(len(table)) if row not in out]
-    states = ", ".join(f"{count} {state}" for state, count in Counter(out.values()).items())
-    lines = ", ".join(str(table.lines[row]) for row in list(out)[:8]) + (", ..." if len(out) > 8 else "")
-    remark = f"{len(out)} of {len(table)} runs did not finish and are left out: {states} ({table.unit}s {lines})"
+def _table(path: Path, content: Content, conditions: Sequence[Condition], results: frozenset[str]) -> RawTable:
+    """The table of the rows that count: runs that did not finish are left out, and rows that --where does not want."""
+    columns = content.columns
+    small = [heading for heading in columns if is_small(heading)]
+    table = RawTable(
+        path=path,
+        columns=columns,
+        lines=content.lines,
+        unit=content.unit,
+        export=is_export(columns),
+        remarks=tuple(content.remarks),
+        signs=decimal_signs(columns, pointed=content.pointed, small=small),
+        results=results,
+    )
+    asked = [(table.heading(one.column), one) for one in conditions]
+    out = unfinished(columns, except_for=[heading for heading, _ in asked])
+    if out:
+        states = ", ".join(f"{count} {state}" for state, count in Counter(out.values()).items())
+        text = f"{len(out)} of {len(table)} runs did not finish and are left out: {states}"
+        table = _without(table, out, text)
+    for heading, one in asked:
+        read, cells = table.written(heading), table.cells(heading)
+        numbers = [None if found is None else found.value for found in read]
+        gone = [row for row in range(len(table)) if not one.holds(cells[row], numbers[row])]
+        if gone:
+            text = f"{len(gone)} of {len(table)} rows are left out by --where: {heading} is not {one.sign} {one.value}"
+            table = _without(table, gone, text.replace("is not ==", "is not").replace("is not !=", "is"))
+    return _with_errors(table)
+
+
+def _without(table: RawTable, rows: Collection[int], text: str) -> RawTable:
+    gone = set(rows)
+    kept = [row for row in range(len(table)) if row not in gone]
+    places = listed([table.lines[row] for row in sorted(gone)])
+    unit = table.unit if len(gone) == 1 else f"{table.unit}s"
     return replace(
         table,
-        columns={heading: [cells[row] for row in kept] for heading, cells in columns.items()},
+        columns={heading: [cells[row] for row in kept] for heading, cells in table.columns.items()},
         lines=[table.lines[row] for row in kept],
-        export=True,
-        remarks=(remark,),
+        remarks=(*table.remarks, f"{text} ({unit} {places})"),
+        _read={},
     )
+
+
+def _with_errors(table: RawTable) -> RawTable:
+    """The table with a column for what stands behind ± in most cells of another."""
+    columns, remarks = dict(table.columns), list(table.remarks)
+    for heading, cells in table.columns.items():
+        if not any(isinstance(cell, str) and ("±" in cell or "+" in cell or "\\pm" in cell) for cell in cells):
+            continue
+        errors = [None if found is None else found.error for found in table.written(heading)]
+        name = f"{heading}_error"
+        if 2 * sum(error is not None for error in errors) > len(errors) and name not in columns:
+            columns[name] = list(errors)
+            remarks.append(f"what stands behind ± in {heading!r} is the column {name!r}; --errors {name} uses it")
+    return replace(table, columns=columns, remarks=tuple(remarks), _read={})
 
 
 def printable(text: str) -> str:
     """The text without halves of characters, which JSON can spell and no terminal can print."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _read_csv(path: Path) -> RawTable:
-    with path.open(encoding="utf-8-sig") as file:
-        header = re.sub(r'"[^"]*"', "", next((line for line in file if line.strip()), ""))
-    if ";" not in header or "," in header:
-        return _read_separated(path, ",")
-    # Semicolons part the cells where the comma is the decimal sign.
-    table = _read_separated(path, ";")
-    return replace(table, columns={name: [_pointed(cell) for cell in cells] for name, cells in table.columns.items()})
-
-
-def _pointed(cell: object) -> object:
-    found = _DECIMAL_COMMA.fullmatch(_text(cell))
-    return f"{found[1]}.{found[2]}" if found else cell
-
-
-def _read_tsv(path: Path) -> RawTable:
-    return _read_separated(path, "\t")
-
-
-def _read_separated(path: Path, delimiter: str) -> RawTable:
-    records: list[tuple[int, list[str]]] = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        first_line = 1
-        try:
-            for record in reader:
-                if any(cell.strip() for cell in record):
-                    records.append((first_line, record))
-                first_line = reader.line_num + 1
-        except csv.Error as problem:
-            raise InputError(f"{path}, line {first_line}: {problem}; expected plain or quoted cells") from None
-    if not records:
-        raise InputError(f"{path} is empty; expected a header line and rows of experiments")
-    return _from_records(path, [cell.strip() for cell in records[0][1]], records[1:])
-
-
-def _from_records(path: Path, header: list[str], records: list[tuple[int, list[str]]]) -> RawTable:
-    _check_header(path, header)
-    for line, record in records:
-        if len(record) != len(header):
-            raise InputError(f"{path}, line {line} has {len(record)} cells; expected {len(header)} as in the header")
-    # A column without a heading is the row index that some tools write; it is not data.
-    columns: dict[str, list[object]] = {
-        name: [record[place] for _, record in records] for place, name in enumerate(header) if name
-    }
-    return RawTable(path, columns, [line for line, _ in records])
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    twice = [name for name, count in Counter(header).items() if count > 1 and name]
-    if twice:
-        raise InputError(f"{path} has the column {twice[0]!r} more than once; expected distinct column names")
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        raise InputError(
-            f"{path}, line 1 has one column, {header[0]!r}; expected commas or semicolons (.csv), or tabs (.tsv)"
-        )
-
-
-def _read_json_lines(path: Path) -> RawTable:
-    records: list[tuple[int, dict[str, object]]] = []
-    with path.open(encoding="utf-8-sig") as file:
-        for line, text in enumerate(file, start=1):
-            if text.strip():
-                records.append((line, _json_object(path, line, text)))
-    if not records:
-        raise InputError(f"{path} is empty; expected one JSON object per line")
-    names = list(dict.fromkeys(name for _, record in records for name in record))
-    columns = {name: [record.get(name) for _, record in records] for name in names}
-    return RawTable(path, columns, [line for line, _ in records])
-
-
-def _json_object(path: Path, line: int, text: str) -> dict[str, object]:
-    record = _json(f"{path}, line {line}", text)
-    if not isinstance(record, dict):
-        raise InputError(f'{path}, line {line} is not a JSON object; expected {{"column": value, ...}}')
-    return record
-
-
-def _json(where: str, text: str) -> object:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as problem:
-        place = f"line {problem.lineno}, column {problem.colno}" if problem.lineno > 1 else f"column {problem.colno}"
-        raise InputError(f"{where} is not JSON: {problem.msg} at {place}") from None
-    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
-        raise InputError(f"{where} is not JSON that can be read: a number or its nesting is too long") from None
-
-
-def _read_json(path: Path) -> RawTable:
-    """A list of objects, or an object with one such list."""
-    content = _json(str(path), path.read_text(encoding="utf-8-sig"))
-    if isinstance(content, dict):
-        lists = [value for value in content.values() if isinstance(value, list) and value]
-        content = lists[0] if len(lists) == 1 else content
-    if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
-        raise InputError(f"{path} is not a list of JSON objects; expected one object per run")
-    names = list(dict.fromkeys(name for record in content for name in record))
-    columns = {name: [record.get(name) for record in content] for name in names}
-    return RawTable(path, columns, list(range(1, len(content) + 1)), unit="row")
-
-
-def _read_parquet(path: Path) -> RawTable:
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(path)
-    except ImportError:
-        raise UnavailableError(
-            f"{path}: reading Parquet needs the package pyarrow; install it, or save the table as CSV"
-        ) from None
-    except (ValueError, OSError) as problem:
-        raise InputError(f"{path} is not a readable Parquet file: {problem}") from None
-    header = [str(name) for name in frame.columns]
-    _check_header(path, header)
-    columns = {name: list(frame.iloc[:, place]) for place, name in enumerate(header)}
-    return RawTable(path, columns, list(range(1, len(frame) + 1)), unit="row")
-
-
-READERS: dict[str, Callable[[Path], RawTable]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".jsonl": _read_json_lines,
-    ".ndjson": _read_json_lines,
-    ".json": _read_json,
-    ".parquet": _read_parquet,
-}

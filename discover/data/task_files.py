@@ -102,6 +102,8 @@ class TaskFile(Strict):
         split: which rows are sealed.
         knowledge: what a practitioner knows before seeing any row.
         columns: meaning, unit, domain and scale of columns; goes before the dataset's card.
+        sheet: name of the sheet of a spreadsheet; None for the first with rows.
+        where: conditions on the rows that count; None for all rows of runs that finished.
     """
 
     name: str = ""
@@ -121,6 +123,8 @@ class TaskFile(Strict):
     split: Split = Field(default_factory=Split)
     knowledge: tuple[Knowledge, ...] = ()
     columns: tuple[Column, ...] = ()
+    sheet: str | None = None
+    where: str | None = None
 
     @field_validator("target", "features")
     @classmethod

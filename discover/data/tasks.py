@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from discover.data.cards import Card, Column, Domain, Role, load_card
+from discover.data.cells import is_plain, marks_in, says_failed
 from discover.data.names import listed, near
-from discover.data.reading import RawTable, is_count, may_be_decimal, number, read_table
+from discover.data.reading import RawTable, read_table
 from discover.data.resources import datasets_folder, tasks_folder
 from discover.data.splits import MIN_TRAIN_ROWS, hold_out
 from discover.data.table import Floats, Ints, Table, check_errors
@@ -101,7 +102,7 @@ class Task(TaskFile):
             InputError: file, column or cell not as expected; fewer than two train rows, in all or in a group;
                 another number of train rows than the card's; standard errors larger than the target's range.
         """
-        raw = read_table(self.table)
+        raw = _raw(self)
         rows = _complete(self, raw, _split_rows(self, raw)[0], _result_headings(self))
         _check_count(self, raw, rows)
         group, names = _groups(self, raw, rows)
@@ -124,7 +125,7 @@ class Task(TaskFile):
         Raises:
             InputError: see `train`.
         """
-        raw = read_table(self.table)
+        raw = _raw(self)
         rows = _complete(self, raw, _split_rows(self, raw)[0], _result_headings(self))
         return raw.unit, tuple(raw.lines[row] for row in rows)
 
@@ -134,12 +135,12 @@ class Task(TaskFile):
         Raises:
             InputError: there are none, a cell is not as expected, or a group has no train rows.
         """
-        raw = read_table(self.table)
+        raw = _raw(self)
         train_rows, rows = _split_rows(self, raw)
         train_rows = _complete(self, raw, train_rows, _result_headings(self))
         _, names = _groups(self, raw, train_rows)
         if self.test_table is not None:
-            raw = read_table(self.test_table)
+            raw = _raw(self, self.test_table)
             rows = _complete(self, raw, range(len(raw)), _setting_headings(self))
         if not rows:
             raise InputError(f"{raw.path} has no test rows: {_no_test_rows(self.split)}")
@@ -287,6 +288,13 @@ def _columns(file: TaskFile, card: Card | None, where: str) -> list[Column]:
 # --- rows, groups and counts
 
 
+def _raw(task: Task, path: Path | None = None) -> RawTable:
+    """The rows of the task's table that count, or those of its second table."""
+    headings = [task.column(name).heading for name in (*task.features, *task.target)]
+    sheet = task.sheet if path is None else None
+    return read_table(path or task.table, sheet, task.where).with_columns(headings)
+
+
 def _split_rows(task: Task, raw: RawTable) -> tuple[list[int], list[int]]:
     """Train rows and sealed rows of the table, by row number from 0."""
     split, everything = task.split, _complete(task, raw, range(len(raw)), _setting_headings(task))
@@ -348,7 +356,16 @@ class _Gap:
     def note(self) -> str:
         places = listed([self.raw.lines[row] for row in self.rows])
         lacking = " or ".join(self.headings)
-        return f"{len(self.rows)} run(s) are left out: no value in {lacking} ({self.raw.unit} {places})"
+        what = "1 run is" if len(self.rows) == 1 else f"{len(self.rows)} runs are"
+        unit = self.raw.unit if len(self.rows) == 1 else f"{self.raw.unit}s"
+        return f"{what} left out: no value in {lacking}{self._said} ({unit} {places})"
+
+    @property
+    def _said(self) -> str:
+        """What stands in the cells instead, where it says that a run failed."""
+        cells = [self.raw.cells(heading)[row] for heading in self.headings for row in self.rows]
+        words = list(dict.fromkeys(str(cell).strip() for cell in cells if says_failed(cell)))
+        return f", but {listed(words, 3)}" if words else ""
 
 
 def _gaps(task: Task, raw: RawTable) -> list[_Gap]:
@@ -365,41 +382,34 @@ def _gap(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[str]
 
 def _left_out(task: Task) -> tuple[str, ...]:
     """What reading left out, and the rows without a value; of sealed rows only settings are looked at."""
-    raw = read_table(task.table)
+    raw = _raw(task)
     notes = [*raw.remarks, *(gap.note for gap in _gaps(task, raw))]
     if task.test_table is not None:
-        sealed = read_table(task.test_table)
+        sealed = _raw(task, task.test_table)
         gaps = _gap(task, sealed, range(len(sealed)), _setting_headings(task))
         notes += [f"of {sealed.path}, {gap.note}" for gap in gaps]
     return tuple(notes)
 
 
 def _counts(task: Task) -> list[str]:
-    """How numbers with commas or letters are read, an example of each column in use; reads no sealed target."""
-    raw = read_table(task.table)
+    """How numbers in other notations than a program's are read, an example of each column in use; no sealed target."""
+    raw = _raw(task)
     rows: dict[str, Sequence[int]] = {task.column(name).heading: range(len(raw)) for name in task.features}
     rows |= dict.fromkeys(_result_headings(task), _split_rows(task, raw)[0])
-    numbers = {
-        heading: [cell for cell in map(raw.cells(heading).__getitem__, some) if number(cell) is not None]
-        for heading, some in rows.items()
-    }
-    pointed = {heading for heading, cells in numbers.items() if any("." in str(cell) for cell in cells)}
     notes = []
-    for heading, cells in numbers.items():
-        counts = sorted(filter(is_count, cells), key=lambda cell: "," not in str(cell))
-        if not counts:
-            continue
-        text = f"in {heading}, {counts[0]} means {number(counts[0]):g}"
-        if pointed - {heading} and all(map(may_be_decimal, cells)):
-            text += f"; write {str(counts[0]).replace(',', '.')} if the comma is the decimal sign"
-        notes.append(text)
+    for heading, some in rows.items():
+        cells, read = raw.cells(heading), raw.written(heading)
+        odd = [row for row in some if read[row] is not None and not is_plain(cells[row], raw.signs.get(heading, "."))]
+        if odd:
+            row = max(odd, key=lambda row: (marks_in(cells[row]), -row))
+            notes.append(f"in {heading}, {str(cells[row]).strip()} means {raw.number(heading, row):.15g}")
     return notes
 
 
 def _count_test_rows(task: Task) -> int:
     if task.test_table is not None:
-        return len(read_table(task.test_table))
-    return len(_split_rows(task, read_table(task.table))[1])
+        return len(_raw(task, task.test_table))
+    return len(_split_rows(task, _raw(task))[1])
 
 
 def _no_test_rows(split: Split) -> str:

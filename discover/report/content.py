@@ -15,6 +15,7 @@ from discover.errors import InputError
 from discover.expressions import complexity
 from discover.fitting import Diagnosis, Diagnostics, FitResult, Recipe, Structure, diagnose
 from discover.forecasts import Ensemble
+from discover.plain_data import quoted
 from discover.report.steps import StepFacts, step_facts
 from discover.runs.human import human_laws
 from discover.runs.journal import Record
@@ -108,7 +109,7 @@ def gather(path: Path, *, open_sealed: bool = False) -> Content:
     folder = session.folder
     result = folder.result()
     if result is None or not folder.law_path.is_file():
-        raise InputError(f"{path} has no result yet; continue it with: discover resume {path}")
+        raise InputError(f"{path} has no result yet; continue it with: discover resume {quoted(path)}")
     sealed = remembered(path, session.train)
     if sealed is None and open_sealed:
         result = evaluate_again(session)

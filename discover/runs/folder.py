@@ -21,7 +21,7 @@ from typing import Any
 
 from discover.documents import write_whole
 from discover.errors import InputError
-from discover.plain_data import json_text
+from discover.plain_data import json_text, quoted
 from discover.runs.config import RunConfig, read_config
 from discover.runs.journal import Record, read_journal
 
@@ -151,7 +151,7 @@ def new_folder(wanted: Path | None, task: str, seed: int) -> RunFolder:
         return RunFolder(_first_free(RUNS, f"{task}-seed{seed}"))
     if wanted.is_dir() and any(wanted.iterdir()):
         if (wanted / "run.toml").is_file():
-            raise InputError(f"{wanted} holds a run already; continue it with: discover resume {wanted}")
+            raise InputError(f"{wanted} holds a run already; continue it with: discover resume {quoted(wanted)}")
         raise InputError(f"the folder {wanted} is not empty; expected a new or an empty one")
     _make(wanted, exist_ok=True)
     return RunFolder(wanted)

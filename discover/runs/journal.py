@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from discover.errors import DiscoverError, InputError
+from discover.plain_data import quoted
 
 FORMAT = 1
 SYNC_EVERY_S = 1.0
@@ -117,7 +118,7 @@ class Journal:
                 raise
             raise JournalError(
                 f"{self.path} cannot grow: {problem.strerror or problem}. What it holds is whole: make room, "
-                f"then continue with: discover resume {self.path.parent}"
+                f"then continue with: discover resume {quoted(self.path.parent)}"
             ) from None
         self._length += len(line)
 

@@ -16,7 +16,7 @@ from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.fitting import covariance, diagnose
 from discover.forecasts import Ensemble, make_ensemble, with_forecasts
-from discover.plain_data import plain
+from discover.plain_data import plain, quoted
 from discover.proposers.base import Told
 from discover.proposers.candidate import NO_LAW
 from discover.proposers.library import short_of_rows
@@ -190,7 +190,7 @@ def evaluate_again(session: Session) -> dict[str, Any]:
     """
     folder = session.folder
     if not folder.law_path.is_file():
-        raise InputError(f"{folder.path} has no law yet; continue it with: discover resume {folder.path}")
+        raise InputError(f"{folder.path} has no law yet; continue it with: discover resume {quoted(folder.path)}")
     result = folder.result() or {}
     compared = session.task.baselines or tuple(dict.fromkeys(h["law"] for h in result.get("human", ())))
     document = read(folder.law_path)

@@ -10,6 +10,7 @@ import numpy as np
 from discover.data.table import Table
 from discover.documents import write_whole
 from discover.errors import InputError
+from discover.plain_data import quoted
 
 NAME = "sealed.json"
 
@@ -57,6 +58,7 @@ def remembered(folder: Path, train: Table) -> Table | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(
-            f"{place} is damaged; expected the sealed rows of the run (discover evaluate {folder} writes it again)"
+            f"{place} is damaged; expected the sealed rows of the run "
+            f"(discover evaluate {quoted(folder)} writes it again)"
         ) from None
     return rows

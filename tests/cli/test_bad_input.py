@@ -72,7 +72,7 @@ def test_a_run_without_a_value_is_left_out(mistaken, runs_csv, column, cell) -> 
     for arguments in (("fit", "chinchilla", "runs.csv"), ("task", "new", "runs.csv", *TARGET, "--json")):
         outcome = mistaken(*arguments)
         assert outcome.status == 0, outcome.err
-        assert "1 run(s) are left out: no value in" in outcome.out + outcome.err
+        assert "1 run is left out: no value in" in outcome.out + outcome.err
         assert "(line 5)" in outcome.out + outcome.err
 
 

@@ -48,8 +48,8 @@ def test_target_alone_is_enough_for_an_export(tmp_path: Path) -> None:
     assert table.targets[:, 0].tolist() == [y for _, _, y in RUNS]
     assert table.features["tokens"].tolist() == [d for _, d, _ in RUNS]
     notes = " | ".join(task.notes)
-    assert "1 of 11 runs did not finish and are left out: 1 crashed (lines 11)" in notes
-    assert "1 run(s) are left out: no value in summary/eval.loss (line 12)" in notes
+    assert "1 of 11 runs did not finish and are left out: 1 crashed (line 11)" in notes
+    assert "1 run is left out: no value in summary/eval.loss (line 12)" in notes
     assert task.train_places() == ("line", tuple(range(2, 11)))
 
 
@@ -97,7 +97,7 @@ def test_a_name_that_fits_several_columns_is_asked_about(tmp_path: Path) -> None
 
 def test_a_plain_table_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("state,N,tokens/param,loss\nfinished,1,20,3\nopen,2,30,2\nfinished,3,40,nan\n")
+    path.write_text("phase,N,tokens/param,loss\nfirst,1,20,3\nsecond,2,30,2\nfirst,3,40,nan\n")
     table = read_table(path)
     assert (len(table), table.export, table.remarks) == (3, False, ())
     task = task_from_table(path, "loss", features=["N"], group="")

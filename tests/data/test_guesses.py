@@ -120,7 +120,7 @@ def test_a_column_that_most_rows_lack_is_no_feature(tmp_path: Path) -> None:
     assert (task.features, task.group, len(task.train())) == (("N", "width"), None, 9)
     assert "the column 'dropout' is left out: more than half of the rows have no value there" in task.guesses
     assert "the column 'variant' is left out: more than half of the rows have no value there" in task.guesses
-    assert "1 run(s) are left out: no value in N (line 11)" in task.notes
+    assert "1 run is left out: no value in N (line 11)" in task.notes
     assert task.column("width").scale == "log"
     assert len(task_from_table(path, "loss", features=["N", "dropout"]).train()) == 3
     path = write(tmp_path, "N,empty,loss", ["1,,3", "2,,2"])
@@ -148,11 +148,16 @@ def test_second_table_holds_the_test_rows(tmp_path: Path) -> None:
     assert task.sealed().targets.tolist() == [[1.2]]
 
 
-def test_several_text_columns_need_a_word_from_the_user(tmp_path: Path) -> None:
-    path = write(tmp_path, "a,b,N,loss", ["p,q,1,3", "p,r,2,3", "s,q,3,2", "s,r,4,2"])
-    with pytest.raises(InputError, match=r"several text columns \(a, b\)"):
-        task_from_table(path, "loss")
-    assert task_from_table(path, "loss", group="a").train().n_groups == 2
+def test_of_several_text_columns_the_likeliest_is_the_group(tmp_path: Path) -> None:
+    rows = [f"{'pqr'[i % 3]},{'st'[i % 2]},{i + 1},{3 - i / 9}" for i in range(12)]
+    for header, group in (("a,b,N,loss", "b"), ("family,b,N,loss", "family")):
+        task = task_from_table(write(tmp_path, header, rows), "loss")
+        assert task.group == group
+        other = ({"a", "b", "family"} & set(header.split(",")) - {group}).pop()
+        assert f"the text column {other!r} is ignored; --group takes another column than {group!r}" in "".join(
+            task.notes
+        )
+    assert task_from_table(write(tmp_path, "a,b,N,loss", rows), "loss", group="a").train().n_groups == 3
 
 
 def test_sizes_may_be_written_with_a_letter(tmp_path: Path) -> None:
@@ -160,7 +165,7 @@ def test_sizes_may_be_written_with_a_letter(tmp_path: Path) -> None:
     task = task_from_table(path, "loss")
     assert task.train().features["model"].tolist() == [7e7, 1.6e8, 7e7, 1.6e8]
     assert task.extrapolate == ("model", "tokens")
-    assert "in model, 70M means 7e+07" in task.notes
+    assert "in model, 70M means 70000000" in task.notes
     assert task_from_table(path, "loss", group="model").train().group_names == ("70M", "160M")
 
 
@@ -169,7 +174,7 @@ def test_sizes_may_be_written_with_commas(tmp_path: Path) -> None:
     task = task_from_table(write(tmp_path, "params,tokens,loss", rows), "loss")
     assert (task.features, task.group) == (("params", "tokens"), None)
     assert task.train().features["params"].max() == 1e8
-    assert "in params, 1,000,000 means 1e+06" in task.notes
+    assert "in params, 1,000,000 means 1000000" in task.notes
 
 
 def test_commas_in_a_result_are_told(tmp_path: Path) -> None:
@@ -179,12 +184,13 @@ def test_commas_in_a_result_are_told(tmp_path: Path) -> None:
     assert not any("2,560" in note for note in task_from_table(task.table, "loss", holdout=0.25).notes)
 
 
-def test_a_column_of_decimal_commas_is_told_how_to_be_written(tmp_path: Path) -> None:
+def test_a_loss_of_thousands_is_not_believed(tmp_path: Path) -> None:
     losses = ['"3,395"', '"3,139"', '"2,869"', '"2,560"']
     rows = [f"{1.5 * 10**i},{y}" for i, y in enumerate(losses)]
-    task = task_from_table(write(tmp_path, "N,loss", rows), "loss")
-    assert "in loss, 3,395 means 3395; write 3.395 if the comma is the decimal sign" in task.notes
-    assert task.train().targets.max() == 3395
+    with pytest.raises(InputError, match=r"line 2, column 'loss': 3,395 may mean 3.395 or 3395"):
+        task_from_table(write(tmp_path, "N,loss", rows), "loss")
+    task = task_from_table(write(tmp_path, "N,elo", rows), "elo")
+    assert "in elo, 3,395 means 3395" in task.notes
 
 
 def test_names_of_runs_are_no_group(tmp_path: Path) -> None:

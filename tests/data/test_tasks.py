@@ -155,8 +155,8 @@ def test_rows_without_a_value_are_left_out_with_a_note(tmp_path: Path) -> None:
     assert task.train().features["N"].tolist() == [1, 10, 100, 1, 10, 100]
     assert task.train_places() == ("line", (2, 3, 4, 5, 6, 7))
     assert task.notes == (
-        "2 run(s) are left out: no value in N or kind (line 8, 12)",
-        "4 run(s) are left out: no value in loss or err (line 9, 10, 11, 13)",
+        "2 runs are left out: no value in N or kind (lines 8, 12)",
+        "4 runs are left out: no value in loss or err (lines 9, 10, 11, 13)",
     )
 
 
@@ -181,7 +181,7 @@ def test_rows_of_a_second_table_without_a_setting_are_told(tmp_path: Path) -> No
     task = make(tmp_path, KEYS + '[split]\ntest_rows = "more.csv"\n')
     assert len(task.sealed()) == 1
     (note,) = task.notes
-    assert note.endswith("more.csv, 1 run(s) are left out: no value in N (line 3)")
+    assert note.endswith("more.csv, 1 run is left out: no value in N (line 3)")
 
 
 def test_other_number_of_train_rows_than_the_card_says(tmp_path: Path) -> None:

@@ -1,0 +1,275 @@
+"""Where the heading lines of a file are, what stands before them, and how several of them make one.
+
+clevercsv finds delimiters well, but needs 37 s for 20,000 rows, and knows no comments, titles or several heading lines;
+the readers of pandas and polars are told all of these.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from itertools import pairwise
+from pathlib import Path
+
+from discover.data.cells import is_empty, says_failed, text_of, written
+from discover.data.names import listed
+from discover.errors import InputError
+
+SAMPLE = 200  # records by which a delimiter is chosen
+MOST_TITLES = 20  # lines that may stand before the headings
+MOST_LEVELS = 5  # heading lines
+COMMENTS = ("#", "%", "//")
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.|\\t)"?\s*', re.IGNORECASE)
+_RULE = re.compile(r":?-{2,}:?")
+_UNIT_CELL = re.compile(r"[(\[].*[)\]]")
+
+Record = tuple[int, list[object]]
+"""Number of a line, and its cells."""
+
+
+@dataclass
+class Grid:
+    """Headings and the rows below them.
+
+    Attributes:
+        header: headings; "" for a column without one.
+        records: rows, as long as the header.
+        remarks: what was left out, one sentence each.
+    """
+
+    header: list[str]
+    records: list[Record]
+    remarks: list[str] = field(default_factory=list)
+
+
+def grid_of_text(path: Path, text: str, delimiters: str) -> tuple[Grid, str]:
+    """The grid of a text file and the delimiter of its cells.
+
+    Args:
+        path: for messages.
+        text: the whole file.
+        delimiters: those that it may have, the likeliest first; a blank stands for any number of blanks.
+
+    Raises:
+        InputError: quotes that do not close, no line with cells, a row with more or fewer cells than the headings.
+    """
+    lines = list(StringIO(text, newline=""))
+    first = 0
+    found = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
+    if found:
+        delimiters, first = {"\\t": "\t"}.get(found[1], found[1]), 1
+    comments = _comments(lines)
+    delimiter = delimiters
+    if len(delimiters) > 1:
+        delimiter = _best([line for place, line in enumerate(lines) if place not in comments][first:], delimiters)
+    records = list(_records(path, lines, first, comments, delimiter))
+    hashed = _hashed_header(lines, comments, records, delimiter)
+    if hashed is not None:
+        comments.discard(hashed[0] - 1)
+        records.insert(0, hashed)
+    if not records:
+        raise InputError(f"{path} is empty; expected a header line and rows of experiments")
+    grid = grid_of_records(path, records, "line")
+    if comments:
+        what = "comment line is" if len(comments) == 1 else "comment lines are"
+        places = listed(sorted(place + 1 for place in comments))
+        grid.remarks.insert(0, f"{len(comments)} {what} left out ({_lines('line', len(comments))} {places})")
+    return grid, delimiter
+
+
+def grid_of_records(path: Path, records: Sequence[Record], unit: str) -> Grid:
+    """The grid of lines that are parted into cells.
+
+    Args:
+        path: for messages.
+        records: the lines that are not blank.
+        unit: what their numbers count.
+
+    Raises:
+        InputError: no heading line, or a row with more or fewer cells than the headings.
+    """
+    rows = [(line, cells) for line, cells in records if not _is_rule(cells)]
+    titles = _titles(rows)
+    rows, above = rows[titles:], rows[:titles]
+    levels = _levels([[text_of(cell) for cell in cells] for _, cells in rows[: MOST_LEVELS + 1]])
+    header = _joined([[text_of(cell) for cell in cells] for _, cells in rows[:levels]])
+    _check_words(path, header, rows[0][0], unit)
+    body = rows[levels:]
+    if body and all(len(cells) == len(header) + 1 and text_of(cells[-1]) for _, cells in body):
+        header = ["", *header]  # R writes no heading above the names of rows
+    grid = Grid(header, [(line, _fitted(path, line, cells, header, unit)) for line, cells in body])
+    if above:
+        places = listed([line for line, _ in above])
+        what = f"{unit} {places} stands" if len(above) == 1 else f"{unit}s {places} stand"
+        grid.remarks.append(f"{what} before the headings and {'is' if len(above) == 1 else 'are'} left out")
+    if levels > 1:
+        shown = ", ".join(repr(name) for name in [name for name in header if name][-2:])
+        grid.remarks.append(f"{levels} heading {unit}s are joined, as in {shown}")
+    return grid
+
+
+def _lines(unit: str, count: int) -> str:
+    return unit if count == 1 else f"{unit}s"
+
+
+# --- lines
+
+
+def _comments(lines: Sequence[str]) -> set[int]:
+    """Places of lines that are comments. Where most lines begin like one, it is how their first cell is written."""
+    found, inside = set(), False
+    for place, line in enumerate(lines):
+        if not inside and line.lstrip().startswith(COMMENTS):
+            found.add(place)
+        elif line.count('"') % 2:
+            inside = not inside
+    filled = sum(bool(line.strip()) for line in lines)
+    return found if 2 * len(found) <= filled or len(found) == filled == 1 else set()
+
+
+def _records(path: Path, lines: Sequence[str], first: int, comments: set[int], delimiter: str) -> Iterator[Record]:
+    if delimiter == " ":
+        for place in range(first, len(lines)):
+            if place not in comments and lines[place].strip():
+                yield place + 1, list(lines[place].split())
+        return
+    kept = [place for place in range(first, len(lines)) if place not in comments]
+    reader = csv.reader((lines[place] for place in kept), delimiter=delimiter, strict=True)
+    at = 0
+    try:
+        for record in reader:
+            if any(cell.strip() for cell in record):
+                yield kept[at] + 1, list(record)
+            at = reader.line_num
+    except csv.Error as problem:
+        line = kept[at] + 1 if at < len(kept) else len(lines)
+        raise InputError(f"{path}, line {line}: {problem}; expected plain or quoted cells") from None
+
+
+def _hashed_header(
+    lines: Sequence[str], comments: set[int], records: Sequence[Record], delimiter: str
+) -> Record | None:
+    """The last comment before the rows, if it holds a word for each of their cells: so `numpy.savetxt` writes them."""
+    if not records or sum(written(cell) is not None for cell in records[0][1]) < 2:
+        return None
+    before = [place for place in comments if place < records[0][0] - 1]
+    if not before:
+        return None
+    place = max(before)
+    text = re.sub(r"^\s*(#+|%+|//)\s*", "", lines[place]).strip()
+    cells = text.split() if delimiter == " " else next(csv.reader([text], delimiter=delimiter), [])
+    words = [cell.strip() for cell in cells]
+    return (place + 1, list(words)) if len(words) == len(records[0][1]) and all(words) else None
+
+
+def _best(lines: Sequence[str], delimiters: str) -> str:
+    """The delimiter that parts most lines into equally many cells, at least two; if several do, into most numbers."""
+    scores = []
+    for delimiter in delimiters:
+        try:
+            if delimiter == " ":
+                rows: list[list[str]] = [line.split() for line in lines[:SAMPLE]]
+            else:
+                rows = list(csv.reader(lines[:SAMPLE], delimiter=delimiter))
+        except csv.Error:
+            continue
+        rows = [row for row in rows if any(cell.strip() for cell in row)]
+        width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+        if width < 2:
+            continue
+        alike = sum(len(row) == width for row in rows) / len(rows)
+        cells = [cell for row in rows for cell in row]
+        clear = sum(is_empty(cell) or written(cell, "?") is not None for cell in cells) / len(cells)
+        scores.append((round(alike, 1), round(clear, 1), -delimiters.index(delimiter), delimiter))
+    return max(scores)[-1] if scores else delimiters[0]
+
+
+# --- headings
+
+
+def _is_rule(cells: Sequence[object]) -> bool:
+    """Whether a line only draws the line below the headings of a Markdown table."""
+    texts = [text for cell in cells if (text := text_of(cell))]
+    return bool(texts) and all(_RULE.fullmatch(text) for text in texts)
+
+
+def _titles(rows: Sequence[Record]) -> int:
+    """How many lines with a single cell stand before lines with several."""
+    several = 0
+    for place, (_, cells) in enumerate(rows[: MOST_TITLES + 1]):
+        filled = [at for at, cell in enumerate(cells) if text_of(cell)]
+        if len(filled) > 1:
+            several = place
+            break
+        if filled != [0]:
+            break
+    return several
+
+
+def _levels(lines: Sequence[Sequence[str]]) -> int:
+    """How many lines the headings take: one, unless it repeats names or lacks some, or units stand below."""
+    if not lines:
+        return 0
+    first = [cell for cell in lines[0] if cell]
+    vague = len(set(first)) < len(first) or (len(first) < len(lines[0]) and len(lines[0]) > 2)
+    levels = 1
+    while levels < len(lines) - 1 and levels < MOST_LEVELS and not _has_value(lines[levels]):
+        cells = [cell for cell in lines[levels] if cell]
+        if not vague and not all(_UNIT_CELL.fullmatch(cell) for cell in cells):
+            break
+        levels += 1
+    return levels if levels == 1 or _has_value(lines[levels]) else 1
+
+
+def _has_value(cells: Sequence[str]) -> bool:
+    return any(cell and (written(cell, "?") is not None or says_failed(cell) or is_empty(cell)) for cell in cells)
+
+
+def _joined(levels: Sequence[Sequence[str]]) -> list[str]:
+    """One heading per column from the lines of all of them, joined by dots; units in brackets by a blank."""
+    if len(levels) < 2:
+        return list(levels[0]) if levels else []
+    width = max(map(len, levels))
+    rows = [[*row, *[""] * (width - len(row))] for row in levels]
+    # The last line may hold the names of the index only, which pandas writes below those of the columns.
+    index = [place for place, cell in enumerate(rows[-1]) if cell]
+    names_index = len(index) < width and index == list(range(len(index))) and all(rows[0][len(index) :])
+    filled = [list(row) for row in rows]
+    for row, below in pairwise(filled):
+        for place in range(1, width):
+            if not row[place] and below[place]:  # a heading over several columns stands above the first only
+                row[place] = row[place - 1]
+    headings = []
+    for place in range(width):
+        if names_index and place in index:
+            headings.append(rows[-1][place])
+            continue
+        parts = [row[place] for row in filled if row[place]]
+        headings.append(re.sub(r"\.(?=[(\[])", " ", ".".join(parts)))
+    return headings
+
+
+def _check_words(path: Path, header: Sequence[str], line: int, unit: str) -> None:
+    cells = [cell for cell in header if cell]
+    if len(cells) > 1 and all(written(cell, "?") is not None for cell in cells):
+        shown = ", ".join(cells[:3])
+        raise InputError(
+            f"{path}, {unit} {line} holds numbers only ({shown}); expected a first line with the names of the columns"
+        )
+
+
+def _fitted(path: Path, line: int, cells: list[object], header: Sequence[str], unit: str) -> list[object]:
+    """The cells of a row, as many as there are headings. What lacks or is too much at the end may hold nothing."""
+    width = len(header)
+    if len(cells) == width:
+        return cells
+    if len(cells) > width and not any(text_of(cell) for cell in cells[width:]):
+        return cells[:width]
+    if len(cells) < width and not any(header[len(cells) :]):
+        return [*cells, *[""] * (width - len(cells))]
+    raise InputError(f"{path}, {unit} {line} has {len(cells)} cells; expected {width} as in the header")

@@ -520,6 +520,13 @@ def is_small(heading: str) -> bool:
     return bool(words(_last_level(heading)) & (FALLING_WORDS - {"error", "perplexity", "ppl"}))
 
 
+def is_count(heading: str) -> bool:
+    """Whether a heading names a number of parameters, tokens or the like, counted one by one."""
+    quantity = recognise(heading)
+    counted = quantity is not None and quantity.kind in ("size", "data") and quantity.rank == 1
+    return counted and not multiple_of(heading) and not is_logged(heading)
+
+
 def _names_result(level: str) -> bool:
     known = OUTCOME_WORDS | SCORE_WORDS | COST_WORDS
     squashed = squash(level)

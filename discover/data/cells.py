@@ -291,8 +291,12 @@ def signs_in(cells: Sequence[object]) -> Signs:
 
 
 def decimal_signs(
-    columns: Mapping[str, Sequence[object]], *, pointed: bool, small: Collection[str] = ()
-) -> dict[str, Sign]:
+    columns: Mapping[str, Sequence[object]],
+    *,
+    pointed: bool,
+    small: Collection[str] = (),
+    whole: Collection[str] = (),
+) -> tuple[dict[str, Sign], frozenset[str]]:
     """Heading -> the decimal sign of its cells: what they prove, or else what the cells of the other columns do.
 
     Args:
@@ -300,19 +304,22 @@ def decimal_signs(
         pointed: in this file commas part the cells, or its format writes points. A comma is no decimal sign beside
             points then ("1,2" is a list), and a point that no cell explains is one.
         small: headings of results that never reach a thousand, such as losses; they tell where no cell proves a sign.
+        whole: headings of counts, where a point that no cell explains may part thousands in any file.
+
+    Returns:
+        The signs, and the headings of those columns whose sign is a custom and nothing more.
     """
     found = {heading: signs_in(cells) for heading, cells in columns.items()}
     proved = {sign for signs in found.values() for sign in signs.sure}
     doubted = {sign for signs in found.values() for sign in signs.doubts}
     told = proved or {sign for heading in small for sign in found[heading].doubts}
-    if pointed and ("." in told or (doubted == {"."} and not told)):
-        return {heading: "?" if heading in small and _is_odd(signs) else "." for heading, signs in found.items()}
-    return {heading: _sign(signs.sure or told, bool(signs.doubts)) for heading, signs in found.items()}
-
-
-def _is_odd(signs: Signs) -> bool:
-    """Whether a column of small numbers holds cells such as 3,395 only, which a point elsewhere makes thousands."""
-    return not signs.sure and set(signs.doubts) == {","}
+    if not pointed or told == {","} or (not told and doubted != {"."}):
+        return {heading: _sign(signs.sure or told, bool(signs.doubts)) for heading, signs in found.items()}, frozenset()
+    odd = {heading for heading in small if not found[heading].sure and set(found[heading].doubts) == {","}}
+    if not proved:  # a loss of 3.412 tells nothing of 2.600 tokens
+        odd |= {heading for heading in whole if found[heading].doubts}
+    custom = {heading for heading, signs in found.items() if signs.doubts and not proved and heading not in small}
+    return {heading: "?" if heading in odd else "." for heading in found}, frozenset(custom - odd)
 
 
 def _sign(told: Collection[str], in_doubt: bool) -> Sign:

@@ -25,6 +25,7 @@ MOST_LEVELS = 5  # heading lines
 COMMENTS = ("#", "%", "//")
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.|\\t)"?\s*', re.IGNORECASE)
+_FIRST = re.compile(r"[,;\t|].*", re.DOTALL)
 _RULE = re.compile(r":?-{2,}:?")
 _UNIT_CELL = re.compile(r"[(\[].*[)\]]")
 
@@ -124,7 +125,8 @@ def _comments(lines: Sequence[str]) -> set[int]:
     """Places of lines that are comments. Where most lines begin like one, it is how their first cell is written."""
     found, inside = set(), False
     for place, line in enumerate(lines):
-        if not inside and line.lstrip().startswith(COMMENTS):
+        # "#N/A" in the first cell is the error of a spreadsheet.
+        if not inside and line.lstrip().startswith(COMMENTS) and not says_failed(_FIRST.sub("", line.lstrip(), 1)):
             found.add(place)
         elif line.count('"') % 2:
             inside = not inside
@@ -180,13 +182,19 @@ def _best(lines: Sequence[str], delimiters: str) -> str:
             continue
         rows = [row for row in rows if any(cell.strip() for cell in row)]
         width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
-        if width < 2:
+        if width < 2 or not any(len(row) == width and _has_word(row) for row in rows[: MOST_TITLES + 1]):
             continue
         alike = sum(len(row) == width for row in rows) / len(rows)
         cells = [cell for row in rows for cell in row]
         clear = sum(is_empty(cell) or written(cell, "?") is not None for cell in cells) / len(cells)
         scores.append((round(alike, 1), round(clear, 1), -delimiters.index(delimiter), delimiter))
-    return max(scores)[-1] if scores else delimiters[0]
+    if scores:
+        return max(scores)[-1]
+    return next((one for one in delimiters if not any(one in line for line in lines)), delimiters[0])
+
+
+def _has_word(cells: Sequence[str]) -> bool:
+    return any(any(c.isalpha() for c in cell) and written(cell, "?") is None for cell in cells)
 
 
 # --- headings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from discover.data.aliases import AGGREGATES, is_small, squash
+from discover.data.aliases import AGGREGATES, is_count, is_small, squash
 from discover.data.cells import NAMES, Sign, Written, decimal_signs, is_empty, number, says_failed, text_of, written
 from discover.data.charts import Reshaped, chart_of, logged_values, single_curve
 from discover.data.conditions import Condition, parse_conditions
@@ -43,6 +43,7 @@ class RawTable:
         export: the table is a tracker's list of runs.
         remarks: what was left out or decided on reading, one sentence each.
         signs: heading -> decimal sign of its cells; "." for those that are not there.
+        customary: headings of columns whose decimal sign no cell of the file proves.
         results: headings of columns that hold results by the form of the file, whatever they are called.
         wide: the same file with a column per run, where it is a chart and this table has a row per run and step.
     """
@@ -54,6 +55,7 @@ class RawTable:
     export: bool = False
     remarks: tuple[str, ...] = ()
     signs: Mapping[str, Sign] = field(default_factory=dict)
+    customary: frozenset[str] = frozenset()
     results: frozenset[str] = frozenset()
     wide: RawTable | None = None
     _read: dict[str, list[Written | None]] = field(default_factory=dict, repr=False, compare=False)
@@ -279,7 +281,12 @@ def _in_shape(content: Content, other: Reshaped) -> Content:
 def _table(path: Path, content: Content, conditions: Sequence[Condition], results: frozenset[str]) -> RawTable:
     """The table of the rows that count: runs that did not finish are left out, and rows that --where does not want."""
     columns = content.columns
-    small = [heading for heading in columns if is_small(heading)]
+    signs, customary = decimal_signs(
+        columns,
+        pointed=content.pointed,
+        small=[heading for heading in columns if is_small(heading)],
+        whole=[heading for heading in columns if is_count(heading)],
+    )
     table = RawTable(
         path=path,
         columns=columns,
@@ -287,7 +294,8 @@ def _table(path: Path, content: Content, conditions: Sequence[Condition], result
         unit=content.unit,
         export=is_export(columns),
         remarks=tuple(content.remarks),
-        signs=decimal_signs(columns, pointed=content.pointed, small=small),
+        signs=signs,
+        customary=customary,
         results=results,
     )
     asked = [(table.heading(one.column), one) for one in conditions]

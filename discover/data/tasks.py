@@ -399,7 +399,8 @@ def _counts(task: Task) -> list[str]:
     notes = []
     for heading, some in rows.items():
         cells, read = raw.cells(heading), raw.written(heading)
-        odd = [row for row in some if read[row] is not None and not is_plain(cells[row], raw.signs.get(heading, "."))]
+        sign = "?" if heading in raw.customary else raw.signs.get(heading, ".")
+        odd = [row for row in some if read[row] is not None and not is_plain(cells[row], sign)]
         if odd:
             row = max(odd, key=lambda row: (marks_in(cells[row]), -row))
             notes.append(f"in {heading}, {str(cells[row]).strip()} means {raw.number(heading, row):.15g}")

@@ -100,14 +100,14 @@ def read_options(**given: Any) -> dict[str, Any]:
 
 def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
     """The task that is named, or that of a table with these options."""
-    from discover.data.reading import reader_of
+    from discover.data.files import suffix_of
     from discover.runs.config import TaskSource
 
     given = [key for key, value in options.items() if value is not None]
     if not subject.lower().endswith(TABLE_SUFFIXES):
         is_task = _names_task(subject)
         if not is_task and Path(subject).is_file():
-            reader_of(Path(subject))  # says which tables are read
+            suffix_of(Path(subject))  # says which tables are read
         if given and is_task:
             raise InputError(
                 f"--{given[0].replace('_', '-')} is for tables; {subject} is a task, whose own file says it"

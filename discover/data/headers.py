@@ -172,6 +172,7 @@ def _hashed_header(
 def _best(lines: Sequence[str], delimiters: str) -> str:
     """The delimiter that parts most lines into equally many cells, at least two; if several do, into most numbers."""
     scores = []
+    lettered = any(c.isalpha() for line in lines[:1] for c in line)
     for delimiter in delimiters:
         try:
             if delimiter == " ":
@@ -182,7 +183,8 @@ def _best(lines: Sequence[str], delimiters: str) -> str:
             continue
         rows = [row for row in rows if any(cell.strip() for cell in row)]
         width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
-        if width < 2 or not any(len(row) == width and _has_word(row) for row in rows[: MOST_TITLES + 1]):
+        heads = rows[: MOST_TITLES + 1] if lettered else []
+        if width < 2 or (heads and not any(len(row) == width and _has_word(row) for row in heads)):
             continue
         alike = sum(len(row) == width for row in rows) / len(rows)
         cells = [cell for row in rows for cell in row]
@@ -264,7 +266,7 @@ def _joined(levels: Sequence[Sequence[str]]) -> list[str]:
 
 def _check_words(path: Path, header: Sequence[str], line: int, unit: str) -> None:
     cells = [cell for cell in header if cell]
-    if len(cells) > 1 and all(written(cell, "?") is not None for cell in cells):
+    if cells and all(written(cell, "?") is not None for cell in cells):
         shown = ", ".join(cells[:3])
         raise InputError(
             f"{path}, {unit} {line} holds numbers only ({shown}); expected a first line with the names of the columns"

@@ -57,6 +57,10 @@ def _keys(task: Task, folder: Path, laws: Sequence[str]) -> Iterator[str]:
     yield f"title = {toml_value(task.title)}"
     yield "# The table: a path from the folder of this file."
     yield f"dataset = {toml_value(_relative(task.table, folder))}"
+    if task.sheet is not None:
+        yield f"sheet = {toml_value(task.sheet)}"
+    yield "# Rows that count, as a condition; without it all runs that finished."
+    yield _perhaps("where", task.where, "status == finished and seed != 3")
     yield "# What to predict; several columns as a list."
     yield f"target = {toml_value(task.target[0] if len(task.target) == 1 else task.target)}"
     yield "# What to predict it from. The names are those in formulas; [[columns]] below says which heading each has."

@@ -104,7 +104,9 @@ NOTATIONS = (
     Notation("unit", lambda value, style: f"{style.number(value)} nats"),
     Notation("uncertainty", lambda value, style: f"{style.number(value)} ± {style.number(Decimal('0.01'))}"),
     Notation("uncertainty, +/-", lambda value, style: f"{style.number(value)} +/- {style.number(Decimal('0.01'))}"),
-    Notation("uncertainty in brackets", lambda value, style: f"{style.number(value)} ({style.number(Decimal('0.01'))})"),
+    Notation(
+        "uncertainty in brackets", lambda value, style: f"{style.number(value)} ({style.number(Decimal('0.01'))})"
+    ),
     Notation("typographic minus", lambda value, style: style.number(value).replace("-", "−"), sample=Decimal("-0.5")),
 )
 

@@ -1,0 +1,98 @@
+"""The page `What we read`, made from the table of notations that the tests write."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from discover.data.aliases import multiple_of
+from discover.data.cells import FAILED, number
+from discover.data.files import READERS, SPREADSHEETS
+
+from .notations import HEADINGS, MISSING, NOTATIONS, STYLES
+
+HEAD = """# What we read
+
+This page is made by `scripts/reading_page` from the table of notations that the tests write in random tables and read back.
+
+## Files
+
+{files}, and text files with `.gz` behind the suffix. Text is UTF-8, UTF-16, or what charset-normalizer makes of it,
+which is said. Of a spreadsheet the first sheet with rows is read; `--sheet NAME` takes another. JSON may hold a list of
+objects, an object with a list per column, or one of the shapes that pandas writes. Pickles are refused, since opening one
+can run any program: save the table with `frame.to_csv("runs.csv")`.
+
+Commas, semicolons, tabs or bars part the cells of a text file, whichever makes lines of equal length; in `.txt` and
+`.dat` also blanks. A first line `sep=;` says it. Lines that begin with `#`, `%` or `//` are comments, told with their
+numbers; the last one before the rows is the heading line where there is no other (`# N,D,loss`). A title above the
+headings is left out. Several heading lines, as pandas and spreadsheets write them, are joined: `loss` above `mean` is
+`loss.mean`, which `--target loss` finds, and `(M)` below `params` is `params (M)`.
+
+## Numbers
+
+The decimal sign is found for each file from all of its cells: `5,34` and `19.000.000` prove a comma, `5.34` and
+`19,000,000` a point. A cell such as `2.600` then has one meaning. Where no cell decides, the table is refused and a cell
+named, but for two customs: where commas part the cells, a point is the decimal sign, which is said, except in counts such
+as tokens; and a loss is never in the thousands. Notes show how a number of each column was read.
+"""
+
+TAIL = """
+Two units in one column, or `25.1%` beside `25.1`, are an error that names both cells. What stands behind ± becomes a
+column of its own, `loss_error`, for `--errors`.
+
+## Units in headings
+
+{headings}
+
+## Cells without a value
+
+{missing}, every other error of a spreadsheet, and words for a run that gave no result: {failed}. Such rows are left out with
+their count, their lines and what stood there.
+
+## Runs that did not finish
+
+A column of states is known by its words: `finished`, `COMPLETED`, `done`, `success`, `ok` and the like are kept, all
+others are left out and counted, also words that are not known. `--where "status == running"` asks for others. Conditions
+compare columns with `==`, `!=`, `<`, `<=`, `>`, `>=`, joined by `and`. With sealed rows, none may ask about the target.
+
+## Trackers
+
+| export | known by |
+|---|---|
+| Weights & Biases: runs | `State`, `Created`, `Runtime`, `config.`, `summary.`, `_step` |
+| Weights & Biases: line charts, also grouped | `RUN - METRIC` with `__MIN` and `__MAX`: one row per run and step, or with `--target "RUN - METRIC"` one run |
+| MLflow: `search_runs` | `metrics.`, `params.`, `tags.`, `artifact_uri` |
+| Neptune, Comet, ClearML, Aim | `sys/`, `experimentKey`, `hyperparams`, `hparams.`, or four headings of books such as owner and creation time |
+| TensorBoard: scalars | `Wall time,Step,Value` |
+| lists of logged values | `tag`, `step`, `value`: one column per tag |
+
+## Columns that are no features
+
+By guess no column is a feature that names a result (`mmlu`, `bits per byte`, `pass@1`, `throughput`, `gpu_hours`), an
+uncertainty, weight or count (`sigma`, `ci_low`, `n_seeds`), a number or time of a run; nor one that is another times a
+factor, or from which the target can be computed (`ppl` of `loss`, whatever it is called). Each is said. `--features`
+takes any of them in.
+
+## Libraries
+
+Spreadsheets are read by calamine, Parquet and Arrow by pyarrow (extra `parquet`), encodings told by charset-normalizer.
+clevercsv needs 37 s to find the delimiter of a table of 20,000 rows, and knows no comments; pandas and polars are told the
+decimal sign and the header line. So these are decided here.
+"""
+
+
+def text() -> str:
+    """The page as Markdown."""
+    files = ", ".join(f"`{suffix}`" for suffix in (*READERS, *SPREADSHEETS))
+    lines = [HEAD.format(files=files), "| numbers | example | read as |", "|---|---|---|"]
+    large = Decimal("1234567.5")
+    for style in STYLES:
+        shown = style.number(large)
+        lines.append(f"| {style.name} | `{shown}` | {number(shown, style.point):.15g} |")  # type: ignore[arg-type]
+    lines += ["", "| cells | example | read as |", "|---|---|---|"]
+    for notation in NOTATIONS:
+        shown = notation.write(notation.sample, STYLES[0])
+        lines.append(f"| {notation.name} | `{shown}` | {number(shown):.15g} |")
+    headings = ", ".join(f"`{heading}` (10^{multiple_of(heading)})" for heading in HEADINGS if multiple_of(heading))
+    missing = ", ".join(f"`{cell}`" if cell else "a blank" for cell in MISSING)
+    failed = ", ".join(f"`{word}`" for word in sorted(FAILED) if " " not in word)
+    return "\n".join(lines) + "\n" + TAIL.format(headings=headings, missing=missing, failed=failed)

@@ -187,7 +187,12 @@ def _columns(table: Any) -> Mapping[str, Any]:
         raw = read_table(Path(table))
         for remark in raw.remarks:
             warnings.warn(f"{table}: {remark}", stacklevel=2)
-        return raw.columns
+        columns: dict[str, Any] = dict(raw.columns)
+        for name in columns:
+            read = raw.written(name)
+            if raw.signs.get(name) == "," and None not in read:
+                columns[name] = [found.value for found in read if found is not None]
+        return columns
     if hasattr(table, "columns") and hasattr(table, "to_numpy"):
         return {str(name): table[name] for name in table.columns}
     if isinstance(table, Mapping):
@@ -203,12 +208,24 @@ def _column(columns: Mapping[str, Any], name: str) -> Any:
     return columns[name]
 
 
+def _as_written(name: str, values: Any) -> Floats:
+    """Cells in the notations of tables: 680M, 5.34 nats."""
+    from discover.data.cells import number
+
+    cells = np.asarray(values, dtype=object).ravel().tolist()
+    read = [number(cell) for cell in cells]
+    if None in read:
+        odd = cells[read.index(None)]
+        raise InputError(f"column {name!r} holds something that is not a number: {odd!r}")
+    return np.array(read, dtype=np.float64)
+
+
 def _numbers(columns: Mapping[str, Any], name: str) -> Floats:
     values = _column(columns, name)
     try:
         out = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"column {name!r} holds something that is not a number: {error}") from error
+    except (TypeError, ValueError):
+        out = _as_written(name, values)
     if out.ndim != 1:
         raise InputError(f"column {name!r} must have one dimension, not {out.ndim}")
     return np.ascontiguousarray(out)

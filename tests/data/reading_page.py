@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the lines are those of a Markdown page
 """The page `What we read`, made from the table of notations that the tests write."""
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from .notations import HEADINGS, MISSING, NOTATIONS, STYLES
 
 HEAD = """# What we read
 
-This page is made by `scripts/reading_page` from the table of notations that the tests write in random tables and read back.
+This page is made by `scripts/reading_page` from the table of notations that the tests write in random tables and read
+back.
 
 ## Files
 
@@ -59,7 +61,7 @@ compare columns with `==`, `!=`, `<`, `<=`, `>`, `>=`, joined by `and`. With sea
 | export | known by |
 |---|---|
 | Weights & Biases: runs | `State`, `Created`, `Runtime`, `config.`, `summary.`, `_step` |
-| Weights & Biases: line charts, also grouped | `RUN - METRIC` with `__MIN` and `__MAX`: one row per run and step, or with `--target "RUN - METRIC"` one run |
+| Weights & Biases: line charts | `RUN - METRIC`, `__MIN`, `__MAX`: rows of run and step; `--target "RUN - METRIC"` takes one run |
 | MLflow: `search_runs` | `metrics.`, `params.`, `tags.`, `artifact_uri` |
 | Neptune, Comet, ClearML, Aim | `sys/`, `experimentKey`, `hyperparams`, `hparams.`, or four headings of books such as owner and creation time |
 | TensorBoard: scalars | `Wall time,Step,Value` |

@@ -58,8 +58,8 @@ def parse_conditions(text: str, option: str = "--where") -> tuple[Condition, ...
         InputError: a part is not `COLUMN == VALUE`, or orders something that is not a number.
     """
     found = []
-    for piece in _PIECES.findall(text):
-        part = re.sub(r"^\s+and\s", "", piece, flags=re.IGNORECASE)
+    for place, piece in enumerate(_PIECES.findall(text)):
+        part = re.sub(r"^\s*and\s", "", piece, flags=re.IGNORECASE) if place else piece
         match = _PART.fullmatch(part)
         if not match or not match["column"].strip():
             raise InputError(

@@ -406,7 +406,7 @@ class _Draft:
             return CLOCK
         if self.is_sparse(heading):
             return SPARSE
-        if len(set(self.numbers(heading))) < 2:
+        if len(set(self.numbers(heading))) < 2 and not self.raw.is_in_doubt(heading):
             return CONSTANT
         if is_uncertainty(heading):
             return CERTAINTY

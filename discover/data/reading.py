@@ -207,6 +207,14 @@ class RawTable:
             f"({self.unit} {self.lines[first[0]]}); expected one unit in the whole column"
         )
 
+    def is_in_doubt(self, column: str) -> bool:
+        """Whether some cell may mean two numbers; reading the column as numbers names it.
+
+        Raises:
+            InputError: no such column.
+        """
+        return any(self._doubt(column, row) is not None for row in range(len(self)))
+
     def _doubt(self, column: str, row: int) -> str | None:
         """What is the matter with a cell that may mean two numbers, or None."""
         if self.signs.get(column, ".") != "?" or self.written(column)[row] is not None:

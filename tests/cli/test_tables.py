@@ -54,7 +54,9 @@ def constants(outcome) -> dict[str, float]:
 def task(discover, table: str, *options: str) -> dict:
     made = discover("task", "new", table, "--json", "--force", *options)
     assert made.status == 0, made.err
-    return made.json
+    shown = discover("tasks", Path(table).with_suffix(".toml").name, "--json")
+    assert shown.status == 0, shown.err
+    return shown.json | {"notes": made.json["notes"]}
 
 
 def names(made: dict, role: str) -> list[str]:
@@ -257,8 +259,10 @@ def test_rows_can_be_chosen_and_sheets_named(discover, mistaken) -> None:
     assert 'where = "optimizer == adam and tokens < 1e11"' in text
     assert discover("tasks", "runs.toml", "--json").json["train_rows"] == 20
     assert names(task(discover, "runs.xlsx", "--sheet", "Old"), "feature") == ["params"]
-    assert_one_error(mistaken("task", "new", "runs.xlsx", "--sheet", "Olt"), "no sheet 'Olt'; did you mean 'Old'?")
-    assert_one_error(mistaken("task", "new", "runs.xlsx", "--where", "params"), "'params' is no condition")
+    assert_one_error(
+        mistaken("task", "new", "runs.xlsx", "--force", "--sheet", "Olt"), "no sheet 'Olt'; did you mean 'Old'?"
+    )
+    assert_one_error(mistaken("task", "new", "runs.xlsx", "--force", "--where", "params"), "'params' is no condition")
     asked = mistaken("run", "runs.xlsx", "--target", "val_loss", "--holdout", "0.2", "--where", "val_loss < 4")
     assert_one_error(asked, "asks about 'val_loss', which is the target")
 

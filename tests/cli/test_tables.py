@@ -48,7 +48,8 @@ def german(value: float) -> str:
 
 def constants(outcome) -> dict[str, float]:
     assert outcome.status == 0, outcome.err
-    return outcome.json["constants"]["all"]
+    (found,) = outcome.json["constants"]
+    return found["values"]
 
 
 def task(discover, table: str, *options: str) -> dict:

@@ -40,7 +40,7 @@ def command(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]
     """The installed command."""
     return subprocess.run(
         [sys.executable, "-m", "discover", *arguments], env={**os.environ, **environ}, capture_output=True, text=True,
-        timeout=300, check=False,
+        timeout=600, check=False,
     )  # fmt: skip
 
 
@@ -99,7 +99,6 @@ def test_an_answer_that_ended_in_an_error_is_a_failed_call_not_an_empty_answer(t
 NOTATIONS = {
     "loss = E + A/params^alpha + B/tokens^beta": True,
     "E + A·params^(−alpha) + B·tokens^(−beta)": True,
-    "1.7 + 400*params**-0.34 + 410*tokens**-0.28": True,
     "L_0 + \\frac{A}{N^{\\alpha}} + \\frac{B}{D^{\\beta}}": False,  # no column is called N or D
     "E + A*params**(-alpha) if tokens > 1e9 else E + B*tokens**(-beta)": False,
 }

@@ -488,7 +488,7 @@ def _on_sealed_rows(content: Content) -> Iterator[str]:
         above = int(np.sum(content.sealed.targets[:, t] > law[:, t]))
         n = len(content.sealed)
         most = max(above, n - above)
-        if n >= FEW_SEALED and 2.0 * sum(math.comb(n, k) for k in range(most, n + 1)) / 2.0**n < BY_CHANCE:
+        if n >= FEW_SEALED and 2.0 * _at_least(most, n, 0.5) < BY_CHANCE:
             side = "above" if above > n - above else "below"
             yield f"{most} of {n} sealed rows lie {side} the law in {target}: beyond the data it is off to one side."
         if content.ensemble is None:
@@ -497,8 +497,15 @@ def _on_sealed_rows(content: Content) -> Iterator[str]:
         found = content.ensemble.intervals(content.sealed.features, names, levels=(LEVEL,), target=target)
         measured = content.sealed.targets[:, t]
         out = int(np.sum((measured < found.lower[LEVEL]) | (measured > found.upper[LEVEL])))
-        if sum(math.comb(n, k) * 0.1**k * 0.9 ** (n - k) for k in range(out, n + 1)) < BY_CHANCE:
+        if _at_least(out, n, 1.0 - LEVEL) < BY_CHANCE:
             yield f"{out} of {n} sealed rows lie outside of the 90 % interval in {target}: it is too narrow there."
+
+
+def _at_least(hits: int, n: int, chance: float) -> float:
+    """Probability of so many hits or more among n."""
+    from scipy.special import bdtrc
+
+    return float(bdtrc(hits - 1, n, chance)) if hits > 0 else 1.0
 
 
 def _undetermined(content: Content) -> str:

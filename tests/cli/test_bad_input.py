@@ -57,7 +57,7 @@ def test_a_missing_column_is_named_with_those_there_are(mistaken, runs_csv) -> N
         (2, "loss", "high", "'high' is not a number"),
         (0, "params", "0", "above 0"),
         (1, "tokens", "-1e9", "above 0"),
-        (0, "params", "7 bn", "'7 bn' is not a number"),
+        (0, "params", "7 bnx", "'7 bnx' is not a number"),
     ],
 )
 def test_a_bad_cell_is_named_by_file_line_and_column(mistaken, runs_csv, column, name, cell, expected) -> None:

@@ -143,7 +143,7 @@ def test_a_holdout_may_be_in_per_cent() -> None:
 
 
 @pytest.mark.parametrize("options", [(), TARGET])
-@pytest.mark.parametrize(("name", "what"), [("t.xlsx", "with the suffix '.xlsx'"), ("runs", "without a suffix")])
+@pytest.mark.parametrize(("name", "what"), [("t.docx", "with the suffix '.docx'"), ("runs", "without a suffix")])
 def test_a_table_with_another_suffix_is_no_task(mistaken, runs_csv, options, name, what) -> None:
     runs_csv.rename(name)
     assert_one_error(mistaken("compare", name, *options), f"{name}: tables {what} are not read", ".csv, .tsv")

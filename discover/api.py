@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from discover.laws.library import Law
 
 __all__ = ["as_table", "fit", "fit_report"]
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def fit(
@@ -158,15 +155,15 @@ def _structure(
 
 def _of_formula(text: str, table: Any, targets: Sequence[str]) -> Structure:
     """The structure of a formula over the table's columns, with a warning of names that are nearly columns."""
-    from discover.data.names import check_uses_column, mistyped
-    from discover.expressions import constant_names, feature_names, parse
+    from discover.data.formula_names import places_of
+    from discover.expressions import Feature, plain_notation, read_formula, substitute
 
     columns = list(table.features if isinstance(table, Table) else _columns(table))
-    tree = parse(text, set(columns) & set(_IDENTIFIER.findall(text)))
-    found = feature_names(tree)
-    where = str(table) if isinstance(table, str | Path) else "the table"
-    check_uses_column(found, constant_names(tree), columns, where)
-    for note in mistyped(constant_names(tree), [name for name in columns if name not in (*found, *targets)]):
+    places = places_of([plain_notation(text)], {name: name for name in columns}, target=targets)
+    tree = substitute(
+        read_formula(text, places.columns), {name: Feature(column) for name, column in places.columns.items()}
+    )
+    for note in places.notes:
         warnings.warn(note, stacklevel=4)
     return Structure(tree)
 

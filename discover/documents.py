@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from discover.data.names import IDENTIFIER
+from discover.data.orders import Parts, parts_of
 from discover.errors import FormulaError, InputError
 from discover.expressions import Expr, constant_names, parse
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from discover.data.table import Table
     from discover.fitting import FitResult
+    from discover.laws.library import Law, Published
 
 FORMAT = 1
 Range = tuple[float, float]
@@ -104,6 +106,8 @@ class LawDocument:
         seed: of the run, or None.
         versions: software -> version that made the law.
         forecasts: what intervals of its forecasts need, see `discover.forecasts.storing`; empty for none.
+        parts: pairs of features of which the first is a part of the second, see `discover.data.orders`.
+        no_intervals: why there can be no such intervals; empty if there are, or if nothing is known of it.
     """
 
     task: str
@@ -122,6 +126,8 @@ class LawDocument:
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     forecasts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    parts: Parts = ()
+    no_intervals: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -289,8 +295,29 @@ def from_fit(
         target_range={
             name: (float(v.min()), float(v.max())) for name, v in zip(table.target_names, table.targets.T, strict=True)
         },
+        parts=parts_of(
+            {name: values for name, values in table.features.items() if (values > 0).all()},
+            {name: column.unit for name, column in about.items()},
+        ),
         seed=seed,
         versions=dict(current_versions() if versions is None else versions),
+    )
+
+
+def from_published(law: Law, published: Published) -> LawDocument:
+    """The document of a law with the constants that a study reported, whose errors and rows are not known."""
+    return LawDocument(
+        task=f"{law.id} ({published.label})",
+        formula=law.formula,
+        features=tuple(FeatureInfo(name, v.meaning, v.unit) for name, v in law.variables.items()),
+        targets=(law.target,),
+        group_column=None,
+        groups=("all",),
+        constants=(ConstantSet("all", law.target, dict(published.constants)),),
+        shared=law.shared,
+        n_constants=len(law.constants),
+        domain={name: v.range for name, v in law.variables.items()},
+        no_intervals=f"these are the constants that {published.note or law.source} reports, without rows to judge by",
     )
 
 
@@ -342,6 +369,10 @@ def to_json(document: LawDocument) -> str:
     }  # fmt: skip
     if document.forecasts:
         content["forecasts"] = dict(document.forecasts)
+    if document.parts:
+        content["parts"] = [list(pair) for pair in document.parts]
+    if document.no_intervals:
+        content["no_intervals"] = document.no_intervals
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -405,6 +436,8 @@ def _document(fields: _Fields) -> LawDocument:
         seed=fields.get("seed", int, None),
         versions=fields.within("versions").texts(),
         forecasts=fields.get("forecasts", dict) if "forecasts" in fields.content else {},
+        parts=fields.pairs("parts") if "parts" in fields.content else (),
+        no_intervals=fields.get("no_intervals", str) if "no_intervals" in fields.content else "",
     )
 
 
@@ -447,6 +480,13 @@ class _Fields:
 
     def names(self, key: str) -> tuple[str, ...]:
         return tuple(self.checked(f"{key}[{i}]", v, str) for i, v in enumerate(self.get(key, list)))
+
+    def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
+        found = [_Fields({"pair": value}, self.where, f"{key}[{i}]").names("pair")
+                 for i, value in enumerate(self.get(key, list))]  # fmt: skip
+        if any(len(pair) != 2 for pair in found):
+            raise self.error(key, "expected pairs of names")
+        return tuple((pair[0], pair[1]) for pair in found)
 
     def numbers(self) -> dict[str, float]:
         return {key: self.get(key, float) for key in self.content}

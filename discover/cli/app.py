@@ -30,7 +30,7 @@ USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
 app = typer.Typer(
     name="discover",
-    add_completion=False,
+    add_completion=True,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discover.cli.law_source import SOURCE_HELP, read_law
 from discover.cli.options import number_or_nan, numbers, pairs
 from discover.errors import InputError
-from discover.plain_data import counted, number_in, quoted
+from discover.plain_data import counted, number_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ PER_DECADE = 1
 MOST_BUDGETS = 60
 MOST_PLACES = 4  # named in a warning
 
-Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
+Source = Annotated[Path, typer.Argument(metavar="DIR|LAW", help=SOURCE_HELP)]
 Minimise = Annotated[
     str | None,
     typer.Option(
@@ -108,7 +109,7 @@ def allocate(
     if budget is not None and sweep is not None:
         raise InputError("--budget and --sweep both give budgets; expected one of them")
     found = best(
-        read_law(source),
+        read_law(source)[0],
         minimise=minimise or "",
         cost=cost,
         budget=_sweep(sweep) if sweep is not None else budget,
@@ -143,7 +144,7 @@ def suggest(
     from discover.cli.output import print_json, print_lines
     from discover.decisions import suggest as choose
 
-    document = read_law(source)
+    document, _ = read_law(source)
     ensemble = _ensemble(document, source)
     fixed = numbers(",".join(fix or ()), "--fix")
     problem = _problem(source)
@@ -324,23 +325,6 @@ class _Answer:
 def _apart(values: Floats) -> bool:
     """Whether the smallest and the largest value differ by more than rounding."""
     return bool(values.max() - values.min() > 1e-9 * abs(values).max())
-
-
-def read_law(source: Path) -> LawDocument:
-    """The law of a run folder, or of a law.json.
-
-    Raises:
-        InputError: no such folder or file, a run without a law, or a damaged file.
-    """
-    from discover.documents import read
-    from discover.runs.folder import open_folder
-
-    if not source.is_dir():
-        return read(source)
-    folder = open_folder(source)
-    if not folder.law_path.is_file():
-        raise InputError(f"{source} has no law yet; continue it with: discover resume {quoted(source)}")
-    return read(folder.law_path)
 
 
 # --- options

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from discover.cli.law_source import SOURCE_HELP, read_law
 from discover.errors import InputError
-from discover.plain_data import quoted
 
-Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
+Source = Annotated[Path, typer.Argument(metavar="DIR|LAW", help=SOURCE_HELP)]
 To = Annotated[
     str,
     typer.Option(
@@ -31,17 +31,11 @@ def register(app: typer.Typer) -> None:
 def export(source: Source, to: To, out: Out = None) -> None:
     """Write the law of a run as code or as a document, in full precision and for every group."""
     from discover.cli.output import note
-    from discover.documents import read, write_whole
+    from discover.documents import write_whole
     from discover.export import export as render
     from discover.export import file_name
-    from discover.runs.folder import open_folder
 
-    if source.name != "law.json":
-        folder = open_folder(source)
-        if not folder.law_path.is_file():
-            raise InputError(f"{source} has no law yet; continue it with: discover resume {quoted(source)}")
-        source = folder.law_path
-    document = read(source)
+    document, _ = read_law(source)
     content = render(document, to)
     if out is not None:
         write_whole(out, content.encode() if isinstance(content, str) else content)

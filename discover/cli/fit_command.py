@@ -10,9 +10,12 @@ import typer
 
 from discover.cli.options import names, pairs
 from discover.cli.table_options import Sheet, Where
+from discover.data.names import listed
 from discover.errors import InputError
+from discover.plain_data import counted
 
 if TYPE_CHECKING:
+    from discover.data.reading import RawTable
     from discover.data.table import Table
     from discover.data.tasks import Task
     from discover.documents import LawDocument
@@ -25,7 +28,10 @@ LawArgument = Annotated[
 ]
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="File with a table: CSV, JSON, Excel, Parquet, ...")]
 Target = Annotated[str | None, typer.Option(help="Column to predict; by default the law's own, such as loss.")]
-Groups = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column whose values get their own constants.")]
+Group = Annotated[
+    str | None,
+    typer.Option("--group", "--groups", metavar="COLUMN", help="Column whose values get their own constants."),
+]
 Columns = Annotated[
     str | None,
     typer.Option(metavar="NAME=COLUMN,..", help="The law's variables in this table, where they are named otherwise."),
@@ -53,7 +59,7 @@ def fit(
     law: LawArgument,
     data: DataArgument,
     target: Target = None,
-    groups: Groups = None,
+    group: Group = None,
     columns: Columns = None,
     loss: Loss = None,
     scale: Scale = None,
@@ -73,7 +79,7 @@ def fit(
     from discover.documents import write
     from discover.fitting import report
 
-    job = _job(law, data, target, pairs(columns, "--columns"), groups, weights, errors, sheet, where)
+    job = _job(law, data, target, pairs(columns, "--columns"), group, weights, errors, sheet, where)
     recipe = _recipe(job.recipe, loss, scale)
     compile_kernel()
     result, document = job.fitted(recipe, seed)
@@ -101,11 +107,10 @@ def _resamples(result: FitResult, table: Table, n: int, seed: int) -> Bootstrap 
 
 def _with_forecasts(job: _Job, result: FitResult, document: LawDocument, seed: int) -> LawDocument:
     """The document with what intervals of its forecasts need: this law alone, so no other law has a share in them."""
-    from discover.forecasts import make_ensemble, with_forecasts
+    from discover.forecasts import with_uncertainty
     from discover.scoring import problem_of
 
-    problem = problem_of(job.task, job.table)
-    return with_forecasts(make_ensemble(problem, document, [result], seed=seed))
+    return with_uncertainty(problem_of(job.task, job.table), document, [result], seed=seed)
 
 
 @dataclass(frozen=True)
@@ -159,52 +164,70 @@ def _job(
     data: Path,
     target: str | None,
     mapping: dict[str, str],
-    groups: str | None,
+    group: str | None,
     weights: str | None,
     errors: str | None,
     sheet: str | None = None,
     where: str | None = None,
 ) -> _Job:
+    from discover.data.formula_names import places_of, usable_names
     from discover.data.guesses import NO_GROUP, task_from_table
-    from discover.data.names import mistyped
     from discover.data.reading import read_table
-    from discover.expressions import Feature, constant_names, parse, substitute
+    from discover.expressions import Feature, plain_notation, read_formula, substitute
     from discover.fitting import Recipe, Structure
     from discover.laws import get_law, names_law
     from discover.proposers.library import recipe_of, structure_of
 
-    headings = list(read_table(data, sheet, where).with_columns([target] if target else []).columns)
+    raw = read_table(data, sheet, where).with_columns([target] if target else [])
+    headings = list(raw.columns)
     law = get_law(text) if names_law(text) else None
+    remarks: tuple[str, ...] = ()
     if law is None:
-        if mapping:
-            raise InputError("--columns is for laws of the library; in a formula write the columns' own names")
-        variables = _columns_of(text, headings, data)
+        predicted = [name for name in usable_names(headings) if target in (name, usable_names(headings)[name])]
+        places = places_of([plain_notation(text)], usable_names(headings), mapping, None, predicted)
+        variables, remarks = places.columns, places.notes
     else:
         variables = _places(law, headings, mapping, data)
     task = task_from_table(
         data,
         _target(target, law, headings, data),
-        features=list(variables.values()),
+        features=list(dict.fromkeys(variables.values())),
         extrapolate=(),
-        group=groups or NO_GROUP,
+        group=group or NO_GROUP,
         weights=weights,
         errors=names(errors),
         sheet=sheet,
         where=where,
     )
     table = task.train()
-    renamed = dict(zip(variables, task.features, strict=True))
+    feature = dict(zip(dict.fromkeys(variables.values()), task.features, strict=True))
+    renamed = {name: feature[heading] for name, heading in variables.items()}
     changed = {name: other for name, other in renamed.items() if name != other}
-    what = "formula" if law is None else "law"
-    notes = tuple(f"{name} of the {what} is the column {variables[name]!r}" for name in changed)
+    remarks += () if group else _pooled(raw, (*task.target, *variables.values()))
     if law is None:
-        tree = parse(text, variables)
-        formula = substitute(tree, {name: Feature(other) for name, other in changed.items()})
-        taken = {*variables.values(), *(task.column(name).heading for name in task.target)}
-        odd = mistyped(constant_names(tree), [heading for heading in headings if heading not in taken])
-        return _Job(task, table, Structure(formula), Recipe(), None, (*notes, *odd))
+        formula = substitute(read_formula(text, variables), {name: Feature(other) for name, other in changed.items()})
+        return _Job(task, table, Structure(formula), Recipe(), None, remarks)
+    notes = tuple(f"{name} of the law is the column {variables[name]!r}" for name in changed)
     bound = law.bind(changed) if changed else law
-    return _Job(task, table, structure_of(bound), recipe_of(bound), law.id, (*notes, *_remarks(law)))
+    return _Job(task, table, structure_of(bound), recipe_of(bound), law.id, (*notes, *remarks, *_remarks(law)))
+
+
+def _pooled(raw: RawTable, used: tuple[str, ...]) -> tuple[str, ...]:
+    """A note on columns of names by which the rows fall into families that share all constants."""
+    found = []
+    for heading, cells in raw.columns.items():
+        names = [str(cell).strip() for cell in cells]
+        different = set(names) - {""}
+        if (
+            heading in used
+            or not all(name[:1].isalpha() for name in different)
+            or not 1 < len(different) <= len(names) / 3
+        ):
+            continue
+        found.append(f"{heading!r} ({counted(len(different), 'name')})")
+    if not found:
+        return ()
+    return (f"all rows share the constants, whatever {listed(found)} says; --group COLUMN gives each name its own",)
 
 
 def _remarks(law: Law) -> tuple[str, ...]:
@@ -218,17 +241,6 @@ def _target(wanted: str | None, law: Law | None, headings: list[str], data: Path
     if not likely:
         raise InputError(f"{data}: say with --target which column to predict (its columns: {', '.join(headings)})")
     return likely[0]
-
-
-def _columns_of(formula: str, headings: list[str], data: Path) -> dict[str, str]:
-    """Name in the formula -> heading: those that are headings, else those that mean the same; others are constants."""
-    from discover.data.names import check_uses_column
-    from discover.runs.importing import by_meaning, names_in
-
-    named = names_in([formula])
-    found = {name: name for name in named if name in headings} or by_meaning(named, headings)
-    check_uses_column(found, named, headings, str(data))
-    return found
 
 
 def _places(law: Law, headings: list[str], mapping: dict[str, str], data: Path) -> dict[str, str]:

@@ -83,8 +83,9 @@ def import_law(
 ) -> None:
     """Fit a law found elsewhere to a table, and keep it in a folder that the other commands take.
 
-    Numbers become constants, except signs and whole or simple exponents; in a formula that names its constants they
-    stay. Of a hall of fame every formula is fitted, and the one chosen that a search would choose.
+    Numbers become constants, except signs; whole and simple exponents are tried as given and fitted, and what was kept
+    is said. In a formula that names its constants numbers stay. Of a hall of fame every formula is fitted, and the one
+    chosen that a search would choose.
 
     Examples: discover import "E + A/params**alpha" --data runs.csv --target loss, or
     discover import hall_of_fame.csv --data runs.csv --target loss --features params,tokens
@@ -152,15 +153,15 @@ class _Plan:
 
 
 def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: dict[str, str]) -> _Plan:
-    from discover.runs.importing import names_in, places_of
+    from discover.data.formula_names import places_of, usable_names
 
-    wanted = names_in(formula.text for formula in formulas)
+    texts = _readable(formulas)
     if not data.lower().endswith(own.TABLE_SUFFIXES):
         source = own.source_of(data, options)
         task = source.load()
         usable = {task.column(name).heading: name for name in task.features} | {name: name for name in task.features}
-        found, notes = places_of(wanted, usable, mapping, None)
-        return _Plan(source, found, tuple(notes))
+        places = places_of(texts, usable, mapping)
+        return _Plan(source, places.columns, places.notes)
     from discover.data.exports import short_names
     from discover.data.guesses import NO_GROUP, heading_of
     from discover.data.names import to_identifier
@@ -172,8 +173,10 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
     given = options["features"] and [heading_of(raw, name) for name in options["features"]]
     short = short_names(raw.columns) if raw.export else {}
     usable = {to_identifier(short.get(heading, heading)): heading for heading in raw.columns}
-    usable |= {heading: heading for heading in raw.columns}
-    found, notes = places_of(wanted, usable, {name: heading_of(raw, h) for name, h in mapping.items()}, given)
+    usable |= usable_names(raw.columns)
+    predicted = [heading_of(raw, name) for name in options["target"]]
+    places = places_of(texts, usable, {name: heading_of(raw, h) for name, h in mapping.items()}, given, predicted)
+    found = places.columns
     headings = given or list(dict.fromkeys(found.values()))
     missing = [name for name, heading in found.items() if heading not in headings]
     if missing:
@@ -181,7 +184,22 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
     source = own.source_of(data, options | {"features": headings, "group": options["group"] or NO_GROUP})
     task = source.load()
     feature = dict(zip(headings, task.features, strict=True))
-    return _Plan(source, {name: feature[heading] for name, heading in found.items()}, (*notes, *task.reading))
+    return _Plan(source, {name: feature[heading] for name, heading in found.items()}, (*places.notes, *task.reading))
+
+
+def _readable(formulas: list[Formula]) -> list[str]:
+    """The formulas in plain notation, without those that have none: `import_laws` says why."""
+    from discover.errors import FormulaError
+    from discover.expressions import plain_notation
+
+    found = []
+    for formula in formulas:
+        try:
+            found.append(plain_notation(formula.text))
+        except FormulaError:
+            if len(formulas) == 1:
+                raise
+    return found
 
 
 def _front(result: dict[str, Any]) -> list[Any]:
@@ -190,12 +208,11 @@ def _front(result: dict[str, Any]) -> list[Any]:
 
     attempts = result["imported"]
     if len(attempts) == 1:
-        r2 = attempts[0]["r2_given"]
-        return (
-            []
-            if r2 is None
-            else [f"R2 of the rows: {r2:.6g} with the numbers as given, {attempts[0]['r2']:.6g} fitted"]
-        )
+        r2, said = attempts[0]["r2_given"], attempts[0]["simple_exponents"]
+        lines = [f"{said[0].upper()}{said[1:]}"] if said else []
+        if r2 is not None:
+            lines.append(f"R2 of the rows: {r2:.6g} with the numbers as given, {attempts[0]['r2']:.6g} fitted")
+        return lines
     rows = [
         (
             "*" if one["chosen"] else "",
@@ -210,4 +227,5 @@ def _front(result: dict[str, Any]) -> list[Any]:
         for one in attempts
     ]
     heads = ("", "size", "loss", "R2 as given", "R2 fitted", "inner error", "law", "problem")
-    return [table(heads, rows, range(1, 6)), "* chosen", ""]
+    said = [f"  size {one['complexity']}: {one['simple_exponents']}" for one in attempts if one["simple_exponents"]]
+    return [table(heads, rows, range(1, 6)), "* chosen", *said, ""]

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def fit_summary(document: LawDocument, fit: FitResult, rows: Table, resamples: Bootstrap | None) -> dict[str, Any]:
     """The keys of a fit; `intervals` are 90 % bootstrap intervals, null without a bootstrap."""
     from discover.documents import law_keys
-    from discover.fitting import diagnose
+    from discover.fitting import diagnose, no_freedom
     from discover.scoring import metrics
 
     found = metrics(fit.predict(rows.features, rows.group), rows.targets)
-    doubts = diagnose(fit, rows)
+    doubts, reason = diagnose(fit, rows), no_freedom(fit, rows) or None
     return law_keys(document) | {
         "rows": len(rows),
         "objective": fit.objective,
@@ -27,7 +27,8 @@ def fit_summary(document: LawDocument, fit: FitResult, rows: Table, resamples: B
         "condition": doubts.condition,
         "identifiable": doubts.identifiable,
         "warnings": [f"{concern.value}: {what}" for concern, what in doubts.concerns],
-        "intervals": None if resamples is None else _intervals(document, resamples),
+        "intervals": None if resamples is None or reason else _intervals(document, resamples),
+        "no_intervals": reason,
     }
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discover.cli.law_source import SOURCE_HELP, read_law
 from discover.cli.options import number_or_nan, pairs
 from discover.errors import InputError
-from discover.plain_data import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 MANY = 40  # points shown in full on a terminal
 NOTABLE = 0.01  # of an interval's width: a value outside of the middle of the draws by less is at its end by rounding
 
-Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
+Source = Annotated[Path, typer.Argument(metavar="DIR|LAW", help=SOURCE_HELP)]
 At = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=NUMBER,..", help="A point, such as params=7e10,tokens=1.4e12; may be repeated."),
 ]
-Group = Annotated[str | None, typer.Option(metavar="NAME", help="The group of the points that name none.")]
+Group = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The group of the points that name none; by default all groups.")
+]
 PointsFile = Annotated[
     Path | None,
     typer.Option("--points", metavar="FILE", help="A table of points: CSV, TSV, JSON lines or Parquet."),
@@ -57,11 +59,10 @@ def predict(
     Example: discover predict runs/moe-seed0-1 --at params=7e9,experts=64
     """
     from discover.cli.output import note, print_json
-    from discover.documents import read, write_whole
+    from discover.documents import write_whole
     from discover.forecasts import Ensemble
 
-    place = _law_of(source)
-    document = read(place)
+    document, place = read_law(source)
     ensemble = Ensemble.from_document(document) if document.forecasts else None
     asked = _asked(document, ensemble, at, group, points)
     forecasts = [] if ensemble is None else [_forecast(ensemble, asked, target) for target in document.targets]
@@ -69,25 +70,14 @@ def predict(
     if out is not None:
         write_whole(out, answer.csv().encode())
     if ensemble is None:
-        note(f"note: no intervals: {place} holds the law alone, as written before intervals were kept or by hand")
+        alone = f"{place} holds the law alone, as written before intervals were kept or by hand"
+        note(f"note: no intervals: {document.no_intervals or alone}")
     if json:
-        print_json({"law": str(place), **answer.keys()})
+        print_json({"law": place, **answer.keys()})
         return
     _show(answer, out)
     if out is not None:
         note(f"written to {out}")
-
-
-def _law_of(source: Path) -> Path:
-    """The law.json of a run folder, or the file itself."""
-    if source.is_file():
-        return source
-    from discover.runs.folder import open_folder
-
-    folder = open_folder(source)
-    if not folder.law_path.is_file():
-        raise InputError(f"{source} has no law yet; continue it with: discover resume {quoted(source)}")
-    return folder.law_path
 
 
 # -- what is asked --------------------------------------------------------------------------------------
@@ -95,10 +85,11 @@ def _law_of(source: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Points: column -> values, and the group of every point."""
+    """Points: column -> values, the group of every point, and the values as they were given, where they were texts."""
 
     columns: dict[str, list[float]]
     groups: list[str]
+    given: list[dict[str, str]] = field(default_factory=list)
 
     def point(self, i: int) -> dict[str, float]:
         return {name: values[i] for name, values in self.columns.items()}
@@ -116,19 +107,21 @@ def _asked(
         _known_group(document, group, "--group")
     if file is not None:
         return points_of_file(document, needed, group, file)
-    rows = [_from_text(document, needed, group, text) for text in at or ()]
+    rows = [(point, name, given) for text in at or ()
+            for point, names, given in [_from_text(document, needed, group, text)] for name in names]  # fmt: skip
     columns = {name: [row[0].get(name, math.nan) for row in rows] for name in document.feature_names}
-    given = {name: values for name, values in columns.items() if not any(map(math.isnan, values))}
-    return _Asked(given, [row[1] for row in rows])
+    known = {name: values for name, values in columns.items() if not any(map(math.isnan, values))}
+    return _Asked(known, [row[1] for row in rows], [row[2] for row in rows])
 
 
 def _from_text(
     document: LawDocument, needed: Sequence[str], group: str | None, text: str
-) -> tuple[dict[str, float], str]:
+) -> tuple[dict[str, float], list[str], dict[str, str]]:
+    """A point, the groups that it is asked of, and the values as they were given."""
     from discover.data.names import near
     from discover.forecasts.points import positive_columns, why_needed
 
-    given = pairs(text, "--at")
+    given = {_feature(document, name): value for name, value in pairs(text, "--at").items()}
     named = given.pop(document.group_column, group) if document.group_column is not None else group
     unknown = [name for name in given if name not in document.feature_names]
     if unknown:
@@ -143,7 +136,17 @@ def _from_text(
     if missing:
         why = why_needed(document, missing[0])
         raise InputError(f"--at {text} has no value for {missing[0]}; expected {', '.join(needed)}{why}")
-    return point, _group_of(document, named, f"--at {text}")
+    return point, _groups_of(document, named, f"--at {text}"), given
+
+
+def _feature(document: LawDocument, name: str) -> str:
+    """The feature that a name in a point means: by its name, its heading, or its meaning."""
+    from discover.data.formula_names import by_meaning
+
+    if name in document.feature_names or name == document.group_column:
+        return name
+    sources = {feature.source: feature.name for feature in document.features if feature.source}
+    return sources.get(name) or by_meaning([name], document.feature_names).get(name, name)
 
 
 def _number(text: str, where: str, positive: bool) -> float:
@@ -156,15 +159,9 @@ def _number(text: str, where: str, positive: bool) -> float:
     return value
 
 
-def _group_of(document: LawDocument, named: str | None, where: str) -> str:
-    if named is not None:
-        return _known_group(document, named, where)
-    if document.group_column is None or len(document.groups) == 1:
-        return document.groups[0]
-    raise InputError(
-        f"{where} has no group; the law has {len(document.groups)} of {document.group_column}: name one with --group, "
-        f"such as --group {document.groups[0]!r}"
-    )
+def _groups_of(document: LawDocument, named: str | None, where: str) -> list[str]:
+    """The group that is named, or all of them."""
+    return list(document.groups) if named is None else [_known_group(document, named, where)]
 
 
 def _known_group(document: LawDocument, name: str, where: str) -> str:
@@ -207,7 +204,9 @@ def points_of_file(document: LawDocument, needed: Sequence[str], group: str | No
         names = raw.texts(headings[column], rows)
         groups = [_known_group(document, name, raw.where(i, column)) for i, name in enumerate(names)]
     else:
-        groups = [_group_of(document, group, str(file))] * len(raw)
+        wanted = _groups_of(document, group, str(file))
+        columns = {name: [value for value in values for _ in wanted] for name, values in columns.items()}
+        groups = wanted * len(raw)
     return _Asked(columns, groups)
 
 
@@ -278,7 +277,7 @@ class _Answer:
         }
 
     def _point(self, i: int) -> dict[str, Any]:
-        from discover.forecasts.points import excesses
+        from discover.forecasts.points import excesses, impossible
 
         point = self.asked.point(i)
         return {
@@ -289,6 +288,7 @@ class _Answer:
                 {"column": e.column, "value": e.value, "end": e.end, "times": e.times}
                 for e in excesses(self.document, point)
             ],
+            "impossible": impossible(self.document, point),
         }
 
     def _target(self, i: int, t: int) -> dict[str, Any]:
@@ -333,7 +333,7 @@ CAUSES = {"constants": "constants", "laws": "which law", "drift": "beyond the da
 
 def _show(answer: _Answer, out: Path | None) -> None:
     from discover.cli.output import note, number, stdout, table
-    from discover.forecasts.points import excesses
+    from discover.forecasts.points import excesses, impossible
 
     document, asked = answer.document, answer.asked
     console = stdout()
@@ -353,7 +353,7 @@ def _show(answer: _Answer, out: Path | None) -> None:
     rows = []
     for i in range(shown):
         for t, target in enumerate(document.targets):
-            row = [number(value, 6) for value in asked.point(i).values()]
+            row = [_as_given(asked, i, name, value) for name, value in asked.point(i).items()]
             row += [asked.groups[i]] if document.group_column else []
             row += [target] if several else []
             ends = [f"{number(low)} to {number(high)}" for low, high in answer.ends(i, t).values()] or ["-", "-"]
@@ -372,9 +372,20 @@ def _show(answer: _Answer, out: Path | None) -> None:
             console.print("law: the value of the formula above, which is one of them", markup=False)
     for text in _outside(answer):
         note(f"note: {text}")
+    odd = dict.fromkeys(text for i in range(len(asked.groups)) for text in impossible(document, asked.point(i)))
+    for text in list(odd)[:MANY]:
+        note(f"warning: {text}")
     warned = dict.fromkeys(e.text for i in range(len(asked.groups)) for e in excesses(document, asked.point(i)))
     for text in list(warned)[:MANY]:
         note(f"warning: {text}")
+
+
+def _as_given(asked: _Asked, i: int, name: str, value: float) -> str:
+    """13B where 13B was asked."""
+    from discover.cli.output import number
+
+    text = asked.given[i].get(name, "") if asked.given else ""
+    return text if text[-1:].isalpha() and text[:1].isdigit() else number(value, 6)
 
 
 def _outside(answer: _Answer) -> list[str]:

@@ -10,7 +10,7 @@ from discover.cli.output import number, problem_lines, table
 from discover.data.names import listed
 from discover.plain_data import quoted, with_error
 from discover.runs.credit import credit_said
-from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, Verdict, published_name, verdict_of
+from discover.runs.verdict import CLOSE_SAID, Verdict, published_name, verdict_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -148,7 +148,7 @@ def _doubts(result: Result) -> list[str]:
         return [*warnings, ""] if warnings else []
     lines = [*warnings, f"The data hardly tell these laws from the one above ({CLOSE_SAID}):"]
     lines += [f"  {item['formula']}   ({_size(item)}, {number(item['inner_error'])})" for item in verdict.close]
-    return [*lines, LUCK_SAID, ""] if verdict.lucky else [*lines, ""]
+    return [*lines, verdict.lower, ""] if verdict.lower else [*lines, ""]
 
 
 def _size(runner_up: Mapping[str, Any]) -> str:

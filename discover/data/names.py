@@ -6,8 +6,6 @@ import re
 from collections.abc import Container, Iterable, Sequence
 from difflib import get_close_matches
 
-from discover.errors import InputError
-
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 FUNCTIONS = frozenset(
@@ -42,28 +40,12 @@ def near(name: str, known: Iterable[str]) -> str:
 def mistyped(constants: Iterable[str], columns: Iterable[str]) -> list[str]:
     """Notes on constants of a formula whose names are nearly those of columns that it does not use."""
     unused = list(columns)
-    hints = {name: near(name, unused) for name in constants if len(name) >= LEAST_NAME}
+    folded = {column.casefold(): column for column in unused}
+    hints = {}
+    for name in constants:
+        same = folded.get(name.casefold())
+        hints[name] = f"; did you mean {same!r}?" if same else near(name, unused) if len(name) >= LEAST_NAME else ""
     return [f"{name} of the formula is fitted as a constant{hint}" for name, hint in hints.items() if hint]
-
-
-def check_uses_column(found: Container[str], names: Sequence[str], columns: Sequence[str], table: str) -> None:
-    """Refuses a formula none of whose names is a column.
-
-    Args:
-        found: those of the names that stand for columns.
-        names: all names in the formula.
-        columns: of the table.
-        table: what the message calls the table.
-
-    Raises:
-        InputError: `found` is empty.
-    """
-    if not found:
-        hint = next(filter(None, (near(name, columns) for name in names if len(name) >= LEAST_NAME)), "")
-        raise InputError(
-            f"none of the names in the formula ({', '.join(names) or 'there is none'}) is a column of {table}{hint} "
-            f"(its columns: {', '.join(columns)})"
-        )
 
 
 def listed(names: Sequence[object], most: int = 5) -> str:

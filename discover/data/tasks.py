@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from discover.data.aliases import STEP_NAMES, recognise, squash
 from discover.data.cards import Card, Column, Domain, Role, load_card
 from discover.data.cells import is_plain, marks_in, says_failed
+from discover.data.exports import path_of
 from discover.data.names import listed, near
 from discover.data.reading import RawTable, read_table
 from discover.data.resources import datasets_folder, tasks_folder
@@ -24,6 +26,7 @@ from discover.data.table import Floats, Ints, Table, check_errors
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tomls import build_model, load_model
 from discover.errors import InputError
+from discover.plain_data import counted
 
 ALL = ("all",)
 """Group names of a table without groups."""
@@ -84,6 +87,19 @@ class Task(TaskFile):
     def logged(self) -> frozenset[str]:
         """Features whose values are logarithms already."""
         return frozenset(name for name in self.features if self.column(name).scale == "log10")
+
+    @property
+    def powered(self) -> frozenset[str]:
+        """Headings of features of a bare table in which zero is the start of a run: no data, no steps."""
+        if self.card is not None:
+            return frozenset()
+        named = {self.column(name).heading for name in self.features if name not in self.logged}
+        return frozenset(
+            heading
+            for heading in named
+            if squash(path_of(heading)[-1]) in STEP_NAMES
+            or ((found := recognise(heading)) is not None and found.name in ("tokens", "unique_tokens", "flops"))
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -339,9 +355,17 @@ def _complete(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence
 
 
 def _lacks(task: Task, raw: RawTable, heading: str) -> Callable[[int], bool]:
-    """Whether a row has no value in a column: no name in that of the group."""
-    is_group = task.group is not None and heading == task.column(task.group).heading
-    return partial(raw.is_nameless if is_group else raw.is_missing, heading)
+    """Whether a row has no value in a column: no name in that of the group, nothing above zero of what has powers."""
+    if task.group is not None and heading == task.column(task.group).heading:
+        return partial(raw.is_nameless, heading)
+    if heading not in task.powered:
+        return partial(raw.is_missing, heading)
+    rows = [row for row in range(len(raw)) if not raw.is_missing(heading, row)]
+    values = raw.numbers(heading, rows, "real")
+    above = {row for row, value in zip(rows, values, strict=True) if value > 0}
+    # Zeros in most rows are no start of a run, whatever the column is called.
+    kept = above if 2 * len(above) > len(rows) else set(rows)
+    return lambda row: row not in kept
 
 
 @dataclass(frozen=True)
@@ -358,6 +382,11 @@ class _Gap:
         lacking = " or ".join(self.headings)
         what = "1 run is" if len(self.rows) == 1 else f"{len(self.rows)} runs are"
         unit = self.raw.unit if len(self.rows) == 1 else f"{self.raw.unit}s"
+        if not any(self.raw.is_missing(heading, row) for heading in self.headings for row in self.rows):
+            # The first row of a training curve, at step 0.
+            runs = counted(len(self.rows), "run")
+            are = "is" if len(self.rows) == 1 else "are"
+            return f"{runs} with {lacking} at 0 {are} left out, as a power of 0 has no value ({unit} {places})"
         return f"{what} left out: no value in {lacking}{self._said} ({unit} {places})"
 
     @property

@@ -23,7 +23,7 @@ from discover.errors import InputError
 from discover.export.law import FittedLaw
 from discover.expressions import Expr, evaluate, feature_names
 from discover.forecasts import Draws, Ensemble, Forecast
-from discover.forecasts.points import excesses
+from discover.forecasts.points import excesses, impossible
 
 LEVEL = 0.9
 MOST_BUDGETS = 60
@@ -533,12 +533,14 @@ class _Reading:
                 if solution.settled
                 else f"the budget is not used up: above a cost of {spent:.4g} this law gains no more than rounding"
             )
+        yield from impossible(self.chosen.draws.document, at)
         yield from self._about_uncertainty()
 
     def _about_uncertainty(self) -> Iterator[str]:
         path = self.paths[0]
         if self.ensemble is None:
-            yield "this law has no uncertainty beside it, so there are no intervals"
+            reason = self.chosen.draws.document.no_intervals
+            yield f"no intervals: {reason}" if reason else "this law has no uncertainty beside it, so no intervals"
         elif self.place < len(path.drawn):
             missing = float(np.isnan(path.drawn[self.place]).any(axis=1).mean())
             if missing > 0:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import product
 
 import numpy as np
 
 from discover.data.names import near
+from discover.data.orders import parts_of
 from discover.data.table import Table
 from discover.decisions.questions import Ends, read_formula
 from discover.decisions.smooth import Floats
@@ -72,7 +73,8 @@ def grid(
     flat = {name: points[:, i] for i, name in enumerate(free)}
     flat |= {name: np.full(len(points), value) for name, value in fixed.items() if name in document.feature_names}
     kept = np.ones(len(points), bool)
-    for part, whole in _ordered({name: measured[name] for name in flat if name in measured}):
+    units = {feature.name: feature.unit for feature in document.features}
+    for part, whole in parts_of({name: measured[name] for name in flat if name in measured}, units):
         kept &= flat[part] <= flat[whole]
         if not kept.any():
             raise InputError(
@@ -81,15 +83,6 @@ def grid(
             )
     chosen = np.flatnonzero(kept)
     return Points({name: v[chosen] for name, v in flat.items()}, tuple(groups[int(c)] for c in points[chosen, -1]))
-
-
-def _ordered(columns: Mapping[str, Floats]) -> list[tuple[str, str]]:
-    """Pairs of columns whose ranges overlap although the first exceeds the second in no row."""
-    return [
-        (a, b)
-        for a, b in permutations(columns, 2)
-        if np.all(columns[a] <= columns[b]) and columns[a].max() > columns[b].min()
-    ]
 
 
 def _levels(document: LawDocument, name: str, ends: Ends, n: int, measured: Floats | None) -> Floats:

@@ -11,6 +11,7 @@ from itertools import islice, product
 import numpy as np
 
 from discover.data.aliases import FALLING_WORDS, RISING_SHARES, words
+from discover.data.formula_names import by_meaning
 from discover.data.names import near
 from discover.decisions.optimum import Condition, Minimisation
 from discover.decisions.smooth import Known, Smooth, Variable, natural
@@ -19,17 +20,18 @@ from discover.errors import FormulaError, InputError
 from discover.expressions import (
     Constant,
     Expr,
+    Feature,
     Number,
     call,
     constant_names,
     evaluate,
     feature_names,
     mul,
-    parse,
     sub,
     substitute,
     walk,
 )  # fmt: skip
+from discover.expressions import read_formula as read_expression
 
 COST = "cost"
 BUDGET = "log budget"  # the known value of the budget's condition; no name of a formula has a space
@@ -166,7 +168,9 @@ def read_formula(text: str, option: str, names: Collection[str], meaning: Collec
     """
     known = {*names, *meaning}
     try:
-        tree = parse(text, known)
+        tree = read_expression(text, known)
+        meant = by_meaning([node for node in constant_names(tree) if node not in known], names)
+        tree = substitute(tree, {name: Feature(column) for name, column in meant.items()})
     except FormulaError as problem:
         raise InputError(f"{option} is {text!r}: {problem}") from None
     for node in walk(tree):

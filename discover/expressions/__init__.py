@@ -2,8 +2,9 @@
 
 from discover.expressions.calculus import differentiate, evaluate, evaluate_all
 from discover.expressions.canonical import complexity, reduce_constants, simplify, skeleton
+from discover.expressions.notation import plain_notation
 from discover.expressions.operators import OPERATORS, Operator
-from discover.expressions.parsing import FUNCTIONS, parse
+from discover.expressions.parsing import FUNCTIONS, parse, read_formula
 from discover.expressions.printing import Dialect, to_latex, to_text
 from discover.expressions.sympy_bridge import from_sympy, to_sympy
 from discover.expressions.tree import (
@@ -33,7 +34,7 @@ from discover.expressions.typesetting import to_mathml, to_typst
 __all__ = [
     "FUNCTIONS", "OPERATORS", "Call", "Constant", "Dialect", "Expr", "Feature", "Number", "Operator", "add",
     "call", "complexity", "constant_names", "constant_uses", "constants_in", "differentiate", "div", "evaluate",
-    "evaluate_all", "factors", "feature_names", "features_in", "from_sympy", "mul", "neg", "parse", "power",
-    "reduce_constants", "simplify", "skeleton", "sub", "substitute", "to_latex", "to_mathml", "to_sympy",
-    "to_text", "to_typst", "walk",
+    "evaluate_all", "factors", "feature_names", "features_in", "from_sympy", "mul", "neg", "parse", "plain_notation",
+    "power", "read_formula", "reduce_constants", "simplify", "skeleton", "sub", "substitute", "to_latex", "to_mathml",
+    "to_sympy", "to_text", "to_typst", "walk",
 ]  # fmt: skip

@@ -89,7 +89,7 @@ OPERATORS: dict[str, Operator] = {
         Operator("exp", 1, np.exp, lambda a: (call("exp", _one(a)),),
                  "everywhere; overflows above 709", 1, "exponential function", _names("exp")),
         Operator("log", 1, _log, lambda a: (power(_one(a), Number(-1.0)),),
-                 "argument > 0", 1, "natural logarithm", _names("log", excel="LN")),
+                 "argument > 0", 1, "natural logarithm", _names("log", excel="LN", latex="\\ln")),
         Operator("abs", 1, np.abs, lambda a: (call("sign", _one(a)),),
                  "everywhere", 1, "absolute value",
                  _names("abs", sympy="Abs", c="fabs", latex="abs")),

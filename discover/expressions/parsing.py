@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from discover.errors import FormulaError
 from discover.expressions.descent import Descent, Lexicon, Token
+from discover.expressions.notation import plain_notation
 from discover.expressions.operators import OPERATORS
 from discover.expressions.tree import (
     MINUS_ONE,
@@ -65,6 +66,39 @@ FUNCTIONS: dict[str, _Function] = {
 }
 
 
+SPELLINGS: dict[str, _Function] = {
+    "pow": _Function(2, power),
+    "power": _Function(2, power),
+    "Pow": _Function(2, power),
+    "minimum": _table_function("min", 2),
+    "maximum": _table_function("max", 2),
+    "fmin": _table_function("min", 2),
+    "fmax": _table_function("max", 2),
+    "Abs": _table_function("abs", 1),
+    "fabs": _table_function("abs", 1),
+    "absolute": _table_function("abs", 1),
+    "arctan": _table_function("atan", 1),
+    "lg": FUNCTIONS["log10"],
+    "log1p": _Function(1, lambda x: call("log", add(ONE, x))),
+    "expm1": _Function(1, lambda x: add(MINUS_ONE, call("exp", x))),
+    "exp2": _Function(1, lambda x: call("exp", mul(Number(math.log(2)), x))),
+    "square": _Function(1, lambda x: power(x, Number(2.0))),
+    "cube": _Function(1, lambda x: power(x, Number(3.0))),
+    "cbrt": _Function(1, lambda x: power(x, Number(1.0 / 3.0))),
+    "inv": _Function(1, lambda x: power(x, MINUS_ONE)),
+    "reciprocal": _Function(1, lambda x: power(x, MINUS_ONE)),
+    "neg": _Function(1, neg),
+    "negative": _Function(1, neg),
+    "logistic": FUNCTIONS["sigmoid"],
+    "expit": FUNCTIONS["sigmoid"],
+    "relu": _Function(1, lambda x: call("max", x, Number(0.0))),
+    "div": _Function(2, div),
+    "divide": _Function(2, div),
+    "multiply": _Function(2, mul),
+}
+"""Names that other languages have for functions; they are read, and never written or offered."""
+
+
 _LEXICON = Lexicon("formula", _TOKEN, MAX_TOKENS, MAX_DEPTH, {})
 
 
@@ -84,6 +118,21 @@ def parse(text: str, features: Collection[str] = ()) -> Expr:
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"the formula has {len(text):,} characters; at most {MAX_LENGTH:,} are read")
     return _Parser(text, frozenset(features)).whole()
+
+
+def read_formula(text: str, features: Collection[str] = ()) -> Expr:
+    """The tree of a formula as people, papers and programs write it; see `notation`.
+
+    Raises:
+        FormulaError: as `parse`; where the notation had to be changed first, with the formula as it was understood.
+    """
+    plain = plain_notation(text)
+    try:
+        return parse(plain, features)
+    except FormulaError as problem:
+        if plain == text:
+            raise
+        raise FormulaError(f"{problem} (read as {plain[:120]!r})", problem.position) from problem
 
 
 class _Parser(Descent):
@@ -115,7 +164,7 @@ class _Parser(Descent):
         return Constant(token.text)
 
     def function(self, token: Token) -> Expr:
-        function = FUNCTIONS.get(token.text)
+        function = FUNCTIONS.get(token.text) or SPELLINGS.get(token.text)
         if function is None:
             known = ", ".join(sorted(FUNCTIONS))
             raise FormulaError(f"unknown function {token.text[:40]!r}; the functions are {known}", token.position)

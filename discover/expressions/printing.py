@@ -6,11 +6,15 @@ table. LaTeX has a printer of its own, because fractions and exponents are laid 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from discover.expressions.operators import OPERATORS
 from discover.expressions.tree import Call, Expr, Number, mul, neg, power
+
+BASES = {1 / math.log(10): "log10", 1 / math.log(2): "log2"}
+"""Factors of a natural logarithm that make it one of another base."""
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)  # binding strength, loosest first
 
@@ -114,13 +118,24 @@ class Printer:
         if isinstance(first, Number) and first.value < 0:
             rest = mul(neg(first), *node.args[1:])
             return "-" + self.wrap(rest, PRODUCT), SIGN if not _is_product(rest) else PRODUCT
+        place = _based_logarithm(node) if self.dialect.language == "text" else None
         text = ""
-        for arg in node.args:  # in the order given, so that the text reads back to the same tree
-            if _reciprocal(arg):
+        for i, arg in enumerate(node.args):  # in the order given, so that the text reads back to the same tree
+            if place is not None and i in (0, place):
+                if i == place:
+                    text = f"{text}*{self._of_base(node, place)}" if text else self._of_base(node, place)
+            elif _reciprocal(arg):
                 text = (text or "1") + "/" + self.wrap(power(arg, Number(-1.0)), POWER)
             else:
                 text = f"{text}*{self.wrap(arg, POWER)}" if text else self.wrap(arg, SIGN)
-        return text, PRODUCT
+        return text, ATOM if place is not None and len(node.args) == 2 else PRODUCT
+
+    def _of_base(self, node: Call, place: int) -> str:
+        """``log10(x)`` for the literal in front and the logarithm at this place."""
+        first, logarithm = node.args[0], node.args[place]
+        assert isinstance(first, Number)
+        assert isinstance(logarithm, Call)
+        return f"{BASES[first.value]}({self.show(logarithm.args[0])[0]})"
 
     def _power(self, node: Call) -> tuple[str, int]:
         base, exponent = node.args
@@ -142,6 +157,15 @@ class _Plain(Printer):
 
 
 _PLAIN = _Plain(TEXT)
+
+
+def _based_logarithm(node: Call) -> int | None:
+    """The place of the logarithm that the literal in front of a product makes one of base 10 or 2."""
+    first = node.args[0]
+    if not isinstance(first, Number) or first.value not in BASES:
+        return None
+    places = [i for i, arg in enumerate(node.args) if isinstance(arg, Call) and arg.op == "log"]
+    return places[0] if len(places) == 1 else None
 
 
 def _is_product(node: Expr) -> bool:
@@ -218,6 +242,13 @@ class _Latex(Printer):
         above = [arg for arg in node.args if not _reciprocal(arg)]
         below = [power(arg, Number(-1.0)) for arg in node.args if _reciprocal(arg)]
         numerator = mul(*above)
+        place = _based_logarithm(node)
+        if not below and place is not None:
+            assert isinstance(first, Number)
+            base = BASES[first.value].removeprefix("log")
+            based = rf"\log_{{{base}}}" + self.show(node.args[place])[0].removeprefix(r"\ln")
+            parts = [based if i == place else self.wrap(arg, PRODUCT) for i, arg in enumerate(node.args) if i]
+            return r" \, ".join(parts), PRODUCT
         if not below:
             return r" \, ".join(self.wrap(arg, PRODUCT) for arg in node.args), PRODUCT
         return rf"\frac{{{self.show(numerator)[0]}}}{{{self.show(mul(*below))[0]}}}", PRODUCT

@@ -1,6 +1,6 @@
 """Fitting: a structure and a table in, constants with diagnostics out."""
 
-from discover.fitting.diagnosis import Concern, Diagnosis, diagnose
+from discover.fitting.diagnosis import Concern, Diagnosis, diagnose, freedom, no_freedom
 from discover.fitting.fit import NORMAL, QUICK, THOROUGH, Effort, fit, has_rows_for
 from discover.fitting.limits import Limit, limits
 from discover.fitting.reporting import report
@@ -45,8 +45,10 @@ __all__ = [
     "default_domains",
     "diagnose",
     "fit",
+    "freedom",
     "has_rows_for",
     "limits",
+    "no_freedom",
     "profile",
     "recipe_from_text",
     "report",

@@ -13,6 +13,7 @@ from discover.data.table import Table
 from discover.fitting.linearise import Component, linearise
 from discover.fitting.program import compile_program, log_formula
 from discover.fitting.result import FitResult
+from discover.plain_data import counted
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +21,7 @@ SINGULAR = 1e-9
 """A direction of the scaled Jacobian below this share of the largest is taken as undetermined."""
 ILL = 1e6
 OUTLIER = 8.0
+ROUNDING = 1e-12  # of the largest target: residuals no larger are those of an exact fit
 
 
 class Concern(Enum):
@@ -218,10 +220,12 @@ def _concerns(
 ) -> list[tuple[Concern, str]]:
     found: list[tuple[Concern, str]] = []
     diagnostics = result.diagnostics
-    if not diagnostics.converged:
+    # Where nothing is left to make small, the searches have found all there is, however they ended.
+    exact = _fits_to_rounding(result, table)
+    if not diagnostics.converged and not exact:
         texts = {o.text for o in diagnostics.outcomes if not o.converged}
         found.append((Concern.NOT_CONVERGED, "; ".join(sorted(texts))))
-    if diagnostics.searches >= 3 and diagnostics.agreed * diagnostics.searches < 1.5:
+    if not exact and diagnostics.searches >= 3 and diagnostics.agreed * diagnostics.searches < 1.5:
         found.append((Concern.LONELY_OPTIMUM, f"{diagnostics.agreed:.0%} of {diagnostics.searches:.0f} searches"))
     if at_bound:
         found.append((Concern.AT_BOUND, ", ".join(at_bound)))
@@ -238,11 +242,32 @@ def _concerns(
     if outliers:
         # The fit does not know the lines of the file.
         first = f"the first is row {outliers[0] + 1} of the {len(table)} used, counted from 1"
-        found.append((Concern.OUTLIERS, f"{len(outliers)} row(s), {first}"))
+        found.append((Concern.OUTLIERS, f"{counted(len(outliers), 'row')}, {first}"))
     extreme = [n for n in result.structure.features if _extreme(table.features[n])]
     if extreme or _extreme(table.targets):
         found.append((Concern.SCALE, ", ".join(extreme) or "the target"))
     return found
+
+
+def freedom(result: FitResult, table: Table, weights: Floats | None = None) -> int:
+    """Different rows beyond the number of constants, over all parts that are fitted apart: what errors are judged by.
+
+    Args:
+        table, weights: as for `diagnose`.
+    """
+    parts = linearise(result, table, weights)
+    return sum(max(_different_rows(result, table, part) - len(part.labels), 0) for part in parts)
+
+
+def no_freedom(result: FitResult, table: Table) -> str:
+    """Why no error of this fit can be known; empty where it can."""
+    if freedom(result, table):
+        return ""
+    constants = sum(len(part.labels) for part in linearise(result, table))
+    return (
+        f"{counted(len(table), 'row')} and {counted(constants, 'constant')} leave no degree of freedom, so neither R2 "
+        "nor residuals tell how far the law is off; add runs, or fix constants"
+    )
 
 
 def _different_rows(result: FitResult, table: Table, part: Component) -> int:
@@ -250,6 +275,10 @@ def _different_rows(result: FitResult, table: Table, part: Component) -> int:
     if not columns:
         return len(part.rows)  # each checks the mean
     return len(np.unique(np.column_stack([*columns, table.group[part.rows]]), axis=0))
+
+
+def _fits_to_rounding(result: FitResult, table: Table) -> bool:
+    return bool(np.abs(result.residuals(table)).max(initial=0.0) <= ROUNDING * np.abs(table.targets).max(initial=0.0))
 
 
 def _extreme(values: Floats) -> bool:

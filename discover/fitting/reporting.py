@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from discover.data.table import Table
-from discover.fitting.diagnosis import Diagnosis, diagnose
+from discover.fitting.diagnosis import Diagnosis, diagnose, no_freedom
 from discover.fitting.result import FitFailure, FitResult
 from discover.fitting.uncertainty import Bootstrap, Covariance, covariance
+from discover.plain_data import with_error
 
 _GROUPS = 12
 
@@ -32,7 +33,10 @@ def report(
         return f"{result.structure.text}\n  no fit: {result.text}"
     diagnosis = diagnose(result, table)
     lines = [f"{', '.join(result.target_names)} = {result.structure.text}", *_facts(result, table, diagnosis)]
-    lines += _constants(result, covariance(result, table), resamples, level, max_groups)
+    reason = no_freedom(result, table)
+    lines += _constants(result, covariance(result, table), None if reason else resamples, level, max_groups)
+    if reason and resamples is not None:
+        lines.append(f"  no intervals: {reason}")
     lines += _correlations(covariance(result, table))
     if diagnosis.concerns:
         lines.append("  warnings")
@@ -78,7 +82,7 @@ def _constants(
             label = ", ".join([group] * many + [target] * (len(result.target_names) > 1))
             lines.append(f"  constants{' of ' + label if label else ''}")
             for i, name in enumerate(names):
-                line = f"    {name:{width}} = {result.constants[g, t, i]:<15.8g} {_error(known.errors[g, t, i])}"
+                line = f"    {name:{width}} = {_value(result.constants[g, t, i], known.errors[g, t, i])}"
                 if ends is not None:
                     line += f"  {level:.0%} [{ends[0, g, t, i]:.6g}, {ends[1, g, t, i]:.6g}]"
                 lines.append(line + (" shared" if name in result.structure.shared else ""))
@@ -87,10 +91,11 @@ def _constants(
     return lines
 
 
-def _error(error: float) -> str:
-    if np.isnan(error):
-        return "at a bound"
-    return f"+- {error:.3g}" if np.isfinite(error) else "not determined"
+def _value(value: float, error: float) -> str:
+    """A constant with as many digits as its standard error supports; all digits are in the JSON."""
+    if np.isfinite(error):
+        return with_error(value, error)
+    return f"{value:<15.8g} {'at a bound' if np.isnan(error) else 'not determined'}"
 
 
 def _correlations(known: Covariance) -> list[str]:

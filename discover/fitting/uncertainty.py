@@ -234,6 +234,7 @@ def bootstrap(
     weights: Floats | None = None,
     effort: Effort = RESAMPLE,
     workers: int = 2,
+    vary_size: bool = False,
 ) -> Bootstrap:
     """Refits to n resampled tables, each from several starts.
 
@@ -250,11 +251,14 @@ def bootstrap(
         weights: as given to `fit`.
         effort: of each refit.
         workers: threads; the compiled part runs without Python's lock.
+        vary_size: resampled residuals are larger or smaller from resample to resample, by as much as the rows leave
+            the size of the errors open: chi-squared with the fit's degrees of freedom. For draws of constants that
+            stand for what is known of them; `Bootstrap.intervals` allows for it by itself.
 
     Raises:
         InputError: whole groups are drawn although constants are fitted to each group.
     """
-    plan = _Resampling(result, table, unit, clusters, weights)
+    plan = _Resampling(result, table, unit, clusters, weights, vary_size)
     seeds = np.random.SeedSequence(seed).spawn(n)
     warm = [result.by_name]
 
@@ -281,7 +285,13 @@ class _Resampling:
     """Draws tables: new targets on the same rows, or the same rows with new weights."""
 
     def __init__(
-        self, result: FitResult, table: Table, unit: Unit, clusters: Ints | None, weights: Floats | None
+        self,
+        result: FitResult,
+        table: Table,
+        unit: Unit,
+        clusters: Ints | None,
+        weights: Floats | None,
+        vary_size: bool = False,
     ) -> None:
         if unit not in ("residuals", "rows", "groups"):
             raise InputError(f"unknown unit of resampling {unit!r}; expected residuals, rows or groups")
@@ -303,6 +313,8 @@ class _Resampling:
         self.noise = tuple(np.concatenate([_noise(p) for p in parts if p.target == t]) for t in range(table.n_targets))
         self.scaled, self.factors = self._scaled_residuals(parts)
         self.freedom = float(np.mean([len(p.rows) - int(p.free.sum()) for p in parts]))
+        # All parts together tell of the size of the errors.
+        self.degrees = sum(len(p.rows) - int(p.free.sum()) for p in parts) if vary_size else 0
 
     def _scaled_residuals(self, parts: Sequence[Component]) -> tuple[Floats, Floats]:
         residuals = np.zeros_like(self.table.targets)
@@ -331,6 +343,8 @@ class _Resampling:
             drawn[rows] = self.scaled[rows[rng.integers(len(rows), size=len(rows))]]  # rows keep targets together
         with np.errstate(divide="ignore", invalid="ignore"):
             residuals = np.where(self.factors > 0, drawn / self.factors, 0.0)
+        if self.degrees > 0:
+            residuals = residuals * np.sqrt(self.degrees / rng.chisquare(self.degrees))
         targets = self.fitted * np.exp(residuals) if self.log else self.fitted + residuals
         return replace(self.table, targets=targets)
 

@@ -14,7 +14,7 @@ from discover.forecasts.ensemble import DRAWS, LEVELS, Draws, Ensemble, Forecast
 from discover.forecasts.storing import with_forecasts
 
 if TYPE_CHECKING:
-    from discover.forecasts.making import make_ensemble
+    from discover.forecasts.making import make_ensemble, with_uncertainty
 
 __all__ = [
     "DRAWS",
@@ -25,11 +25,12 @@ __all__ = [
     "Noise",
     "make_ensemble",
     "with_forecasts",
+    "with_uncertainty",
 ]
 
 
 def __getattr__(name: str) -> object:
     # Making forecasts needs the fitter, whose import takes longer than all that reading them needs.
-    if name == "make_ensemble":
+    if name in ("make_ensemble", "with_uncertainty"):
         return getattr(import_module("discover.forecasts.making"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.documents import LawDocument
-from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit
+from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit, freedom, no_freedom
 from discover.forecasts.drift import Drift, Reach, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
-from discover.forecasts.storing import runner_up
+from discover.forecasts.storing import runner_up, with_forecasts
 from discover.scoring import Fold, Problem, broken_promises, make_folds, points_beyond, predict_beyond
 from discover.scoring.beyond import FAR_MULTIPLE, Beyond
 from discover.scoring.score import FOLD_EFFORT, row_weights
@@ -28,6 +28,25 @@ WORK = 200_000  # draws times measured values, more for groups with shared const
 GROUPS = 8
 PRIOR_ROWS = 4.0  # what the residuals of all groups count against those of one
 MANY = 30.0  # residuals from which on their quantile tells more than their mean square
+
+
+def with_uncertainty(
+    problem: Problem,
+    document: LawDocument,
+    fits: Sequence[FitResult],
+    stack: Stack | None = None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> LawDocument:
+    """The document of a chosen law with what its forecasts need, or the reason why they have no intervals.
+
+    Arguments as of `make_ensemble`.
+    """
+    reason = no_freedom(fits[0], problem.table)
+    if reason:
+        return replace(document, no_intervals=reason)
+    return with_forecasts(make_ensemble(problem, document, fits, stack, draws=draws, seed=seed))
 
 
 def make_ensemble(
@@ -65,7 +84,21 @@ def make_ensemble(
         laws.append(Draws(about, weight, named))
     noise = noise_of(problem, fits[0])
     drift = drift_of(problem, fits[0], noise, () if stack is None else stack.held_out)
-    return Ensemble(tuple(laws), noise, drift, _bounds(problem), averages_logs(problem.table))
+    wider = noise.scale * few_rows_factor(freedom(fits[0], problem.table))
+    return Ensemble(
+        tuple(laws),
+        replace(noise, scale=wider),
+        replace(drift, noise=wider),
+        _bounds(problem),
+        averages_logs(problem.table),
+    )
+
+
+def few_rows_factor(degrees: int) -> float:
+    """How much wider Student's t is than the normal distribution, by their 95 % quantiles; at least one degree."""
+    from scipy.stats import norm, t
+
+    return float(t.ppf(0.95, max(degrees, 1)) / norm.ppf(0.95))
 
 
 def counted(weights: Floats) -> dict[int, float]:
@@ -87,7 +120,7 @@ def resampled(problem: Problem, law: FitResult, n: int, seed: int) -> Floats:
     Resamples that cannot be fitted, or not believed, are replaced by others; if none can, by the law's own constants.
     """
     weights = row_weights(problem, law.recipe.emphasis)
-    found = bootstrap(law, problem.table, n, seed=seed, weights=weights, effort=RESAMPLE).constants
+    found = bootstrap(law, problem.table, n, seed=seed, weights=weights, effort=RESAMPLE, vary_size=True).constants
     drawn = np.resize(found if len(found) else law.constants, (n, *law.constants.shape))
     return _believable(problem, law, drawn)
 

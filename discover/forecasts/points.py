@@ -86,6 +86,16 @@ def excesses(document: LawDocument, point: Mapping[str, float]) -> list[Excess]:
     return found
 
 
+def impossible(document: LawDocument, point: Mapping[str, float]) -> list[str]:
+    """Sentences on columns that exceed others in a point although they are parts of them."""
+    return [
+        f"{part} = {point[part]:g} exceeds {whole} = {point[whole]:g}, which it does in no row of the law's table; "
+        "there can hardly be such a run"
+        for part, whole in document.parts
+        if part in point and whole in point and point[part] > point[whole] * (1 + ROUNDING)
+    ]
+
+
 def used_columns(*documents: LawDocument) -> tuple[str, ...]:
     """Columns that at least one of these laws reads, in the order of the first's features; all if none does."""
     used = {name for document in documents for name in feature_names(document.expr)}

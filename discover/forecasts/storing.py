@@ -76,6 +76,8 @@ def restored(document: LawDocument) -> Ensemble:
         InputError: the document holds none, or it is damaged.
     """
     content = document.forecasts
+    if document.no_intervals:
+        raise InputError(f"this law has no intervals: {document.no_intervals}")
     if not content:
         raise InputError(
             "this law has no uncertainty beside it, so it has no intervals; "

@@ -17,7 +17,6 @@ import numpy as np
 from discover.expressions import Expr, Feature, Number, add, call, div, mul, neg, power, sub
 from discover.proposers.surgery import Names
 from discover.scoring import Problem
-from discover.scoring.units import same_unit
 
 ONE = Number(1.0)
 TWO = Number(2.0)
@@ -102,8 +101,7 @@ class Maker:
 
     def _below(self, small: str, large: str) -> bool:
         """A part and its whole, as unique data are of data seen."""
-        features = self.problem.table.features
-        return same_unit(self.problem, small, large) and bool(np.all(features[small] <= features[large]))
+        return (small, large) in self.problem.parts
 
     def centre(self, column: str) -> Expr:
         """Where a bowl in one column lies: a constant, moved by the logarithms of other columns."""

@@ -31,11 +31,9 @@ from discover.expressions import (
     add,
     call,
     constant_names,
-    div,
     evaluate,
     features_in,
     mul,
-    neg,
     power,
     reduce_constants,
     simplify,
@@ -43,6 +41,7 @@ from discover.expressions import (
     walk,
 )
 from discover.expressions.descent import Descent, Lexicon, Token
+from discover.expressions.parsing import FUNCTIONS, SPELLINGS
 from discover.fitting import Structure, signed_domains
 from discover.proposers.surgery import under_new_names, well_named
 
@@ -74,47 +73,21 @@ _LEXICON = Lexicon("equation", _TOKEN, MAX_TOKENS, MAX_DEPTH, {"÷": "/", "×": 
 _NOT_NUMBERS = frozenset(("nan", "inf", "infinity", "nan32", "inf32", "nan16", "inf16", "missing", "nothing"))
 
 
-def _log1p(x: Expr) -> Expr:
-    return call("log", add(ONE, x))
-
-
+# What the formula language does not read by itself.
 _ONE_ARGUMENT: dict[str, Callable[[Expr], Expr]] = {
-    "exp": lambda x: call("exp", x),
-    "log": lambda x: call("log", x),
-    "log1p": _log1p,
-    "log2": lambda x: mul(Number(1 / math.log(2)), call("log", x)),
-    "log10": lambda x: mul(Number(1 / math.log(10)), call("log", x)),
-    "sqrt": lambda x: power(x, HALF),
-    "cbrt": lambda x: power(x, Number(1.0 / 3.0)),
-    "square": lambda x: power(x, TWO),
-    "cube": lambda x: power(x, Number(3.0)),
-    "inv": lambda x: power(x, MINUS_ONE),
-    "neg": neg,
-    "abs": lambda x: call("abs", x),
-    "tanh": lambda x: call("tanh", x),
-    "sin": lambda x: call("sin", x),
-    "cos": lambda x: call("cos", x),
-    "atan": lambda x: call("atan", x),
-    "sigmoid": lambda x: power(add(ONE, call("exp", neg(x))), MINUS_ONE),
-    "relu": lambda x: call("max", x, Number(0.0)),
     "logabs": lambda x: call("log", call("abs", x)),
     "sqrtabs": lambda x: power(call("abs", x), HALF),
-    "exp2": lambda x: call("exp", mul(Number(math.log(2)), x)),
 }
 _TWO_ARGUMENTS: dict[str, Callable[[Expr, Expr], Expr]] = {
-    "pow": power,
     "pow_abs": lambda x, y: power(call("abs", x), y),
     "powabs": lambda x, y: power(call("abs", x), y),
-    "max": lambda x, y: call("max", x, y),
-    "min": lambda x, y: call("min", x, y),
     "plus": add,
     "sub": sub,
     "mult": mul,
-    "div": div,
     "aq": lambda x, y: mul(x, power(add(ONE, power(y, TWO)), Number(-0.5))),
 }
 _GUARDS = ("safe_", "custom_")
-_ALIASES = {"add": "plus", "mul": "mult", "fmin": "min", "fmax": "max", "ln": "log", "atan_": "atan"}
+_ALIASES = {"add": "plus", "mul": "mult", "atan_": "atan"}
 
 
 def read_equation(text: str, columns: Mapping[str, Expr]) -> Expr:
@@ -181,7 +154,10 @@ def apply(name: str, args: list[Expr]) -> Expr:
         return _TWO_ARGUMENTS[plain](args[0], args[1])
     if len(args) > 2 and plain in ("plus", "mult"):
         return add(*args) if plain == "plus" else mul(*args)
-    known = plain in _ONE_ARGUMENT or plain in _TWO_ARGUMENTS
+    function = FUNCTIONS.get(plain) or SPELLINGS.get(plain)
+    if function is not None and len(args) == function.arity:
+        return function.build(*args)
+    known = function is not None or plain in _ONE_ARGUMENT or plain in _TWO_ARGUMENTS
     raise FormulaError(
         f"{name[:40]} with {len(args)} arguments" if known else f"the formula language has no function {name[:40]!r}"
     )
@@ -453,12 +429,14 @@ def _safe_power(base: float, exponent: float) -> float | None:
 # -- laws -------------------------------------------------------------------------------------------------
 
 
-def named(expr: Expr, ones: bool = False) -> tuple[Expr, dict[str, float]]:
+def named(expr: Expr, ones: bool = False, free: bool = False) -> tuple[Expr, dict[str, float]]:
     """The tree with a fresh constant for every literal, and the literals.
 
-    Signs and simple exponents (whole numbers, halves, thirds up to 4) are part of the form and stay; with `ones` also
-    a one that is added inside the formula, as in ``(1 + k*x)**p``, which a person does not write by chance.
+    Signs and simple exponents (whole numbers, halves, thirds up to 4) are part of the form and stay; with `free` only
+    signs and reciprocals. With `ones` a one stays that is added inside the formula, as in ``(1 + k*x)**p``, which a
+    person does not write by chance.
     """
+    stays = (-1.0, 1.0) if free else None
     guess: dict[str, float] = {}
     taken = set(constant_names(expr)) | {n.name for n in walk(expr) if isinstance(n, Feature)}
 
@@ -472,7 +450,8 @@ def named(expr: Expr, ones: bool = False) -> tuple[Expr, dict[str, float]]:
 
     def visit(node: Expr, role: str) -> Expr:
         if isinstance(node, Number):
-            if (role == "exponent" and _simple(node.value)) or (role == "factor" and node.value == -1.0):
+            simple = _simple(node.value) if stays is None else node.value in stays
+            if (role == "exponent" and simple) or (role == "factor" and node.value == -1.0):
                 return node
             if ones and role == "term" and node.value == 1.0:
                 return node
@@ -485,6 +464,13 @@ def named(expr: Expr, ones: bool = False) -> tuple[Expr, dict[str, float]]:
         return call(node.op, *(visit(arg, role) for arg in node.args))
 
     return visit(expr, ""), guess
+
+
+def simple_exponents(expr: Expr) -> tuple[float, ...]:
+    """Exponents that may be part of the form or rounded values of others, such as 1.5 and 2; reciprocals are form."""
+    found = (n.args[1] for n in walk(expr) if isinstance(n, Call) and n.op == "pow")
+    values = [n.value for n in found if isinstance(n, Number) and _simple(n.value) and abs(n.value) != 1.0]
+    return tuple(dict.fromkeys(values))
 
 
 def _simple(exponent: float) -> bool:
@@ -500,6 +486,7 @@ def law_of(
     shared: Set[str] = frozenset(),
     share_new: bool = False,
     ones: bool = False,
+    free: bool = False,
 ) -> Structure:
     """A tree with literals as a structure to fit, whose constants start at the literals.
 
@@ -510,7 +497,7 @@ def law_of(
         known: values of constants that the tree has already.
         shared: those of them that have one value for all groups.
         share_new: whether constants made from literals have one value for all groups, too.
-        ones: see `named`.
+        ones, free: see `named`.
 
     Raises:
         FormulaError: no column is left in it, or constants make up all of it.
@@ -519,7 +506,7 @@ def law_of(
         raise FormulaError("the equation does not depend on any column")
     if _nodes(expr) > MAX_NODES:
         raise FormulaError(f"the equation has more than {MAX_NODES} operators, names and numbers")
-    raw, guess = named(expr, ones)
+    raw, guess = named(expr, ones, free)
     fresh = frozenset(guess)
     guess = {**(known or {}), **guess}
     reduced = reduce_constants(raw)

@@ -19,7 +19,7 @@ from discover.report.figures import Figure, gallery
 from discover.report.reading import reading
 from discover.report.steps import by_proposer
 from discover.report.texts import FIXED, NONE, listed, percent, quantity, settings, size
-from discover.runs.verdict import CLOSE_SAID, LUCK_SAID, verdict_of
+from discover.runs.verdict import CLOSE_SAID, verdict_of
 
 BARE_NAMES = frozenset(("train", "test", "data", "table", "runs", "results", "result", "all", "main", "export"))
 FEW_SETS = 8
@@ -267,7 +267,8 @@ def _forecasts(content: Content) -> Iterator[Block]:
     elif content.session.task.facts().n_test:
         yield Text("The sealed rows are still closed and are not shown.", remark=True)
     if content.ensemble is None:
-        yield Text("This law was saved without draws of its constants, so curves have no intervals.", remark=True)
+        reason = content.document.no_intervals or "this law was saved without draws of its constants"
+        yield Text(f"Curves have no intervals: {reason}.", remark=True)
     made = plots.fit_gallery(content)
     if made is not None:
         yield Plots(made)
@@ -474,8 +475,9 @@ def _reasons(content: Content) -> Iterator[str]:
             f"{counted(tied, 'other law')} {'fits' if tied == 1 else 'fit'} the rows about as well: intervals are "
             "those of all of them, and the constants are those of one."
         )
-    if verdict_of(content.result).lucky:
-        yield LUCK_SAID
+    lower = verdict_of(content.result).lower
+    if lower:
+        yield lower
     yield from _on_sealed_rows(content)
 
 

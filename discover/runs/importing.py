@@ -6,18 +6,17 @@ The folder holds what a run's folder holds, so that every command that takes a r
 from __future__ import annotations
 
 import math
-import re
 import shutil
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from discover.data.aliases import by_quantity, recognise
-from discover.data.names import listed, mistyped, near
+from discover.data.formula_names import names_in
+from discover.data.names import listed
 from discover.data.table import Table
 from discover.errors import FormulaError, InputError
 from discover.expressions import (
@@ -29,7 +28,8 @@ from discover.expressions import (
     evaluate,
     feature_names,
     neg,
-    parse,
+    plain_notation,
+    read_formula,
     substitute,
     walk,
 )
@@ -37,7 +37,7 @@ from discover.fitting import NORMAL, Recipe, Structure
 from discover.plain_data import plain
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
-from discover.proposers.equations import is_template, law_of, read_equation, untangle
+from discover.proposers.equations import is_template, law_of, read_equation, simple_exponents, untangle
 from discover.runs.config import TaskSource
 from discover.runs.folder import Progress
 from discover.runs.inspection import inspect, save
@@ -53,9 +53,6 @@ from discover.search.verdict import choose, weigh
 IMPORT = "import"
 IMPORTED = "imported"
 LAST = 1e3  # merit of a law that our own search would have refused
-_NAME = re.compile(r"(?<![\w.])[^\W\d]\w*(?!\w|\s*\()")
-_POSITIONAL = re.compile(r"(?P<letter>[xX])_?(?P<number>[0-9]{1,3})")
-_COLUMN_LETTERS = frozenset("NDC")
 
 
 @dataclass(frozen=True)
@@ -82,6 +79,7 @@ class Attempt:
         told: the law with its score, if it was fitted.
         r2_given: R2 on the rows with the numbers as given; None for a formula with named constants.
         r2: R2 on the rows after the fit.
+        simple: what became of exponents that look simple, in words; empty where there are none.
     """
 
     formula: Formula
@@ -89,96 +87,21 @@ class Attempt:
     told: Told | None = None
     r2_given: float | None = None
     r2: float | None = None
-
-
-# --- names
-
-
-def names_in(texts: Iterable[str]) -> list[str]:
-    """Names of columns and constants in formulas, each once, without functions."""
-    return list(dict.fromkeys(name for text in texts for name in _NAME.findall(text)))
-
-
-def places_of(
-    names: Sequence[str], usable: Mapping[str, str], mapping: Mapping[str, str], features: Sequence[str] | None
-) -> tuple[dict[str, str], list[str]]:
-    """Which column of the table each name in the formulas stands for; the other names are constants.
-
-    Args:
-        names: in the formulas.
-        usable: names by which the columns may be called -> heading; every heading is one of its own names.
-        mapping: name -> heading, as the user says.
-        features: headings in the order in which an engine was given them, or None.
-
-    Returns:
-        Name -> heading, and notes on what was guessed.
-
-    Raises:
-        InputError: a name or heading is unknown, or no name stands for a column.
-    """
-    for name, column in mapping.items():
-        if name not in names:
-            raise InputError(f"--columns names {name!r}, which is not in the formula{near(name, names)}")
-        if column not in usable:
-            raise InputError(
-                f"--columns names the column {column!r}, which the table does not have{near(column, usable)}"
-            )
-    found = {name: usable[mapping.get(name, name)] for name in names if mapping.get(name, name) in usable}
-    notes: list[str] = []
-    numbered = [name for name in names if name not in found and _POSITIONAL.fullmatch(name)]
-    if numbered:
-        found |= _by_number(numbered, features)
-        notes += [f"{name} of the formula is the column {found[name]!r}" for name in numbered]
-    if not found:
-        found = by_meaning(names, set(usable.values()))
-        notes += [f"{name} of the formula is the column {heading!r}" for name, heading in found.items()]
-    if not found:
-        raise InputError(
-            f"no name in the formula ({', '.join(names) or 'there is none'}) is a column of the table "
-            f"({listed(list(dict.fromkeys(usable.values())), 12)}); say which is which with --columns NAME=COLUMN"
-        )
-    unused = [name for name, heading in usable.items() if heading not in found.values()]
-    return found, notes + mistyped((name for name in names if name not in found), unused)
-
-
-def _by_number(names: Sequence[str], features: Sequence[str] | None) -> dict[str, str]:
-    """Columns by place: PySR counts x0, x1, ... from zero, Operon X1, X2, ... from one."""
-    if not features:
-        raise InputError(
-            f"the formula counts its columns ({', '.join(names)}); say which they are with --columns "
-            f"{names[0]}=COLUMN, or with --features A,B in the order in which the engine was given them"
-        )
-    found = {}
-    for name in names:
-        match = _POSITIONAL.fullmatch(name)
-        assert match is not None
-        place = int(match["number"]) - (match["letter"] == "X")
-        if not 0 <= place < len(features):
-            raise InputError(f"the formula names {name}, but --features names {len(features)} column(s)")
-        found[name] = features[place]
-    return found
-
-
-def by_meaning(names: Sequence[str], headings: Collection[str]) -> dict[str, str]:
-    """Names by which the field knows the quantity of exactly one column; of single letters only N, D and C."""
-    found, known = {}, by_quantity(headings)
-    for name in names:
-        quantity = recognise(name) if len(name) > 1 or name in _COLUMN_LETTERS else None
-        alike = known.get(quantity.name, []) if quantity is not None else []
-        if len(alike) == 1:
-            found[name] = alike[0]
-    return found if len(set(found.values())) == len(found) else {}
+    simple: str = ""
 
 
 # --- formulas
 
 
-def structure_of(text: str, columns: Mapping[str, str], table: Table, engine: bool = False) -> tuple[Structure, Expr]:
-    """A formula as a structure to fit, and as it was given.
+def structures_of(
+    text: str, columns: Mapping[str, str], table: Table, engine: bool = False
+) -> tuple[list[Structure], Expr, tuple[float, ...]]:
+    """A formula as structures to fit, as it was given, and what tells the structures apart.
 
     A formula of numbers alone gets a constant for every number that is not part of its form (signs, whole and
     simple exponents, the one in ``1 + k*x`` inside of it), starting there. In a formula with named constants
-    numbers stay as they are.
+    numbers stay as they are. Where simple exponents may as well be rounded, as 1.5 may in what an engine prints, a
+    second structure has constants for them.
 
     Args:
         text: of the formula language, or of PySR or Operon.
@@ -189,24 +112,27 @@ def structure_of(text: str, columns: Mapping[str, str], table: Table, engine: bo
     Raises:
         FormulaError: the text cannot be read, or does not depend on any column.
     """
+    text = plain_notation(text)
     if is_template(text):
         raise FormulaError("it is a template, which only the run that made it can read")
     expr, own = _read(text, columns)
     if not feature_names(expr):
         raise FormulaError("it does not depend on any column")
     if constant_names(expr):
-        return Structure(expr), expr
+        return [Structure(expr)], expr, ()
     positive = frozenset(name for name, values in table.features.items() if (values > 0).all())
-    if own and not engine:
-        # What a person wrote keeps its form, so that a number which stands there once is one constant.
-        return _falling(law_of(expr, table.features, ones=True)), expr
-    return _falling(law_of(untangle(expr, positive), table.features)), expr
+    # What a person wrote keeps its form, so that a number which stands there once is one constant.
+    ones = own and not engine
+    form = expr if ones else untangle(expr, positive)
+    simple = simple_exponents(form)
+    found = [law_of(form, table.features, ones=ones, free=free) for free in ((False, True) if simple else (False,))]
+    return [_falling(one) for one in found], expr, simple
 
 
 def _read(text: str, columns: Mapping[str, str]) -> tuple[Expr, bool]:
     """The tree of a formula, and whether it is of the formula language."""
     try:
-        own = parse(text, tuple(columns))
+        own = read_formula(text, tuple(columns))
     except FormulaError as problem:
         meaning: dict[str, Expr] = {name: Constant(name) for name in names_in([text])}
         meaning |= {name: Feature(column) for name, column in columns.items()}
@@ -251,21 +177,43 @@ def attempt(
     """
     table = scorer.problem.table
     try:
-        structure, given = structure_of(formula.text, columns, table, formula.complexity is not None)
+        structures, given, simple = structures_of(formula.text, columns, table, formula.complexity is not None)
     except FormulaError as problem:
         return Attempt(formula, str(problem))
+    tried = [_fitted(formula, index, one, scorer, recipe, shared) for one in structures]
+    told = [one for one in tried if isinstance(one, Told)]
+    if not told:
+        return Attempt(formula, next(one for one in tried if isinstance(one, str)))
+    kept = min(told, key=lambda one: (one.score.refused is not None, one.merit))
+    fit = kept.score.fit
+    assert fit is not None
+    fitted = fit.predict(table.features, table.group)
+    said = _said(simple, kept is not tried[0], len(told)) if simple else ""
+    return Attempt(formula, None, kept, _r2_given(given, table), r_squared(fitted, table.targets), said)
+
+
+def _said(simple: Sequence[float], free: bool, tried: int) -> str:
+    what = f"{'exponent' if len(simple) == 1 else 'exponents'} {listed([f'{value:g}' for value in simple])}"
+    if tried == 1:
+        return f"the {what} could be tried {'as constants' if free else 'as given'} only"
+    were = "was" if len(simple) == 1 else "were"
+    return f"the {what} {were} tried as given and fitted; kept {'fitted' if free else 'as given'}"
+
+
+def _fitted(
+    formula: Formula, index: int, structure: Structure, scorer: Scorer, recipe: Recipe, shared: Collection[str]
+) -> Told | str:
+    """A structure with its score, or why it has none."""
     unknown = [name for name in shared if name not in structure.constants]
     if unknown:
         raise InputError(f"no constant {unknown[0]!r} to share; the law has {', '.join(structure.constants)}")
     structure = replace(structure, shared=frozenset(shared))
     score = scorer.score(structure, recipe, published=True, effort=NORMAL, keep=True)
     if score.fit is None:
-        return Attempt(formula, f"no fit: {score.refused}")
+        return f"no fit: {score.refused}"
     value = merit(score, scorer.weights)
     candidate = Candidate(structure, recipe, f"{IMPORT}:{formula.complexity or 'formula'}")
-    told = Told(index, candidate, score, value if math.isfinite(value) else LAST + score.train, added=True)
-    fitted = score.fit.predict(table.features, table.group)
-    return Attempt(formula, None, told, _r2_given(given, table), r_squared(fitted, table.targets))
+    return Told(index, candidate, score, value if math.isfinite(value) else LAST + score.train, added=True)
 
 
 def _r2_given(given: Expr, table: Table) -> float | None:
@@ -375,6 +323,7 @@ def _attempt_keys(one: Attempt, chosen: Told, weights: Sequence[float]) -> dict[
         "r2_given": one.r2_given,
         "r2": one.r2,
         "inner_error": inner_error(score, weights),
+        "simple_exponents": one.simple or None,
         "problem": one.problem if one.problem is not None else score.refused,
         "chosen": one.told is chosen,
     }

@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
 FILE = "problems.json"
 LAWS = 3  # a row is far off only if it is so for the best of these
 FEWEST_LAWS = 2
+DESCRIBED = 0.5  # of the target's standard deviation: nine tenths of the residuals of a law that describes the rows
 TRIED = 24  # laws
 LEADERS = 8  # laws that are fitted again without the early rows
 MOST_ROWS = 400
@@ -125,7 +126,8 @@ def _against_laws(problem: Problem, growing: Sequence[str]) -> list[Finding]:
     table = problem.table
     full = _residuals(problem, _laws(problem), table)
     # One law alone may be the wrong one.
-    best = [residuals for _, residuals in full[:LAWS]] if len(full) >= FEWEST_LAWS else []
+    best = [residuals for _, residuals in full if _describes(residuals, table)][:LAWS]
+    best = best if len(best) >= FEWEST_LAWS else []
     found = check_residuals(table, best, growing)
     leaders = [law for law, _ in full[:LEADERS]]
     for axis in growing if not any(one.kind == "warm_up" for one in found) else ():
@@ -137,6 +139,12 @@ def _against_laws(problem: Problem, growing: Sequence[str]) -> list[Finding]:
         if early:
             return early
     return found
+
+
+def _describes(residuals: Floats, table: Table) -> bool:
+    """Whether a law describes nine tenths of the rows; what describes nothing tells nothing of single rows."""
+    usual = np.quantile(np.abs(residuals), 0.9, axis=0)
+    return bool(np.all(usual <= DESCRIBED * table.targets.std(axis=0)))
 
 
 def _laws(problem: Problem) -> list[Structure]:

@@ -15,7 +15,7 @@ from discover.documents import LawDocument, from_fit, law_keys, read, write
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.fitting import covariance, diagnose
-from discover.forecasts import Ensemble, make_ensemble, with_forecasts
+from discover.forecasts import Ensemble, with_uncertainty
 from discover.plain_data import plain, quoted
 from discover.proposers.base import Told
 from discover.proposers.candidate import NO_LAW
@@ -76,8 +76,7 @@ def conclude(
     """
     weights = fold_weights(session.problem)
     document = law_document(session, found, weights)
-    ensemble = make_ensemble(session.problem, document, found.fits, found.stack, seed=session.config.seed)
-    document = with_forecasts(ensemble)
+    document = with_uncertainty(session.problem, document, found.fits, found.stack, seed=session.config.seed)
     write(document, session.folder.law_path)
     result = {
         **law_keys(document),
@@ -176,7 +175,9 @@ def predict(document: LawDocument, rows: Table) -> Floats:
 
 
 def forecast(document: LawDocument, rows: Table) -> Floats:
-    """The average of the laws of a document on rows whose groups are the law's, shape (n, T)."""
+    """The average of the laws of a document on rows whose groups are the law's, shape (n, T); of a lone law its own."""
+    if not document.forecasts:
+        return predict(document, rows)
     ensemble = Ensemble.from_document(document)
     groups = [rows.group_names[g] for g in rows.group]
     return np.stack([ensemble.central(rows.features, groups, target=t) for t in document.targets], axis=-1)

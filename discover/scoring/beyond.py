@@ -77,7 +77,7 @@ def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
         columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in problem.table.features.items()}
         for name in moved:
             columns[name] = _continued(problem, name, problem.table.features[name][rows], multiple)
-        blocks.append((axis, problem.table.group[rows], columns))
+        blocks.append((axis, problem.table.group[rows], _possible(problem, columns)))
     names = list(problem.table.features)
     return Beyond(
         {name: np.concatenate([columns[name] for _, _, columns in blocks], axis=1) for name in names},
@@ -119,12 +119,9 @@ def points_along(problem: Problem) -> Beyond | None:
 
 
 def _possible(problem: Problem, columns: dict[str, Floats]) -> dict[str, Floats]:
-    """The columns, but what never exceeds another column in the table, as a part its whole, does not here."""
-    features = problem.table.features
-    for name in problem.of_kind("scale"):
-        for other in problem.of_kind("scale"):
-            if other != name and name not in problem.axes and np.all(features[name] <= features[other]):
-                columns[name] = np.minimum(columns[name], columns[other])
+    """The columns, but parts do not exceed their wholes."""
+    for part, whole in problem.parts:
+        columns[part] = np.minimum(columns[part], columns[whole])
     return columns
 
 

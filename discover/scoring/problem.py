@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.orders import Parts, parts_of
 from discover.data.table import Table
 from discover.scoring.sweeps import sweep_weights, swept_columns
 
@@ -57,6 +58,11 @@ class Problem:
     def sweep(self) -> Floats | None:
         """Weights of the rows where columns were swept, shape (n,), or None for equal ones."""
         return sweep_weights(self, self.swept)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Pairs of scale columns of which the first is a part of the second."""
+        return parts_of({name: self.table.features[name] for name in self.of_kind("scale")}, self.units)
 
     @cached_property
     def largest(self) -> dict[str, float]:

@@ -15,13 +15,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.orders import PURE, meet
 from discover.expressions import differentiate, evaluate_all
 from discover.fitting import FitResult
 from discover.scoring.problem import Problem
 
 Floats = NDArray[np.float64]
 
-PURE = ("", "1", "count", "ratio")  # units of plain numbers, which need not be of one kind
 TOLERANCE = 0.005  # share of a change that the constants may leave undone
 ROWS = 240
 HAIR = 1e-9  # next to zero, as a share of the smallest value above it
@@ -49,17 +49,9 @@ def natural(values: Floats) -> bool:
 def same_unit(problem: Problem, a: str, b: str) -> bool:
     """Whether two columns are counted in one unit: as they say, or as a part and its whole do, which meet."""
     unit = problem.units.get(a, "")
-    return (unit not in PURE and unit == problem.units.get(b)) or _meet(
+    return (unit not in PURE and unit == problem.units.get(b)) or meet(
         problem.table.features[a], problem.table.features[b]
     )
-
-
-def _meet(a: Floats, b: Floats) -> bool:
-    """One never exceeds the other, and somewhere they are equal."""
-    for small, large in ((a, b), (b, a)):
-        if np.all(small <= large * (1 + 1e-9)) and np.any(small >= large * (1 - 1e-9)):
-            return True
-    return False
 
 
 def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitResult) -> str | None:

@@ -23,7 +23,7 @@ from discover.export.law import FittedLaw
 from discover.expressions import Constant
 from discover.fitting import FitFailure, FitResult, Structure, covariance
 from discover.fitting import fit as fit_structure
-from discover.forecasts import DRAWS, make_ensemble, with_forecasts
+from discover.forecasts import DRAWS, with_uncertainty
 from discover.proposers.surgery import well_named
 from discover.scoring import Problem, column_kind, make_folds
 from discover.scoring.score import row_weights
@@ -225,10 +225,11 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _forecasting(self, draws: int) -> FittedLaw:
         """The law with its forecasts, of which so many draws of the constants say how sure they are."""
         if draws not in self._forecasts:
-            ensemble = make_ensemble(
-                self._problem_of_fit, self.law_.document, self._fits, self._stack, draws=draws, seed=self._seed
+            self._forecasts[draws] = FittedLaw(
+                with_uncertainty(
+                    self._problem_of_fit, self.law_.document, self._fits, self._stack, draws=draws, seed=self._seed
+                )
             )
-            self._forecasts[draws] = FittedLaw(with_forecasts(ensemble))
         return self._forecasts[draws]
 
     def _fitted(self, problem: Problem, seed: int) -> tuple[list[FitResult], Stack | None]:

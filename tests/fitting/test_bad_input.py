@@ -98,7 +98,7 @@ def test_the_first_outlier_is_counted_from_one(table_of: Rows) -> None:
     table = table_of({"N": N, "D": D}, spoiled(Y, 7, 2 * Y[7]))
     result = fit(structure(CHINCHILLA), table)
     assert isinstance(result, FitResult)
-    assert "1 row(s), the first is row 8 of the 120 used, counted from 1" in report(result, table)
+    assert "1 row, the first is row 8 of the 120 used, counted from 1" in report(result, table)
 
 
 def test_a_mean_is_checked_by_every_row(table_of: Rows) -> None:

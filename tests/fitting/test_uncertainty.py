@@ -180,7 +180,7 @@ def test_an_unknown_constant_or_unit_is_refused(noisy: tuple[FitResult, Table]) 
 def test_the_report_gives_constants_errors_and_intervals(noisy: tuple[FitResult, Table]) -> None:
     result, table = noisy
     text = report(result, table, resamples=bootstrap(result, table, 20))
-    for part in ("rows 245", "R2", "condition number", "alpha", "+-", "90% [", "searches ended in the best optimum"):
+    for part in ("rows 245", "R2", "condition number", "alpha", "±", "90% [", "searches ended in the best optimum"):
         assert part in text
 
 

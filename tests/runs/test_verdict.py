@@ -8,7 +8,7 @@ import pytest
 
 from discover.cli.report import describe_result
 from discover.report.sections import verdict as sentence
-from discover.runs.verdict import verdict_of
+from discover.runs.verdict import FAR_SAID, LUCK_SAID, verdict_of
 
 
 def result(origin: str, **other: Any) -> dict[str, Any]:
@@ -41,10 +41,11 @@ def test_both_views_word_the_same_verdict(found: dict[str, Any], kind: str, said
 
 def test_luck_is_of_laws_that_nobody_published_only() -> None:
     chosen = "library:power_law(x)"
-    assert verdict_of(result(chosen, runners_up=[rival(0.05)])).lucky
-    assert not verdict_of(result(chosen, runners_up=[rival(0.05, origin="library:log_law(x)")])).lucky
-    assert not verdict_of(result(chosen, runners_up=[rival(0.105)])).lucky
-    assert not verdict_of(result("grammar:drop", runners_up=[rival(0.05)])).lucky
+    assert verdict_of(result(chosen, runners_up=[rival(0.05)])).lower == LUCK_SAID
+    assert verdict_of(result(chosen, runners_up=[rival(0.01)])).lower == FAR_SAID
+    assert not verdict_of(result(chosen, runners_up=[rival(0.05, origin="library:log_law(x)")])).lower
+    assert not verdict_of(result(chosen, runners_up=[rival(0.105)])).lower
+    assert not verdict_of(result("grammar:drop", runners_up=[rival(0.05)])).lower
 
 
 def test_a_result_of_an_older_version_has_a_verdict() -> None:

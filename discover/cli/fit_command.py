@@ -10,7 +10,6 @@ import typer
 
 from discover.cli.options import names, pairs
 from discover.cli.table_options import Sheet, Where
-from discover.data.names import listed
 from discover.errors import InputError
 from discover.plain_data import counted
 
@@ -227,6 +226,8 @@ def _pooled(raw: RawTable, used: tuple[str, ...]) -> tuple[str, ...]:
         found.append(f"{heading!r} ({counted(len(different), 'name')})")
     if not found:
         return ()
+    from discover.data.names import listed
+
     return (f"all rows share the constants, whatever {listed(found)} says; --group COLUMN gives each name its own",)
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.errors import InputError
-from discover.llm.saved import load_default
 
 if TYPE_CHECKING:
     from discover.llm.opening import Options
@@ -177,6 +176,8 @@ def config_of(given: Mapping[str, Any]) -> ModelConfig | None:
     if "replay" in named:
         return _replayed(named)
     if "model" not in named and "url" not in named:
+        from discover.llm.saved import load_default
+
         saved = load_default(os.environ)
         if saved is None and named:
             option = next(iter(named)).replace("_", "-")

@@ -355,16 +355,17 @@ def _complete(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence
 
 
 def _lacks(task: Task, raw: RawTable, heading: str) -> Callable[[int], bool]:
-    """Whether a row has no value in a column: no name in that of the group, nothing above zero of what has powers."""
+    """Whether a row has no value in a column: no name in that of the group, a zero where a law takes powers."""
     if task.group is not None and heading == task.column(task.group).heading:
         return partial(raw.is_nameless, heading)
     if heading not in task.powered:
         return partial(raw.is_missing, heading)
     rows = [row for row in range(len(raw)) if not raw.is_missing(heading, row)]
     values = raw.numbers(heading, rows, "real")
-    above = {row for row, value in zip(rows, values, strict=True) if value > 0}
-    # Zeros in most rows are no start of a run, whatever the column is called.
-    kept = above if 2 * len(above) > len(rows) else set(rows)
+    # Below zero is a mistake, which reading tells; it is no start of a run.
+    other = {row for row, value in zip(rows, values, strict=True) if value != 0}
+    # Zeros in most rows are no start of a run either, whatever the column is called.
+    kept = other if 2 * len(other) > len(rows) else set(rows)
     return lambda row: row not in kept
 
 

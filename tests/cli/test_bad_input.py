@@ -151,12 +151,12 @@ def test_a_table_with_another_suffix_is_no_task(mistaken, runs_csv, options, nam
 
 def test_a_formula_without_a_column_is_told_with_its_names(mistaken, runs_csv) -> None:
     outcome = mistaken("fit", "E + A/Q**a", "runs.csv", *TARGET)
-    assert_one_error(outcome, "none of the names in the formula (E, A, Q, a)", "runs.csv", "params, tokens, loss")
+    assert_one_error(outcome, "no name in the formula (E, A, Q, a) is a column", "params, tokens, loss", "--columns")
 
 
-def test_a_constant_that_is_nearly_a_column_is_told(mistaken, runs_csv) -> None:
+def test_a_name_that_is_nearly_a_column_is_that_column_and_told(mistaken, runs_csv) -> None:
     outcome = mistaken("fit", "E + A/params**a*token", "runs.csv", *TARGET)
-    assert "note: token of the formula is fitted as a constant; did you mean 'tokens'?" in outcome.out
+    assert "note: token of the formula is the column 'tokens'" in outcome.out
 
 
 def test_an_unknown_task_lists_those_there_are(mistaken) -> None:

@@ -126,7 +126,7 @@ def test_fit_writes_the_law_that_export_takes(discover, runs_csv: Path, tmp_path
         (("run", "moe", "--workers", "0"), ("--workers",)),
         (("nonsense",), ("nonsense",)),
         (("run", "runs.csv", "--target", "loss", "--holdout", "20"), ("--holdout is 20", "above 0 and below 1")),
-        (("compare", "none.xlsx", "--target", "loss"), ("none.xlsx is not a task file",)),
+        (("compare", "none.xlsx", "--target", "loss"), ("no such file", "none.xlsx")),
         (("tasks", "--nonsense"), ("--nonsense", "discover tasks --help")),
         (("resume", "nowhere"), ("nowhere", "no folder")),
         (("show", "."), ("run.toml",)),

@@ -20,7 +20,7 @@ from discover.proposers.logbook import Event, Logbook, Row
 from discover.proposers.pysr import PySR
 from discover.proposers.views import make_view
 from discover.runs.config import TaskSource
-from discover.runs.importing import structure_of
+from discover.runs.importing import structures_of
 from discover.scoring import Scorer, problem_of
 from discover.search import SearchConfig, search
 
@@ -55,7 +55,7 @@ def bound(task, paths):
                 assert view is not None
                 structures = proposer.structures(row, view)
             else:
-                structures = [structure_of(row.equation, columns, task.table, engine=True)[0]]
+                structures, _, _ = structures_of(row.equation, columns, task.table, engine=True)
         except FormulaError:
             continue
         found += [scorer.merit(scorer.score(structure, Recipe())) for structure in structures]

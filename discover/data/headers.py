@@ -169,10 +169,13 @@ def _hashed_header(
     return (place + 1, list(words)) if len(words) == len(records[0][1]) and all(words) else None
 
 
+_WORD = re.compile(r"(?<![\w.])[^\W\d_]")  # a letter that begins a word, unlike that of 8e6
+
+
 def _best(lines: Sequence[str], delimiters: str) -> str:
     """The delimiter that parts most lines into equally many cells, at least two; if several do, into most numbers."""
     scores = []
-    lettered = any(c.isalpha() for line in lines[:1] for c in line)
+    lettered = any(_WORD.search(line) for line in lines[:1])
     for delimiter in delimiters:
         try:
             if delimiter == " ":

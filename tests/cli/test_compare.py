@@ -80,7 +80,7 @@ def test_discovered_laws_stand_in_the_same_ranking(discover, runs_csv) -> None:
 
 
 def test_laws_that_cannot_be_told_apart_are_said_to_be_so(discover) -> None:
-    rows = [(1e7 * 2**i, 3 - 0.1 * i + 0.02 * ((7 * i) % 5 - 2)) for i in range(9)]
+    rows = [(1e7 * 2**i, 1.7 + 400 * (1e7 * 2**i) ** -0.34 + 0.002 * ((7 * i) % 5 - 2)) for i in range(9)]
     Path("runs.csv").write_text("params,loss\n" + "".join(f"{n:g},{y}\n" for n, y in rows))
     shown = discover("compare", "runs.csv", "--target", "loss")
     assert "The data cannot separate the" in shown.out

@@ -41,7 +41,8 @@ def test_the_least_cost_of_a_result(discover, run_of) -> None:
         "allocate", run_of("runs.csv"), "--cost", FLOPS, "--minimise", "cost", "--subject-to", "loss <= 2.2", "--json"
     ).json
     (best,) = found["optima"]
-    assert best["forecasts"]["loss"]["value"] == pytest.approx(2.2, rel=1e-6)
+    # The law keeps the condition; the forecast beside it is the average of all laws.
+    assert best["forecasts"]["loss"]["value"] == pytest.approx(2.2, rel=5e-3)
     assert best["cost"]["value"] == pytest.approx(best["objective"]["value"])
 
 

@@ -239,7 +239,7 @@ def test_where_all_but_the_group_means_are_refused_the_search_goes_on(monkeypatc
 
     monkeypatch.setattr(Scorer, "score", strict)
     result, steps = run(evaluations=240)
-    assert len(steps) == 240
+    assert 200 < len(steps) <= 240
     assert not result.best.candidate.structure.features
 
 

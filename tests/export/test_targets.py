@@ -109,8 +109,11 @@ def test_latex_has_balanced_braces_and_a_table_with_errors() -> None:
     assert "longtable" in str(export(many, "latex"))
 
 
-def test_literals_keep_their_digits_in_latex() -> None:
-    assert repr(1 / math.log(10)) in str(export(CASES["operators"].document, "latex"))
+def test_latex_says_which_logarithm() -> None:
+    text = str(export(CASES["operators"].document, "latex"))
+    assert r"\log_{10}" in text
+    assert r"\ln" in text
+    assert repr(1 / math.log(10)) not in text
 
 
 def test_markdown_escapes_cells() -> None:

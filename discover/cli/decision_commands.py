@@ -373,9 +373,9 @@ def _describe(found: Allocation, by_name: bool) -> list[str | Printed]:
     """The answer for people; `by_name` where nobody said what to minimise."""
     lines: list[str | Printed] = [*_question(found, by_name), ""]
     if len(found.optima) == 1 and not found.refused:
-        return [*lines, _one(found.optima[0], found), *_notes(found.optima)]
+        return [*lines, _one(found.optima[0], found), *_meaning(found), *_notes(found.optima)]
     refused = [f"No answer for {group}: {why}" for group, why in found.refused.items()]
-    lines += [_several(found), *_exponent_lines(found), *_notes(found.optima)]
+    lines += [_several(found), *_exponent_lines(found), *_alone(found), *_meaning(found), *_notes(found.optima)]
     return [*lines, *(["", *refused] if refused else [])]
 
 
@@ -389,6 +389,7 @@ def _question(found: Allocation, by_name: bool) -> list[str]:
         ]
     else:
         lines = [f"least {found.minimised} under {found.law}"]
+    lines[0] += f" and {counted(found.laws - 1, 'near-tied law')}" if found.laws > 1 else ""
     lines += [f"cost {found.cost}"] if found.cost is not None else []
     return lines + ([f"with {held}"] if held else [])
 
@@ -400,12 +401,12 @@ def _one(best: Optimum, found: Allocation) -> Printed:
     rows += [("cost", best.cost)] if best.cost is not None else []
     if found.minimised.removeprefix("-") not in ("cost", *best.forecasts):
         rows.append((found.minimised, best.objective))
-    cells = [(name, number(q.value), _span(q.interval), _span(q.laws)) for name, q in rows]
+    cells = [(name, number(q.value), _span(q.interval), _of_law(q), _span(q.laws)) for name, q in rows]
     for target, forecast in best.forecasts.items():
         expected = _forecast(forecast)
-        cells.append((f"{target}, forecast", number(expected.value), _span(expected.interval), ""))
-    head = ("", "best", "90 % interval", f"over {best.laws} near-tied laws")
-    shown = len(head) if best.laws > 1 else len(head) - 1
+        cells.append((f"{target}, forecast", number(expected.value), _span(expected.interval), "", ""))
+    head = ("", "best", "90 % interval", "chosen law alone", f"range of {best.laws} laws")
+    shown = len(head) if best.laws > 1 else len(head) - 2
     return table(head[:shown], [row[:shown] for row in cells], (1,))
 
 
@@ -435,6 +436,37 @@ def _several(found: Allocation) -> Printed:
         row += [_with_interval(_forecast(forecast)) for forecast in best.forecasts.values()]
         rows.append(row)
     return table(head, rows)
+
+
+def _alone(found: Allocation) -> list[str]:
+    """The optima of the chosen law alone, where they are few and other laws have a part in the answer."""
+    if found.laws == 1 or len(found.optima) > MOST_PLACES:
+        return []
+    of = [
+        f"{_place(best).removeprefix(' at ')}: {', '.join(f'{name} {_of_law(q)}' for name, q in best.features.items())}"
+        for best in found.optima
+    ]
+    return ["", f"the chosen law alone, at {'; '.join(of)}"]
+
+
+def _meaning(found: Allocation) -> list[str]:
+    """What the numbers are."""
+    if not found.draws:
+        return []
+    several = found.laws > 1
+    best = f"Best values are the average over {found.laws} laws that the data cannot tell apart. " if several else ""
+    own = "these laws" if several else "the law"
+    return [
+        "",
+        f"{best}Their 90 % intervals hold those under {found.draws} plausible sets of constants of {own}; "
+        f"that of {' and '.join(found.optima[0].forecasts)} is of a new run's result.",
+    ]
+
+
+def _of_law(quantity: Quantity) -> str:
+    from discover.cli.output import number
+
+    return "-" if quantity.law is None else number(quantity.law)
 
 
 def _exponent_lines(found: Allocation) -> list[str]:

@@ -1,7 +1,8 @@
 """Best values of a law's features for a budget, or the least cost of a result, with what is known of them.
 
-The optimum is that of the chosen law. How sure it is, is told twice: by the optima under other plausible constants
-(an interval), and by the optima of the other laws that the data hardly tell from the chosen one (a range).
+The optimum is, as a forecast is, the average over the laws that the data cannot tell apart, by their weights. How sure
+it is, is told by the optima of all these laws under other plausible constants (an interval), and by how far the laws
+are apart (a range).
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from discover.decisions.optimum import Infeasible, Solution, follow, minimum, runs_away
+from discover.averages import average
+from discover.decisions.optimum import AT_BOUND, STARTS, Infeasible, Solution, follow, minimum, nearby, runs_away
+from discover.decisions.pooled import LawOptimum, central, fixed_exponents, held_at_limit
 from discover.decisions.questions import BUDGET, MOST_CORNERS, WITHIN, Ends, Plan, Question, plan
 from discover.decisions.smooth import Floats, Variable, natural
 from discover.documents import LawDocument, read
@@ -27,7 +31,8 @@ from discover.forecasts.points import excesses, impossible
 
 LEVEL = 0.9
 MOST_BUDGETS = 60
-NEAR = 0.3  # share of the chosen law's weight from which on another law is near-tied with it
+COVERED = 0.95  # of the weight of all laws: the lightest ones beyond that are not asked
+FEWER = 4  # starts for another law than the chosen one, whose optimum is one more
 FARTHER = 256.0  # beyond the data than the chosen law: so far laws were asked when one was chosen
 WIDTHS = 4.5  # of the data, by which values of chosen laws may leave them
 ENOUGH = 0.5  # share of the draws that must have an optimum for an interval to be given
@@ -38,15 +43,16 @@ class Quantity:
     """A number of an optimum.
 
     Attributes:
-        value: under the chosen law.
-        interval: 5 and 95 % points over draws of its constants, or None.
-        laws: smallest and largest value over the near-tied laws that can be believed at their optimum, the chosen
-            one included; None without others.
+        value: the average over the laws that can be believed at their optimum.
+        interval: 5 and 95 % points over these laws under draws of their constants, or None.
+        laws: smallest and largest value over these laws, each with its best constants; None where there is but one.
+        law: the value under the chosen law alone; None where it has none.
     """
 
     value: float
     interval: tuple[float, float] | None = None
     laws: tuple[float, float] | None = None
+    law: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Optimum:
             (intervals empty) where the law has no uncertainty beside it.
         beyond: a phrase for every feature that lies beyond the data, with the number of times.
         warnings: sentences on what else should be known before money is spent.
-        laws: number of laws in the ranges, the chosen one included.
+        laws: number of laws in the average, the chosen one included.
     """
 
     group: str | None
@@ -88,8 +94,8 @@ class Allocation:
         optima: group by group, budgets ascending.
         exponents: group -> feature -> exponent of a power law fitted to the best values over the budgets; empty
             without several budgets.
-        laws: number of near-tied laws asked, the chosen one included.
-        draws: number of sets of constants behind the intervals.
+        laws: number of laws asked, the chosen one included.
+        draws: number of sets of constants behind the intervals, of all laws together.
         refused: group -> why it has no optimum, where others have one.
     """
 
@@ -154,9 +160,10 @@ def allocate(
 ) -> Allocation:
     """The values of a law's features that are best for a budget, or cheapest for a result.
 
-    Positive features are searched by their logarithm, from many starts and with exact derivatives; an optimum is
-    exact to about ten digits. For a loss E + A*N**-a + B*D**-b under 6*N*D = C it is that of Hoffmann et al.
-    (2022, arXiv:2203.15556, equation 4).
+    Positive features are searched by their logarithm, from many starts and with exact derivatives; the optimum of a
+    law is exact to about ten digits. That of several laws is the mean of theirs by weight, in logarithms, at the
+    nearest point that meets the conditions. For the law E + A*N**-a + B*D**-b under 6*N*D = C it is that of Hoffmann
+    et al. (2022, arXiv:2203.15556, equation 4).
 
     Args:
         law: a loaded law, a law document, an ensemble, a run folder or a law.json.
@@ -178,8 +185,8 @@ def allocate(
     budgets = _budgets(budget)
     conditions = (subject_to,) if isinstance(subject_to, str) else tuple(subject_to)
     question = Question(minimise, cost, bool(budgets), conditions, dict(bounds or {}), dict(fix or {}))
-    laws = _near_tied(ensemble.laws) if ensemble is not None else (Draws(document, 1.0, {}),)
-    asked = [_Asked(one, plan(question, one.document)) for one in laws]
+    laws = _heaviest(ensemble.laws) if ensemble is not None else (Draws(document, 1.0, {}),)
+    asked = _asked(question, laws)
     bounds_of_target = ensemble.bounds if ensemble is not None else (-math.inf, math.inf)
     optima: list[Optimum] = []
     exponents: dict[str | None, Mapping[str, Quantity]] = {}
@@ -187,22 +194,25 @@ def allocate(
     for name in document.groups if group is None else (group,):
         label = name if document.group_column is not None else None
         code = document.group_code(name)
-        paths = [one.path(code, budgets, seed, with_draws=i == 0) for i, one in enumerate(asked)]
+        chosen = asked[0].path(code, budgets, seed)
+        paths = [chosen, *(one.path(code, budgets, seed, guide=(asked[0], chosen)) for one in asked[1:])]
         why = _failure(asked[0], paths[0], budgets, label)
         if why is not None:
             refused[label] = why
             continue
         paths = [_doubted(one, path, asked[0], paths[0], bounds_of_target, code, budgets)
                  for one, path in zip(asked, paths, strict=True)]  # fmt: skip
-        optima += [
-            _Reading(ensemble, asked, paths, place, label, code, limit).optimum()
+        assumed = _assumption(asked, paths, budgets, code)
+        readings = [
+            _Reading(ensemble, asked, paths, place, label, code, limit, assumed)
             for place, limit in enumerate(budgets or (None,))
         ]
+        optima += [reading.optimum() for reading in readings]
         if len(budgets) > 1:
-            exponents[label] = _exponents(asked, paths, budgets)
+            exponents[label] = _exponents(readings, budgets)
     if not optima:
         raise InputError(next(iter(refused.values())))
-    draws = len(laws[0]) if ensemble is not None else 0
+    draws = sum(map(len, laws)) if ensemble is not None else 0
     return Allocation(
         document.formula, asked[0].plan.minimised, cost, question.fixed, tuple(optima), exponents, len(laws), draws,
         refused,
@@ -219,10 +229,25 @@ def _source(law: FittedLaw | LawDocument | Ensemble | str | Path) -> tuple[LawDo
     return document, Ensemble.from_document(document) if document.forecasts else None
 
 
-def _near_tied(laws: Sequence[Draws]) -> tuple[Draws, ...]:
-    """The chosen law, which is the first, and the others of not much less weight than the heaviest."""
-    least = NEAR * max(law.weight for law in laws)
-    return tuple(law for i, law in enumerate(laws) if i == 0 or law.weight >= least)
+def _heaviest(laws: Sequence[Draws]) -> tuple[Draws, ...]:
+    """The chosen law, which is the first, and the heaviest of the others that together make up nearly all weight."""
+    order = [0, *sorted(range(1, len(laws)), key=lambda i: -laws[i].weight)]
+    before = np.cumsum([0.0, *(laws[i].weight for i in order)])
+    return tuple(laws[i] for i, passed in zip(order, before[:-1], strict=True) if passed < COVERED * before[-1])
+
+
+def _asked(question: Question, laws: Sequence[Draws]) -> list[_Asked]:
+    """The question to every law; another than the chosen one that it cannot be put to is left out.
+
+    That is one that reads a column which is not positive and has no bounds.
+    """
+    out = [_Asked(laws[0], plan(question, laws[0].document))]
+    for one in laws[1:]:
+        try:
+            out.append(_Asked(one, plan(question, one.document)))
+        except InputError:
+            continue
+    return out
 
 
 def _budgets(budget: float | Sequence[float] | None) -> tuple[float, ...]:
@@ -245,12 +270,13 @@ class _Path:
 
     Attributes:
         solutions: under the best constants.
-        drawn: coordinates under every draw, shape (draws, k) each; NaN where there is no optimum. Empty if not asked.
+        drawn: coordinates under every draw, shape (draws, k) each; NaN where there is no optimum. None without draws,
+            and where the solution is not settled.
         doubtful: places of solutions where the law means nothing, see `_doubted`.
     """
 
     solutions: tuple[Solution | Infeasible, ...]
-    drawn: tuple[Floats, ...]
+    drawn: tuple[Floats | None, ...]
     doubtful: frozenset[int] = frozenset()
 
 
@@ -282,19 +308,39 @@ class _Asked:
             for name, values in self.draws.values.items()
         }
 
-    def path(self, code: int, budgets: Sequence[float], seed: int, *, with_draws: bool) -> _Path:
-        """The optima of a group for all budgets, each search begun where the last one ended, too."""
+    def path(self, code: int, budgets: Sequence[float], seed: int, guide: tuple[_Asked, _Path] | None = None) -> _Path:
+        """The optima of a group for all budgets, each search begun where the last one ended, too.
+
+        Args:
+            guide: the chosen law and its answers, for another law: its first search is begun there, too, and later
+                ones only where its own last optimum does not lead to the next.
+        """
         solutions: list[Solution | Infeasible] = []
-        drawn = []
-        warm: list[Floats] = []
-        for limit in budgets or (None,):
+        drawn: list[Floats | None] = []
+        warm: list[Floats] = [] if guide is None else self.near(*guide)
+        for place, limit in enumerate(budgets or (None,)):
             known = self.known(code, limit)
-            found = minimum(self.plan.problem, known, seed=seed, warm=warm)
+            found = nearby(self.plan.problem, known, warm[0]) if warm and place and guide is not None else None
+            if not (isinstance(found, Solution) and found.settled):
+                starts = STARTS if guide is None else FEWER
+                found = minimum(self.plan.problem, known, seed=seed, warm=warm, starts=starts)
             solutions.append(found)
             warm = [found.z] if isinstance(found, Solution) else []
-            if with_draws and self.draws.values and isinstance(found, Solution) and found.settled:
-                drawn.append(follow(self.plan.problem, self.drawn(known, code), len(self.draws), found))
+            settled = isinstance(found, Solution) and found.settled and bool(self.draws.values)
+            drawn.append(self.followed(code, known, found) if isinstance(found, Solution) and settled else None)
         return _Path(tuple(solutions), tuple(drawn))
+
+    def near(self, chosen: _Asked, path: _Path) -> list[Floats]:
+        """Where the chosen law has its first optimum, in the coordinates of this one; none if it lacks some."""
+        found = path.solutions[0]
+        places = {v.name: i for i, v in enumerate(chosen.variables)}
+        if not isinstance(found, Solution) or any(v.name not in places for v in self.variables):
+            return []
+        return [found.z[[places[v.name] for v in self.variables]]]
+
+    def followed(self, code: int, known: Mapping[str, Any], found: Solution) -> Floats:
+        """The optimum under every draw, shape (draws, k)."""
+        return follow(self.plan.problem, self.drawn(known, code), len(self.draws), found)
 
     def described(self, z: Floats) -> str:
         """Coordinates for people: name=value."""
@@ -421,6 +467,44 @@ def _why_unbounded(asked: _Asked, away: Sequence[tuple[Variable, int]], place: s
 # --- the answer
 
 
+def _assumption(asked: Sequence[_Asked], paths: Sequence[_Path], budgets: Sequence[float], code: int) -> str:
+    """A sentence where the form of the chosen law fixes how a growing budget is shared; else empty."""
+    if not budgets:
+        return ""
+    fixed = [_fixed(one, path, code, budgets[0]) for one, path in zip(asked, paths, strict=True)]
+    if not fixed[0]:
+        return ""
+    shares = " and ".join(f"{name} as budget^{exponent:.3g}" for name, exponent in fixed[0].items())
+    total = sum(one.draws.weight for one in asked)
+    free = sum(one.draws.weight for one, found in zip(asked, fixed, strict=True) if found == {}) / total
+    others = (
+        f"laws of {free:.0%} of the weight leave it to their constants"
+        if free >= 0.005
+        else "no law asked leaves it to its constants, so that the intervals are too narrow if it is wrong"
+    )
+    return f"the form of the chosen law fixes how a budget is shared, whatever the rows say: {shares}; {others}"
+
+
+def _fixed(one: _Asked, path: _Path, code: int, limit: float) -> Mapping[str, float] | None:
+    """See `fixed_exponents`; None for a law without an optimum that can be believed."""
+    found = path.solutions[0]
+    if not (isinstance(found, Solution) and found.settled) or 0 in path.doubtful or one.plan.cost is None:
+        return None
+    known = one.known(code, limit)
+    constants = [f"{t}.{name}" for t in one.draws.document.targets for name in one.draws.document.constant_names]
+    optimum = LawOptimum(one.draws.weight, one.plan.problem, known, found)
+    return fixed_exponents(optimum, feature_names(one.plan.cost), constants)
+
+
+@dataclass(frozen=True)
+class _Believed:
+    """A law with its optimum, and those under its draws."""
+
+    asked: _Asked
+    optimum: LawOptimum
+    drawn: Floats | None
+
+
 @dataclass(frozen=True)
 class _Reading:
     """Reads one optimum out of the paths of all laws."""
@@ -432,6 +516,7 @@ class _Reading:
     label: str | None
     code: int
     limit: float | None
+    assumed: str
 
     @property
     def chosen(self) -> _Asked:
@@ -439,80 +524,120 @@ class _Reading:
 
     @property
     def solution(self) -> Solution:
+        """Of the chosen law."""
         found = self.paths[0].solutions[self.place]
         assert isinstance(found, Solution)  # others were refused
         return found
 
-    @property
-    def others(self) -> list[tuple[_Asked, Solution]]:
-        """The near-tied laws that have an optimum which can be believed, the chosen one first."""
-        found = [
-            (asked, path.solutions[self.place])
-            for asked, path in zip(self.asked, self.paths, strict=True)
-            if self.place not in path.doubtful
+    @cached_property
+    def laws(self) -> list[_Believed]:
+        """The laws that have an optimum which can be believed, the chosen one first."""
+        out = []
+        for i, (asked, path) in enumerate(zip(self.asked, self.paths, strict=True)):
+            found = path.solutions[self.place]
+            if self.place in path.doubtful or not isinstance(found, Solution) or not (found.settled or i == 0):
+                continue
+            known = asked.known(self.code, self.limit)
+            optimum = LawOptimum(asked.draws.weight, asked.plan.problem, known, found)
+            out.append(_Believed(asked, optimum, path.drawn[self.place]))
+        return out
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """What any of these laws has a best value of, in the order of the columns."""
+        found = {v.name: v for one in self.laws for v in one.asked.variables}
+        return tuple(found[name] for name in self.chosen.draws.document.feature_names if name in found)
+
+    @cached_property
+    def z(self) -> Floats:
+        """The optimum, shape (k,)."""
+        return central([one.optimum for one in self.laws], self.variables)
+
+    @cached_property
+    def own(self) -> list[Floats]:
+        """The optimum of every law, shape (k,) each; NaN where a law has no such feature."""
+        return [one.optimum.wide(one.optimum.solution.z, self.variables) for one in self.laws]
+
+    @cached_property
+    def drawn(self) -> list[Floats]:
+        """The optima under the draws of every law, shape (draws, k) each, those left out that have none."""
+        return [
+            one.optimum.wide(one.drawn[~np.isnan(one.drawn).any(axis=1)], self.variables)
+            if one.drawn is not None
+            else np.empty((0, len(self.variables)))
+            for one in self.laws
         ]
-        return [(a, s) for i, (a, s) in enumerate(found) if isinstance(s, Solution) and (s.settled or i == 0)]
+
+    @cached_property
+    def lost(self) -> float | None:
+        """Share of the draws without an optimum; None if there are no draws."""
+        total = sum(len(one.drawn) for one in self.laws if one.drawn is not None)
+        return 1.0 - sum(map(len, self.drawn)) / total if total else None
 
     @property
-    def drawn(self) -> Floats | None:
-        """Coordinates under the draws that have an optimum, if these are enough."""
-        path = self.paths[0]
-        if self.place >= len(path.drawn):
-            return None
-        z = path.drawn[self.place]
-        good = ~np.isnan(z).any(axis=1)
-        return z if good.mean() >= ENOUGH else None
+    def sure(self) -> bool:
+        """Whether enough draws have an optimum for intervals."""
+        return self.lost is not None and self.lost <= 1.0 - ENOUGH
 
     def optimum(self) -> Optimum:
-        known = self.chosen.known(self.code, self.limit)
-        values = natural(self.chosen.variables, self.solution.z)
-        at = {name: float(value) for name, value in values.items()} | dict(self.chosen.plan.fixed)
+        at = {name: float(value) for name, value in natural(self.variables, self.z).items()}
+        at |= self.chosen.plan.fixed
+        cost = self.chosen.plan.cost
         return Optimum(
             group=self.label,
             budget=self.limit,
-            features={v.name: self._feature(i, v) for i, v in enumerate(self.chosen.variables)},
-            objective=self._quantity(lambda asked: asked.plan.objective, known),
-            cost=None if self.chosen.plan.cost is None else self._quantity(lambda asked: asked.plan.cost, known),
-            forecasts={target: self._forecast(target, at, known) for target in self.chosen.plan.targets},
+            features={v.name: self._feature(i, v) for i, v in enumerate(self.variables)},
+            objective=self._quantity(lambda asked: asked.plan.objective, at),
+            cost=None if cost is None else self._quantity(lambda asked: asked.plan.cost, at),
+            forecasts={target: self._forecast(target, at) for target in self.chosen.plan.targets},
             beyond=tuple(excess.text for excess in excesses(self.chosen.draws.document, at)),
-            warnings=tuple(self._warnings(at, known)),
-            laws=len(self.others),
+            warnings=tuple(self._warnings(at)),
+            laws=len(self.laws),
         )
 
     def _feature(self, i: int, variable: Variable) -> Quantity:
-        drawn = None if self.drawn is None else self.drawn[:, i]
-        laws = [z for asked, s in self.others for z in _coordinate(asked.variables, s.z, variable.name)]
-        found = _with_spread(float(self.solution.z[i]), drawn, laws)
+        drawn = np.concatenate(self.drawn)[:, i] if self.sure else None
+        found = _with_spread(float(self.z[i]), drawn, [float(z[i]) for z in self.own])
         return _mapped(found, math.exp) if variable.log else found
 
-    def _quantity(self, tree: Callable[[_Asked], Expr | None], known: Mapping[str, Any]) -> Quantity:
-        """A formula at the optimum, at the draws' own optima, and at the other laws' own optima."""
+    def _quantity(self, tree: Callable[[_Asked], Expr | None], at: Mapping[str, float]) -> Quantity:
+        """A formula at the optimum, at the laws' own optima, and at those under their draws."""
 
-        def value(asked: _Asked, z: Floats, known: Mapping[str, Any]) -> Any:
+        def value(asked: _Asked, known: Mapping[str, Any], z: Floats) -> Floats:
             formula = tree(asked)
             assert formula is not None
-            return evaluate(formula, dict(known) | natural(asked.variables, z))
+            found = evaluate(formula, self._everywhere(at) | dict(known) | natural(self.variables, z))
+            return np.broadcast_to(np.asarray(found, np.float64), z.shape[:-1])
 
-        drawn = self.drawn
-        spread = None
-        if drawn is not None:
-            shape = (len(drawn),)
-            spread = np.broadcast_to(value(self.chosen, drawn, self.chosen.drawn(known, self.code)), shape)
-            spread = np.where(np.isnan(drawn).any(axis=1), np.nan, spread)
-        laws = [float(value(asked, s.z, asked.known(self.code, self.limit))) for asked, s in self.others]
-        return _with_spread(laws[0], spread, laws)
+        def drawn_at(one: _Believed, z: Floats) -> Floats:
+            if one.drawn is None:
+                return np.empty(0)
+            kept = ~np.isnan(one.drawn).any(axis=1)
+            known = one.asked.drawn(one.optimum.known, self.code)
+            return value(one.asked, {n: v[kept] if np.ndim(v) else v for n, v in known.items()}, z)
 
-    def _forecast(self, target: str, at: Mapping[str, float], known: Mapping[str, Any]) -> Forecast:
+        with np.errstate(all="ignore"):
+            here = np.array([value(one, one.known(self.code, self.limit), self.z) for one in self.asked])
+            own = [float(value(b.asked, b.optimum.known, z)) for b, z in zip(self.laws, self.own, strict=True)]
+            spread = [drawn_at(one, z) for one, z in zip(self.laws, self.drawn, strict=True)] if self.sure else None
+        weights = np.array([one.draws.weight for one in self.asked])
+        mean = float(average(here, weights, logs=bool(np.all(here > 0)))) if len(here) > 1 else float(here[0])
+        return _with_spread(mean, None if spread is None else np.concatenate(spread), own)
+
+    def _everywhere(self, at: Mapping[str, float]) -> dict[str, float]:
+        """A value for every column: one that no law has a best value of has no part in the answer; any serves."""
         document = self.chosen.draws.document
-        # Columns that the law does not use have no part in the answer; any value serves.
-        features = {name: at.get(name, document.domain.get(name, (1.0, 1.0))[1]) for name in document.feature_names}
+        return {name: at.get(name, document.domain.get(name, (1.0, 1.0))[1]) for name in document.feature_names}
+
+    def _forecast(self, target: str, at: Mapping[str, float]) -> Forecast:
+        document, features = self.chosen.draws.document, self._everywhere(at)
         if self.ensemble is not None:
             return self.ensemble.intervals(features, [document.groups[self.code]], target=target)
-        value = np.atleast_1d(evaluate(self.chosen.plan.targets[target], dict(known) | dict(at)))
-        said = value.astype(np.float64)
+        known = self.chosen.known(self.code, self.limit) | dict(at)
+        said = np.atleast_1d(evaluate(self.chosen.plan.targets[target], known)).astype(np.float64)
         return Forecast(said, said, {}, {}, {})
 
-    def _warnings(self, at: Mapping[str, float], known: Mapping[str, Any]) -> Iterator[str]:
+    def _warnings(self, at: Mapping[str, float]) -> Iterator[str]:
         solution, problem = self.solution, self.chosen.plan.problem
         if not solution.settled:
             yield "the optimum is flat or broken here, so its place is only approximate"
@@ -521,54 +646,59 @@ class _Reading:
                 f"far beyond the data the law has values of {self.chosen.plan.minimised} that are lower still; "
                 "the optimum is the best one that is not at the end of the search"
             )
-        yield from (
-            f"{v.name} lies on its bound {float(end):g}"
-            for v, z, pinned in zip(self.chosen.variables, solution.z, solution.pinned, strict=True)
-            if pinned and (end := natural((v,), z[None])[v.name]) is not None
-        )
-        if self.limit is not None and len(problem.conditions) - 1 not in solution.active:
-            spent = float(evaluate(self.chosen.plan.cost, dict(known) | dict(at))) if self.chosen.plan.cost else 0.0
+        for v, z in zip(self.variables, self.z.tolist(), strict=True):
+            low, high = v.box
+            ends = [end for end, given in zip((v.lower, v.upper), v.bounded, strict=True) if given]
+            yield from (
+                f"{v.name} lies on its bound {end:g}"
+                for end in ends
+                if abs(v.inside(end) - z) <= AT_BOUND * max(high - low, 1e-12)
+            )
+        if self.limit is not None and len(problem.conditions) - 1 not in held_at_limit(
+            [one.optimum for one in self.laws]
+        ):
+            cost = self.chosen.plan.cost
+            spent = float(evaluate(cost, dict(at))) if cost is not None else 0.0
             yield (
-                f"the budget is not used up: a cost of {spent:.4g} is best under this law"
+                f"the budget is not used up: a cost of {spent:.4g} is best"
                 if solution.settled
                 else f"the budget is not used up: above a cost of {spent:.4g} this law gains no more than rounding"
             )
         yield from impossible(self.chosen.draws.document, at)
+        if self.assumed:
+            yield self.assumed
         yield from self._about_uncertainty()
 
     def _about_uncertainty(self) -> Iterator[str]:
-        path = self.paths[0]
         if self.ensemble is None:
             reason = self.chosen.draws.document.no_intervals
             yield f"no intervals: {reason}" if reason else "this law has no uncertainty beside it, so no intervals"
-        elif self.place < len(path.drawn):
-            missing = float(np.isnan(path.drawn[self.place]).any(axis=1).mean())
-            if missing > 0:
-                what = "and the intervals leave these out" if missing <= 1 - ENOUGH else "so there are no intervals"
-                yield f"with {missing:.0%} of the plausible constants there is no such optimum, {what}"
-        lost = sum(self.place in path.doubtful for path in self.paths)
-        none = len(self.asked) - len(self.others) - lost
+        elif self.lost:
+            what = "and the intervals leave these out" if self.sure else "so there are no intervals"
+            yield f"with {self.lost:.0%} of the plausible constants there is no such optimum, {what}"
+        doubted = sum(self.place in path.doubtful for path in self.paths)
+        none = len(self.asked) - len(self.laws) - doubted
         if none:
             yield f"{none} of {len(self.asked)} near-tied laws have no such optimum"
-        if lost:
+        if doubted:
             yield (
-                f"{lost} of {len(self.asked)} near-tied laws are left out of the range: where they are best, they "
-                "break the bounds of the target or leave the range of the data far behind"
+                f"{doubted} of {len(self.asked)} near-tied laws are left out of sizes and intervals: where they are "
+                "best, they break the bounds of the target or leave the range of the data far behind"
             )
 
 
-def _coordinate(variables: Sequence[Variable], z: Floats, name: str) -> list[float]:
-    """The coordinate of this name; none for a law that does not have the feature."""
-    return [float(value) for v, value in zip(variables, z, strict=True) if v.name == name]
-
-
 def _with_spread(value: float, drawn: Floats | None, laws: Sequence[float]) -> Quantity:
-    """A value with its interval over draws and its range over laws; both hold the value itself."""
+    """A value with its interval over draws, its range over laws, and that of the first of these, the chosen one.
+
+    The interval holds the value. NaN for a law or a draw that has no such number.
+    """
     interval = None
-    if drawn is not None:
+    if drawn is not None and not np.isnan(drawn).all():
         low, high = np.nanquantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
         interval = (min(float(low), value), max(float(high), value))
-    return Quantity(value, interval, (min(laws), max(laws)) if len(laws) > 1 else None)
+    known = [one for one in laws if not math.isnan(one)]
+    apart = (min(known), max(known)) if len(laws) > 1 and known else None
+    return Quantity(value, interval, apart, None if math.isnan(laws[0]) else laws[0])
 
 
 def _mapped(found: Quantity, function: Callable[[float], float]) -> Quantity:
@@ -577,32 +707,32 @@ def _mapped(found: Quantity, function: Callable[[float], float]) -> Quantity:
     def ends(pair: tuple[float, float] | None) -> tuple[float, float] | None:
         return None if pair is None else (function(pair[0]), function(pair[1]))
 
-    return Quantity(function(found.value), ends(found.interval), ends(found.laws))
+    own = None if found.law is None else function(found.law)
+    return Quantity(function(found.value), ends(found.interval), ends(found.laws), own)
 
 
-def _exponents(asked: Sequence[_Asked], paths: Sequence[_Path], budgets: Sequence[float]) -> dict[str, Quantity]:
+def _exponents(readings: Sequence[_Reading], budgets: Sequence[float]) -> dict[str, Quantity]:
     """Exponents of power laws through the optima of all budgets, by least squares in logarithms."""
     x = np.log(np.array(budgets))
     weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
-    slopes: list[tuple[_Asked, Floats]] = []
-    for one, path in zip(asked, paths, strict=True):
-        found = [
-            s
-            for place, s in enumerate(path.solutions)
-            if isinstance(s, Solution) and place not in path.doubtful and (s.settled or not slopes)
-        ]
-        if len(found) == len(budgets):
-            slopes.append((one, weights @ np.stack([s.z for s in found])))
-    drawn = None
-    if len(paths[0].drawn) == len(budgets):
-        drawn = np.einsum("b,bdk->dk", weights, np.stack(paths[0].drawn))
-        drawn = drawn if (~np.isnan(drawn).any(axis=1)).mean() >= ENOUGH else None
-    return {
-        v.name: _with_spread(
-            float(slopes[0][1][i]),
-            None if drawn is None else drawn[:, i],
-            [value for one, slope in slopes for value in _coordinate(one.variables, slope, v.name)],
-        )
-        for i, v in enumerate(asked[0].variables)
-        if v.log
-    }
+    always = [asked for asked in readings[0].asked if all(any(b.asked is asked for b in one.laws) for one in readings)]
+    variables = [v for v in readings[0].variables if v.log and all(v in one.variables for one in readings)]
+
+    def slopes(law: _Asked, drawn: bool) -> Floats:
+        """Of one law, shape (..., variables)."""
+        found = [next(b for b in one.laws if b.asked is law) for one in readings]
+        values = [b.drawn if drawn else b.optimum.solution.z for b in found]
+        if any(value is None for value in values):
+            return np.empty((0, len(variables)))
+        wide = np.stack([b.optimum.wide(np.asarray(v), variables) for b, v in zip(found, values, strict=True)])
+        return np.tensordot(weights, wide, axes=1)
+
+    own = [slopes(law, False) for law in always]
+    drawn = np.concatenate([slopes(law, True) for law in always])
+    known = ~np.isnan(drawn)
+    out = {}
+    for i, v in enumerate(variables):
+        z = np.array([one.z[one.variables.index(v)] for one in readings])
+        enough = len(drawn) > 0 and known[:, i].mean() >= ENOUGH
+        out[v.name] = _with_spread(float(weights @ z), drawn[:, i] if enough else None, [float(s[i]) for s in own])
+    return out

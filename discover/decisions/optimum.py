@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.decisions.smooth import Floats, Known, Smooth, Variable
+from discover.decisions.smooth import Floats, Function, Known, Variable
 
 Bools = NDArray[np.bool_]
 
@@ -33,7 +33,7 @@ FAR = 7.0  # natural logarithms (or units) to look ahead for a plain
 class Condition:
     """A function that must be zero, or at most zero; of the size one where it is broken."""
 
-    function: Smooth
+    function: Function
     equality: bool
     text: str
 
@@ -43,7 +43,7 @@ class Minimisation:
     """What is minimised over which variables under which conditions."""
 
     variables: tuple[Variable, ...]
-    objective: Smooth
+    objective: Function
     conditions: tuple[Condition, ...]
 
     @property
@@ -92,7 +92,7 @@ class Infeasible:
 
 
 def minimum(
-    problem: Minimisation, known: Known, *, seed: int = 0, warm: Sequence[Floats] = ()
+    problem: Minimisation, known: Known, *, seed: int = 0, warm: Sequence[Floats] = (), starts: int = STARTS
 ) -> Solution | Infeasible:
     """The smallest value found from several starts.
 
@@ -100,11 +100,12 @@ def minimum(
         known: numbers for all that is not a variable.
         seed: of the drawn starts.
         warm: further starts, each of shape (k,).
+        starts: number of the drawn starts that are carried on.
     """
     if not problem.variables:
         return _only_point(problem, known)
-    starts, scale = _starts(problem, known, np.random.default_rng(seed))
-    ends = [_descend(problem, known, start, scale) for start in [*warm, *starts]]
+    cold, scale = _starts(problem, known, np.random.default_rng(seed), starts)
+    ends = [_descend(problem, known, start, scale) for start in [*warm, *cold]]
     broken = np.array([problem.excess(z[None], known).max(initial=0.0) for z in ends])
     values = np.array([float(problem.objective.value(z[None], known)[0]) for z in ends])
     values = np.where(np.isfinite(values), values, np.inf)
@@ -132,12 +133,12 @@ def follow(problem: Minimisation, known: Known, n: int, found: Solution, *, seed
     z, good = newton(problem, known, start, found.active, ~found.pinned)
     for row in np.flatnonzero(~good):
         one = {name: value[row] if np.ndim(value) else value for name, value in known.items()}
-        again = _nearby(problem, one, found.z)
+        again = nearby(problem, one, found.z)
         z[row] = again.z if isinstance(again, Solution) else np.nan
     return z
 
 
-def _nearby(problem: Minimisation, known: Known, start: Floats) -> Solution | Infeasible:
+def nearby(problem: Minimisation, known: Known, start: Floats) -> Solution | Infeasible:
     """The optimum that one descent from a known point reaches."""
     scale = max(abs(float(problem.objective.value(start[None], known)[0])), 1e-300)
     z = _descend(problem, known, start, scale if np.isfinite(scale) else 1.0)
@@ -158,7 +159,7 @@ def _only_point(problem: Minimisation, known: Known) -> Solution | Infeasible:
 # --- starts
 
 
-def _starts(problem: Minimisation, known: Known, rng: np.random.Generator) -> tuple[list[Floats], float]:
+def _starts(problem: Minimisation, known: Known, rng: np.random.Generator, most: int) -> tuple[list[Floats], float]:
     """Points near the data, moved along the diagonal to where the conditions are met and the objective is small.
 
     Also the spread of the objective among them, by which it is scaled.
@@ -184,7 +185,7 @@ def _starts(problem: Minimisation, known: Known, rng: np.random.Generator) -> tu
     best = np.argmin(rank.reshape(DRAWN, -1), axis=1)
     rows = np.arange(DRAWN) * len(shifts) + best
     rows = rows[np.argsort(rank[rows], kind="stable")]
-    chosen = [*rows[: STARTS // 2], *rows[STARTS // 2 :: max(1, DRAWN // STARTS)]][:STARTS]
+    chosen = [*rows[: most // 2], *rows[most // 2 :: max(1, DRAWN // most)]][:most]
     finite = values[rows][np.isfinite(values[rows])]
     spread = float(np.quantile(finite, 0.9) - np.quantile(finite, 0.1)) if len(finite) else 1.0
     scale = spread if spread > 0 else max(float(np.abs(finite).max(initial=0.0)), 1.0)
@@ -198,7 +199,7 @@ def _descend(problem: Minimisation, known: Known, start: Floats, scale: float) -
     """Where sequential quadratic programming ends."""
     from scipy.optimize import minimize
 
-    def number(function: Smooth, factor: float) -> tuple[object, object]:
+    def number(function: Function, factor: float) -> tuple[object, object]:
         def value(z: Floats) -> float:
             return float(np.clip(np.nan_to_num(function.value(z[None], known)[0] / factor, nan=1e10), -1e10, 1e10))
 

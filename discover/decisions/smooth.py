@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,19 @@ class Variable:
 def natural(variables: Sequence[Variable], z: Floats) -> dict[str, Floats]:
     """Coordinates, shape (..., k), as values of the features, each of shape (...)."""
     return {v.name: np.exp(z[..., i]) if v.log else z[..., i] for i, v in enumerate(variables)}
+
+
+class Function(Protocol):
+    """A function of coordinates of shape (n, k) with its first and second derivatives."""
+
+    def value(self, z: Floats, known: Known) -> Floats:
+        """Values, shape (n,)."""
+
+    def gradient(self, z: Floats, known: Known) -> Floats:
+        """First derivatives, shape (n, k)."""
+
+    def hessian(self, z: Floats, known: Known) -> Floats:
+        """Second derivatives, shape (n, k, k)."""
 
 
 class Smooth:

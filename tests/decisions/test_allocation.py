@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discover import allocate, load
-from discover.documents import write
+from discover.documents import LawDocument, write
 from discover.errors import InputError
+from discover.expressions import evaluate
+from discover.forecasts import Ensemble
 
 from .laws import CHINCHILLA, FLOPS, PUBLISHED, SEEN, document, ensemble
 
@@ -96,6 +98,97 @@ def test_near_tied_laws_give_a_range() -> None:
     assert best.features["params"].laws == pytest.approx(
         (closed_form(PUBLISHED, 1e22)[0], alone.features["params"].value), rel=1e-9
     )
+
+
+OTHER = {"E": 1.8, "A": 300.0, "B": 900.0, "a": 0.31, "b": 0.33}
+TIED = "E + A*params**(-a) + B*tokens**(-a)"
+
+
+def weighted(*laws: tuple[LawDocument, float], draws: int = 60) -> Ensemble:
+    """Laws with weights that sum to one, and draws in proportion."""
+    plain = ensemble([law for law, _ in laws], draws=draws)
+    members = [
+        replace(law, weight=weight, values={n: v[: round(draws * weight)] for n, v in law.values.items()})
+        for law, (_, weight) in zip(plain.laws, laws, strict=True)
+    ]
+    return replace(plain, laws=tuple(members))
+
+
+def test_the_best_sizes_are_the_weighted_mean_of_the_optima_of_all_laws_in_logarithms() -> None:
+    laws = weighted((document(), 0.6), (document(constants=OTHER), 0.4))
+    budgets = [1e22, 1e24]
+    found = allocate(laws, cost=FLOPS, budget=budgets)
+    for best, budget in zip(found.optima, budgets, strict=True):
+        own, other = closed_form(PUBLISHED, budget), closed_form(OTHER, budget)
+        for name, mine, theirs in zip(("params", "tokens"), own, other, strict=True):
+            quantity = best.features[name]
+            assert quantity.value == pytest.approx(mine**0.6 * theirs**0.4, rel=1e-8)
+            assert quantity.law == pytest.approx(mine, rel=1e-8)
+            assert quantity.laws == pytest.approx((min(mine, theirs), max(mine, theirs)), rel=1e-8)
+        assert best.cost is not None
+        assert best.cost.value == pytest.approx(budget, rel=1e-9)
+    exponent = found.exponents[None]["params"]
+    assert exponent.value == pytest.approx(0.6 * 0.28 / 0.62 + 0.4 * 0.33 / 0.64, abs=1e-8)
+    assert exponent.law == pytest.approx(0.28 / 0.62, abs=1e-8)
+
+
+def test_intervals_are_of_the_draws_of_all_laws_together() -> None:
+    laws = weighted((document(), 0.75), (document(constants=OTHER), 0.25), draws=80)
+    found = allocate(laws, cost=FLOPS, budget=1e23)
+    params = [
+        closed_form({n: float(v[i, 0, 0]) for n, v in law.values.items()}, 1e23)[0]
+        for law in laws.laws
+        for i in range(len(law))
+    ]
+    assert found.draws == len(params) == 80
+    expected = np.exp(np.quantile(np.log(params), [0.05, 0.95]))
+    assert found.optima[0].features["params"].interval == pytest.approx(tuple(expected), rel=1e-6)
+
+
+def test_several_laws_spend_the_whole_budget_of_any_cost() -> None:
+    laws = weighted((document(), 0.5), (document(constants=OTHER), 0.5))
+    asked = {"cost": f"{FLOPS} + 2*params*served", "budget": 1e23, "fix": {"served": 1e12}}
+    (best,) = allocate(laws, **asked).optima
+    assert best.cost is not None
+    assert best.cost.value == pytest.approx(1e23, rel=1e-8)
+    low, high = best.features["params"].laws or (0.0, 0.0)
+    assert low < best.features["params"].value < high
+
+
+def test_a_result_is_asked_of_the_mean_of_the_laws() -> None:
+    laws = weighted((document(), 0.5), (document(constants={**OTHER, "E": 1.6}), 0.5))
+    (best,) = allocate(laws, minimise="cost", cost=FLOPS, subject_to="loss <= 2.1").optima
+    at = {name: quantity.value for name, quantity in best.features.items()}
+    said = [float(evaluate(one.document.expr, at | dict(one.document.constants[0].values))) for one in laws.laws]
+    assert np.mean(said) == pytest.approx(2.1, rel=1e-8)
+    assert best.forecasts["loss"].value[0] == pytest.approx(2.1, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("formula", "constants"),
+    [
+        (TIED, {"E": 1.69, "A": 400.0, "B": 900.0, "a": 0.31}),
+        ("E + (A/params + B/tokens)**a", {"E": 1.69, "A": 2.5e8, "B": 3.4e9, "a": 0.31}),
+        ("E + (A*params**(-a) + B*tokens**(-a))**b", {"E": 1.69, "A": 400.0, "B": 900.0, "a": 0.3, "b": 0.95}),
+    ],
+)
+def test_a_form_that_fixes_how_a_budget_is_shared_is_named(formula: str, constants: dict[str, float]) -> None:
+    tied = document(formula, constants)
+    (alone,) = allocate(tied, cost=FLOPS, budget=1e23).optima
+    (text,) = [one for one in alone.warnings if "fixes how a budget is shared" in one]
+    assert "params as budget^0.5 and tokens as budget^0.5" in text
+    assert "no law asked leaves it" in text
+    (both,) = allocate(weighted((tied, 0.6), (document(), 0.4)), cost=FLOPS, budget=1e23).optima
+    assert any("laws of 40% of the weight leave it to their constants" in one for one in both.warnings)
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"subject_to": "tokens = 20*params"}, {"bounds": {"params": (1e8, 1e9)}}, {"fix": {"params": 1e9}}]
+)
+def test_what_constants_or_the_question_decide_is_not_called_assumed(asked) -> None:
+    law = document() if not asked else document(TIED)
+    (best,) = allocate(law, cost=FLOPS, budget=1e23, **asked).optima
+    assert not any("fixes how a budget" in one for one in best.warnings)
 
 
 @pytest.mark.parametrize(

@@ -307,7 +307,9 @@ def _best_sizes(content: Content, found: outlook.Spending) -> Iterator[Block]:
     yield TableBlock(head, tuple(rows), frozenset(range(len(head))))
     powers = listed([f"{name} ∝ budget^{power}" for name, power in found.exponents.items()])
     over = f"Over the budgets of the curves the best sizes go as {powers}. " if powers else ""
-    yield Text(f"{over}discover allocate tells how sure the sizes are, and takes other costs and limits.", remark=True)
+    several = content.ensemble is not None and len(content.ensemble.laws) > 1
+    of = "Sizes are averages over the laws that the data cannot tell apart; " if several else ""
+    yield Text(f"{over}{of}discover allocate tells how sure they are, and takes other costs and limits.", remark=True)
     yield from _one(found.figure)
 
 

@@ -20,7 +20,8 @@ def average(values: Floats, weights: Floats, logs: bool) -> Floats:
     Args:
         values: shape (laws, ...).
         weights: shape (laws,).
-        logs: the mean is that of the logarithms; what is not positive has none.
+        logs: the mean is that of the logarithms; what is not positive has none. Where nothing is positive, the mean is
+            that of the values.
     """
     with np.errstate(all="ignore"):
         said = np.log(np.where(values > 0, values, np.nan)) if logs else values
@@ -31,6 +32,8 @@ def average(values: Floats, weights: Floats, logs: bool) -> Floats:
         held = np.where(known, np.clip(said, middle - reach, middle + reach), 0.0)
         mean = np.sum(shares * held, axis=0) / np.sum(shares, axis=0)
         out: Floats = np.exp(mean) if logs else mean
+    if logs and np.isnan(out).any():
+        return np.where(np.isnan(out), average(values, weights, logs=False), out)
     return out
 
 

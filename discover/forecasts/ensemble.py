@@ -262,7 +262,7 @@ class Ensemble:
 
     def _central(self, columns: Mapping[str, Floats], codes: Ints, target: int) -> Floats:
         said = np.stack([law.best(columns, codes, target) for law in self.laws])
-        return self._bounded(average(said, self.weights, self.logs))
+        return self._bounded(average(said, self.weights, self.logs) if len(said) > 1 else said[0])
 
     def _points(
         self, features: Mapping[str, Any], groups: Sequence[str] | None, target: str | None

@@ -82,8 +82,8 @@ def test_mistakes_are_told(arguments, options, message) -> None:  # type: ignore
         discover.fit(*arguments, **options)
 
 
-def test_a_constant_that_is_nearly_a_column_is_told() -> None:
-    with pytest.warns(UserWarning, match="token of the formula is fitted as a constant; did you mean 'tokens'"):
+def test_a_name_that_is_nearly_a_column_is_that_column_and_told() -> None:
+    with pytest.warns(UserWarning, match="token of the formula is the column 'tokens'"):
         discover.fit("E + A*params**(-alpha)*token", COLUMNS, target="loss")
 
 

@@ -45,7 +45,8 @@ def test_law_is_read_with_every_constant_and_its_forecasts(run, kept):
     for entry in kept["constants"]:
         assert law.constants[entry["group"]][entry["target"]] == entry["values"]
     forecast = law.predict(params=7e9, tokens=1.4e11, group="web", interval=0.9)
-    assert forecast.value == law(params=7e9, tokens=1.4e11, group="web") == pytest.approx(2.2, abs=0.1)
+    assert forecast.law == law(params=7e9, tokens=1.4e11, group="web") == pytest.approx(2.2, abs=0.1)
+    assert forecast.value == pytest.approx(2.2, abs=0.1)
     assert forecast.lower < forecast.value < forecast.upper
 
 

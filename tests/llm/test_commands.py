@@ -44,6 +44,9 @@ def command(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]
     )  # fmt: skip
 
 
+LONG = ("--evaluations", "480")  # long enough for a model that is asked again after seconds
+
+
 def run(table: Path, out: str, *options: str) -> subprocess.CompletedProcess[str]:
     arguments = ["run", str(table), "--target", "loss", "--evaluations", "96", "--workers", "1"]
     return command(*arguments, "--proposers", "library,grammar", "--out", out, *options)
@@ -58,7 +61,7 @@ def rows(folder: str) -> list[dict[str, Any]]:
 
 def test_a_passing_refusal_in_the_body_of_a_reply_is_retried(table: Path) -> None:
     with serve(ScriptedServer([Step(LIMITED)] * 2, Step(chat(formulas(LAW))))) as server:
-        done = run(table, "out", "--llm", "m", "--llm-url", server.url, "--llm-parallel", "1")
+        done = run(table, "out", "--llm", "m", "--llm-url", server.url, "--llm-parallel", "1", *LONG)
     assert done.returncode == 0, done.stderr
     (first, *_) = [row for row in rows("out") if row["kind"] == "answered"]
     assert (first["attempts"], len(first["refusals"])) == (3, 2)
@@ -69,7 +72,7 @@ def test_a_passing_refusal_in_the_body_of_a_reply_is_retried(table: Path) -> Non
 
 def test_a_lasting_refusal_in_the_body_is_told_and_changes_no_law(table: Path) -> None:
     with serve(ScriptedServer([], Step(LIMITED))) as server:
-        done = run(table, "with", "--llm", "m", "--llm-url", server.url)
+        done = run(table, "with", "--llm", "m", "--llm-url", server.url, *LONG)
         asked = len(server.seen)
         checked = command("llm", "check", "--llm", "m", "--llm-url", server.url)
     assert done.returncode == 0, done.stderr
@@ -77,7 +80,7 @@ def test_a_lasting_refusal_in_the_body_is_told_and_changes_no_law(table: Path) -
     assert "rate" in shown
     assert UPSTREAM in shown
     assert asked <= 20
-    assert run(table, "without").returncode == 0
+    assert run(table, "without", *LONG).returncode == 0
     laws = [json.loads(Path(folder, "law.json").read_text()) for folder in ("with", "without")]
     assert laws[0]["formula"] == laws[1]["formula"]
     assert checked.returncode == 1

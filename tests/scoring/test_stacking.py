@@ -80,6 +80,7 @@ def test_the_mean_of_logarithms() -> None:
 def test_a_law_that_says_nothing_has_no_part() -> None:
     values = np.array([[2.0], [np.nan], [np.inf], [-1.0]])
     assert average(values, np.full(4, 0.25), logs=True) == pytest.approx([2.0])
+    assert average(np.array([[-1.0], [-3.0]]), np.array([0.5, 0.5]), logs=True) == pytest.approx([-2.0])
     assert np.isnan(average(values[1:2], np.ones(1), logs=False)).all()
 
 

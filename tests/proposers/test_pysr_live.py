@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.pysr, pytest.mark.slow]
 def live() -> Probe:
     reason = pysr.missing()
     if reason is not None or find_julia() is None:
-        return Probe(False, {}, None, reason or pysr.NO_JULIA)
+        return Probe(False, {}, None, None, reason or pysr.NO_JULIA)
     return probe(pysr.command(), environment(), 600.0)
 
 

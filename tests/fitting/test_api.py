@@ -72,7 +72,7 @@ def test_a_failure_is_a_value() -> None:
         ((FORMULA, COLUMNS), {"target": "loss", "shared": ["gamma"]}, "no constant 'gamma' to share"),
         ((FORMULA, COLUMNS), {"target": "loss", "loss": "cubic"}, "unknown loss"),
         ((FORMULA, 7), {"target": "loss"}, "a table is a data frame"),
-        (("E + A*param**(-alpha)", COLUMNS), {"target": "loss"}, "none of the names.*did you mean 'params'"),
+        (("E + A*depth**(-alpha)", COLUMNS), {"target": "loss"}, "no name in the formula.*is a column of the table"),
         (("chinchila", COLUMNS), {}, "chinchilla"),
         ((FORMULA, COLUMNS | {"params": N[:5]}), {"target": "loss"}, "has 5 values, the target 40"),
     ],

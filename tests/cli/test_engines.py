@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,12 @@ def test_a_failed_installation_says_why_and_what_helps(environ):
 
 def test_an_interrupted_installation_leaves_nothing_running_and_can_go_on(environ):
     command = [sys.executable, "-m", "discover", "engines", "--install", "pysr"]
+    # Where tests run in the background interrupts are ignored, and a child would inherit that.
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
-        command, env={**environ, "PYSR_FETCHES": "600"}, cwd=ROOT, stderr=subprocess.PIPE, text=True
-    ) as running:
+        command, env={**environ, "PYSR_FETCHES": "600"}, cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        preexec_fn=listening,
+    ) as running:  # fmt: skip
         assert running.stderr is not None
         while "Downloading" not in running.stderr.readline():
             pass

@@ -345,8 +345,17 @@ def skeleton(expr: Expr, shared: Collection[str] = ()) -> str:
     """The key under which two formulas count as the same law.
 
     Equal for formulas that differ in the order of commutative arguments, in the names of constants, in
-    folded literals, or in constants that are merged by `reduce_constants`, see there for `shared`.
+    folded literals, or in constants that are merged by `reduce_constants`, see there for `shared`. Kept on the root:
+    a law is proposed with many recipes.
     """
+    kept: dict[frozenset[str], str] = expr.memo.setdefault("skeletons", {})
+    known = frozenset(shared)
+    if known not in kept:
+        kept[known] = _skeleton(expr, known)
+    return kept[known]
+
+
+def _skeleton(expr: Expr, shared: frozenset[str]) -> str:
     reduced = reduce_constants(expr, shared)
     uses = constant_uses(reduced)
     ordered = _sorted_by(reduced, Printer(named(lambda name: f"_{uses[name]}" if name in uses else name)))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from types import TracebackType
 
+from threadpoolctl import threadpool_limits
+
 from discover.fitting import FitResult
 from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
@@ -83,6 +85,7 @@ class Pool:
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Pool:
+        self._threads = _one_thread()
         if self.workers > 1:
             self._executor = self._start()
         return self
@@ -92,6 +95,7 @@ class Pool:
     ) -> None:
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.restore_original_limits()
 
     def _start(self) -> ProcessPoolExecutor:
         # spawn: workers inherit neither threads nor the compiled state of the parent
@@ -129,9 +133,15 @@ class Pool:
 
 def _initialise(problem: Problem, cuts: int) -> None:
     global _scorers
+    _one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     _scorers = Scorers(problem, cuts)
+
+
+def _one_thread() -> threadpool_limits:
+    """Linear algebra of this process in one thread: the matrices are small, and the workers have the processors."""
+    return threadpool_limits(1, user_api="blas")
 
 
 def _leave_with_parent() -> None:

@@ -24,7 +24,7 @@ from discover.proposers.engines.probe import known_table
 from discover.proposers.equations import is_template, read_equation, read_template, untangle
 from discover.proposers.hall_of_fame import read_hall_of_fame
 from discover.proposers.logbook import Row
-from discover.proposers.views import LABELS, PLAIN, TEMPLATE, View, make_view, medians
+from discover.proposers.views import LABELS, MOST_GROUPS, PLAIN, TEMPLATE, View, make_view, medians
 from discover.proposers.worker import Worker, python_command
 from discover.scoring import Problem
 
@@ -102,6 +102,9 @@ class PySR(EngineProposer):
             raise InputError(reason)
 
     def worker(self) -> Worker:
+        groups = self.problem.table.n_groups
+        if groups > MOST_GROUPS:
+            self._note(f"templates are asked for {MOST_GROUPS} of the {groups} groups at a time")
         return Worker(
             self.start or command(),
             environ=environment(),

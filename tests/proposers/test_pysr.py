@@ -306,8 +306,12 @@ def many_groups(n):
 
 @pytest.mark.parametrize(("groups", "asked"), [(2, 2), (42, 42), (400, 60)])
 def test_a_template_is_asked_for_whatever_the_number_of_groups(groups, asked):
-    problem = many_groups(groups)
-    proposer = PySR(problem, Circumstances(True, Logbook()), ("unused",))
+    problem, events = many_groups(groups), list[Event]()
+    proposer = PySR(problem, Circumstances(True, Logbook(on_event=events.append)), ("unused",))
+    proposer.worker()
+    assert [event.text for event in events] == [f"templates are asked for 60 of the {groups} groups at a time"] * (
+        groups > asked
+    )
     view = make_view("template", problem, [], np.random.default_rng(0))
     assert view is not None
     job = proposer.question(view, 1)

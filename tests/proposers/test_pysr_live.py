@@ -37,7 +37,7 @@ def live() -> Probe:
     reason = pysr.missing()
     if reason is not None or find_julia() is None:
         return Probe(False, {}, None, None, reason or pysr.NO_JULIA)
-    return probe(pysr.command(), environment(), 600.0)
+    return probe(*pysr.prober(timeout_s=600.0), 600.0)
 
 
 @pytest.fixture(autouse=True)

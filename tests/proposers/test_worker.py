@@ -39,6 +39,20 @@ def engine(tmp_path):
         worker.close()
         assert folder is None or not folder.exists()
         assert pid is None or not alive(pid)
+    assert not zombies()
+
+
+def zombies():
+    """Processes that this one started, that have ended and were not waited for; none where the system does not say."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if state == "Z" and int(parent) == os.getpid():
+            found.append(path.parent.name)
+    return found
 
 
 def alive(pid):

@@ -15,10 +15,10 @@ import hmac
 import json
 import os
 import secrets
+import selectors
 import socket
 import time
 from collections.abc import Mapping
-from multiprocessing.connection import wait
 from typing import Any
 
 ADDRESS = "DISCOVER_ENGINE_CHANNEL"
@@ -72,7 +72,7 @@ class Channel:
         until = None if wait_s is None else time.monotonic() + wait_s
         while b"\n" not in self._read:
             left = None if until is None else max(0.0, until - time.monotonic())
-            if not wait([self._end], left):
+            if not _readable(self._end, left):
                 return None
             try:
                 chunk = self._end.recv(CHUNK)
@@ -98,6 +98,12 @@ class Channel:
     def close(self) -> None:
         """The other side sees the end."""
         self._end.close()
+
+
+def _readable(end: socket.socket, wait_s: float | None) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(end, selectors.EVENT_READ)
+        return bool(selector.select(wait_s))
 
 
 class Offer:
@@ -133,7 +139,7 @@ class Offer:
             own, self._own = self._own, None
             return Channel(own)
         assert self._listener is not None
-        if not wait([self._listener], wait_s):
+        if not _readable(self._listener, wait_s):
             return None
         caller, _ = self._listener.accept()
         if self._knows(caller):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SHOWN_LAWS = 10
 SHOWN_CONSTANTS = 3
 SHOWN_SETS = 6
+SHOWN_UNNAMED = 4
 WIDTH = 100
 NAME_WIDTH = 34
 LEVEL = 0.9
@@ -71,6 +72,8 @@ def compare(
     errors: own.Errors = None,
     sheet: own.Sheet = None,
     where: own.Where = None,
+    error_scale: own.ErrorScale = None,
+    roles: own.Roles = None,
     discover: Discover = None,
     evaluations: Evaluations = None,
     seed: options_of.Seed = 0,
@@ -91,12 +94,12 @@ def compare(
     from discover.data.checks import check_varies
     from discover.runs import comparison
     from discover.runs.inspection import inspect
-    from discover.scoring.sweeps import sweep_notes
 
     options = own.read_options(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
         constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
         sheet=sheet, where=where,
+        error_scale=error_scale, roles=roles,
     )  # fmt: skip
     processes = workers or options_of.usual_workers()
     plan = _plan(discover, evaluations, seed, processes)
@@ -114,7 +117,7 @@ def compare(
     if not quiet:
         tell_problems([one.text for one in problems])
     found = comparison.compare(task, discover=plan, workers=processes, on_event=tell)
-    notes = sweep_notes(found.problem)
+    notes = found.problem.notes
     for text in notes:
         tell(f"note: {text}")
     shown = _keys(found, Path(task.table), seed, notes)
@@ -160,6 +163,8 @@ def _keys(found: Comparison, table: Path, seed: int, notes: Sequence[str]) -> di
         "laws": laws,
         "refused": [{"law": name, "reason": reason} for name, reason in found.refused],
         "not_judged": list(found.short_of_rows),
+        "nameable": {law: dict(names) for law, names in found.nameable.items()},
+        "error_scale": found.problem.error_scale,
         "tied": [one.name for one in found.tied],
         "apart": found.apart,
         "level": LEVEL,
@@ -173,7 +178,7 @@ def _keys(found: Comparison, table: Path, seed: int, notes: Sequence[str]) -> di
 
 
 def _lines(shown: Mapping[str, Any], everything: bool) -> list[str | Table]:
-    from discover.cli.report import not_judged
+    from discover.cli.report import error_unit, not_judged
 
     laws = shown["laws"]
     if not laws:
@@ -185,13 +190,14 @@ def _lines(shown: Mapping[str, Any], everything: bool) -> list[str | Table]:
         "",
         _ranking(laws if everything else _leaders(laws)),
         "",
-        "error: squared error on the largest scales held out of the rows, in variances of the target",
+        f"error: squared error on the largest scales held out of the rows, in variances of {error_unit(shown)}",
         "R2: of the fit to all rows; fit: loss and space of its residuals, large: larger scales weigh more",
         "",
         *_verdict(shown),
         "",
         *_constants(laws if everything else laws[:SHOWN_CONSTANTS], shown, everything),
         *_refused(shown, everything),
+        *_nameable(shown, everything),
         *_next(shown),
     ]
 
@@ -315,6 +321,19 @@ def _refused(shown: Mapping[str, Any], everything: bool) -> list[str]:
     if not everything:
         return [f"{len(refused)} laws have no forecast to judge; --all says why."]
     return [line for item in refused for line in _wrapped(f"{item['law']}: {item['reason']}", "  ")]
+
+
+def _nameable(shown: Mapping[str, Any], everything: bool) -> list[str]:
+    """Published laws for columns whose names say nothing, and how to name them."""
+    laws: Mapping[str, Mapping[str, str]] = shown["nameable"]
+    if not laws:
+        return []
+    unknown = ", ".join(next(iter(laws.values())))
+    some = list(laws.items())[: None if everything else SHOWN_UNNAMED]
+    lines = _wrapped(f"The library does not know what {unknown} may be. Named as these, more laws apply:")
+    for law, names in some:
+        lines += _wrapped(f"{law}: --as {','.join(f'{column}={name}' for column, name in names.items())}", "  ")
+    return [*lines, f"  and {len(laws) - len(some)} more with --all"] if len(laws) > len(some) else lines
 
 
 def _next(shown: Mapping[str, Any]) -> list[str]:

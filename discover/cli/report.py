@@ -62,6 +62,12 @@ def not_judged(result: Result) -> str:
     return f"; not judged, for too few rows: {listed(laws)}" if laws else ""
 
 
+def error_unit(result: Result) -> str:
+    """What errors are counted in variances of; results of older versions count in those of the target."""
+    scales = {"log": "the target's logarithm", "odds": "the logarithm of the target's odds"}
+    return scales.get(result.get("error_scale", "value"), "the target")
+
+
 def _name(verdict: Verdict) -> str:
     if verdict.kind == "published":
         return f"{verdict.law}, chosen"
@@ -110,9 +116,8 @@ def _scores(result: Result) -> Lines:
         headings = ("law", "sealed R2", "RMSE", "relative error", "inner error")
         lines = [table(headings, cells, (1, 2, 3, 4))]
     lines += ["", _sealed_line(result)]
-    lines.append(
-        "inner error: squared error on the largest scales held out of the train rows, in variances of the target"
-    )
+    unit = error_unit(result)
+    lines.append(f"inner error: squared error on the largest scales held out of the train rows, in variances of {unit}")
     if result.get("forecast") is not None:
         lines.append("forecast: the weighted mean of the laws that the data cannot tell apart, as `predict` gives it")
     refitted = [item for item in result.get("human", ()) if item["variant"] == "refitted"]

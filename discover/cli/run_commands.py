@@ -95,6 +95,8 @@ def run(
     errors: own.Errors = None,
     sheet: own.Sheet = None,
     where: own.Where = None,
+    error_scale: own.ErrorScale = None,
+    roles: own.Roles = None,
     llm: llm_run.Model = None,
     llm_url: llm_run.Url = None,
     llm_key_env: llm_run.KeyVariable = None,
@@ -125,6 +127,7 @@ def run(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
         constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
         sheet=sheet, where=where,
+        error_scale=error_scale, roles=roles,
     )  # fmt: skip
     model = llm_run.config_of(
         {

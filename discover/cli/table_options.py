@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli.options import names, numbers, share
+from discover.cli.options import names, numbers, pairs, share
+from discover.data.names import listed
 from discover.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ TABLE_SUFFIXES = (
 )  # fmt: skip
 """Those of `discover.data.files`, which is not imported for a word of help."""
 _YOURS = "Your own table"
+SCALES = ("value", "log", "odds")
 _LISTS = ("target", "features", "extrapolate", "errors")
 
 Subject = Annotated[
@@ -83,18 +85,38 @@ Where = Annotated[
     ),
 ]
 
+ErrorScale = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCALE",
+        help="What errors count in: value, log or odds; log is guessed if the target spans decades.",
+        rich_help_panel=_YOURS,
+    ),
+]
+Roles = Annotated[
+    str | None,
+    typer.Option(
+        "--as", metavar="A=NAME,..", help="What columns are to the law library: S1=lr_area.", rich_help_panel=_YOURS
+    ),
+]
+
 
 def read_options(**given: Any) -> dict[str, Any]:
     """What options say of a table, by their names with underscores: lists and numbers read, None where not given.
 
     Raises:
-        InputError: a part of `--target-scale` is not `name=number`, or `--holdout` is no share.
+        InputError: a part of `--target-scale` is not `name=number`, `--holdout` is no share, `--error-scale` no scale,
+            or a part of `--as` is not `column=name`.
     """
     read = {name: names(value) if name in _LISTS else value for name, value in given.items()}
     if given.get("holdout") is not None:
         read["holdout"] = share(given["holdout"], "--holdout")
     if "target_scale" in given:
         read["target_scale"] = numbers(given["target_scale"], "--target-scale") or None
+    if "roles" in given:
+        read["roles"] = pairs(given["roles"], "--as") or None
+    if given.get("error_scale") not in (None, *SCALES):
+        raise InputError(f"--error-scale is {given['error_scale']!r}; expected {listed(SCALES)}")
     return read
 
 
@@ -109,13 +131,15 @@ def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
         if not is_task and Path(subject).is_file():
             suffix_of(Path(subject))  # says which tables are read
         if given and is_task:
-            raise InputError(
-                f"--{given[0].replace('_', '-')} is for tables; {subject} is a task, whose own file says it"
-            )
+            raise InputError(f"{_option(given[0])} is for tables; {subject} is a task, whose own file says it")
         return TaskSource.of_task(subject)
     if not options["target"]:
         raise InputError(f"{subject}: say with --target which column to predict{_headings(subject)}")
     return TaskSource.of_table(Path(subject), options)
+
+
+def _option(key: str) -> str:
+    return "--as" if key == "roles" else f"--{key.replace('_', '-')}"
 
 
 def _names_task(subject: str) -> bool:

@@ -50,6 +50,8 @@ def new(
     errors: own.Errors = None,
     sheet: own.Sheet = None,
     where: own.Where = None,
+    error_scale: own.ErrorScale = None,
+    roles: own.Roles = None,
     out: TaskOut = None,
     force: Force = False,
     json: Json = False,
@@ -72,13 +74,14 @@ def new(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
         constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
         sheet=sheet, where=where,
+        error_scale=error_scale, roles=roles,
     )  # fmt: skip
     named = options.pop("target") or guess_target(read_table(table, sheet, where))
     task = task_from_table(table, named, **options)
     compile_kernel()
     problems = inspect(task)
     largest = {name: float(values.max()) for name, values in task.train().features.items()}
-    applicable = laws_for(task.features, largest=largest, heading=task.column(task.target[0]).heading)
+    applicable = laws_for(task.features, largest=largest, heading=task.column(task.target[0]).heading, roles=task.roles)
     laws = [law.id for law in applicable if len(law.variables) == len(task.features)][:5]
     text = task_text(task, place.absolute().parent, [one.text for one in problems], laws)
     write_whole(place, text.encode())

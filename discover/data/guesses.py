@@ -41,7 +41,7 @@ from discover.data.reading import RawTable, read_table
 from discover.data.splits import hold_out
 from discover.data.states import is_state
 from discover.data.table import Floats, Ints
-from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
+from discover.data.task_files import Bounds, ErrorScale, Knowledge, Monotone, Split, TaskFile
 from discover.data.tasks import Task, resolve
 from discover.data.tomls import build_model
 from discover.errors import InputError
@@ -87,6 +87,8 @@ def task_from_table(
     errors: str | Sequence[str] | None = None,
     sheet: str | None = None,
     where: str | None = None,
+    error_scale: ErrorScale | None = None,
+    roles: Mapping[str, str] | None = None,
 ) -> Task:
     """A task on the user's own table.
 
@@ -110,6 +112,8 @@ def task_from_table(
         errors: heading or headings of the targets' standard errors.
         sheet: of a spreadsheet; the first with rows if not given.
         where: conditions on the rows that count, such as "status == finished and params >= 1e8".
+        error_scale: what errors are counted in; guessed from the train rows.
+        roles: feature -> the variable of the law library that it is.
 
     Raises:
         InputError: file, heading, cell or option not as expected.
@@ -121,6 +125,7 @@ def task_from_table(
     features = None if features is None else [heading_of(raw, name) for name in features]
     extrapolate = None if extrapolate is None else [heading_of(raw, name) for name in extrapolate]
     target_scale = {heading_of(raw, name): value for name, value in (target_scale or {}).items()}
+    roles = {heading_of(raw, name): role for name, role in (roles or {}).items()}
     group = heading_of(raw, group) if group else group
     weights = None if weights is None else heading_of(raw, weights)
     draft = _Draft(raw, targets, weights, errors)
@@ -130,11 +135,15 @@ def task_from_table(
     draft.choose_features(features, extrapolate)
     draft.choose_axes(extrapolate)
     scale = {draft.name(heading): value for heading, value in target_scale.items()}
-    file = build_model(
-        TaskFile,
-        draft.keys() | {"constants": constants, "target_scale": scale, "sheet": sheet, "where": where},
-        str(path),
-    )
+    told = {
+        "constants": constants,
+        "target_scale": scale,
+        "sheet": sheet,
+        "where": where,
+        "error_scale": error_scale,
+        "roles": {draft.name(heading): role for heading, role in roles.items()},
+    }
+    file = build_model(TaskFile, draft.keys() | told, str(path))
 
     def resolved(file: TaskFile) -> Task:
         return resolve(

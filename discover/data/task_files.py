@@ -44,6 +44,9 @@ class Bounds(Strict):
         return self
 
 
+ErrorScale = Literal["value", "log", "odds"]
+"""What squared errors are of: the target, its logarithm, or the logarithm of its odds."""
+
 Knowledge = Annotated[Monotone | Bounds, Field(discriminator="kind")]
 
 
@@ -98,6 +101,8 @@ class TaskFile(Strict):
         target_scale: feature -> value at which the law will be used, if the user knows it.
         weights: column with the weight of each row in the fit.
         errors: columns with the standard error of each target.
+        error_scale: what errors are counted in; None to be guessed from the train rows.
+        roles: feature -> the variable of the law library that it is, where its name does not say so.
         baselines: identifiers of published laws to compare with.
         split: which rows are sealed.
         knowledge: what a practitioner knows before seeing any row.
@@ -119,6 +124,8 @@ class TaskFile(Strict):
     target_scale: dict[str, float] = Field(default_factory=dict)
     weights: str | None = None
     errors: Names = ()
+    error_scale: ErrorScale | None = None
+    roles: dict[str, str] = Field(default_factory=dict)
     baselines: Names = ()
     split: Split = Field(default_factory=Split)
     knowledge: tuple[Knowledge, ...] = ()
@@ -146,6 +153,7 @@ class TaskFile(Strict):
         for key, names in (
             ("extrapolate", self.extrapolate),
             ("target_scale", tuple(self.target_scale)),
+            ("roles", tuple(self.roles)),
             ("knowledge", tuple(item.feature for item in self.knowledge if isinstance(item, Monotone))),
         ):
             for name in names:

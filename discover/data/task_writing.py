@@ -74,6 +74,10 @@ def _keys(task: Task, folder: Path, laws: Sequence[str]) -> Iterator[str]:
     yield "# Column with the weight of each row, and columns with the standard error of each target."
     yield _perhaps("weights", task.weights, "weight")
     yield _perhaps("errors", list(task.errors) or None, ["loss_error"])
+    yield "# What errors count in: value, log (for a target that spans decades) or odds; guessed from the rows."
+    yield _perhaps("error_scale", task.error_scale, "log")
+    yield "# What a feature is to the law library (discover laws), where its name does not say so."
+    yield _perhaps("roles", dict(task.roles) or None, {task.features[0]: "params"})
     yield from _comment(
         "Published laws whose constants for these very experiments are known; their published forms are compared "
         "with. Other published laws are tried in any case" + (f": {', '.join(laws)}." if laws else ".")

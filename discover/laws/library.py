@@ -38,6 +38,8 @@ RESULTS = frozenset(("loss", "error", "accuracy", "score", "reward"))
 GENERIC = {"x": "scale", "z": "log_scale"}
 """Variables of laws that hold for any column of a kind: name -> role."""
 
+ABOUT = 10.0  # factor by which a column may leave the range that a variable is meant for
+
 _SCALE_ROLES = {"params", "data", "unique_data", "compute", "multiplicity", "batch", "steps", "scale"}
 _STRICT = {"extra": "forbid"}
 _LIMITS: dict[str, tuple[float, float]] = {
@@ -406,6 +408,7 @@ def laws_for(
     target: str | None = None,
     largest: Mapping[str, float] | None = None,
     heading: str | None = None,
+    roles: Mapping[str, str] | None = None,
 ) -> list[Law]:
     """Laws that can be fitted to a table with these feature columns.
 
@@ -420,12 +423,13 @@ def laws_for(
         target: keep laws for this target ("loss", "error", ...) and for any; None keeps all.
         largest: column -> its largest value, which tells apart what a heading such as `P` may mean.
         heading: of the column to predict; a law of learning rates is none of a loss, nor the other way round.
+        roles: column -> the variable that it is, whatever it is called.
 
     Returns:
         Laws that use the most columns first, otherwise in the order of the library.
     """
     names = list(dict.fromkeys(columns))
-    places = _places(names, largest or {})
+    places = _places(names, largest or {}, roles or {})
     result: list[Law] = []
     for law in _library().values():
         if (target is None or law.target in (target, ANY_TARGET)) and predicts(law, heading):
@@ -447,8 +451,72 @@ def predicts(law: Law, heading: str | None) -> bool:
 _GLOSSARY_NAMES = {"flops": "compute"}
 
 
-def _places(columns: list[str], largest: Mapping[str, float]) -> dict[str, str]:
-    """Name of the glossary -> column that stands for it: the one so called, or the only one known by its heading."""
+def known_variables() -> frozenset[str]:
+    """Names of all variables that some law has."""
+    return frozenset(name for law in _library().values() for name in law.variables) - set(GENERIC)
+
+
+def check_roles(roles: Mapping[str, str], where: str) -> None:
+    """Refuses roles that no law knows.
+
+    Args:
+        roles: column -> variable of the library.
+        where: head of the message.
+
+    Raises:
+        InputError: no law has such a variable, or two columns are to be the same one.
+    """
+    for column, role in roles.items():
+        if role not in known_variables():
+            near = difflib.get_close_matches(role, known_variables(), n=3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else f" ({', '.join(sorted(known_variables()))})"
+            raise InputError(f"{where}: {column} is to be {role!r}, a variable that no law has{hint}")
+    twice = [role for role in roles.values() if list(roles.values()).count(role) > 1]
+    if twice:
+        raise InputError(f"{where}: two columns are to be {twice[0]!r}; expected one")
+
+
+def nameable(
+    ranges: Mapping[str, tuple[float, float]], heading: str | None = None, roles: Mapping[str, str] | None = None
+) -> list[tuple[Law, dict[str, str]]]:
+    """Laws that would apply if columns whose names say nothing were named, and how: column -> variable.
+
+    All such columns must find a place, where their values are about as large as the law is meant for.
+
+    Args:
+        ranges: column -> its smallest and largest value.
+        heading: of the column to predict.
+        roles: column -> the variable that it is, where that was told.
+
+    Returns:
+        Laws of most columns first.
+    """
+    names = list(ranges)
+    places = _places(names, {name: high for name, (_, high) in ranges.items()}, roles or {})
+    known = {column for name, column in places.items() if name in known_variables()}
+    unknown = [column for column in names if column not in known]
+    found = []
+    for law in _library().values() if unknown else ():
+        missing = [name for name in law.variables if name not in places]
+        if law.generic is not None or len(missing) != len(unknown) or not predicts(law, heading):
+            continue
+        orders = (dict(zip(unknown, order, strict=True)) for order in permutations(missing))
+        suited = (o for o in orders if all(_is_about(ranges[c], law.variables[name].range) for c, name in o.items()))
+        named = next(suited, None)
+        if named is not None:
+            found.append((law, named))
+    return sorted(found, key=lambda pair: -len(pair[0].variables))
+
+
+def _is_about(found: tuple[float, float], meant: tuple[float, float]) -> bool:
+    """Whether values that go from here to there are about those that a variable is meant for."""
+    return found[0] >= meant[0] / ABOUT and meant[0] <= found[1] <= meant[1] * ABOUT
+
+
+def _places(columns: list[str], largest: Mapping[str, float], roles: Mapping[str, str]) -> dict[str, str]:
+    """Name of the glossary -> its column: the one told, the one so called, or the only one known by its heading."""
+    told = {role: column for column, role in roles.items()}
+    columns = [column for column in columns if column not in roles]
     alike: dict[str, list[str]] = {}
     for quantity, found in by_quantity(columns, largest).items():
         for column in found:
@@ -456,7 +524,8 @@ def _places(columns: list[str], largest: Mapping[str, float]) -> dict[str, str]:
             alike.setdefault(name, []).append(column)
     steps = [column for column in columns if squash(column) in STEP_NAMES - {"epoch"}]
     alike.setdefault("steps", []).extend(steps)
-    return {name: found[0] for name, found in alike.items() if len(found) == 1} | {name: name for name in columns}
+    alone = {name: found[0] for name, found in alike.items() if len(found) == 1}
+    return alone | {name: name for name in columns} | told
 
 
 def _applied(law: Law, columns: list[str], places: Mapping[str, str]) -> list[Law]:

@@ -70,7 +70,9 @@ class Grammar:
         self.first = [structure for structure in structures if structure is not None]
 
     def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
-        out = [Candidate(structure, Recipe(), f"{self.name}:complete_law") for structure in self.first[:n]]
+        out = [
+            Candidate(structure, recipes(self.problem)[0], f"{self.name}:complete_law") for structure in self.first[:n]
+        ]
         del self.first[:n]
         for _ in range(n * ATTEMPTS):
             if len(out) == n:
@@ -135,7 +137,8 @@ class Grammar:
         return budget is not None and len(constants_in(expr)) > budget + 1
 
     def _recipe(self, rng: np.random.Generator) -> Recipe:
-        return RECIPES[int(rng.integers(len(RECIPES)))] if positive(self.problem) else Recipe()
+        options = recipes(self.problem)
+        return options[int(rng.integers(len(options)))] if positive(self.problem) else Recipe()
 
     def _with_recipe(self, parent: Told, rng: np.random.Generator) -> Candidate:
         old = parent.candidate.recipe
@@ -204,7 +207,10 @@ def positive(problem: Problem) -> bool:
 
 
 def recipes(problem: Problem) -> list[Recipe]:
-    """The recipes that a problem allows: logarithms need positive targets."""
+    """The recipes that a problem allows: logarithms need positive targets, and where errors count in logarithms,
+    fits are of logarithms."""
+    if problem.error_scale == "log":
+        return [recipe for recipe in RECIPES if recipe.space == "log"]
     if positive(problem):
         return list(RECIPES)
     scale = float(problem.table.targets.std(axis=0).mean())

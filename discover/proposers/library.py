@@ -32,7 +32,7 @@ class Library:
     name = "library"
 
     def __init__(self, problem: Problem, laws: Iterable[Law] | None = None) -> None:
-        chosen = laws_for(list(problem.kinds), largest=problem.largest) if laws is None else laws
+        chosen = laws_for(list(problem.kinds), largest=problem.largest, roles=problem.roles) if laws is None else laws
         self.queue = list(_candidates(problem, chosen))
         self.laws: dict[str, Candidate] = {}
         for candidate in self.queue:
@@ -68,7 +68,7 @@ def short_of_rows(problem: Problem) -> tuple[str, ...]:
 def group_means(problem: Problem) -> Candidate:
     """No law at all: the mean of every group."""
     constant, _ = well_named(Constant("E"), problem.table.features.keys())
-    return Candidate(Structure(constant), Recipe(), NO_LAW)
+    return Candidate(Structure(constant), recipes(problem)[0], NO_LAW)
 
 
 def _candidates(problem: Problem, laws: Iterable[Law]) -> Iterable[Candidate]:

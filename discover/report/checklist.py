@@ -16,7 +16,6 @@ from discover.report.content import Content
 from discover.report.texts import listed, percent, quantity
 from discover.runs.credit import credit_said
 from discover.runs.verdict import verdict_of
-from discover.scoring.sweeps import sweep_notes
 
 LOSSES = {"squared": "squared", "huber": "Huber", "soft_l1": "soft-L1"}
 
@@ -92,7 +91,7 @@ def _fit(content: Content) -> list[tuple[str, str]]:
     weights = f"column {task.weights}" if task.weights else "equal for all rows"
     if task.errors:
         weights = f"standard errors in {listed(task.errors)}"
-    weights = "; ".join((weights, *sweep_notes(content.session.problem)))
+    weights = "; ".join((weights, *content.session.problem.notes))
     return [
         ("Objective", objective(content.fit.recipe, target)),
         ("Weights", weights),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from discover.data.tasks import Task
 from discover.errors import InputError
 from discover.fitting import Bootstrap, FitResult, bootstrap, covariance
-from discover.laws.library import get_law
+from discover.laws.library import get_law, nameable
 from discover.proposers.candidate import NO_LAW, Candidate
 from discover.proposers.library import Library, group_means, short_of_rows, structure_of
 from discover.runs.outcome import fold_logs, inner_error
@@ -79,6 +79,7 @@ class Comparison:
         standings: laws that have an error, best first, the group means among them.
         refused: name and reason of laws that have none.
         short_of_rows: published laws that fit the columns but have too few rows to be judged on.
+        nameable: published laws that would apply if columns were named, and how: law -> column -> variable.
         apart: median distance between the tied laws' forecasts, in the target's unit, a step beyond the data.
         seconds: time spent.
     """
@@ -89,6 +90,7 @@ class Comparison:
     standings: tuple[Standing, ...]
     refused: tuple[tuple[str, str], ...]
     short_of_rows: tuple[str, ...]
+    nameable: Mapping[str, Mapping[str, str]]
     apart: float | None
     seconds: float
 
@@ -134,8 +136,13 @@ def compare(
         known = [*known, *_discovered(problem, discover, weights, known, on_event)]
     ranked = _with_ties(_in_one_word(sorted(known, key=lambda one: (one.error, one.merit)), problem), weights)
     apart = _apart(problem, [one for one in ranked if one.tied])
-    short = short_of_rows(problem)
-    return Comparison(task, problem, folds, tuple(ranked), tuple(refused), short, apart, time.monotonic() - begin)
+    target = task.column(task.target[0]).heading
+    ranges = {name: (float(v.min()), float(v.max())) for name, v in problem.table.features.items()}
+    unnamed = nameable(ranges, target, problem.roles)
+    return Comparison(
+        task, problem, folds, tuple(ranked), tuple(refused), short_of_rows(problem),
+        {law.id: names for law, names in unnamed}, apart, time.monotonic() - begin,
+    )  # fmt: skip
 
 
 def _published(

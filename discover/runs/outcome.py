@@ -85,6 +85,7 @@ def conclude(
         "no_law": found.best.candidate.origin == NO_LAW,
         "warnings": _warnings(session, found),
         "runners_up": _runners_up(found, weights),
+        "error_scale": session.problem.error_scale,
         "not_judged": list(short_of_rows(session.problem)),
         "evaluations": found.evaluations,
         "seconds": round(found.seconds, 3),

@@ -36,7 +36,6 @@ from discover.runs.records import (
     step_record,
 )
 from discover.scoring import Problem, problem_of
-from discover.scoring.sweeps import sweep_notes
 from discover.search import SearchConfig, SearchResult, Step, search
 from discover.search.team import AUTO, chosen
 
@@ -62,8 +61,8 @@ class Session:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell of the table before a search: guesses, what is left out, and how rows weigh."""
-        return (*self.task.notes, *sweep_notes(self.problem))
+        """What to tell of the table before a search: guesses, what is left out, and how rows and errors count."""
+        return (*self.task.notes, *self.problem.notes)
 
     @property
     def train(self) -> Table:

@@ -285,11 +285,12 @@ def broken_promises(problem: Problem, beyond: Beyond, predicted: Floats) -> Iter
             _groups(problem, beyond, predicted > problem.upper + slack),
         )
     low, high, width = _believable(problem)
+    placed = problem.on_scale(predicted)
     room = (0.5 + np.arange(len(predicted)))[:, None, None] * width[beyond.group]  # one width more with every step
-    above = predicted > high[beyond.group] + room
+    above = placed > high[beyond.group] + room
     if beyond.settings:
         above = _all_settings(beyond, above)
-    below = predicted < low[beyond.group] - room
+    below = placed < low[beyond.group] - room
     yield "leaves the range of the data far behind", _groups(problem, beyond, below | above)
 
 
@@ -312,13 +313,14 @@ def _groups(problem: Problem, beyond: Beyond, points: Mask) -> Mask:
 
 
 def _wrong_directions(problem: Problem, beyond: Beyond, predicted: Floats) -> Iterator[tuple[str, Mask]]:
-    slack = SLACK * np.ptp(problem.table.targets, axis=0)
+    slack = SLACK * np.ptp(problem.on_scale(problem.table.targets), axis=0)
+    placed = problem.on_scale(predicted)
     for axis, direction in problem.monotone.items():
         along = [i for i, a in enumerate(beyond.axis) if a == axis]
         if not along:
             continue
         with np.errstate(invalid="ignore"):  # of two infinite values, which are refused
-            steps = np.diff(predicted[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
+            steps = np.diff(placed[:, along], axis=0) * (1.0 if direction == "decreasing" else -1.0)
         if axis in problem.eventually:
             steps *= _starts_beyond(problem, beyond, axis, along)[:, :, None]
         kept = (steps.sum(axis=0) <= slack) & np.all(steps <= slack, axis=0)
@@ -347,17 +349,17 @@ def _starts_beyond(problem: Problem, beyond: Beyond, axis: str, along: list[int]
 
 
 def _believable(problem: Problem) -> tuple[Floats, Floats, Floats]:
-    """Range and width of the measured values of every group, each (n_groups, T).
+    """Range and width of the measured values of every group on the error scale, each (n_groups, T).
 
     Groups whose values hardly vary are given a quarter of the width of all groups.
     """
-    table = problem.table
-    least = 0.25 * np.ptp(table.targets, axis=0)
+    table, targets = problem.table, problem.on_scale(problem.table.targets)
+    least = 0.25 * np.ptp(targets, axis=0)
     low = np.empty((table.n_groups, table.n_targets))
     high, width = np.empty_like(low), np.empty_like(low)
     for g in range(table.n_groups):
-        rows = table.targets[table.group == g]
-        rows = rows if len(rows) else table.targets
+        rows = targets[table.group == g]
+        rows = rows if len(rows) else targets
         low[g], high[g] = rows.min(axis=0), rows.max(axis=0)
         width[g] = np.maximum(np.ptp(rows, axis=0), least)
     return low, high, width

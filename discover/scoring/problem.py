@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from discover.data.orders import Parts, parts_of
 from discover.data.table import Table
-from discover.scoring.sweeps import sweep_weights, swept_columns
+from discover.data.task_files import ErrorScale
+from discover.laws.library import check_roles
+from discover.scoring.scales import check_scale, guessed_scale, on_scale, target_span
+from discover.scoring.sweeps import sweep_notes, sweep_weights, swept_columns
 
 if TYPE_CHECKING:
     from discover.data.tasks import Task
 
 Floats = NDArray[np.float64]
+FAR_OFF = 10.0  # ranges of the measured values
 Kind = Literal["scale", "logged", "share", "other"]
 Direction = Literal["decreasing", "increasing"]
 
@@ -35,6 +39,8 @@ class Problem:
         constants: budget of constants per group and target, or None.
         target_scale: feature values at which a forecast is wanted, if any.
         units: units of the features, where they are known.
+        error_scale: what errors are counted in, see `discover.scoring.scales`.
+        roles: feature -> the variable of the law library that it is, where it was told.
     """
 
     table: Table
@@ -48,6 +54,32 @@ class Problem:
     constants: int | None = None
     target_scale: dict[str, float] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
+    error_scale: ErrorScale = "value"
+    roles: dict[str, str] = field(default_factory=dict)
+
+    def on_scale(self, values: Floats) -> Floats:
+        """Measured or predicted values of the target on the scale on which errors count, shape (..., n_targets).
+
+        A prediction without a place there, such as a cost below 0, counts as one far off.
+        """
+        if self.error_scale == "value":
+            return values
+        low, high = self._ends
+        scaled = np.clip(on_scale(values, self.error_scale), low, high)
+        placed = np.where(np.isnan(scaled), np.where(values > 0, high, low), scaled)
+        return np.where(np.isnan(values), np.nan, placed)
+
+    @cached_property
+    def _ends(self) -> tuple[Floats, Floats]:
+        """What counts as far off on either side, on the error scale, each of shape (n_targets,)."""
+        measured = on_scale(self.table.targets, self.error_scale)
+        room = FAR_OFF * np.ptp(measured, axis=0)
+        return measured.min(axis=0) - room, measured.max(axis=0) + room
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell of how rows and errors count, before anything is searched."""
+        return (*sweep_notes(self), *_scale_notes(self))
 
     @cached_property
     def swept(self) -> tuple[str, ...]:
@@ -95,8 +127,15 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
     Args:
         task: read for its declarations; its train rows are read unless they are given.
         train: the train rows, if they have been read already.
+
+    Raises:
+        InputError: see `Task.train`, or the task's error scale has no place for some target, or its
+            roles are not variables of the law library.
     """
     table = task.train() if train is None else train
+    error_scale = task.error_scale or guessed_scale(table)
+    check_scale(table, error_scale, str(task.table))
+    check_roles(task.roles, str(task.table))
     bounds = [item for item in task.knowledge if item.kind == "bounds"]
     monotone = [item for item in task.knowledge if item.kind == "monotone"]
     return Problem(
@@ -113,4 +152,18 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
         constants=None if task.constants is None else max(task.constants // table.n_targets, 1),
         target_scale=dict(task.target_scale),
         units={name: task.column(name).unit for name in task.features},
+        error_scale=error_scale,
+        roles=dict(task.roles),
     )
+
+
+def _scale_notes(problem: Problem) -> tuple[str, ...]:
+    """What errors are counted in, where that is not the target's own unit."""
+    names = ", ".join(problem.table.target_names)
+    if problem.error_scale == "odds":
+        return (f"errors count in the logarithm of the odds of {names}",)
+    if problem.error_scale == "log":
+        span = f"{target_span(problem.table):.3g}"
+        return (f"errors count in the logarithm of {names}, which spans a factor of {span}; --error-scale value counts "
+                "them in its own unit",)  # fmt: skip
+    return ()

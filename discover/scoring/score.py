@@ -57,8 +57,8 @@ WORST = 1e6
 
 @dataclass(frozen=True)
 class Score:
-    """What was measured of a candidate. All errors are mean squared errors over the target's train variance, of rows
-    weighted as in `discover.scoring.sweeps` where columns were swept.
+    """What was measured of a candidate. All errors are mean squared errors over the target's train variance, both on
+    the problem's error scale, of rows weighted as in `discover.scoring.sweeps` where columns were swept.
 
     Attributes:
         refused: why the candidate is out, or None.
@@ -230,8 +230,10 @@ class Scorer:
         self.along = points_along(problem)
         self.units = unit_groups(problem)
         self.sweep = self._sweep_of(self.table)
-        variance = problem.table.targets.var(axis=0)
+        variance = problem.on_scale(problem.table.targets).var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
+        deviation = problem.table.targets.std(axis=0)
+        self.deviation = np.where(deviation > 0, deviation, 1.0)
         self._tables = [(self.table.take(f.fit[self.rows]), self.table.take(f.judge[self.rows])) for f in self.folds]
         large = len(self.table) > 3 * SCREEN_ROWS
         self._screen = problem.table.take(self._spread(SCREEN_ROWS)) if large else None
@@ -279,7 +281,7 @@ class Scorer:
         full = fit(structure, table, recipe, effort=effort, weights=weights, warm=warm)
         if isinstance(full, FitFailure):
             return replace(base, refused=full.text)
-        base = replace(base, fit=full, train=self._error(full.residuals(table), self.sweep))
+        base = replace(base, fit=full, train=self._error(full, table, self.sweep))
         if base.train > gate:
             return replace(base, refused=FAR)
         lost = _run_off(full)
@@ -306,7 +308,7 @@ class Scorer:
             return reason
         if self.aside is not None and not np.all(np.isfinite(predict_beyond(full, self.aside))):
             return "not finite for other settings beyond the data"
-        if lost_in_rounding(full, self.beyond, forecast, np.sqrt(self.variance)):
+        if lost_in_rounding(full, self.beyond, forecast, self.deviation):
             return "its terms cancel to the last digits"
         return None
 
@@ -328,7 +330,7 @@ class Scorer:
         quick = fit(structure, self._screen, effort=SCREEN_EFFORT, weights=self._screen_sweep, warm=warm)
         if isinstance(quick, FitFailure):
             return False
-        return self._error(quick.residuals(self._screen), self._screen_sweep) > SCREEN_SLACK * gate
+        return self._error(quick, self._screen, self._screen_sweep) > SCREEN_SLACK * gate
 
     def _over_budget(self, structure: Structure) -> str | None:
         budget, used = self.problem.constants, len(structure.constants)
@@ -358,22 +360,25 @@ class Scorer:
             part = fit(structure, inner, recipe, effort=effort, weights=inner_weights, warm=[full.by_name])
             if isinstance(part, FitFailure):
                 return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")
-            measured = self._error(part.residuals(outer), None if self.sweep is None else self.sweep[judged])
+            measured = self._error(part, outer, None if self.sweep is None else self.sweep[judged])
             errors.append(expected_error(measured, len(outer) * outer.n_targets, noise))
             if not math.isfinite(errors[-1]):
                 return replace(base, refused=f"not finite on fold '{fold.label}'")
-            wobbles.append(self._wobble(predict_beyond(part, self.beyond) - forecast))
+            wobbles.append(self._wobble(predict_beyond(part, self.beyond), forecast))
             if keep:
                 asked = self.problem.table.take(rows_asked(fold))
                 held_out.append(part.predict(asked.features, asked.group))
         wobble = float(self.nearest @ np.array(wobbles)) if wobbles else 0.0
         return replace(base, folds=tuple(errors), wobble=wobble, held_out=tuple(held_out))
 
-    def _error(self, residuals: Floats, weights: Floats | None) -> float:
+    def _error(self, fit: FitResult, table: Table, weights: Floats | None) -> float:
+        on_scale = self.problem.on_scale
         with np.errstate(over="ignore", invalid="ignore"):
+            residuals = on_scale(table.targets) - on_scale(fit.predict(table.features, table.group))
             return float(np.mean(np.average(residuals**2, axis=0, weights=weights) / self.variance))
 
-    def _wobble(self, difference: Floats) -> float:
+    def _wobble(self, forecast: Floats, other: Floats) -> float:
         with np.errstate(over="ignore", invalid="ignore"):
+            difference = self.problem.on_scale(forecast) - self.problem.on_scale(other)
             value = float(np.mean(np.mean(difference[1:] ** 2, axis=(0, 1)) / self.variance))
         return min(value, WORST) if math.isfinite(value) else WORST

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from discover.cli.compare_command import NAME_WIDTH, _constant, _folded
@@ -124,3 +125,22 @@ def test_bad_input_is_answered_in_words(discover, mistaken, runs_csv) -> None:
     runs_csv.write_text(table_text(drop=28))
     assert_one_error(mistaken("compare", "runs.csv", "--target", "loss", "--features", "params,tokens"), "held out")
     assert sorted(Path().iterdir()) == before
+
+
+def test_columns_that_the_library_does_not_know_can_be_named(discover, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    area, drop = np.geomspace(0.3, 7, 40), np.tile([0.0, 0.02, 0.1, 0.15, 0.3], 8)
+    loss = 2.6 + 0.5 * area**-0.5 - 0.4 * drop + 0.002 * rng.standard_normal(40)
+    table = tmp_path / "curves.csv"
+    lines = [f"{a},{b},{c}" for a, b, c in zip(area, drop, loss, strict=True)]
+    table.write_text("S1,S2,loss\n" + "\n".join(lines) + "\n")
+    options = ("compare", str(table), "--target", "loss", "--extrapolate", "S1")
+    shown = discover(*options)
+    assert shown.status == 0, shown.err
+    assert "--as S1=lr_area,S2=lr_drop" in shown.out
+    named = discover(*options, "--as", "S1=lr_area,S2=lr_drop", "--json")
+    assert named.json["nameable"] == {}
+    assert named.json["error_scale"] == "value"
+    assert laws(named)["lr_annealing(S1,S2)"]["tied"]
+    assert_one_error(discover(*options, "--as", "S1=lr_aera"), "lr_aera", "lr_area")
+    assert_one_error(discover(*options, "--error-scale", "decibel"), "--error-scale", "value, log, odds")

@@ -1,0 +1,62 @@
+"""The scale on which errors count: the target's value, its logarithm, or the logarithm of its odds.
+
+In squares of the value a target that spans decades, such as a number of steps or a cost, is ruled by its few largest
+rows: a law may miss all others by half of what they are and still lead. So the scale is a property of the problem, not
+of a law: held-out errors, the choice and the noise of forecasts all follow it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.data.table import Table
+from discover.data.task_files import ErrorScale
+from discover.errors import InputError
+
+Floats = NDArray[np.float64]
+
+SPAN = 10.0  # ratio of large to small values within the groups, from which on errors count in logarithms
+INNER = (0.05, 0.95)  # quantiles that are small and large values; one odd row does not decide
+
+
+def on_scale(values: Floats, scale: ErrorScale) -> Floats:
+    """Values on a scale, of the same shape; not finite where they have no place on it."""
+    if scale == "value":
+        return values
+    with np.errstate(all="ignore"):
+        return np.log(values) if scale == "log" else np.log(values) - np.log1p(-values)
+
+
+def target_span(table: Table) -> float:
+    """Large over small values of the target: the median over groups, of the target that spans least; 1 if any is not
+    above 0."""
+    if not np.all(table.targets > 0):
+        return 1.0
+    groups = [table.targets[table.group == g] for g in np.unique(table.group)]
+    spans = [np.divide(*np.quantile(values, INNER[::-1], axis=0)) for values in groups]
+    return float(np.median(spans, axis=0).min())
+
+
+def guessed_scale(table: Table) -> ErrorScale:
+    """Logarithms for a positive target that spans a decade within the groups, else the value."""
+    return "log" if target_span(table) >= SPAN else "value"
+
+
+def check_scale(table: Table, scale: ErrorScale, where: str) -> None:
+    """Refuses a scale on which some target has no place.
+
+    Args:
+        where: head of the message.
+
+    Raises:
+        InputError: there is one.
+    """
+    lost = np.argwhere(~np.isfinite(on_scale(table.targets, scale)))
+    if len(lost):
+        row, place = lost[0]
+        wanted = "above 0" if scale == "log" else "between 0 and 1"
+        raise InputError(
+            f"{where}: {table.target_names[place]} is {table.targets[row, place]:g} on a train row; the error scale "
+            f"{scale!r} expects values {wanted}"
+        )

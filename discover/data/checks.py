@@ -265,6 +265,8 @@ def _far_target(name: str, wanted: float, high: float, factor: float, logged: bo
 def check_residuals(table: Table, residuals: Sequence[Floats], data_axes: Sequence[str] = ()) -> list[Finding]:
     """Rows that are far off every one of some laws, told apart into early and other rows.
 
+    Where a law leaves the range of all measured values by more than that range, it is the law that is far off.
+
     Args:
         table: the train rows.
         residuals: measured minus fitted of each law, shapes (n, T); the laws that fit best.
@@ -272,7 +274,7 @@ def check_residuals(table: Table, residuals: Sequence[Floats], data_axes: Sequen
     """
     if not residuals:
         return []
-    off = np.all([_outliers(r, table) for r in residuals], axis=0)
+    off = np.all([_outliers(r, table) & ~_astray(r, table) for r in residuals], axis=0)
     rows = np.flatnonzero(off)
     if not len(rows) or len(rows) > MOST_OFF * len(table):
         return []
@@ -280,8 +282,8 @@ def check_residuals(table: Table, residuals: Sequence[Floats], data_axes: Sequen
     for name in data_axes:
         if _early(table.features[name], best, rows):
             return [_warm_up(name, rows)]
-    size = float(np.abs(best[rows]).max())
-    text = f"{len(rows)} row(s) are far off every law (by up to {size:.3g}), the others are not"
+    size = float(np.min([np.abs(r[rows]).max(axis=1) for r in residuals], axis=0).max())
+    text = f"{len(rows)} row(s) are far off every law (the nearest is off by up to {size:.3g}), the others are not"
     return [Finding("far_off", text, "check these runs; correct them or leave them out", tuple(rows.tolist()))]
 
 
@@ -331,6 +333,14 @@ def _outliers(residuals: Floats, table: Table) -> NDArray[np.bool_]:
         limit = OUTLIER * 1.4826 * float(np.median(away))
         off |= away > max(limit, VISIBLE * float(table.targets[:, t].std()))
     return off
+
+
+def _astray(residuals: Floats, table: Table) -> NDArray[np.bool_]:
+    """Rows where a law says what is far from anything measured, shape (n,)."""
+    low, high = table.targets.min(axis=0), table.targets.max(axis=0)
+    fitted, room = table.targets - residuals, high - low
+    out: NDArray[np.bool_] = np.any((fitted < low - room) | (fitted > high + room), axis=1)
+    return out
 
 
 def _early(values: Floats, residuals: Floats, rows: Ints) -> bool:

@@ -154,3 +154,17 @@ def test_rows_that_spoil_the_fit_of_all_others_are_in_warm_up() -> None:
     assert check_early(table, "tokens", [noise, bent], [spike, spike]) == []
     # Rows below the law are none either.
     assert check_early(table, "tokens", [bent, bent], [-spike, -spike]) == []
+
+
+def test_where_laws_run_away_it_is_not_the_rows_that_are_far_off() -> None:
+    table = grid()
+    residuals = np.full((25, 1), 1e-3) * np.where(np.arange(25) % 2, 1, -1)[:, None]
+    wild = residuals.copy()
+    wild[[4, 9]] = -3.5e6
+    assert check_residuals(table, [wild, wild]) == []
+    odd = replace(table, targets=table.targets + np.where(np.arange(25) == 7, 0.9, 0.0)[:, None])
+    near, far = residuals.copy(), residuals.copy()
+    near[7], far[7] = 0.9, 1.4
+    (found,) = check_residuals(odd, [far, near])
+    assert found.rows == (7,)
+    assert "the nearest is off by up to 0.9" in found.text

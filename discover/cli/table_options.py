@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli.options import names, numbers, pairs, share
-from discover.data.names import listed
 from discover.errors import InputError
 
 if TYPE_CHECKING:
@@ -108,6 +107,8 @@ def read_options(**given: Any) -> dict[str, Any]:
         InputError: a part of `--target-scale` is not `name=number`, `--holdout` is no share, `--error-scale` no scale,
             or a part of `--as` is not `column=name`.
     """
+    from discover.data.names import listed
+
     read = {name: names(value) if name in _LISTS else value for name, value in given.items()}
     if given.get("holdout") is not None:
         read["holdout"] = share(given["holdout"], "--holdout")

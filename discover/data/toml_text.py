@@ -38,7 +38,7 @@ def _quoted(text: str) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """The TOML of a text, a number, a truth value or a list of these.
+    """The TOML of a text, a number, a truth value, or a list or inline table of these.
 
     Raises:
         TypeError: anything else.
@@ -47,6 +47,8 @@ def toml_value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(key)} = {toml_value(item)}' for key, item in value.items())} }}"
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, (int, float)):

@@ -25,7 +25,12 @@ _LISTS = ("target", "features", "extrapolate", "errors")
 Subject = Annotated[
     str, typer.Argument(metavar="TASK|TABLE", help="A shipped task, a task file (.toml), or a table of your own.")
 ]
-Target = Annotated[str | None, typer.Option(metavar="A[,B]", help="Column to predict.", rich_help_panel=_YOURS)]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A[,B]", help="Column to predict; guessed if one is headed like a result.", rich_help_panel=_YOURS
+    ),
+]
 Features = Annotated[
     str | None,
     typer.Option(metavar="A,B", help="Columns to predict from; guessed if not given.", rich_help_panel=_YOURS),
@@ -135,7 +140,7 @@ def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
             raise InputError(f"{_option(given[0])} is for tables; {subject} is a task, whose own file says it")
         return TaskSource.of_task(subject)
     if not options["target"]:
-        raise InputError(f"{subject}: say with --target which column to predict{_headings(subject)}")
+        options = options | {"target": _guessed_target(Path(subject), options)}
     return TaskSource.of_table(Path(subject), options)
 
 
@@ -149,7 +154,8 @@ def _names_task(subject: str) -> bool:
     return subject.lower().endswith(".toml") or subject in list_tasks()
 
 
-def _headings(table: str) -> str:
+def _guessed_target(table: Path, options: dict[str, Any]) -> str:
+    from discover.data.guesses import guess_target
     from discover.data.reading import read_table
 
-    return f" (its columns: {', '.join(read_table(Path(table)).columns)})"
+    return guess_target(read_table(table, options.get("sheet"), options.get("where")))

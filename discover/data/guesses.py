@@ -400,7 +400,7 @@ class _Draft:
         if not chosen:
             raise InputError(f"{self.raw.path} has no numeric column that varies beside the target; name the features")
         self.features = tuple(chosen)
-        self.notes.append(f"predicting from {', '.join(chosen)}")
+        self.notes.append(f"predicting {', '.join(self.targets)} from {', '.join(chosen)}")
 
     def _reason_against(self, heading: str) -> str | None:
         """Why a column is no feature: "" if it is one, None for text."""

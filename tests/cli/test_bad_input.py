@@ -46,6 +46,8 @@ def edited(path: Path, line: int, column: int, cell: str) -> None:
 
 
 def test_a_missing_column_is_named_with_those_there_are(mistaken, runs_csv) -> None:
+    Path("two.csv").write_text("params,train_loss,eval_acc,test_acc\n1,2,3,4\n2,1,4,5\n")
+    assert_one_error(mistaken("compare", "two.csv"), "two.csv", "eval_acc, test_acc", "--target")
     assert_one_error(mistaken("run", "runs.csv", "--target", "los"), "runs.csv", "'los'", "did you mean 'loss'")
     outcome = mistaken("run", "runs.csv", *TARGET, "--features", "params,data")
     assert_one_error(outcome, "runs.csv", "'data'", "params, tokens, loss")

@@ -150,10 +150,10 @@ def test_spoilt_sealed_rows_are_told_and_the_law_is_kept(discover, tmp_path) -> 
     assert shown.json["sealed"] is None
 
 
-def test_a_table_of_ones_own_needs_no_more_than_a_target(discover, runs_csv) -> None:
-    shown = discover("run", "runs.csv", "--target", "loss", "--evaluations", 12, "--workers", 1, "--json")
+def test_a_table_of_ones_own_needs_no_option_where_one_column_is_headed_like_a_result(discover, runs_csv) -> None:
+    shown = discover("run", "runs.csv", "--evaluations", 12, "--workers", 1, "--json")
     assert shown.status == 0
-    assert "note: predicting from params, tokens" in shown.err
+    assert "note: predicting loss from params, tokens" in shown.err
     assert shown.json["sealed"] is None
     assert shown.json["human"][0]["variant"] == "refitted"
 

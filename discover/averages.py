@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.rules import RULES
+
 Floats = NDArray[np.float64]
 
 HALF = (0.16, 0.5, 0.84)
-REACH = 2.0  # half widths of the middle two thirds: a law farther from the median counts as that far
 
 
-def average(values: Floats, weights: Floats, logs: bool) -> Floats:
+def average(values: Floats, weights: Floats, logs: bool, reach: float = RULES.average.reach) -> Floats:
     """The weighted mean of what laws say, of the shape of what one says; NaN where none says anything.
 
-    A law farther from the weighted median than `REACH` half widths of the middle two thirds counts as that far: one
+    A law farther from the weighted median than `reach` half widths of the middle two thirds counts as that far: one
     that diverges should not rule the mean.
 
     Args:
@@ -28,12 +29,12 @@ def average(values: Floats, weights: Floats, logs: bool) -> Floats:
         known = np.isfinite(said)
         shares = np.where(known, weights.reshape(-1, *[1] * (values.ndim - 1)), 0.0)
         low, middle, high = _quantiles(np.where(known, said, np.inf), shares)
-        reach = REACH * (high - low) / 2.0
-        held = np.where(known, np.clip(said, middle - reach, middle + reach), 0.0)
+        room = reach * (high - low) / 2.0
+        held = np.where(known, np.clip(said, middle - room, middle + room), 0.0)
         mean = np.sum(shares * held, axis=0) / np.sum(shares, axis=0)
         out: Floats = np.exp(mean) if logs else mean
     if logs and np.isnan(out).any():
-        return np.where(np.isnan(out), average(values, weights, logs=False), out)
+        return np.where(np.isnan(out), average(values, weights, False, reach), out)
     return out
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LAYERS = (
-    "errors", "plain_data", "averages", "expressions", "data", "laws", "fitting", "documents", "scoring", "llm",
-    "proposers", "search", "forecasts", "export", "api", "runs", "decisions", "sklearn", "report", "cli",
+    "errors", "plain_data", "rules", "averages", "expressions", "data", "laws", "fitting", "documents", "scoring",
+    "llm", "proposers", "search", "forecasts", "export", "api", "runs", "decisions", "sklearn", "report", "cli",
 )  # fmt: skip
 
 OUTSIDE_MODULES = frozenset((

@@ -13,16 +13,15 @@ from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit, free
 from discover.forecasts.drift import Drift, Reach, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up, with_forecasts
+from discover.rules import RULES, Average
 from discover.scoring import Fold, Problem, broken_promises, make_folds, points_beyond, predict_beyond
-from discover.scoring.beyond import FAR_MULTIPLE, Beyond
+from discover.scoring.beyond import Beyond
 from discover.scoring.score import FOLD_EFFORT, row_weights
 from discover.scoring.stacking import Stack, averages_logs, rows_asked
 
 Floats = NDArray[np.float64]
 
 RESAMPLE = Effort(draws=0, agree=1, tolerance=1e-6, iterations=15)  # from the law's own constants
-LEAST_WEIGHT = 0.005  # a law that weighs less changes no forecast
-MOST = 24  # laws
 FEWEST = 100  # draws
 WORK = 200_000  # draws times measured values, more for groups with shared constants
 GROUPS = 8
@@ -69,7 +68,7 @@ def make_ensemble(
         seed: of the resampling.
     """
     weights = np.ones(1) if stack is None else stack.weights
-    members = counted(weights)
+    members = counted(weights, problem.rules.average)
     effort = len(problem.table) * problem.table.n_targets * (1 + problem.table.n_groups // GROUPS)
     total = min(draws, max(FEWEST, WORK // effort))
     laws = []
@@ -101,10 +100,10 @@ def few_rows_factor(degrees: int) -> float:
     return float(t.ppf(0.95, max(degrees, 1)) / norm.ppf(0.95))
 
 
-def counted(weights: Floats) -> dict[int, float]:
+def counted(weights: Floats, rules: Average = RULES.average) -> dict[int, float]:
     """The laws that count in an average, place -> weight: the first, then the heaviest of the others."""
     heaviest = sorted(range(1, len(weights)), key=lambda i: (-weights[i], i))
-    kept = [0, *(i for i in heaviest if weights[i] >= LEAST_WEIGHT)][:MOST]
+    kept = [0, *(i for i in heaviest if weights[i] >= rules.least_weight)][: rules.laws]
     total = float(sum(weights[i] for i in kept))
     return {i: float(weights[i]) / total for i in kept}
 
@@ -131,7 +130,10 @@ def _believable(problem: Problem, law: FitResult, drawn: Floats) -> Floats:
     What a law had to keep to be chosen is known before any row is seen, so a resample that breaks it is no plausible
     law. Where a law's own constants break it, nothing is asked of their draws.
     """
-    beyond = [points_beyond(problem), *([points_beyond(problem, FAR_MULTIPLE)] if problem.axes else [])]
+    beyond = [
+        points_beyond(problem),
+        *([points_beyond(problem, problem.rules.guards.far_multiple)] if problem.axes else []),
+    ]
     unasked = ~_believed(problem, beyond, law)
     kept = np.array([_believed(problem, beyond, replace(law, constants=one)) for one in drawn]) | unasked
     out = drawn.copy()

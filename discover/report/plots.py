@@ -15,7 +15,7 @@ from discover.report.content import Content, Rival
 from discover.report.figures import Axis, Figure, Floats, Gallery, Role, Series, gallery
 from discover.report.steps import distinct, front, leaders
 from discover.report.texts import listed, percent, quantity, settings
-from discover.scoring.beyond import MULTIPLE
+from discover.rules import RULES
 
 MOST_UNITS = 60  # groups, targets and axes of which a report has a plot
 SLICES = 5  # curves in one plot
@@ -266,7 +266,7 @@ def reach(content: Content, axis: str) -> tuple[float, float]:
     if axis not in problem.axes:
         return smallest, largest
     train_end = float(content.train.features[axis].max())
-    return smallest, max(largest, wanted, moved(content, axis, train_end, MULTIPLE))
+    return smallest, max(largest, wanted, moved(content, axis, train_end, RULES.guards.multiple))
 
 
 def moved(content: Content, axis: str, value: float, multiple: float) -> float:
@@ -277,7 +277,7 @@ def moved(content: Content, axis: str, value: float, multiple: float) -> float:
     if kind == "logged":
         return value + math.log10(multiple)
     spread = float(np.ptp(content.train.features[axis]))
-    return value + 0.5 * spread * math.log(multiple) / math.log(MULTIPLE)
+    return value + 0.5 * spread * math.log(multiple) / math.log(RULES.guards.multiple)
 
 
 def _train_end(content: Content, group: int, axis: str) -> float:
@@ -511,7 +511,7 @@ def farthest(content: Content, group: int) -> float:
     """How far forecasts of a group are asked for, in multiples of its largest run: to the target scale where set."""
     problem = content.session.problem
     row = largest_run(content, group, problem.axes)
-    wanted = [MULTIPLE]
+    wanted = [RULES.guards.multiple]
     for axis, value in problem.target_scale.items():
         start = float(content.train.features[axis][row])
         if problem.kinds.get(axis) == "scale" and start > 0:

@@ -20,6 +20,7 @@ from discover.plain_data import plain, quoted
 from discover.proposers.base import Told
 from discover.proposers.candidate import NO_LAW
 from discover.proposers.library import short_of_rows
+from discover.rules import RULES
 from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
 from discover.runs.records import law_record
@@ -27,7 +28,7 @@ from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.runs.verdict import CLOSE
 from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metrics
-from discover.scoring.score import CEILING, row_weights
+from discover.scoring.score import row_weights
 from discover.search import SearchResult
 from discover.search.tally import Tally
 
@@ -50,7 +51,7 @@ def inner_error(score: Score, weights: Sequence[float] | Floats) -> float:
 
 def fold_logs(score: Score) -> Floats:
     """Logarithms of the held-out errors, shape (folds,); a forecast far off counts as that, however far."""
-    logs: Floats = np.log(np.clip(score.folds, 1e-300, CEILING))
+    logs: Floats = np.log(np.clip(score.folds, 1e-300, RULES.penalty.ceiling))
     return logs
 
 

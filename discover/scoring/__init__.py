@@ -4,15 +4,13 @@ from discover.scoring.beyond import broken_promises, implausible, points_beyond,
 from discover.scoring.folds import CUTS, Fold, fold_weights, make_folds
 from discover.scoring.metrics import Metrics, metrics, r_squared
 from discover.scoring.problem import Problem, column_kind, problem_of
-from discover.scoring.score import DEFAULT_RULE, Rule, Score, Scorer, merit
+from discover.scoring.score import Score, Scorer, merit
 
 __all__ = [
     "CUTS",
-    "DEFAULT_RULE",
     "Fold",
     "Metrics",
     "Problem",
-    "Rule",
     "Score",
     "Scorer",
     "broken_promises",

@@ -22,22 +22,12 @@ from discover.scoring.units import natural
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-MULTIPLE = 8.0  # of the largest scale of each axis
-FAR_MULTIPLE = 256.0  # the same, of what no law may contradict although few will ask: it tells wild laws from others
-LOGGED = (
-    0.4  # of a multiple's logarithm, where a column holds logarithms: scores cross their range in a few steps of it
-)
-STEPS = 4
+STEPS = 4  # to the multiple of the largest scale
 ROWS_PER_GROUP = 12
 PER_GROUP = 40  # rows of a group from which points between and outside are made
 SETTINGS = 96  # rows of all groups whose settings are exchanged, or moved along a declared direction
-ASIDE = 2.0  # factor by which a setting leaves its range
-SHAKEN = 1e-14  # relative change of the constants, some fifty times that of rounding, which may move
-UNMOVED = 0.01  # no measured point by as much of the target's standard deviation
-FEW_GROUPS = 0.25  # in so many groups a good law may say what cannot be
-OUTWARDS = 0.3  # of the distance from the centre of the design
+SHAKEN = 1e-14  # relative change of the constants, some fifty times that of rounding
 ALL = "all axes"
-SLACK = 0.01  # of the target's range: rises smaller than this are not held against a law
 
 
 @dataclass(frozen=True)
@@ -57,19 +47,21 @@ class Beyond:
     settings: bool = False
 
 
-def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
+def points_beyond(problem: Problem, multiple: float | None = None) -> Beyond:
     """Continuations of the largest rows of every group along every axis and all axes at once.
 
     Without an axis: points between the rows, and a step outwards from the rows. Columns of scale besides the axes, such
     as a learning rate, stay as they were measured; what is best for small runs may ruin one of hundreds of times the
-    size. So beyond `MULTIPLE` one good setting of them is enough.
+    size. So beyond the nearer multiple one good setting of them is enough.
 
     Args:
-        multiple: of the largest scale of an axis, up to which it is continued; an axis that is neither a scale nor the
-            logarithm of one goes on by half of its range instead.
+        multiple: of the largest scale of an axis, up to which it is continued, by default the nearer one; an axis that
+            is neither a scale nor the logarithm of one goes on by half of its range instead.
     """
     if not problem.axes:
         return _between_and_outside(problem)
+    near = problem.rules.guards.multiple
+    multiple = near if multiple is None else multiple
     blocks: list[tuple[str, NDArray[np.int64], dict[str, Floats]]] = []
     for axis in (*problem.axes, *((ALL,) if len(problem.axes) > 1 else ())):
         moved = problem.axes if axis == ALL else (axis,)
@@ -83,7 +75,7 @@ def points_beyond(problem: Problem, multiple: float = MULTIPLE) -> Beyond:
         {name: np.concatenate([columns[name] for _, _, columns in blocks], axis=1) for name in names},
         np.concatenate([group for _, group, _ in blocks]),
         tuple(axis for axis, group, _ in blocks for _ in group),
-        settings=multiple > MULTIPLE and bool(set(problem.of_kind("scale")) - set(problem.axes)),
+        settings=multiple > near and bool(set(problem.of_kind("scale")) - set(problem.axes)),
     )
 
 
@@ -106,7 +98,7 @@ def points_along(problem: Problem) -> Beyond | None:
         values, start = table.features[name], table.features[name][rows]
         columns = {other: np.tile(column[rows], (STEPS + 1, 1)) for other, column in table.features.items()}
         if problem.kinds[name] == "scale":
-            end = _aside(values, np.full(1, values.max()), np.full(1, ASIDE))
+            end = _aside(values, np.full(1, values.max()), np.full(1, problem.rules.guards.aside))
             columns[name] = start * (end / start) ** fraction
         else:
             columns[name] = start + fraction * (values.max() - start)
@@ -149,10 +141,10 @@ def settings_beyond(problem: Problem) -> Beyond | None:
     rows = draw()
     columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in table.features.items()}
     for axis in problem.axes:
-        columns[axis] = _continued(problem, axis, table.features[axis][rows], MULTIPLE)
+        columns[axis] = _continued(problem, axis, table.features[axis][rows], problem.rules.guards.multiple)
     for name in settings:
         values = table.features[name]
-        moved = _aside(values, values[draw()], np.power(ASIDE, rng.integers(-1, 2, len(rows))))
+        moved = _aside(values, values[draw()], np.power(problem.rules.guards.aside, rng.integers(-1, 2, len(rows))))
         columns[name] = np.tile(moved, (STEPS + 1, 1))
     return Beyond(_possible(problem, columns), table.group[rows], (ALL,) * len(rows))
 
@@ -174,7 +166,7 @@ def _between_and_outside(problem: Problem) -> Beyond:
     columns = {}
     for name in names:
         x = table.features[name]
-        outside = x[rows] + OUTWARDS * (x[rows] - x.mean())
+        outside = x[rows] + problem.rules.guards.outwards * (x[rows] - x.mean())
         if problem.kinds[name] in ("share", "scale"):
             outside = np.clip(outside, x.min(), _ceiling(x))
         columns[name] = np.vstack([x[rows], 0.5 * (x[rows] + x[partner]), outside])
@@ -218,7 +210,9 @@ def _continued(problem: Problem, axis: str, start: Floats, multiple: float) -> F
         moved: Floats = start[None, :] * ratio**fraction
         return moved
     if problem.kinds[axis] == "logged":
-        end = max(values.max() + LOGGED * np.log10(multiple), problem.target_scale.get(axis, -np.inf))
+        end = max(
+            values.max() + problem.rules.guards.logged * np.log10(multiple), problem.target_scale.get(axis, -np.inf)
+        )
     else:
         end = values.max() + 0.5 * np.ptp(values)
         end = min(end, _ceiling(values)) if problem.kinds[axis] == "share" else end
@@ -238,26 +232,26 @@ def predict_beyond(fit: FitResult, beyond: Beyond) -> Floats:
     return fit.predict(flat, np.tile(beyond.group, steps)).reshape(steps, m, -1)
 
 
-def lost_in_rounding(fit: FitResult, beyond: Beyond, predicted: Floats, deviation: Floats) -> bool:
+def lost_in_rounding(fit: FitResult, beyond: Beyond, predicted: Floats, most: Floats) -> bool:
     """Whether a law's values hang on the last digits of its constants, as those of 1e14 - 1e14*x**1e-14 do.
 
     Args:
         predicted: at the points beyond, see `predict_beyond`.
-        deviation: the targets' standard deviations, shape (T,).
+        most: by how much measured points may move, shape (T,).
     """
     signs = np.where(np.arange(fit.constants.shape[2]) % 2, -1.0, 1.0)
     shaken = replace(fit, constants=fit.constants * (1.0 + SHAKEN * signs))
     measured = {name: values[0] for name, values in beyond.features.items()}
     with np.errstate(all="ignore"):
-        moved = np.abs(shaken.predict(measured, beyond.group) - predicted[0]) / deviation
-    return not bool(np.all(moved < UNMOVED))
+        moved = np.abs(shaken.predict(measured, beyond.group) - predicted[0])
+    return not bool(np.all(moved < most))
 
 
 def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:
     """Why predictions beyond the data cannot be believed; None if nothing speaks against them.
 
     In a few of many groups a good law says what cannot be, where a group's rows have not bent yet: it is refused only
-    if that happens in more than `FEW_GROUPS` of them. A group without any forecast is one too many.
+    if that happens in more than a share of them. A group without any forecast is one too many.
     """
     if not np.all(np.isfinite(predicted)):
         return "not finite beyond the data"
@@ -273,7 +267,7 @@ def broken_promises(problem: Problem, beyond: Beyond, predicted: Floats) -> Iter
     """Each reason not to believe predictions beyond the data, and the groups where it holds, shape (n_groups,)."""
     yield "not finite beyond the data", _groups(problem, beyond, ~np.isfinite(predicted))
     yield from _wrong_directions(problem, beyond, predicted)
-    slack = SLACK * np.ptp(problem.table.targets, axis=0)
+    slack = problem.rules.guards.slack * np.ptp(problem.table.targets, axis=0)
     if problem.lower is not None:
         yield (
             f"falls below {problem.lower:g} beyond the data",
@@ -286,7 +280,9 @@ def broken_promises(problem: Problem, beyond: Beyond, predicted: Floats) -> Iter
         )
     low, high, width = _believable(problem)
     placed = problem.on_scale(predicted)
-    room = (0.5 + np.arange(len(predicted)))[:, None, None] * width[beyond.group]  # one width more with every step
+    room = (problem.rules.guards.room + np.arange(len(predicted)))[:, None, None] * width[
+        beyond.group
+    ]  # one width more with every step
     above = placed > high[beyond.group] + room
     if beyond.settings:
         above = _all_settings(beyond, above)
@@ -296,7 +292,7 @@ def broken_promises(problem: Problem, beyond: Beyond, predicted: Floats) -> Iter
 
 def _reason(problem: Problem, beyond: Beyond, promises: Iterator[tuple[str, Mask]]) -> str | None:
     """The reason with which too many groups have broken a promise."""
-    allowed = FEW_GROUPS * len(np.unique(beyond.group))
+    allowed = problem.rules.guards.few_groups * len(np.unique(beyond.group))
     broken = np.zeros(problem.table.n_groups, bool)
     for reason, where in promises:
         broken |= where
@@ -313,7 +309,7 @@ def _groups(problem: Problem, beyond: Beyond, points: Mask) -> Mask:
 
 
 def _wrong_directions(problem: Problem, beyond: Beyond, predicted: Floats) -> Iterator[tuple[str, Mask]]:
-    slack = SLACK * np.ptp(problem.on_scale(problem.table.targets), axis=0)
+    slack = problem.rules.guards.slack * np.ptp(problem.on_scale(problem.table.targets), axis=0)
     placed = problem.on_scale(predicted)
     for axis, direction in problem.monotone.items():
         along = [i for i, a in enumerate(beyond.axis) if a == axis]
@@ -351,10 +347,10 @@ def _starts_beyond(problem: Problem, beyond: Beyond, axis: str, along: list[int]
 def _believable(problem: Problem) -> tuple[Floats, Floats, Floats]:
     """Range and width of the measured values of every group on the error scale, each (n_groups, T).
 
-    Groups whose values hardly vary are given a quarter of the width of all groups.
+    Groups whose values hardly vary are given a share of the width of all groups.
     """
     table, targets = problem.table, problem.on_scale(problem.table.targets)
-    least = 0.25 * np.ptp(targets, axis=0)
+    least = problem.rules.guards.least_range * np.ptp(targets, axis=0)
     low = np.empty((table.n_groups, table.n_targets))
     high, width = np.empty_like(low), np.empty_like(low)
     for g in range(table.n_groups):

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-SAME = 1e-3  # of the target's standard deviation: forecasts that differ by less everywhere are one
 
-
-def twins(forecasts: Sequence[Floats], sizes: Sequence[int], deviation: Floats) -> list[int]:
+def twins(forecasts: Sequence[Floats], sizes: Sequence[int], least: Floats) -> list[int]:
     """For every law the place of the first that forecasts the same from as many constants; its own, if it is the first.
 
     Laws may be one function in other words, which no comparison of formulas sees.
@@ -20,19 +18,19 @@ def twins(forecasts: Sequence[Floats], sizes: Sequence[int], deviation: Floats) 
     Args:
         forecasts: arrays of one shape (..., T).
         sizes: numbers of fitted constants.
-        deviation: standard deviations of the T targets.
+        least: differences of the T targets that count.
     """
     first: list[int] = []
     for i, forecast in enumerate(forecasts):
         equals = (j for j in range(i) if first[j] == j and sizes[j] == sizes[i])
-        same = (j for j in equals if _alike(forecast, forecasts[j], deviation))
+        same = (j for j in equals if _alike(forecast, forecasts[j], least))
         first.append(next(same, i))
     return first
 
 
-def _alike(a: Floats, b: Floats, deviation: Floats) -> bool:
+def _alike(a: Floats, b: Floats, least: Floats) -> bool:
     with np.errstate(invalid="ignore"):
-        return bool(np.all(np.abs(a - b) <= SAME * deviation))
+        return bool(np.all(np.abs(a - b) <= least))
 
 
 def distances(forecasts: Sequence[Floats], centre: Floats) -> Floats:

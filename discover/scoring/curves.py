@@ -27,7 +27,8 @@ def curves(problem: Problem) -> tuple[Ints, ...]:
     too, a column of steps or epochs tells: from row to row of the table it grows in the course of a run.
     """
     found = [_with_others_equal(problem, name) for name in problem.axes]
-    found += [_in_file_order(problem, name) for name in problem.kinds if squash(name) in STEP_NAMES]
+    steps = [name for name in problem.kinds if name in problem.axes or squash(name) in STEP_NAMES]
+    found += [runs for name in steps if len(runs := _in_file_order(problem, name)) > problem.table.n_groups]
     long = [runs for runs in found if runs and np.median([len(rows) for rows in runs]) >= LEAST_POINTS]
     return max(long, key=lambda runs: float(np.median([len(rows) for rows in runs])), default=())
 

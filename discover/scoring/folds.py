@@ -19,18 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.rules import RULES
 from discover.scoring.problem import Problem
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-FEW_LEVELS = 24  # from so many cut points on they are taken at quantiles
-CUTS = 3
-SMALLEST_SHARE, LARGEST_SHARE = 0.02, 0.65
-LEFT_OVER = 2  # rows that a cut leaves a group besides as many as a floor and a power of every column have constants
-MOST_LEFT = 9  # rows that a cut leaves a group at most; laws of many columns are fitted to many rows anyway
-DECAY = 0.3  # of the weight from one cut point to the next lower: the nearest resembles the task most
-FEW_FOLDS = 3  # with fewer cut points than this, interleaved parts of the design are judged as well
+CUTS = RULES.folds.cuts
 
 
 @dataclass(frozen=True)
@@ -50,12 +45,14 @@ class Fold:
     nearest: bool
 
 
-def make_folds(problem: Problem, cuts: int = CUTS) -> tuple[Fold, ...]:
+def make_folds(problem: Problem, cuts: int | None = None) -> tuple[Fold, ...]:
     """The folds of a problem; empty if the table is too small to hold anything out."""
-    families = [(family, DECAY, 1.0) for family in _families(problem, cuts) if family]
+    rules = problem.rules.folds
+    cuts = rules.cuts if cuts is None else cuts
+    families = [(family, rules.decay, 1.0) for family in _families(problem, cuts) if family]
     if not problem.axes:
         families = [(_edge_family(problem) + _interleaved_family(problem), 1.0, 1.0)]
-    elif sum(len(family) for family, _, _ in families) < FEW_FOLDS:
+    elif sum(len(family) for family, _, _ in families) < rules.few_folds:
         families.append((_interleaved_family(problem), 1.0, 0.5))
     folds: list[Fold] = []
     seen: set[bytes] = set()
@@ -74,7 +71,7 @@ def make_folds(problem: Problem, cuts: int = CUTS) -> tuple[Fold, ...]:
     return tuple(Fold(f.label, f.fit, f.judge, f.weight / total, f.nearest) for f in folds)
 
 
-def fold_weights(problem: Problem, cuts: int = CUTS) -> tuple[float, ...]:
+def fold_weights(problem: Problem, cuts: int | None = None) -> tuple[float, ...]:
     """Weights of the folds of a problem, in their order."""
     return tuple(fold.weight for fold in make_folds(problem, cuts))
 
@@ -110,15 +107,16 @@ def _heights(problem: Problem, axis: str) -> Floats:
 
 def _cut_family(problem: Problem, label: str, height: Floats, cuts: int, corner: bool = False) -> Family:
     """Cut points from low to high, evenly spread over those that leave enough to fit on."""
+    rules = problem.rules.folds
     levels = np.unique(height[np.isfinite(height)])[1:]
-    if len(levels) >= FEW_LEVELS:
+    if len(levels) >= rules.few_levels:
         levels = np.nanquantile(height, 1.0 - np.array([0.5, 0.4, 0.3, 0.2, 0.12]), method="higher")
     valid: Family = []
     for level in levels:
         judge = _judged(problem, height >= level, height)
         share = float(judge.mean())
         remaining = len(np.unique(height[~judge]))
-        if share < SMALLEST_SHARE or share > LARGEST_SHARE or (remaining < 2 and not corner):
+        if share < rules.smallest_share or share > rules.largest_share or (remaining < 2 and not corner):
             continue
         if valid and np.array_equal(judge, valid[-1][1]):
             continue
@@ -159,7 +157,7 @@ def _highest(heights: Floats, most: int) -> Mask:
 def _enough(problem: Problem) -> int:
     """Rows of a group on which most published laws can be fitted."""
     varying = sum(bool(np.ptp(values) > 0) for values in problem.table.features.values())
-    return min(2 * varying + 1 + LEFT_OVER, MOST_LEFT)
+    return min(2 * varying + 1 + problem.rules.folds.left_over, problem.rules.folds.most_left)
 
 
 def _edge_family(problem: Problem) -> Family:

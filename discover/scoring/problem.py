@@ -13,6 +13,7 @@ from discover.data.orders import Parts, parts_of
 from discover.data.table import Table
 from discover.data.task_files import ErrorScale
 from discover.laws.library import check_roles
+from discover.rules import RULES, Rules
 from discover.scoring.scales import check_scale, guessed_scale, on_scale, target_span
 from discover.scoring.sweeps import sweep_notes, sweep_weights, swept_columns
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from discover.data.tasks import Task
 
 Floats = NDArray[np.float64]
-FAR_OFF = 10.0  # ranges of the measured values
 Kind = Literal["scale", "logged", "share", "other"]
 Direction = Literal["decreasing", "increasing"]
 
@@ -41,6 +41,7 @@ class Problem:
         units: units of the features, where they are known.
         error_scale: what errors are counted in, see `discover.scoring.scales`.
         roles: feature -> the variable of the law library that it is, where it was told.
+        rules: by which laws are judged, chosen and averaged.
     """
 
     table: Table
@@ -56,6 +57,7 @@ class Problem:
     units: dict[str, str] = field(default_factory=dict)
     error_scale: ErrorScale = "value"
     roles: dict[str, str] = field(default_factory=dict)
+    rules: Rules = RULES
 
     def on_scale(self, values: Floats) -> Floats:
         """Measured or predicted values of the target on the scale on which errors count, shape (..., n_targets).
@@ -73,7 +75,7 @@ class Problem:
     def _ends(self) -> tuple[Floats, Floats]:
         """What counts as far off on either side, on the error scale, each of shape (n_targets,)."""
         measured = on_scale(self.table.targets, self.error_scale)
-        room = FAR_OFF * np.ptp(measured, axis=0)
+        room = self.rules.guards.far_off * np.ptp(measured, axis=0)
         return measured.min(axis=0) - room, measured.max(axis=0) + room
 
     @cached_property

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from discover.data.table import Table
 from discover.data.task_files import ErrorScale
 from discover.errors import InputError
+from discover.rules import RULES, Scale
 
 Floats = NDArray[np.float64]
-
-SPAN = 10.0  # ratio of large to small values within the groups, from which on errors count in logarithms
-INNER = (0.05, 0.95)  # quantiles that are small and large values; one odd row does not decide
 
 
 def on_scale(values: Floats, scale: ErrorScale) -> Floats:
@@ -28,19 +26,19 @@ def on_scale(values: Floats, scale: ErrorScale) -> Floats:
         return np.log(values) if scale == "log" else np.log(values) - np.log1p(-values)
 
 
-def target_span(table: Table) -> float:
+def target_span(table: Table, rules: Scale = RULES.scale) -> float:
     """Large over small values of the target: the median over groups, of the target that spans least; 1 if any is not
     above 0."""
     if not np.all(table.targets > 0):
         return 1.0
     groups = [table.targets[table.group == g] for g in np.unique(table.group)]
-    spans = [np.divide(*np.quantile(values, INNER[::-1], axis=0)) for values in groups]
+    spans = [np.divide(*np.quantile(values, (1.0 - rules.small, rules.small), axis=0)) for values in groups]
     return float(np.median(spans, axis=0).min())
 
 
-def guessed_scale(table: Table) -> ErrorScale:
+def guessed_scale(table: Table, rules: Scale = RULES.scale) -> ErrorScale:
     """Logarithms for a positive target that spans a decade within the groups, else the value."""
-    return "log" if target_span(table) >= SPAN else "value"
+    return "log" if target_span(table, rules) >= rules.span else "value"
 
 
 def check_scale(table: Table, scale: ErrorScale, where: str) -> None:

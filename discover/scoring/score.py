@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from discover.data.table import Table
 from discover.expressions import complexity
 from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
+from discover.rules import RULES, Guards, Penalty
 from discover.scoring.beyond import (
-    FAR_MULTIPLE,
-    FEW_GROUPS,
     implausible,
     lost_in_rounding,
     points_along,
@@ -41,17 +40,11 @@ INHERITED_EFFORT = replace(SEARCH_EFFORT, draws=8)  # from the constants of a pa
 SCREEN_EFFORT = Effort(draws=8, agree=1, tolerance=1e-6, iterations=40)
 FOLD_EFFORT = Effort(draws=0, agree=1, tolerance=1e-8, iterations=80)  # from the fit to all train rows
 FOLD_AGAIN = SEARCH_EFFORT  # as if the held-out rows had never been seen
-FLOOR = 1e-6  # of the target's variance: errors below this count as equal
-PRIOR = 2.0  # held-out values that the scatter of the fit counts as, in what a fold is expected to measure
-SYMBOLS = 8  # what a node of a formula is chosen from, on average
-PUBLISHED = 150  # laws that a published one is chosen from, about
-LARGEST = 1e40  # of a constant; raw counts of parameters to a power reach 1e20
 FAR = "train error far above the best law's"
 SCREEN_ROWS = 300  # tables three times as long are screened on so many rows
 SEARCH_ROWS = 1000  # of a long table that a search scores on, until the closer look at the best laws
 THIN = 1.5  # tables less than this much longer are not worth thinning
 SCREEN_SLACK = 1.5
-CEILING = 4.0  # errors above this count as equal: a forecast this far off is of no use, however far
 WORST = 1e6
 
 
@@ -85,39 +78,17 @@ class Score:
     held_out: tuple[Floats, ...] = field(default=(), compare=False, repr=False)
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Weights of the selection rule.
-
-    merit = mean over folds of log(error + FLOOR)  (the log of a geometric mean error; folds by their weights)
-          + train * log(error of the fit to all train rows + FLOOR)
-          + description * description length per value
-          + spread * standard deviation of log(error) over folds
-          + wobble * log(1 + wobble / geometric mean error)
-          + novelty, if nobody published the law: the best of thousands tried owes that much to chance
-    """
-
-    train: float = 1.0
-    description: float = 1.0
-    spread: float = 0.05
-    wobble: float = 0.05
-    novelty: float = 1.0
-
-
-DEFAULT_RULE = Rule()
-
-
-def merit(score: Score, weights: Floats, rule: Rule = DEFAULT_RULE) -> float:
+def merit(score: Score, weights: Floats, rule: Penalty = RULES.penalty) -> float:
     """Lower is better; infinite for refused candidates."""
     if score.refused is not None or not score.folds:
         return math.inf
-    logs = np.log(np.minimum(score.folds, CEILING) + FLOOR)
+    logs = np.log(np.minimum(score.folds, rule.ceiling) + rule.floor)
     mean = float(weights @ logs)
     spread = float(np.sqrt(weights @ (logs - mean) ** 2))
     wobble = math.log1p(score.wobble / math.exp(mean)) if math.isfinite(score.wobble) else 50.0
     return (
         mean
-        + rule.train * math.log(score.train + FLOOR)
+        + rule.train * math.log(score.train + rule.floor)
         + rule.description * score.description
         + rule.spread * spread
         + rule.wobble * wobble
@@ -132,7 +103,9 @@ def parameters(structure: Structure, table: Table) -> int:
     return table.n_targets * (own * table.n_groups + shared)
 
 
-def description_length(structure: Structure, table: Table, published: bool = False) -> float:
+def description_length(
+    structure: Structure, table: Table, published: bool = False, rule: Penalty = RULES.penalty
+) -> float:
     """What a law's size adds to the logarithm of a mean squared error, by chance.
 
     Over the number of measured values: 2 per constant (Akaike 1974, IEEE Trans. Autom. Control 19, 716), as befits
@@ -140,17 +113,17 @@ def description_length(structure: Structure, table: Table, published: bool = Fal
     the formula (Rissanen 1978, Automatica 14, 465): one symbol among some eight per node, since there are more formulas
     of many nodes to be deceived by; of a published law no more than its place in the library, however long it is.
     """
-    code = math.log(SYMBOLS) * complexity(structure.expr)
+    code = math.log(rule.symbols) * complexity(structure.expr)
     if published:
-        code = min(code, math.log(PUBLISHED))
+        code = min(code, math.log(rule.published))
     return 2.0 * (parameters(structure, table) + code) / (len(table) * table.n_targets)
 
 
-def expected_error(measured: float, values: int, noise: float) -> float:
+def expected_error(measured: float, values: int, noise: float, prior: float = RULES.penalty.prior) -> float:
     """The squared error to expect of forecasts, of which some were measured.
 
     The mean square of one or two residuals is near zero by chance, and of a thousand laws some have that luck in every
-    fold. No law forecasts better than its noise in the long run; so the noise counts as `PRIOR` more values: the scale
+    fold. No law forecasts better than its noise in the long run; so the noise counts as `prior` more values: the scale
     of the posterior under a scaled inverse chi-squared prior (Gelman et al., Bayesian Data Analysis, 3rd ed., 2.6).
 
     Args:
@@ -158,7 +131,7 @@ def expected_error(measured: float, values: int, noise: float) -> float:
         values: how many these are.
         noise: mean square of the law's residuals in all rows, per degree of freedom.
     """
-    return (values * measured + PRIOR * noise) / (values + PRIOR)
+    return (values * measured + prior * noise) / (values + prior)
 
 
 def row_weights(problem: Problem, emphasis: float) -> Floats | None:
@@ -187,16 +160,16 @@ def _product(a: Floats | None, b: Floats | None) -> Floats | None:
     return a * b
 
 
-def _run_off(fit: FitResult) -> str | None:
+def _run_off(fit: FitResult, rules: Guards = RULES.guards) -> str | None:
     """A constant that runs off to where no unit would put it: the formula says less than it seems to.
 
     In some of many groups that happens to good laws, where a group's data have not bent yet.
     """
     sizes = np.abs(fit.constants)
     with np.errstate(invalid="ignore"):
-        away = (sizes > LARGEST) | ((sizes > 0) & (sizes < 1.0 / LARGEST))
+        away = (sizes > rules.run_off) | ((sizes > 0) & (sizes < 1.0 / rules.run_off))
     for i, name in enumerate(fit.structure.constants):
-        if away[:, :, i].mean() > FEW_GROUPS:
+        if away[:, :, i].mean() > rules.few_groups:
             return f"the constant {name} runs off to {fit.constants[:, :, i][away[:, :, i]][0]:.0e}"
     return None
 
@@ -225,7 +198,9 @@ class Scorer:
         nearest = np.array([f.nearest for f in self.folds], dtype=float)
         self.nearest = nearest / nearest.sum() if len(nearest) else nearest
         self.beyond = points_beyond(problem)
-        self.far = points_beyond(problem, FAR_MULTIPLE) if problem.axes else None  # without an axis there is no farther
+        self.far = (
+            points_beyond(problem, problem.rules.guards.far_multiple) if problem.axes else None
+        )  # without an axis there is no farther
         self.aside = settings_beyond(problem)
         self.along = points_along(problem)
         self.units = unit_groups(problem)
@@ -239,8 +214,8 @@ class Scorer:
         self._screen = problem.table.take(self._spread(SCREEN_ROWS)) if large else None
         self._screen_sweep = self._sweep_of(self._screen) if self._screen else None
 
-    def merit(self, score: Score, rule: Rule = DEFAULT_RULE) -> float:
-        return merit(score, self.weights, rule)
+    def merit(self, score: Score) -> float:
+        return merit(score, self.weights, self.problem.rules.penalty)
 
     def score(
         self,
@@ -266,7 +241,7 @@ class Scorer:
         """
         base = Score(
             n_constants=len(structure.constants),
-            description=description_length(structure, self.problem.table, published),
+            description=description_length(structure, self.problem.table, published, self.problem.rules.penalty),
             complexity=complexity(structure.expr),
             published=published,
         )
@@ -284,21 +259,21 @@ class Scorer:
         base = replace(base, fit=full, train=self._error(full, table, self.sweep))
         if base.train > gate:
             return replace(base, refused=FAR)
-        lost = _run_off(full)
-        if lost is not None:
-            return replace(base, refused=lost)
-        if not published:
-            bound = unit_bound(self.problem, self.units, full)
-            if bound is not None:
-                return replace(base, refused=bound)
-        forecast = predict_beyond(full, self.beyond)
-        reason = self._beyond_belief(full, forecast)
+        reason = self.unbelievable(full, published)
         if reason is not None:
             return replace(base, refused=reason)
-        return self._judge(base, structure, recipe, weights, full, forecast, fold_effort, keep)
+        return self._judge(base, structure, recipe, weights, full, fold_effort, keep)
 
-    def _beyond_belief(self, full: FitResult, forecast: Floats) -> str | None:
+    def unbelievable(self, full: FitResult, published: bool) -> str | None:
+        """Why a fitted law cannot be believed; None if no guard speaks against it."""
+        reason = _run_off(full, self.problem.rules.guards)
+        if reason is None and not published:
+            reason = unit_bound(self.problem, self.units, full)
+        return self._beyond_belief(full) if reason is None else reason
+
+    def _beyond_belief(self, full: FitResult) -> str | None:
         """Why a law's values beyond the data cannot be believed; None if nothing speaks against them."""
+        forecast = predict_beyond(full, self.beyond)
         reason = implausible(self.problem, self.beyond, forecast)
         if reason is None and self.far is not None:
             reason = implausible(self.problem, self.far, predict_beyond(full, self.far))
@@ -308,7 +283,7 @@ class Scorer:
             return reason
         if self.aside is not None and not np.all(np.isfinite(predict_beyond(full, self.aside))):
             return "not finite for other settings beyond the data"
-        if lost_in_rounding(full, self.beyond, forecast, self.deviation):
+        if lost_in_rounding(full, self.beyond, forecast, self.problem.rules.guards.moved_by_rounding * self.deviation):
             return "its terms cancel to the last digits"
         return None
 
@@ -345,12 +320,12 @@ class Scorer:
         recipe: Recipe,
         weights: Floats | None,
         full: FitResult,
-        forecast: Floats,
         effort: Effort,
         keep: bool,
     ) -> Score:
         values = len(self.table) * self.table.n_targets
         noise = base.train * values / max(1, values - parameters(structure, self.table))
+        forecast = predict_beyond(full, self.beyond)
         errors: list[float] = []
         wobbles: list[float] = []
         held_out: list[Floats] = []
@@ -361,7 +336,9 @@ class Scorer:
             if isinstance(part, FitFailure):
                 return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")
             measured = self._error(part, outer, None if self.sweep is None else self.sweep[judged])
-            errors.append(expected_error(measured, len(outer) * outer.n_targets, noise))
+            errors.append(
+                expected_error(measured, len(outer) * outer.n_targets, noise, self.problem.rules.penalty.prior)
+            )
             if not math.isfinite(errors[-1]):
                 return replace(base, refused=f"not finite on fold '{fold.label}'")
             wobbles.append(self._wobble(predict_beyond(part, self.beyond), forecast))

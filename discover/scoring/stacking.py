@@ -16,19 +16,14 @@ from numpy.typing import NDArray
 
 from discover.averages import average
 from discover.data.table import Table
+from discover.rules import RULES, Average
 from discover.scoring.folds import Fold
 from discover.scoring.problem import Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MOST_ROWS = 2000  # of a fold, by which laws are weighed
-PRIOR_ROWS = 120.0  # held-out rows that count as much as the merits do
-MOST_TRUST = 3.0  # in the merits, however few rows were held out
-FAR_OFF = 3.0  # an error of a factor of e**3, or of three standard deviations, counts as that, however far
-FLOOR = 1e-2  # of the least mean squared error of one law: less is owed to errors that happen to cancel
 TINY = 1e-300
-LOWEST = 1e-3  # of the median target: forecasts below count as this in logarithms
 ROUNDS = 400
 
 
@@ -50,10 +45,10 @@ def averages_logs(table: Table) -> bool:
     return bool(np.all(table.targets > 0))
 
 
-def rows_asked(fold: Fold) -> Ints:
+def rows_asked(fold: Fold, most: int = RULES.average.rows) -> Ints:
     """The held-out rows of a fold by which laws are weighed: all, or some spread evenly over them."""
     rows = np.flatnonzero(fold.judge)
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64))]
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.int64))]
 
 
 def stacked(
@@ -71,38 +66,41 @@ def stacked(
         forecasts: per law and fold the values at `rows_asked`, shape (rows, T); NaN where there are none.
         merits: of the laws, lower is better.
     """
+    rules = problem.rules.average
     prior = np.exp(-(np.asarray(merits) - min(merits)))
     prior /= prior.sum()
     products, values = [], 0.0
     for i, fold in enumerate(folds):
         rows = rows_asked(fold)
         counts = np.ones(len(rows)) if problem.sweep is None else problem.sweep[rows]
-        errors = _errors(problem.table, rows, [law[i] for law in forecasts], prior)
+        errors = _errors(problem, rows, [law[i] for law in forecasts], prior)
         products.append(np.einsum("irt,jrt,r->ij", errors, errors, counts) / (counts.sum() * errors.shape[2]))
         values += float(counts.sum() ** 2 / np.sum(counts**2))
-    trust = min(MOST_TRUST, PRIOR_ROWS / max(1.0, values))
-    weights = _lightest(np.array(products), np.array([fold.weight for fold in folds]), prior, trust)
+    trust = min(rules.most_trust, rules.prior_rows / max(1.0, values))
+    weights = _lightest(np.array(products), np.array([fold.weight for fold in folds]), prior, trust, rules.floor)
     logs = averages_logs(problem.table)
-    held_out = tuple(average(np.stack([law[i] for law in forecasts]), weights, logs) for i in range(len(folds)))
+    held_out = tuple(
+        average(np.stack([law[i] for law in forecasts]), weights, logs, rules.reach) for i in range(len(folds))
+    )
     return Stack(weights, held_out)
 
 
-def _errors(table: Table, rows: Ints, forecasts: Sequence[Floats], prior: Floats) -> Floats:
+def _errors(problem: Problem, rows: Ints, forecasts: Sequence[Floats], prior: Floats) -> Floats:
     """Errors of the laws' forecasts, shape (laws, rows, T), in logarithms or standard deviations."""
-    off = _off(np.stack(forecasts), table.targets[rows], table)
+    off = _off(np.stack(forecasts), problem.table.targets[rows], problem.table, problem.rules.average)
     known = np.isfinite(off)
     weights = np.where(known, prior[:, None, None], 0.0)
     with np.errstate(invalid="ignore"):
         usual = np.sum(weights * np.where(known, off, 0.0), axis=0) / np.sum(weights, axis=0)
-    return np.where(known, off, np.nan_to_num(usual, nan=FAR_OFF))
+    return np.where(known, off, np.nan_to_num(usual, nan=problem.rules.average.far_off))
 
 
-def _lightest(products: Floats, shares: Floats, prior: Floats, trust: float) -> Floats:
+def _lightest(products: Floats, shares: Floats, prior: Floats, trust: float, floor: float) -> Floats:
     """The weights that `stacked` is about, from the laws' mean products of errors, shape (folds, laws, laws)."""
     from scipy.optimize import minimize
 
     start = np.log(np.maximum(prior, TINY))
-    floors = FLOOR * np.diagonal(products, axis1=1, axis2=2).min(axis=1) + TINY
+    floors = floor * np.diagonal(products, axis1=1, axis2=2).min(axis=1) + TINY
 
     def loss(moved: Floats) -> tuple[float, Floats]:
         weights = np.exp(moved - moved.max())
@@ -120,19 +118,19 @@ def _lightest(products: Floats, shares: Floats, prior: Floats, trust: float) -> 
     return weights
 
 
-def departure(values: Floats, expected: Floats, table: Table) -> float:
+def departure(values: Floats, expected: Floats, problem: Problem) -> float:
     """Mean square of how far one law is from what is expected, both of shape (..., T), in the measure of `stacked`."""
-    return float(np.mean(_off(values, expected, table) ** 2))
+    return float(np.mean(_off(values, expected, problem.table, problem.rules.average) ** 2))
 
 
-def _off(said: Floats, expected: Floats, table: Table) -> Floats:
+def _off(said: Floats, expected: Floats, table: Table, rules: Average) -> Floats:
     """By how much forecasts differ, in logarithms or standard deviations; NaN where there is none."""
     with np.errstate(all="ignore"):
         if averages_logs(table):
-            least = LOWEST * np.median(table.targets, axis=0)
+            least = rules.lowest * np.median(table.targets, axis=0)
             off = np.log(np.maximum(said, least)) - np.log(np.maximum(expected, least))
         else:
             deviation = table.targets.std(axis=0)
             off = (said - expected) / np.where(deviation > 0, deviation, 1.0)
-    out: Floats = np.clip(off, -FAR_OFF, FAR_OFF)
+    out: Floats = np.clip(off, -rules.far_off, rules.far_off)
     return out

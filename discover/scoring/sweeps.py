@@ -15,20 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.rules import Sweeps
+
 if TYPE_CHECKING:
     from discover.scoring.problem import Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-LEAST_RUNS = 5  # of one size that make a sweep
-LEAST_VALUES = 3  # of a column in it
-LEAST_SWEEPS = 2
-INSIDE = 0.5  # share of the sweeps in which the best value is neither the smallest nor the largest
-SURE = 2.0  # standard errors by which runs get worse with the distance from the best value, on either side
-FAR = 2.0  # times the median miss, by which a row loses half of what it can lose
-LEAST_WEIGHT = 0.3  # of the worst rows; bad runs are forecast too
-BEST = 0.3  # weight of the best run of a size besides its own, as a share of all of its size together
 
 
 def swept_columns(problem: Problem) -> tuple[str, ...]:
@@ -44,7 +37,7 @@ def swept_columns(problem: Problem) -> tuple[str, ...]:
     while columns:
         sizes = _sizes(problem, columns)
         excess = _excess(problem, sizes)
-        kept = [c for c in columns if _is_swept(problem.coordinate(c), sizes, excess)]
+        kept = [c for c in columns if _is_swept(problem.coordinate(c), sizes, excess, problem.rules.sweeps)]
         if kept == columns:
             break
         columns = kept
@@ -62,8 +55,8 @@ def sweep_notes(problem: Problem) -> tuple[str, ...]:
 def sweep_weights(problem: Problem, columns: Sequence[str]) -> Floats | None:
     """Weights of the rows, of mean one, where these columns were swept.
 
-    A row weighs from one, if it is as good as the best of its size, down to `LEAST_WEIGHT`; the best row weighs `BEST`
-    of all of its size besides. `docs/selection.md` tells how these were chosen.
+    A row weighs from one, if it is as good as the best of its size, down to a least weight; the best row weighs a share
+    of all of its size besides.
 
     Returns:
         Shape (n,), or None where nothing was swept or nothing makes a difference.
@@ -75,9 +68,10 @@ def sweep_weights(problem: Problem, columns: Sequence[str]) -> Floats | None:
     worse = excess[excess > 0]
     if not len(worse):
         return None
-    near = LEAST_WEIGHT + (1.0 - LEAST_WEIGHT) / (1.0 + (excess / (FAR * np.median(worse))) ** 2)
+    rules = problem.rules.sweeps
+    near = rules.least_weight + (1.0 - rules.least_weight) / (1.0 + (excess / (rules.far * np.median(worse))) ** 2)
     weights = near.copy()
-    weights[_best_rows(sizes, excess)] += BEST * np.bincount(sizes, near)
+    weights[_best_rows(sizes, excess)] += rules.best * np.bincount(sizes, near)
     out: Floats = weights / weights.mean()
     return out
 
@@ -118,11 +112,13 @@ def _best_rows(sizes: Ints, excess: Floats) -> Ints:
     return rows
 
 
-def _is_swept(values: Floats, sizes: Ints, excess: Floats) -> bool:
+def _is_swept(values: Floats, sizes: Ints, excess: Floats, rules: Sweeps) -> bool:
     order = np.argsort(sizes, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1)
-    sweeps = [rows for rows in parts if len(rows) >= LEAST_RUNS and len(np.unique(values[rows])) >= LEAST_VALUES]
-    if len(sweeps) < LEAST_SWEEPS or sum(map(len, sweeps)) < len(values) / 2:
+    sweeps = [
+        rows for rows in parts if len(rows) >= rules.least_runs and len(np.unique(values[rows])) >= rules.least_values
+    ]
+    if len(sweeps) < rules.least_sweeps or sum(map(len, sweeps)) < len(values) / 2:
         return False
     inside: list[bool] = []
     sides: dict[bool, tuple[list[Floats], list[Floats]]] = {False: ([], []), True: ([], [])}
@@ -136,15 +132,15 @@ def _is_swept(values: Floats, sizes: Ints, excess: Floats) -> bool:
             side = slice(best + 1, None) if above else slice(0, best)
             distances.append(_ranks(np.abs(tried[side] - tried[best])))
             losses.append(_ranks(profile[side]))
-    if np.mean(inside) < INSIDE:
+    if np.mean(inside) < rules.inside:
         return False
-    return all(_goes_with(np.concatenate(x), np.concatenate(y)) for x, y in sides.values())
+    return all(_goes_with(np.concatenate(x), np.concatenate(y), rules.sure) for x, y in sides.values())
 
 
-def _goes_with(x: Floats, y: Floats) -> bool:
+def _goes_with(x: Floats, y: Floats, sure: float) -> bool:
     """Whether two centred variables surely rise together."""
     size = float(np.sqrt(np.sum(x**2) * np.sum(y**2)))
-    return size > 0 and float(np.sum(x * y)) / size * len(x) ** 0.5 > SURE
+    return size > 0 and float(np.sum(x * y)) / size * len(x) ** 0.5 > sure
 
 
 def _ranks(values: Floats) -> Floats:

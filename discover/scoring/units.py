@@ -22,7 +22,6 @@ from discover.scoring.problem import Problem
 
 Floats = NDArray[np.float64]
 
-TOLERANCE = 0.005  # share of a change that the constants may leave undone
 ROWS = 240
 HAIR = 1e-9  # next to zero, as a share of the smallest value above it
 
@@ -56,7 +55,9 @@ def same_unit(problem: Problem, a: str, b: str) -> bool:
 
 def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitResult) -> str | None:
     """The column (or the target) on whose unit a fitted law depends; None if it depends on none."""
-    table = problem.table
+    table, tolerance = problem.table, problem.rules.guards.unit_bound
+    if not np.isfinite(tolerance):
+        return None
     largest = int(np.argmax(np.bincount(table.group, minlength=table.n_groups)))
     rows = np.flatnonzero(table.group == largest)
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ROWS)).astype(int))]
@@ -74,9 +75,9 @@ def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitRe
         for column in slope.keys() & set(group):
             size = np.asarray(values[column])[finite] if problem.kinds[column] == "scale" else 1.0
             moved = moved + slope[column] * size
-        if not _within(span, moved):
+        if not _within(span, moved, tolerance):
             return f"depends on the unit of {' and '.join(group)}"
-    if (problem.lower is None or problem.upper is None) and not _within(span, forecast):
+    if (problem.lower is None or problem.upper is None) and not _within(span, forecast, tolerance):
         return "depends on the unit of the target"
     return None
 
@@ -107,7 +108,7 @@ def _beside_zero(values: Floats | float) -> Floats:
     return np.where(column == 0.0, HAIR * positive.min(), column) if positive.size else column
 
 
-def _within(span: Floats, vector: Floats) -> bool:
+def _within(span: Floats, vector: Floats, tolerance: float) -> bool:
     """Whether a vector lies in the span of columns, within the tolerance."""
     largest = float(np.max(np.abs(vector)))
     if not (np.isfinite(largest) and np.all(np.isfinite(span))):
@@ -122,4 +123,4 @@ def _within(span: Floats, vector: Floats) -> bool:
     if scaled.shape[1] == 0:
         return False
     solution = np.linalg.lstsq(scaled, vector / size, rcond=1e-12)[0]
-    return bool(np.linalg.norm(vector / size - scaled @ solution) <= TOLERANCE)
+    return bool(np.linalg.norm(vector / size - scaled @ solution) <= tolerance)

@@ -24,7 +24,7 @@ from discover.proposers.candidate import Candidate
 from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.library import Library, group_means
 from discover.proposers.logbook import Logbook
-from discover.scoring import CUTS, DEFAULT_RULE, Problem, Rule, Score, fold_weights, merit
+from discover.scoring import CUTS, Problem, Score, fold_weights, merit
 from discover.scoring.stacking import Stack
 from discover.search.archive import AddStatus, Archive, shape_class
 from discover.search.pool import Job, Pool, Ticket
@@ -57,7 +57,6 @@ class SearchConfig:
         proposers: names from `discover.search.team.PROPOSERS`.
         workers: processes that score; does not change the result.
         cuts: cut points per axis of the inner folds.
-        rule: weights of the selection rule.
     """
 
     seed: int = 0
@@ -66,7 +65,6 @@ class SearchConfig:
     proposers: tuple[str, ...] = ("library", "grammar")
     workers: int = 1
     cuts: int = CUTS
-    rule: Rule = DEFAULT_RULE
 
 
 @dataclass(frozen=True)
@@ -355,7 +353,7 @@ class _State:
 
     def judge(self, candidate: Candidate, score: Score, archive: Archive) -> tuple[Told, AddStatus]:
         """What the archive does with a candidate. It pays who proposed it, and an adviser if it made the best law."""
-        value = merit(score, self.weights, self.config.rule)
+        value = merit(score, self.weights, self.problem.rules.penalty)
         best = min((told.merit for told in archive.elites()[:1]), default=math.inf)
         told = Told(len(self.told), candidate, score, value, added=False)
         status = archive.add(told)
@@ -392,7 +390,7 @@ class _State:
                 "no law could be fitted to this table"
                 + (f"; the first reason was: {sorted(reasons)[0]}" if reasons else "")
             )
-        pool, weights, rule = self.pool, self.weights, self.config.rule
+        pool, weights, rule = self.pool, self.weights, self.problem.rules.penalty
         finalists = closer_look(leaders, pool, weights, rule, lambda: self.overdue(LIMIT_SHARE))
         finalists = [replace(told, candidate=told.candidate.attributed()) for told in finalists]
         finalists = without_twins(finalists, self.problem)

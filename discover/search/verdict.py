@@ -15,7 +15,8 @@ from discover.fitting import FitResult, covariance
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.limits import laws_without, simpler_laws
-from discover.scoring import Problem, Rule, Score, make_folds, merit, points_beyond, predict_beyond
+from discover.rules import Choice, Penalty
+from discover.scoring import Problem, Score, make_folds, merit, points_beyond, predict_beyond
 from discover.scoring.consensus import distances, twins
 from discover.scoring.score import parameters, row_weights
 from discover.scoring.stacking import Stack, averages_logs, departure, rows_asked, stacked
@@ -24,15 +25,10 @@ from discover.search.pool import Job, Pool
 Floats = NDArray[np.float64]
 
 FIRST_STEP = slice(1, 2)  # the forecasts nearest beyond the data; farther ones are ruled by the wildest laws
-TIE = 1.0  # merits closer than this to the best count as near-tied; a merit sums two logarithms of errors
-ALIKE = 0.02  # forecasts closer than this share of the error to be expected are the same forecast
-NO_WORSE = 1.01  # times the error of the fit, at most
-MOST_STEPS = 8  # to simpler laws
-MOST_DOUBTS = 6  # constants that are tried at zero in every step
 
 
 def closer_look(
-    leaders: Sequence[Told], pool: Pool, weights: Floats, rule: Rule, out_of_time: Callable[[], bool]
+    leaders: Sequence[Told], pool: Pool, weights: Floats, rule: Penalty, out_of_time: Callable[[], bool]
 ) -> list[Told]:
     """The leaders fitted and scored again with more effort, best first.
 
@@ -78,10 +74,11 @@ def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:
         return 0
     beyond = points_beyond(problem)
     said = np.stack([predict_beyond(fit, beyond)[FIRST_STEP] for fit in fits_of(finalists)])
-    expected = average(said, weights, averages_logs(problem.table))
-    tied = [i for i, told in enumerate(finalists) if told.merit <= leader.merit + TIE]
-    nearest = min(tied, key=lambda i: departure(said[i], expected, problem.table))
-    alike = distances([said[i] for i in tied], said[nearest]) <= _tolerance(leader)
+    expected = average(said, weights, averages_logs(problem.table), problem.rules.average.reach)
+    tied = [i for i, told in enumerate(finalists) if told.merit <= leader.merit + problem.rules.choice.tie]
+    nearest = min(tied, key=lambda i: departure(said[i], expected, problem))
+    placed = problem.on_scale(said)
+    alike = distances(list(placed[tied]), placed[nearest]) <= _tolerance(leader, problem.rules.choice)
     same = [i for i, close in zip(tied, alike, strict=True) if close] or [nearest]
     return min(same, key=lambda i: (finalists[i].score.complexity, finalists[i].merit, i))
 
@@ -106,18 +103,20 @@ def twins_of(fits: Sequence[FitResult], problem: Problem) -> list[int]:
         )
         for fit in fits
     ]
-    return twins(said, [parameters(fit.structure, table) for fit in fits], table.targets.std(axis=0))
+    return twins(
+        said, [parameters(fit.structure, table) for fit in fits], problem.rules.choice.twins * table.targets.std(axis=0)
+    )
 
 
 def simplest(
-    law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Rule, out_of_time: Callable[[], bool]
+    law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Penalty, out_of_time: Callable[[], bool]
 ) -> Told:
     """The law, or a simpler one that forecasts the same.
 
     That is one that it is a limit of and that fits as well, or itself without a constant that may be zero if that is of
     no worse merit. A published law stays as it was published.
     """
-    for _ in range(MOST_STEPS if not law.candidate.published else 0):
+    for _ in range(problem.rules.choice.simpler if not law.candidate.published else 0):
         simpler = _simpler(law, problem, pool, weights, rule, out_of_time)
         if simpler is None:
             break
@@ -126,13 +125,13 @@ def simplest(
 
 
 def _simpler(
-    law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Rule, out_of_time: Callable[[], bool]
+    law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Penalty, out_of_time: Callable[[], bool]
 ) -> Told | None:
     fit = law.score.fit
     if fit is None:
         return None
     beyond = points_beyond(problem)
-    forecast = predict_beyond(fit, beyond)[FIRST_STEP]
+    forecast = problem.on_scale(predict_beyond(fit, beyond)[FIRST_STEP])
 
     def looked_at(candidates: Iterable[Candidate]) -> Iterator[Told]:
         for candidate in candidates:
@@ -142,19 +141,20 @@ def _simpler(
             told = replace(law, candidate=candidate, score=score, merit=merit(score, weights, rule))
             if score.fit is None or not math.isfinite(told.merit):
                 continue
-            if distances([forecast, predict_beyond(score.fit, beyond)[FIRST_STEP]], forecast)[1] <= _tolerance(law):
+            other = problem.on_scale(predict_beyond(score.fit, beyond)[FIRST_STEP])
+            if distances([forecast, other], forecast)[1] <= _tolerance(law, problem.rules.choice):
                 yield told
 
     for told in looked_at(simpler_laws(problem, law.candidate, fit)):
-        if told.score.train <= NO_WORSE * law.score.train:
+        if told.score.train <= problem.rules.choice.no_worse * law.score.train:
             return told
     errors = covariance(fit, problem.table, row_weights(problem, fit.recipe.emphasis)).errors
-    for told in looked_at(islice(laws_without(problem, law.candidate, fit, errors), MOST_DOUBTS)):
+    for told in looked_at(islice(laws_without(problem, law.candidate, fit, errors), problem.rules.choice.doubts)):
         if told.merit <= law.merit:
             return told
     return None
 
 
-def _tolerance(told: Told) -> float:
+def _tolerance(told: Told, rules: Choice) -> float:
     """The squared distance between forecasts, in their variances, below which they are the same."""
-    return ALIKE * min(1.0, max(told.score.folds, default=0.0))
+    return rules.alike * min(1.0, max(told.score.folds, default=0.0))

@@ -7,11 +7,10 @@ import pytest
 
 from discover.expressions import parse
 from discover.fitting import Domain, Recipe, Structure
+from discover.rules import RULES
 from discover.scoring import Problem, Scorer, broken_promises, implausible, points_beyond, predict_beyond
 from discover.scoring.beyond import (
     ALL,
-    ASIDE,
-    MULTIPLE,
     STEPS,
     lost_in_rounding,
     points_along,
@@ -40,7 +39,7 @@ def test_rows_are_continued_to_a_multiple_of_the_largest_scale() -> None:
     assert tokens.shape == depth.shape == (STEPS + 1, len(beyond.group))
     assert set(beyond.axis) == {"tokens"}
     assert set(tokens[0]) <= set(problem.table.features["tokens"])
-    assert tokens[-1] == pytest.approx(np.full(len(beyond.group), 1e9 * MULTIPLE))
+    assert tokens[-1] == pytest.approx(np.full(len(beyond.group), 1e9 * RULES.guards.multiple))
     assert np.ptp(np.diff(np.log(tokens), axis=0), axis=0) == pytest.approx(0.0, abs=1e-9)
     assert np.all(np.diff(tokens, axis=0) > 0)
     assert np.all(depth == depth[0])
@@ -67,7 +66,7 @@ def test_every_axis_and_all_at_once() -> None:
 def test_logarithms_and_other_columns_are_moved_by_steps() -> None:
     u = np.linspace(17.0, 21.0, 12)
     problem = problem_from({"u": u}, u, {"u": "logged"}, axes=("u",))
-    assert points_beyond(problem).features["u"][-1] == pytest.approx(21 + 0.4 * np.log10(MULTIPLE))
+    assert points_beyond(problem).features["u"][-1] == pytest.approx(21 + 0.4 * np.log10(RULES.guards.multiple))
     further = problem_from({"u": u}, u, {"u": "logged"}, axes=("u",), target_scale={"u": 25.0})
     assert points_beyond(further).features["u"][-1] == pytest.approx(25.0)
     other = problem_from({"u": u - 19}, u, {"u": "other"}, axes=("u",))
@@ -163,7 +162,7 @@ def test_far_beyond_one_good_learning_rate_is_enough(multiple: float, k: float, 
     predicted = predict_beyond(law_with(problem, STEEP, k=k), beyond)
     assert (implausible(problem, beyond, predicted) is not None) == refused
     worst, best = predicted[-1].max(), predicted[-1].min()
-    if multiple > MULTIPLE:
+    if multiple > RULES.guards.multiple:
         assert worst > 10 > best
         assert implausible(problem, beyond, predicted + 20) == "leaves the range of the data far behind"
 
@@ -174,10 +173,10 @@ def test_settings_are_exchanged_and_moved_aside_while_sizes_grow() -> None:
     assert aside is not None
     lr, params = aside.features["lr"], aside.features["params"]
     assert np.all(lr == lr[0])
-    assert lr.min() == pytest.approx(1e-4 / ASIDE, rel=0.01)
-    assert lr.max() == pytest.approx(1e-2 * ASIDE, rel=0.02)
+    assert lr.min() == pytest.approx(1e-4 / RULES.guards.aside, rel=0.01)
+    assert lr.max() == pytest.approx(1e-2 * RULES.guards.aside, rel=0.02)
     assert set(params[0]) <= set(problem.table.features["params"])
-    assert params[-1] == pytest.approx(1e9 * MULTIPLE)
+    assert params[-1] == pytest.approx(1e9 * RULES.guards.multiple)
 
 
 def test_settings_that_cannot_be_are_not_asked() -> None:

@@ -21,9 +21,9 @@ def test_distances_do_not_depend_on_the_unit(values, factor: float, shift: float
 
 def test_forecasts_that_are_the_same_are_twins() -> None:
     a = np.array([[1.0, 10.0], [2.0, 20.0]])
-    deviation = np.array([1.0, 10.0])
+    least = np.array([1e-3, 1e-2])
     other = np.array([[1.0, 10.0], [2.0, 20.2]])  # in one target only
     forecasts = [a, other, a + 1e-4, other + 1e-5, np.full_like(a, np.inf)]
-    assert twins(forecasts, [3] * 5, deviation) == [0, 1, 0, 1, 4]
-    assert twins(forecasts, [3, 3, 2, 3, 3], deviation) == [0, 1, 2, 1, 4]  # fewer constants say more
-    assert twins([], [], deviation) == []
+    assert twins(forecasts, [3] * 5, least) == [0, 1, 0, 1, 4]
+    assert twins(forecasts, [3, 3, 2, 3, 3], least) == [0, 1, 2, 1, 4]  # fewer constants say more
+    assert twins([], [], least) == []

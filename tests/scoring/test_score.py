@@ -12,15 +12,11 @@ from discover.expressions import complexity, parse
 from discover.fitting import FitResult, Recipe, Structure, fit
 from discover.laws import get_law
 from discover.proposers.library import structure_of
-from discover.scoring import DEFAULT_RULE, Problem, Rule, Score, Scorer, merit
+from discover.rules import RULES, Penalty
+from discover.scoring import Problem, Score, Scorer, merit
 from discover.scoring.score import (
-    CEILING,
     FAR,
-    FEW_GROUPS,
-    FLOOR,
     FOLD_AGAIN,
-    PUBLISHED,
-    SYMBOLS,
     _run_off,
     description_length,
     emphasis_weights,
@@ -85,7 +81,7 @@ def test_drawn_starts_find_what_a_fit_to_all_rows_keeps_a_fold_from() -> None:
     warm, again = scorer.score(two, Recipe()), scorer.score(two, Recipe(), fold_effort=FOLD_AGAIN)
     assert warm.train == again.train
     assert warm.folds[2] < 0.1  # ten rows with two terms, fitted from where sixteen rows had put them
-    assert again.folds[2] > CEILING
+    assert again.folds[2] > RULES.penalty.ceiling
 
 
 def test_too_many_constants_are_not_even_fitted(scorer: Scorer) -> None:
@@ -134,16 +130,16 @@ def test_constants_may_run_off_in_few_groups() -> None:
     x = np.tile(np.geomspace(1.0, 8.0, 4), 8)
     problem = problem_from({"N": x}, x, group=np.repeat(np.arange(8), 4))
     values = np.ones((8, 1))
-    values[: int(8 * FEW_GROUPS)] = 1e50
+    values[: int(8 * RULES.guards.few_groups)] = 1e50
     assert _run_off(law_with(problem, "A*N", A=values)) is None
-    values[: int(8 * FEW_GROUPS) + 1] = 1e50
+    values[: int(8 * RULES.guards.few_groups) + 1] = 1e50
     assert "A runs off to 1e+50" in str(_run_off(law_with(problem, "A*N", A=values)))
 
 
 def test_description_length_by_hand() -> None:
     x = np.tile(np.geomspace(1.0, 8.0, 4), 3)
     problem = problem_from({"N": x}, np.column_stack([x, x]), group=np.repeat(np.arange(3), 4))
-    nodes = math.log(SYMBOLS) * complexity(parse("E + A*N**(-a)", ["N"]))
+    nodes = math.log(RULES.penalty.symbols) * complexity(parse("E + A*N**(-a)", ["N"]))
     plain, tied = (law("E + A*N**(-a)", "N", shared=frozenset(s)) for s in ((), ("a",)))
     values = 12 * 2
     assert description_length(plain, problem.table) == pytest.approx(2 * (2 * 9 + nodes) / values)
@@ -154,7 +150,9 @@ def test_a_published_law_is_described_by_its_place_in_the_library() -> None:
     x = np.geomspace(1.0, 8.0, 12)
     table = problem_from({"N": x}, x).table
     long, short = law("E + A*N**(-a) + B*(N + k)**(-b)", "N"), law("E", "N")
-    assert description_length(long, table, published=True) == pytest.approx(2 * (6 + math.log(PUBLISHED)) / 12)
+    assert description_length(long, table, published=True) == pytest.approx(
+        2 * (6 + math.log(RULES.penalty.published)) / 12
+    )
     assert description_length(short, table, published=True) == description_length(short, table)
 
 
@@ -208,11 +206,11 @@ MEASURED = Score(train=0.02, folds=(0.01, 0.04, 0.1), wobble=0.03, description=0
 
 
 def test_merit_by_hand() -> None:
-    logs = [math.log(e + FLOOR) for e in MEASURED.folds]
+    logs = [math.log(e + RULES.penalty.floor) for e in MEASURED.folds]
     mean = 0.5 * logs[0] + 0.3 * logs[1] + 0.2 * logs[2]
     spread = math.sqrt(0.5 * (logs[0] - mean) ** 2 + 0.3 * (logs[1] - mean) ** 2 + 0.2 * (logs[2] - mean) ** 2)
-    rule = Rule(train=0.9, description=0.4, spread=0.2, wobble=0.3, novelty=0.5)
-    expected = mean + 0.9 * math.log(0.02 + FLOOR) + 0.4 * 0.7 + 0.2 * spread
+    rule = Penalty(train=0.9, description=0.4, spread=0.2, wobble=0.3, novelty=0.5)
+    expected = mean + 0.9 * math.log(0.02 + RULES.penalty.floor) + 0.4 * 0.7 + 0.2 * spread
     expected += 0.3 * math.log(1 + 0.03 / math.exp(mean)) + 0.5
     assert merit(MEASURED, WEIGHTS, rule) == pytest.approx(expected, rel=1e-12)
     assert merit(replace(MEASURED, published=True), WEIGHTS, rule) == pytest.approx(expected - 0.5, rel=1e-12)
@@ -235,9 +233,9 @@ def test_what_makes_a_merit_worse(worse) -> None:
 
 
 def test_errors_above_the_ceiling_and_below_the_floor_count_as_equal() -> None:
-    high = [merit(replace(MEASURED, folds=(0.01, 0.04, e)), WEIGHTS) for e in (CEILING, 1e3, 1e300)]
+    high = [merit(replace(MEASURED, folds=(0.01, 0.04, e)), WEIGHTS) for e in (RULES.penalty.ceiling, 1e3, 1e300)]
     assert high[0] == high[1] == high[2]
-    low = [merit(replace(MEASURED, folds=(e, e, e), wobble=0.0), WEIGHTS, DEFAULT_RULE) for e in (0.0, FLOOR * 1e-4)]
+    low = [merit(replace(MEASURED, folds=(e, e, e), wobble=0.0), WEIGHTS) for e in (0.0, RULES.penalty.floor * 1e-4)]
     assert low[0] == pytest.approx(low[1], abs=1e-3)
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from discover.averages import average
+from discover.rules import RULES
 from discover.scoring import Problem, make_folds
-from discover.scoring.stacking import MOST_ROWS, averages_logs, departure, rows_asked, stacked
+from discover.scoring.stacking import averages_logs, departure, rows_asked, stacked
 from tests.scoring.problems import problem_from
 
 
@@ -60,14 +61,14 @@ def test_targets_that_are_not_positive_are_averaged_as_they_are() -> None:
     below = problem(sign=-1.0)
     assert not averages_logs(below.table)
     assert weights_of(below, [1.1, 0.9], [0.0, 0.0]) == pytest.approx([0.5, 0.5], abs=0.1)
-    assert departure(below.table.targets, below.table.targets, below.table) == 0.0
+    assert departure(below.table.targets, below.table.targets, below) == 0.0
 
 
 def test_long_folds_are_asked_in_part() -> None:
-    long = problem(3 * MOST_ROWS)
+    long = problem(3 * RULES.average.rows)
     for fold in make_folds(long):
         rows = rows_asked(fold)
-        assert len(rows) <= MOST_ROWS
+        assert len(rows) <= RULES.average.rows
         assert fold.judge[rows].all()
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from discover.expressions import parse
 from discover.fitting import FitResult, Recipe, Structure
+from discover.rules import RULES
 from discover.scoring import Problem, Scorer
 from discover.scoring.score import row_weights
-from discover.scoring.sweeps import BEST, LEAST_WEIGHT, sweep_notes, sweep_weights, swept_columns
+from discover.scoring.sweeps import sweep_notes, sweep_weights, swept_columns
 from tests.scoring.problems import problem_from
 
 SIZES = (1e7, 3e7, 1e8, 3e8)
@@ -86,10 +87,12 @@ def test_the_best_of_a_size_weighs_more_and_the_others_the_less_the_worse_they_a
                 own, y = weights[rows], table.targets[rows, 0]
                 best = int(np.argmin(y))
                 others = np.delete(own, best)
-                weights_of_one = (own[best] - BEST * others.sum()) / (1 + BEST)  # what it weighs as a row like others
+                weights_of_one = (own[best] - RULES.sweeps.best * others.sum()) / (
+                    1 + RULES.sweeps.best
+                )  # what it weighs as a row like others
                 assert weights_of_one > others.max()
                 assert np.all(np.diff(others[np.argsort(np.delete(y, best))]) < 0)  # the worse, the lighter
-                assert others.min() > LEAST_WEIGHT * weights_of_one
+                assert others.min() > RULES.sweeps.least_weight * weights_of_one
 
 
 def test_equal_targets_have_no_best() -> None:

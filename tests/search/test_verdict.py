@@ -12,7 +12,8 @@ from discover.expressions import parse
 from discover.fitting import Recipe, Structure
 from discover.fitting.fit import NORMAL
 from discover.proposers import Candidate, Told
-from discover.scoring import CUTS, DEFAULT_RULE, Problem, Score, Scorer
+from discover.rules import RULES
+from discover.scoring import CUTS, Problem, Score, Scorer
 from discover.search.pool import Job, Pool
 from discover.search.verdict import choose, closer_look, simplest, weigh, without_twins
 from tests.scoring.problems import law_with, problem_from
@@ -100,7 +101,7 @@ def test_a_long_table_is_searched_on_some_rows_and_judged_on_all() -> None:
         closer = pool.submit(Job(candidate, closer=True, start=quick.fit)).result()
         told = Told(0, candidate, quick, 0.0, added=True)
         weights = Scorer(long).weights
-        looked = closer_look([told, replace(told, index=1)], pool, weights, DEFAULT_RULE, lambda: True)
+        looked = closer_look([told, replace(told, index=1)], pool, weights, RULES.penalty, lambda: True)
     assert len(quick.folds) == len(closer.folds) == len(weights)
     assert closer.train != quick.train == pytest.approx(closer.train, rel=0.2)
     thorough = Scorer(long).score(candidate.structure, Recipe(), effort=NORMAL)
@@ -113,11 +114,11 @@ def test_a_closer_look_ranks_anew_and_stops_when_time_is_up(problem: Problem) ->
     weights = np.ones(3) / 3
     leaders = [power(problem, 0, -1.0), law(problem, 1, 5.0, 3, "E", E=2.0)]
     with Pool(problem, 1, 3) as pool:
-        looked = closer_look(leaders[::-1], pool, weights, DEFAULT_RULE, lambda: False)
+        looked = closer_look(leaders[::-1], pool, weights, RULES.penalty, lambda: False)
         assert [t.index for t in looked] == [0, 1]
         assert looked[0].merit < -10
         assert all(len(t.score.folds) == 3 and math.isfinite(t.merit) for t in looked)
-        kept = closer_look(leaders, pool, weights, DEFAULT_RULE, lambda: True)
+        kept = closer_look(leaders, pool, weights, RULES.penalty, lambda: True)
     assert kept == leaders
 
 
@@ -136,7 +137,7 @@ def decay() -> Problem:
 
 def settled(law: Told, problem: Problem, out_of_time: bool = False) -> Told:
     with Pool(problem, 1, CUTS) as pool:
-        return simplest(law, problem, pool, Scorer(problem).weights, DEFAULT_RULE, lambda: out_of_time)
+        return simplest(law, problem, pool, Scorer(problem).weights, RULES.penalty, lambda: out_of_time)
 
 
 def test_a_law_is_given_at_its_limit() -> None:

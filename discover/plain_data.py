@@ -17,6 +17,16 @@ _COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([kmbt])", re.IGNOREC
 _NUMBERS = re.compile(r'\[\n(?:[-+0-9.e,\s]|"-?inf"|"nan"|true|false|null)+\]')
 # a text holds no line break, so that no such list is part of one
 
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text with a question mark for what a terminal obeys instead of showing it, and for halves of characters.
+
+    Escape codes of a heading could otherwise rewrite what stands on the screen.
+    """
+    return _CONTROLS.sub("?", text)
+
 
 def number_in(text: str) -> float:
     """A number as people write it: what `float` takes, or a count such as 70M, 7b or 1.4T.

@@ -25,6 +25,7 @@ from discover.cli import (
     task_commands,
 )
 from discover.errors import DiscoverError, InterruptedRunError
+from discover.plain_data import printable
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -130,7 +131,7 @@ def _unexpected_value(problem: Exception) -> str | None:
 
 
 def _report(message: str, status: int) -> int:
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(f"error: {printable(message)}\n")
     return status
 
 

@@ -169,6 +169,7 @@ def _job(
     sheet: str | None = None,
     where: str | None = None,
 ) -> _Job:
+    from discover.data.canonical import in_canonical_order
     from discover.data.formula_names import places_of, usable_names
     from discover.data.guesses import NO_GROUP, task_from_table
     from discover.data.reading import read_table
@@ -198,7 +199,7 @@ def _job(
         sheet=sheet,
         where=where,
     )
-    table = task.train()
+    table = in_canonical_order(task.train(), {name: task.column(name).heading for name in task.features})
     feature = dict(zip(dict.fromkeys(variables.values()), task.features, strict=True))
     renamed = {name: feature[heading] for name, heading in variables.items()}
     changed = {name: other for name, other in renamed.items() if name != other}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from discover.plain_data import json_text
+from discover.plain_data import json_text, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +33,7 @@ def stderr() -> Console:
 
 def note(text: str) -> None:
     """One note to stderr."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
 
 
@@ -63,7 +63,8 @@ def print_lines(lines: Iterable[str | Table]) -> None:
     """Lines and tables for people on stdout; lines are not folded."""
     console = stdout()
     for line in lines:
-        console.print(line, markup=False, soft_wrap=isinstance(line, str))
+        shown = printable(line) if isinstance(line, str) else line
+        console.print(shown, markup=False, soft_wrap=isinstance(line, str))
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -89,5 +90,5 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable
     for place, heading in enumerate(columns):
         result.add_column(heading, justify="right" if place in aligned else "left", overflow="fold")
     for row in rows:
-        result.add_row(*(Text(cell) for cell in row))
+        result.add_row(*(Text(printable(cell)) for cell in row))
     return result

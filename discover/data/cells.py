@@ -44,6 +44,9 @@ FAILED = frozenset(
 _SPREADSHEET_ERROR = re.compile(r"#(?:N/?A|NV|N/[DV]|N/DISP|[A-ZÄÖÜÉ¡/0]+[!?])", re.IGNORECASE)
 """#N/A, #NV, #DIV/0!, #WERT!, #NOMBRE?: errors of spreadsheets in any language."""
 
+LONGEST = 200
+"""Characters of the longest text that may be a number; the patterns below would take seconds for some longer ones."""
+
 MULTIPLES = {
     "k": 3, "thousand": 3, "thousands": 3, "tsd": 3,
     "m": 6, "mn": 6, "mln": 6, "mio": 6, "million": 6, "millions": 6, "millionen": 6,
@@ -144,6 +147,8 @@ def written(cell: object, sign: Sign = ".") -> Written | None:
         except OverflowError:
             return Written(math.inf)
     text = text_of(cell)
+    if len(text) > LONGEST:
+        return None
     if sign == "." or "." not in text:
         try:
             return Written(number_in(text))
@@ -227,7 +232,7 @@ def _value(found: re.Match[str], sign: str) -> float:
 def _power(base: float, exponent: str) -> float:
     try:
         return base ** int(exponent)
-    except OverflowError:
+    except (OverflowError, ValueError):  # also for more digits than Python makes an integer of
         return math.inf
 
 
@@ -276,7 +281,7 @@ def signs_in(cells: Sequence[object]) -> Signs:
         if not isinstance(cell, str) or not ("." in cell or "," in cell):
             continue
         text = cell.strip()
-        if _SURE_POINT.fullmatch(text):
+        if len(text) <= LONGEST and _SURE_POINT.fullmatch(text):
             sure.add(".")
             continue
         point, comma = written(text, "."), written(text, ",")

@@ -195,6 +195,10 @@ def _collinear(table: Table, columns: Columns) -> Iterator[Finding]:
     logs |= {name: table.features[name] for name in columns.logged}
     centred = {name: _within(values, table) for name, values in logs.items()}
     left = [name for name, values in centred.items() if values.any()]
+    if len(left) > max(1, len(table) - table.n_groups):
+        text = f"{len(left)} columns and {len(table)} rows: every column goes as a product of powers of others"
+        yield Finding("collinear", text, "predict from fewer columns, or add runs", (), tuple(left))
+        return
     while len(left) > 1:
         scaled = np.column_stack([centred[name] / centred[name].std() for name in left])
         sizes, vectors = np.linalg.eigh(scaled.T @ scaled / len(scaled))

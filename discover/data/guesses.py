@@ -36,7 +36,7 @@ from discover.data.aliases import (
 from discover.data.cells import is_empty
 from discover.data.conditions import parse_conditions
 from discover.data.exports import RESULTS, is_book, path_of, short_names
-from discover.data.names import listed, to_identifier
+from discover.data.names import excerpt, listed, to_identifier
 from discover.data.reading import RawTable, read_table
 from discover.data.splits import hold_out
 from discover.data.states import is_state
@@ -68,6 +68,7 @@ COPY = 1e-4  # by how much of its value a copy of another column may be off, fro
 STEPS = "it counts steps of a run"
 SPARE = (STEPS, CERTAINTY, RESULT)
 """Reasons against a column that count only while another is left to predict from."""
+MOST_FEATURES = 20  # of more columns only those are features whose names say that they scale or are tuned
 FEWEST = 3  # rows of each value of a column that is guessed as the group
 NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
@@ -358,7 +359,9 @@ class _Draft:
             return _left_out_note([heading], STATE)
         like = [cell for cell in cells if NUMBER_LIKE.fullmatch(cell)]
         if 2 * len(like) > len(cells):
-            return _left_out_note([heading], f"its cells look like numbers, but {like[0]!r} cannot be read as one")
+            return _left_out_note(
+                [heading], f"its cells look like numbers, but {excerpt(like[0])!r} cannot be read as one"
+            )
         if 2 * len(set(cells)) > len(cells):
             return f"the text column {heading!r} is left out: its values hardly repeat"
         return "" if len(set(cells)) > 1 else _left_out_note([heading], CONSTANT)
@@ -393,14 +396,14 @@ class _Draft:
         if books:
             self.notes.append(f"the tracker's books play no part: {listed(books, 8)}")
         found = self._without_results(self._without_copies(found), axes)
-        found = self.of_scale(found) if self.raw.export else found
+        found = self.of_scale(found) if self.raw.export or self._too_many(found) else found
         chosen = found or next((spare[reason] for reason in SPARE if reason in spare), [])
         left |= {reason: headings for reason, headings in spare.items() if headings is not chosen}
         self.notes += [_left_out_note(headings, reason) for reason, headings in left.items()]
         if not chosen:
             raise InputError(f"{self.raw.path} has no numeric column that varies beside the target; name the features")
         self.features = tuple(chosen)
-        self.notes.append(f"predicting {', '.join(self.targets)} from {', '.join(chosen)}")
+        self.notes.append(f"predicting {', '.join(self.targets)} from {listed(chosen, MOST_FEATURES)}")
 
     def _reason_against(self, heading: str) -> str | None:
         """Why a column is no feature: "" if it is one, None for text."""
@@ -427,12 +430,12 @@ class _Draft:
 
     def _without_copies(self, found: list[str]) -> list[str]:
         """The columns without those that hold the numbers of another one in another unit."""
-        rows, kept = self.open_rows(), list[str]()
+        rows, kept = self.open_rows(), dict[str, Floats]()
         for heading in sorted(found, key=lambda heading: recognise(heading) is None):  # a known name goes first
             values = self._column_of(heading, rows)
-            twin = next((other for other in kept if _is_copy(values, self._column_of(other, rows))), None)
+            twin = next((other for other, others in kept.items() if _is_copy(values, others)), None)
             if twin is None:
-                kept.append(heading)
+                kept[heading] = values
             else:
                 self.notes.append(f"the column {heading!r} is left out: it is {twin!r} again, up to a factor")
         return [heading for heading in found if heading in kept]
@@ -481,8 +484,13 @@ class _Draft:
         found = [self.raw.number(heading, row) for row in rows]
         return np.array([math.nan if value is None else value for value in found], dtype=np.float64)
 
+    def _too_many(self, found: list[str]) -> bool:
+        """Whether no law has so many columns, as far as they are not the shares of a mixture."""
+        parts = [self.values(heading) for heading in found if recognise(heading) is None]
+        return len(found) > MOST_FEATURES and not _are_shares(parts)
+
     def of_scale(self, found: list[str]) -> list[str]:
-        """Of a tracker's many columns those whose names say that they scale or are tuned, each quantity once."""
+        """Of many columns those whose names say that they scale or are tuned, each quantity once."""
         known = {heading: quantity for heading in found if (quantity := recognise(heading)) is not None}
         if not any(quantity.rank for quantity in known.values()):
             return [heading for heading in found if path_of(heading)[0].lower() not in RESULTS]

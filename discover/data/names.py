@@ -28,6 +28,7 @@ FUNCTIONS = frozenset(
 )
 """Names that a formula cannot use for a column."""
 
+LONGEST_QUOTED = 60  # characters
 LEAST_NAME = 4  # letters of a constant that may be a mistyped column
 
 
@@ -52,6 +53,11 @@ def listed(names: Sequence[object], most: int = 5) -> str:
     """`a, b and 3 more`."""
     shown = ", ".join(map(str, names[:most]))
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def excerpt(text: str) -> str:
+    """A cell as messages quote it: the beginning of a long one."""
+    return text if len(text) <= LONGEST_QUOTED else f"{text[: LONGEST_QUOTED - 3]}..."
 
 
 def is_usable(name: str) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +18,11 @@ from discover.data.charts import Reshaped, chart_of, logged_values, single_curve
 from discover.data.conditions import Condition, parse_conditions
 from discover.data.exports import ending_in, is_export, path_of, taken_apart
 from discover.data.files import Content, read_file
-from discover.data.names import listed, near
+from discover.data.names import excerpt, listed, near
 from discover.data.states import unfinished
 from discover.data.table import Floats
 from discover.errors import InputError
+from discover.plain_data import printable
 
 Range = tuple[str, Callable[[float], bool]]
 """What a number must be, in words and as a check."""
@@ -239,7 +242,7 @@ def _is_summary(heading: str, name: str) -> bool:
 def _problem(cell: object, value: float | None) -> str | None:
     text = text_of(cell)
     if value is None:
-        return "the cell is empty" if is_empty(cell) else f"{text!r} is not a number"
+        return "the cell is empty" if is_empty(cell) else f"{excerpt(text)!r} is not a number"
     if math.isnan(value):
         return "the value is NaN"
     return "the value is infinite" if math.isinf(value) else None
@@ -262,7 +265,10 @@ def read_table(path: Path, sheet: str | None = None, where: str | None = None) -
     columns = taken_apart(content.columns)
     if columns is None:
         raise InputError(f"{path}: the objects in its cells have too many entries; export fewer columns")
-    columns = {printable(heading): cells for heading, cells in columns.items()}
+    shown = {_one_line(heading): [_shown(cell) for cell in cells] for heading, cells in columns.items()}
+    if len(shown) < len(columns):
+        raise InputError(f"{path} has headings that differ only in characters that cannot be shown; rename them")
+    columns = shown
     remarks = [printable(remark) for remark in content.remarks]
     content = replace(content, columns=columns, remarks=remarks)
     conditions = parse_conditions(where) if where is not None else ()
@@ -279,6 +285,15 @@ def read_table(path: Path, sheet: str | None = None, where: str | None = None) -
         left = " that meets --where" if content.lines and where is not None else ""
         raise InputError(f"{path} has no rows{left}; expected at least two rows of experiments")
     return table
+
+
+def _shown(cell: Any) -> Any:
+    """A text as terminals and files can show it; other cells as they are."""
+    return printable(cell) if isinstance(cell, str) and not cell.isprintable() else cell
+
+
+def _one_line(heading: str) -> str:
+    return printable(re.sub(r"\s*[\r\n\t]\s*", " ", heading))
 
 
 def _in_shape(content: Content, other: Reshaped) -> Content:
@@ -348,8 +363,3 @@ def _with_errors(table: RawTable) -> RawTable:
             columns[name] = list(errors)
             remarks.append(f"what stands behind ± in {heading!r} is the column {name!r}; --errors {name} uses it")
     return replace(table, columns=columns, remarks=tuple(remarks), _read={})
-
-
-def printable(text: str) -> str:
-    """The text without halves of characters, which JSON can spell and no terminal can print."""
-    return text.encode("utf-8", "replace").decode("utf-8")

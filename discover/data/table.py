@@ -30,6 +30,8 @@ class Table:
         group_names: names of the groups; ("all",) where the table has none.
         weights: weight of each row in the fit, shape (n,), or None for equal weights.
         errors: standard error of each target value, shape (n, T), or None.
+        lines: place of each row in its file, shape (n,), or None where there is no file.
+        unit: what `lines` counts: "line" or "row".
     """
 
     features: Mapping[str, Floats]
@@ -39,6 +41,8 @@ class Table:
     group_names: tuple[str, ...]
     weights: Floats | None = None
     errors: Floats | None = None
+    lines: Ints | None = None
+    unit: str = "row"
 
     def __len__(self) -> int:
         return int(self.targets.shape[0])
@@ -69,6 +73,8 @@ class Table:
             group_names=self.group_names,
             weights=None if self.weights is None else self.weights[rows],
             errors=None if self.errors is None else self.errors[rows],
+            lines=None if self.lines is None else self.lines[rows],
+            unit=self.unit,
         )
 
     def spread(self, n: int, order: Floats | None = None) -> Ints:

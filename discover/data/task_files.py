@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from discover.data.cards import Column
 from discover.data.names import is_usable, near
 from discover.data.tomls import Strict
+from discover.plain_data import printable
 
 
 class Monotone(Strict):
@@ -132,6 +133,13 @@ class TaskFile(Strict):
     columns: tuple[Column, ...] = ()
     sheet: str | None = None
     where: str | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if name.startswith(".") or "/" in name or "\\" in name or printable(name) != name:
+            raise ValueError("run folders are named after it, so expected no '/', no '\\' and no dot in front")
+        return name
 
     @field_validator("target", "features")
     @classmethod

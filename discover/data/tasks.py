@@ -7,7 +7,8 @@ target of a test row, and `Task.sealed` is the one way to the test rows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from discover.data.aliases import STEP_NAMES, recognise, squash
 from discover.data.cards import Card, Column, Domain, Role, load_card
 from discover.data.cells import is_plain, marks_in, says_failed
 from discover.data.exports import path_of
-from discover.data.names import listed, near
+from discover.data.names import excerpt, listed, near
 from discover.data.reading import RawTable, read_table
 from discover.data.resources import datasets_folder, tasks_folder
 from discover.data.splits import MIN_TRAIN_ROWS, hold_out
@@ -26,7 +27,7 @@ from discover.data.table import Floats, Ints, Table, check_errors
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.tomls import build_model, load_model
 from discover.errors import InputError
-from discover.plain_data import counted
+from discover.plain_data import counted, printable
 
 ALL = ("all",)
 """Group names of a table without groups."""
@@ -86,14 +87,16 @@ class Task(TaskFile):
     @property
     def logged(self) -> frozenset[str]:
         """Features whose values are logarithms already."""
-        return frozenset(name for name in self.features if self.column(name).scale == "log10")
+        scales = {column.name: column.scale for column in self.columns}
+        return frozenset(name for name in self.features if scales.get(name) == "log10")
 
     @property
     def powered(self) -> frozenset[str]:
         """Headings of features of a bare table in which zero is the start of a run: no data, no steps."""
         if self.card is not None:
             return frozenset()
-        named = {self.column(name).heading for name in self.features if name not in self.logged}
+        scaled = set(self.features) - self.logged
+        named = {column.heading for column in self.columns if column.name in scaled}
         return frozenset(
             heading
             for heading in named
@@ -131,19 +134,11 @@ class Task(TaskFile):
             group_names=names,
             weights=raw.numbers(self.weights, rows, "positive") if self.weights else None,
             errors=_stack([raw.numbers(name, rows, "positive") for name in self.errors]) if self.errors else None,
+            lines=np.array([raw.lines[row] for row in rows], dtype=np.int64),
+            unit=raw.unit,
         )
         check_errors(table, f"{raw.path}, column {' and '.join(map(repr, self.errors))}")
         return table
-
-    def train_places(self) -> tuple[str, tuple[int, ...]]:
-        """What the file counts ("line" or "row") and the number of every train row, in the order of `train`.
-
-        Raises:
-            InputError: see `train`.
-        """
-        raw = _raw(self)
-        rows = _complete(self, raw, _split_rows(self, raw)[0], _result_headings(self))
-        return raw.unit, tuple(raw.lines[row] for row in rows)
 
     def sealed(self) -> Table:
         """The test rows, with the group codes of `train()`; without weights and errors.
@@ -247,7 +242,7 @@ def resolve(
     """
     test_rows = file.split.test_rows
     values = file.model_dump() | {
-        "name": file.name or name,
+        "name": file.name or re.sub(r"^\.+|[/\\]", "_", printable(name)),
         "title": file.title or (card.title if card else file.name or name),
         "columns": [column.model_dump() for column in _columns(file, card, where)],
         "table": table,
@@ -347,18 +342,18 @@ def _result_headings(task: Task) -> list[str]:
 
 def _complete(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[int]:
     """The rows that have a value in all of these columns."""
-    left = list(rows)
+    left, powered = list(rows), task.powered
     for heading in headings:
-        lacks = _lacks(task, raw, heading)
+        lacks = _lacks(task, raw, heading, powered)
         left = [row for row in left if not lacks(row)]
     return left
 
 
-def _lacks(task: Task, raw: RawTable, heading: str) -> Callable[[int], bool]:
+def _lacks(task: Task, raw: RawTable, heading: str, powered: Collection[str]) -> Callable[[int], bool]:
     """Whether a row has no value in a column: no name in that of the group, a zero where a law takes powers."""
     if task.group is not None and heading == task.column(task.group).heading:
         return partial(raw.is_nameless, heading)
-    if heading not in task.powered:
+    if heading not in powered:
         return partial(raw.is_missing, heading)
     rows = [row for row in range(len(raw)) if not raw.is_missing(heading, row)]
     values = raw.numbers(heading, rows, "real")
@@ -406,7 +401,7 @@ def _gaps(task: Task, raw: RawTable) -> list[_Gap]:
 
 def _gap(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[_Gap]:
     gone = sorted(set(rows) - set(_complete(task, raw, rows, headings)))
-    lacking = [heading for heading in headings if any(map(_lacks(task, raw, heading), gone))]
+    lacking = [heading for heading in headings if any(map(_lacks(task, raw, heading, task.powered), gone))]
     return [_Gap(raw, gone, lacking)] if gone else []
 
 
@@ -470,7 +465,8 @@ def _codes(task: Task, raw: RawTable, rows: Sequence[int], names: tuple[str, ...
     for row, text in zip(rows, texts, strict=True):
         if text not in code:
             raise InputError(
-                f"{raw.where(row, heading)}: the group {text!r} has no train rows to fit constants on{_guessed(task)}"
+                f"{raw.where(row, heading)}: the group {excerpt(text)!r} has no train rows to fit constants on"
+                f"{_guessed(task)}"
             )
     return np.array([code[text] for text in texts], dtype=np.int64)
 

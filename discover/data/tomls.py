@@ -40,6 +40,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read: {problem.strerror}") from None
     except tomllib.TOMLDecodeError as problem:
         raise InputError(f"{path} is not valid TOML: {problem}") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        raise InputError(f"{path} is not TOML that can be read: a number or its nesting is too long") from None
 
 
 def load_model(model: type[Model], path: Path) -> Model:

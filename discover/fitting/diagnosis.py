@@ -240,8 +240,10 @@ def _concerns(
     if still:
         found.append((Concern.CONSTANT_COLUMN, ", ".join(still)))
     if outliers:
-        # The fit does not know the lines of the file.
-        first = f"the first is row {outliers[0] + 1} of the {len(table)} used, counted from 1"
+        if table.lines is None:
+            first = f"the first is row {outliers[0] + 1} of the {len(table)} used, counted from 1"
+        else:
+            first = f"{table.unit} {min(int(table.lines[row]) for row in outliers)} first"
         found.append((Concern.OUTLIERS, f"{counted(len(outliers), 'row')}, {first}"))
     extreme = [n for n in result.structure.features if _extreme(table.features[n])]
     if extreme or _extreme(table.targets):

@@ -82,10 +82,9 @@ def inspect(task: Task, problem: Problem | None = None) -> list[Located]:
     known = problem_of(task) if problem is None else problem
     found = check_table(known.table, _columns(known))
     found += _against_laws(known, _growing(task))
-    if not found:
-        return []
-    unit, places = task.train_places()
-    return [Located(one, unit, tuple(places[row] for row in one.rows)) for one in found]
+    lines = known.table.lines
+    assert lines is not None  # the rows of a task stand in a file
+    return [Located(one, known.table.unit, tuple(sorted(int(lines[row]) for row in one.rows))) for one in found]
 
 
 def save(folder: Path, found: Sequence[Located]) -> None:

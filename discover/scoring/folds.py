@@ -165,7 +165,7 @@ def _edge_family(problem: Problem) -> Family:
     points, inverse = _design_points(problem)
     if len(points) < 6:
         return []
-    distance = np.linalg.norm(points - points.mean(axis=0), axis=1)
+    distance = _from_centre(points)
     order = np.argsort(-distance, kind="stable")
     edge = _judged(problem, np.isin(inverse, order[: max(2, len(points) // 4)]), distance[inverse])
     return [("edge of the design", edge)] if edge.any() else []
@@ -176,10 +176,16 @@ def _interleaved_family(problem: Problem) -> Family:
     points, inverse = _design_points(problem)
     if len(points) < 6:
         return []
-    distance = np.linalg.norm(points - points.mean(axis=0), axis=1)
+    distance = _from_centre(points)
     order = np.argsort(-distance, kind="stable")
     parts = [_judged(problem, np.isin(inverse, order[k::5]), distance[inverse]) for k in range(5)]
     return [(f"interleaved part {k + 1}", judge) for k, judge in enumerate(parts) if judge.any()]
+
+
+def _from_centre(points: Floats) -> Floats:
+    """Distances of points from their mean; in a symmetric design equal ones stay equal whatever the units are."""
+    out: Floats = np.round(np.linalg.norm(points - points.mean(axis=0), axis=1), 9)
+    return out
 
 
 def _design_points(problem: Problem) -> tuple[Floats, NDArray[np.int64]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.canonical import in_canonical_order
 from discover.data.orders import Parts, parts_of
 from discover.data.table import Table
 from discover.data.task_files import ErrorScale
@@ -134,7 +135,10 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
         InputError: see `Task.train`, or the task's error scale has no place for some target, or its
             roles are not variables of the law library.
     """
-    table = task.train() if train is None else train
+    table, axes = task.train() if train is None else train, task.extrapolate
+    if task.card is None:  # the order of a shipped table is its own
+        table = in_canonical_order(table, {name: task.column(name).heading for name in table.features})
+        axes = tuple(name for name in table.features if name in axes)
     error_scale = task.error_scale or guessed_scale(table)
     check_scale(table, error_scale, str(task.table))
     check_roles(task.roles, str(task.table))
@@ -146,7 +150,7 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
             name: column_kind(values, name in task.logged, task.column(name).domain == "fraction")
             for name, values in table.features.items()
         },
-        axes=task.extrapolate,
+        axes=axes,
         monotone={item.feature: item.direction for item in monotone},
         eventually=frozenset(item.feature for item in monotone if item.eventually),
         lower=max((item.lower for item in bounds if item.lower is not None), default=None),

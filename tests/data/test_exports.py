@@ -50,7 +50,7 @@ def test_target_alone_is_enough_for_an_export(tmp_path: Path) -> None:
     notes = " | ".join(task.notes)
     assert "1 of 11 runs did not finish and are left out: 1 crashed (line 11)" in notes
     assert "1 run is left out: no value in summary/eval.loss (line 12)" in notes
-    assert task.train_places() == ("line", tuple(range(2, 11)))
+    assert (task.train().unit, task.train().lines.tolist()) == ("line", list(range(2, 11)))
 
 
 def test_nested_objects_become_columns(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def _read_all(path: Path) -> None:
         for target in raw.columns:
             try:
                 task = task_from_table(path, target)
-                assert len(task.train()) == len(task.train_places()[1])
+                assert len(task.train()) == len(task.train().lines)
                 "".join(task.notes).encode()
             except DiscoverError as problem:
                 str(problem).encode()

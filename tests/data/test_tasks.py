@@ -153,7 +153,7 @@ def test_rows_without_a_value_are_left_out_with_a_note(tmp_path: Path) -> None:
     table = TABLE + "a,,3,.1,1\nb,1000,N/A,.1,1\na,1000,nan,.1,1\nb,1000,inf,.1,1\n,1000,2,.1,1\nb,2000,2,,1\n"
     task = make(tmp_path, KEYS + 'weights = "w"\nerrors = "err"\n', table)
     assert task.train().features["N"].tolist() == [1, 10, 100, 1, 10, 100]
-    assert task.train_places() == ("line", (2, 3, 4, 5, 6, 7))
+    assert (task.train().unit, task.train().lines.tolist()) == ("line", [2, 3, 4, 5, 6, 7])
     assert task.notes == (
         "2 runs are left out: no value in N or kind (lines 8, 12)",
         "4 runs are left out: no value in loss or err (lines 9, 10, 11, 13)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,6 +20,14 @@ To = Annotated[
         help="json, python, sympy, latex, jax, torch, c, xlsx, r, julia, javascript, markdown or sldbench.",
     ),
 ]
+What = Annotated[
+    Literal["law", "forecast"],
+    typer.Option(
+        metavar="law|forecast",
+        help="The law, or the forecast: the average of the laws that the data cannot tell apart (json, python, jax, c, "
+        "r, julia, javascript).",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; by default stdout.")]
 
 
@@ -28,19 +36,19 @@ def register(app: typer.Typer) -> None:
     app.command("export", rich_help_panel="Use a run")(export)
 
 
-def export(source: Source, to: To, out: Out = None) -> None:
-    """Write the law of a run as code or as a document, in full precision and for every group."""
+def export(source: Source, to: To, what: What = "law", out: Out = None) -> None:
+    """Write the law of a run, or its forecast, as code or as a document, in full precision and for every group."""
     from discover.cli.output import note
     from discover.documents import write_whole
     from discover.export import export as render
     from discover.export import file_name
 
     document, _ = read_law(source)
-    content = render(document, to)
+    content = render(document, to, what)
     if out is not None:
         write_whole(out, content.encode() if isinstance(content, str) else content)
         note(f"written to {out}")
         return
     if isinstance(content, bytes):
-        raise InputError(f"--to {to} makes a file; say where with --out {file_name(document, to)}")
+        raise InputError(f"--to {to} makes a file; say where with --out {file_name(document, to, what)}")
     sys.stdout.write(content)

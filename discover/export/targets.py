@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from discover.data.names import near, to_identifier
 from discover.documents import LawDocument, to_json
 from discover.errors import InputError
 from discover.export.c_header import c_header
+from discover.export.forecast_code import (
+    c_forecast,
+    javascript_forecast,
+    jax_forecast,
+    julia_forecast,
+    numpy_forecast,
+    r_forecast,
+)
 from discover.export.javascript_module import javascript_module
 from discover.export.jax_module import jax_module
 from discover.export.julia_module import julia_module
@@ -21,6 +30,8 @@ from discover.export.sympy_script import sympy_script
 from discover.export.torch_module import torch_module
 from discover.export.workbook import workbook
 
+What = Literal["law", "forecast"]
+
 
 @dataclass(frozen=True)
 class Target:
@@ -31,28 +42,36 @@ class Target:
         extension: ending of the file's name, with its dot and what goes before it.
         summary: what the file is, for help texts.
         render: the file's content; text, or bytes for binary formats.
+        forecast: the same for the average of the laws, where there is one.
     """
 
     name: str
     extension: str
     summary: str
     render: Callable[[LawDocument], str | bytes]
+    forecast: Callable[[LawDocument], str] | None = None
 
 
 TARGETS: dict[str, Target] = {
     row.name: row
     for row in (
-        Target("json", ".json", "the law document itself", to_json),
-        Target("python", ".py", "module that needs NumPy alone, function predict", numpy_module),
+        Target("json", ".json", "the law document itself", to_json, to_json),
+        Target("python", ".py", "module that needs NumPy alone, function predict", numpy_module, numpy_forecast),
         Target("sympy", "_sympy.py", "script that builds the formula for every group and target", sympy_script),
         Target("latex", ".tex", "equation and table of constants with errors", latex),
-        Target("jax", "_jax.py", "module with a pure function for jit, grad and vmap", jax_module),
+        Target("jax", "_jax.py", "module with a pure function for jit, grad and vmap", jax_module, jax_forecast),
         Target("torch", "_torch.py", "nn.Module whose parameters are the constants", torch_module),
-        Target("c", ".h", "C99 header", c_header),
+        Target("c", ".h", "C99 header", c_header, c_forecast),
         Target("xlsx", ".xlsx", "spreadsheet with live formulas", workbook),
-        Target("r", ".R", "R script, function predict_law", r_script),
-        Target("julia", ".jl", "Julia module, function predict", julia_module),
-        Target("javascript", ".mjs", "ES module without dependencies, function predict", javascript_module),
+        Target("r", ".R", "R script, function predict_law", r_script, r_forecast),
+        Target("julia", ".jl", "Julia module, function predict", julia_module, julia_forecast),
+        Target(
+            "javascript",
+            ".mjs",
+            "ES module without dependencies, function predict",
+            javascript_module,
+            javascript_forecast,
+        ),
         Target("markdown", ".md", "formula, features and constants as tables", markdown),
         Target("sldbench", "_sldbench.py", "program with SLDBench's two functions (NumPy, SciPy)", sldbench_program),
     )
@@ -71,24 +90,31 @@ def target_of(name: str) -> Target:
     return found
 
 
-def export(document: LawDocument, target: str) -> str | bytes:
-    """A law as the content of a file.
+def export(document: LawDocument, target: str, what: What = "law") -> str | bytes:
+    """A law, or the forecast that is the average of several, as the content of a file.
 
     Args:
         document: the law.
         target: name of a row of `TARGETS`.
+        what: the law alone, or the average.
 
     Raises:
-        InputError: there is no such target, or the target cannot hold this law.
+        InputError: there is no such target, the target cannot hold this law or no average, or the document has none.
     """
-    return target_of(target).render(document)
+    row = target_of(target)
+    if what == "law":
+        return row.render(document)
+    if row.forecast is None:
+        able = ", ".join(name for name, one in TARGETS.items() if one.forecast is not None)
+        raise InputError(f"--to {target} holds one law, not an average; forecasts go to {able}")
+    return row.forecast(document)
 
 
-def file_name(document: LawDocument, target: str) -> str:
+def file_name(document: LawDocument, target: str, what: What = "law") -> str:
     """Usual name of the exported file, such as "moe_law.py"; importable where it is Python.
 
     Raises:
         InputError: there is no such target.
     """
     stem = to_identifier(document.task or "law").lower()
-    return f"{stem}_law{target_of(target).extension}"
+    return f"{stem}_{what}{target_of(target).extension}"

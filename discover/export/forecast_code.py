@@ -1,0 +1,598 @@
+"""The forecast of a run as code: the weighted mean of its laws, as `discover.averages` takes it.
+
+Every language gets a function per law, the weights, and the mean; intervals need draws and stay in law.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from string import Template
+
+from discover.averages import HALF
+from discover.data.names import to_identifier
+from discover.documents import LawDocument
+from discover.export.identifiers import JAVASCRIPT, JULIA, PYTHON, C, R, one_line, quoted, safe_names
+from discover.export.javascript_module import STEP, javascript_layout, needs_step
+from discover.export.layout import Layout, exact_literal, lay_out, real_literal
+from discover.export.numpy_module import lines, tuple_text
+from discover.forecasts import Ensemble
+from discover.rules import RULES
+
+OWN_NAMES = frozenset(("average", "said", "known", "shares", "order", "passed", "laws", "columns", "names", "law"))
+
+
+def numpy_forecast(document: LawDocument) -> str:
+    """Source of a module with a function `predict`, which needs NumPy alone."""
+    return _arrays(document, "python", "np", 'np.errstate(all="ignore")')
+
+
+def jax_forecast(document: LawDocument) -> str:
+    """Source of a module with a function `predict` for `jit`, `grad` and `vmap`."""
+    return _arrays(document, "jax", "jnp", "")
+
+
+_ARRAYS = Template('''\
+$heading
+
+$imports
+
+GROUPS = $groups
+TARGETS = $targets
+
+# Of every law: constant -> value, [group][target].
+CONSTANTS = [
+$constants
+]
+WEIGHTS = np.array($weights)
+
+
+$functions
+
+
+LAWS = [$laws]
+
+
+${quiet}def predict($arguments, *, group=None):
+    """The average of the laws.
+
+    Features are numbers or arrays that broadcast together. `group` is one of GROUPS$codes;
+    it may be left out if there is a single group. With several TARGETS the values have one more
+    axis at the end, in their order.
+    """
+    columns = [$columns]
+    rows = _rows(group)
+    shape = $np.broadcast_shapes(*(one.shape for one in columns), rows.shape)
+    values = []
+    for column in range(len(TARGETS)):
+        said = [law(*(columns[place] for place in places), rows, column) for law, places in LAWS]
+        values.append($np.clip(average($np.stack([$np.broadcast_to(one, shape) for one in said])), $low, $high))
+    return $np.stack(values, axis=-1) if len(TARGETS) > 1 else values[0]
+
+
+def average(said$logs):
+    """The weighted mean of what laws say, shape (laws, ...); a law far from the median counts as less far."""
+    moved = $np.log($np.where(said > 0, said, $np.nan)) if logs else said
+    known = $np.isfinite(moved)
+    shares = $np.where(known, $np.reshape($np.asarray(WEIGHTS, dtype=float), (-1,) + (1,) * (said.ndim - 1)), 0.0)
+    moved = $np.where(known, moved, $np.inf)
+    order = $np.argsort(moved, axis=0)
+    ranked = $np.take_along_axis(moved, order, axis=0)
+    passed = $np.cumsum($np.take_along_axis(shares, order, axis=0), axis=0)
+    passed = passed / $np.maximum(passed[-1], 1e-30)
+    low, middle, high = (
+        $np.take_along_axis(ranked, $np.argmax(passed >= q - $slack, axis=0)[None], axis=0)[0] for q in $quantiles
+    )
+    reach = $reach * (high - low) / 2
+    held = $np.where(known, $np.clip(moved, middle - reach, middle + reach), 0.0)
+    mean = $np.sum(shares * held, axis=0) / $np.sum(shares, axis=0)
+    if not logs:
+        return mean
+    mean = $np.exp(mean)
+    return $np.where($np.isnan(mean), average(said, False), mean)
+
+
+$rows
+''')
+
+_NUMPY_ROWS = """\
+def _rows(group):
+    if group is None:
+        if len(GROUPS) > 1:
+            raise ValueError(f"name a group: one of {GROUPS}")
+        return np.zeros((), dtype=np.int64)
+    names = np.asarray(group, dtype=object)
+    unknown = {str(name) for name in names.ravel()} - set(GROUPS)
+    if unknown:
+        raise ValueError(f"unknown group {sorted(unknown)[0]!r}; the groups are {GROUPS}")
+    return np.reshape([GROUPS.index(str(name)) for name in names.ravel()], names.shape).astype(np.int64)"""
+_JAX_ROWS = """\
+def _rows(group):
+    if group is None:
+        if len(GROUPS) > 1:
+            raise ValueError(f"name a group: one of {GROUPS}")
+        return jnp.zeros((), dtype=int)
+    if isinstance(group, str):
+        if group not in GROUPS:
+            raise ValueError(f"unknown group {group!r}; the groups are {GROUPS}")
+        return jnp.asarray(GROUPS.index(group))
+    return jnp.asarray(group)"""
+
+
+def _arrays(document: LawDocument, language: str, np: str, quiet: str) -> str:
+    ensemble = Ensemble.from_document(document)
+    layouts, arguments = _laid_out(ensemble, lambda one: lay_out(one, language, PYTHON | OWN_NAMES), PYTHON | OWN_NAMES)
+    jax = np == "jnp"
+    constants, functions, laws = [], [], []
+    for i, layout in enumerate(layouts):
+        entries = ", ".join(f"{name!r}: np.array({layout.values(name)})" for name in layout.constants)
+        constants.append(f"    {{{entries}}},")
+        table = f"CONSTANTS[{i}]"
+        wide = "jnp.asarray({}, dtype=float)" if jax else "{}"
+        found = [
+            f"{layout.names[name]} = {wide.format(f'{table}[{name!r}]')}[rows, column]" for name in layout.constants
+        ]
+        head = ", ".join([*layout.arguments, "rows", "column"])
+        functions.append(f"def law_{i + 1}({head}):\n{lines(found)}\n    return {layout.text}")
+        laws.append(f"(law_{i + 1}, {_places(ensemble, layout)})")
+    low, high = ensemble.bounds
+    return _ARRAYS.substitute(
+        heading=_heading(ensemble, "#"),
+        imports="import jax.numpy as jnp\nimport numpy as np" if jax else "import numpy as np",
+        groups=tuple_text(document.groups),
+        targets=tuple_text(document.targets),
+        constants="\n".join(constants),
+        weights=ensemble.weights.tolist(),
+        functions="\n\n\n".join(functions),
+        laws=", ".join(laws),
+        quiet=f"@{quiet}\n" if quiet else "",
+        arguments=", ".join(arguments),
+        codes=", or an integer array of places in GROUPS" if jax else ", or an array of them",
+        columns=", ".join(f"{np}.asarray({name}, dtype=float)" for name in arguments),
+        low="None" if low == -_INF else repr(low),
+        high="None" if high == _INF else repr(high),
+        np=np,
+        logs=f", logs={ensemble.logs}",
+        slack="1e-6" if jax else "1e-12",
+        quantiles=HALF,
+        reach=RULES.average.reach,
+        rows=_JAX_ROWS if jax else _NUMPY_ROWS,
+    )
+
+
+_INF = float("inf")
+
+
+def _laid_out(
+    ensemble: Ensemble, lay: Callable[[LawDocument], Layout], reserved: Collection[str]
+) -> tuple[list[Layout], list[str]]:
+    """The laws in a language, and identifiers of all columns that any of them reads."""
+    names = safe_names(ensemble.inputs, reserved)
+    return [lay(law.document) for law in ensemble.laws], [names[name] for name in ensemble.inputs]
+
+
+def _places(ensemble: Ensemble, layout: Layout) -> str:
+    """Where the inputs of a law stand among those of all."""
+    return str([ensemble.inputs.index(name) for name in layout.inputs])
+
+
+def _heading(ensemble: Ensemble, mark: str) -> str:
+    document = ensemble.document
+    targets = ", ".join(document.targets)
+    kind = "logarithms" if ensemble.logs else "values"
+    text = [
+        f"Forecast of task {document.task}: {targets}",
+        f"The mean of the {kind} of {len(ensemble.laws)} laws that the data cannot tell apart. The first explains it:",
+        f"{targets} = {document.formula}",
+        f"Made by discover {document.versions.get('discover', '')}".rstrip(),
+    ]
+    return "\n".join(f"{mark} {one_line(line)}" for line in text)
+
+
+# -- languages that take one point at a time ----------------------------------------------------------------
+
+_C = Template("""\
+$heading
+
+#ifndef ${guard}_FORECAST_H
+#define ${guard}_FORECAST_H
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define ${guard}_N_GROUPS $n_groups
+#define ${guard}_N_TARGETS $n_targets
+#define ${guard}_N_LAWS $n_laws
+
+static const char *const ${prefix}_groups[${guard}_N_GROUPS] = {
+$groups
+};
+
+static const char *const ${prefix}_targets[${guard}_N_TARGETS] = {
+$targets
+};
+
+static const double ${prefix}_weights[${guard}_N_LAWS] = {$weights};
+
+$functions
+
+/* Place of a group by its name; ${guard}_N_GROUPS if there is none of that name. */
+static inline size_t ${prefix}_group(const char *name)
+{
+    size_t place = 0;
+    while (place < ${guard}_N_GROUPS && strcmp(name, ${prefix}_groups[place]) != 0) {
+        place++;
+    }
+    return place;
+}
+
+/* Weighted mean of values, or of their logarithms; one far from the median counts as less far. */
+static inline double ${prefix}_average(const double *said, int logs)
+{
+    const double quantiles[3] = {$quantiles};
+    double value[${guard}_N_LAWS], share[${guard}_N_LAWS], ends[3];
+    double total = 0.0, mean = 0.0;
+    size_t n = 0;
+    for (size_t i = 0; i < ${guard}_N_LAWS; i++) {
+        const double moved = logs ? (said[i] > 0.0 ? log(said[i]) : NAN) : said[i];
+        size_t place = n;
+        if (!isfinite(moved)) {
+            continue;
+        }
+        for (; place > 0 && value[place - 1] > moved; place--) {
+            value[place] = value[place - 1];
+            share[place] = share[place - 1];
+        }
+        value[place] = moved;
+        share[place] = ${prefix}_weights[i];
+        total += share[place];
+        n++;
+    }
+    if (n == 0) {
+        return logs ? ${prefix}_average(said, 0) : NAN;
+    }
+    for (size_t k = 0; k < 3; k++) {
+        size_t i = 0;
+        double passed = share[0];
+        while (i + 1 < n && passed / total < quantiles[k] - 1e-12) {
+            passed += share[++i];
+        }
+        ends[k] = value[i];
+    }
+    const double reach = $reach * (ends[2] - ends[0]) / 2.0;
+    for (size_t i = 0; i < n; i++) {
+        mean += share[i] / total * fmin(fmax(value[i], ends[1] - reach), ends[1] + reach);
+    }
+    return logs ? exp(mean) : mean;
+}
+
+/* The average of the laws for one target; NaN if there is no such group or target. */
+static inline double ${prefix}_forecast(size_t group, size_t target, $arguments)
+{
+    if (group >= ${guard}_N_GROUPS || target >= ${guard}_N_TARGETS) {
+        return NAN;
+    }
+    const double said[${guard}_N_LAWS] = {
+$calls
+    };
+    const double mean = ${prefix}_average(said, $logs);
+    return $bounded;
+}
+
+#endif
+""")
+
+
+def c_forecast(document: LawDocument) -> str:
+    """Source of a header with a function PREFIX_forecast; its names begin with the task's name."""
+    ensemble = Ensemble.from_document(document)
+    prefix = to_identifier(document.task or "law").lower().strip("_") or "law"
+    reserved = C | {prefix, "said", "mean"}
+    layouts, arguments = _laid_out(
+        ensemble, lambda one: lay_out(one, "c", reserved, power="pow(", number=real_literal), reserved
+    )
+    functions, calls = [], []
+    for i, layout in enumerate(layouts):
+        name = f"{prefix}_law_{i + 1}"
+        functions.append(_c_law(layout, name))
+        given = [arguments[ensemble.inputs.index(one)] for one in layout.inputs]
+        calls.append(f"        {name}({', '.join(['group', 'target', *given])})")
+    low, high = ensemble.bounds
+    bounded = "mean" if low == -_INF else f"fmax(mean, {low!r})"
+    return _C.substitute(
+        heading=_heading(ensemble, "//"), guard=prefix.upper(), prefix=prefix,
+        n_groups=len(document.groups), n_targets=len(document.targets), n_laws=len(layouts),
+        groups=_rows_of(quoted(name, "c") for name in document.groups),
+        targets=_rows_of(quoted(name, "c") for name in document.targets),
+        weights=", ".join(map(repr, ensemble.weights.tolist())),
+        functions="\n".join(functions), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
+        arguments=", ".join(f"double {name}" for name in arguments), calls=",\n".join(calls),
+        logs=int(ensemble.logs), bounded=bounded if high == _INF else f"fmin({bounded}, {high!r})",
+    )  # fmt: skip
+
+
+def _rows_of(texts: object) -> str:
+    return ",\n".join(f"    {text}" for text in texts)  # type: ignore[attr-defined]
+
+
+def _c_law(layout: Layout, name: str) -> str:
+    document, constants = layout.document, layout.constants
+    groups = []
+    for group in document.groups:
+        sets = [document.constant_set(group, target).values for target in document.targets]
+        groups.append("{" + ", ".join("{" + ", ".join(real_literal(v[c]) for c in constants) + "}" for v in sets) + "}")
+    table = f"    static const double known[{len(document.groups)}][{len(document.targets)}][{len(constants)}] = {{\n"
+    table += ",\n".join(f"        {row}" for row in groups) + "\n    };\n"
+    found = [f"    const double {layout.names[c]} = known[group][target][{i}];" for i, c in enumerate(constants)]
+    body = table + "\n".join(found) if constants else "    (void)group;\n    (void)target;"
+    head = ", ".join(["size_t group", "size_t target", *(f"double {one}" for one in layout.arguments)])
+    return f"static inline double {name}({head})\n{{\n{body}\n    return {layout.text};\n}}\n"
+
+
+_JAVASCRIPT = Template("""\
+$heading
+
+export const GROUPS = $groups;
+export const TARGETS = $targets;
+export const FEATURES = $features;
+export const WEIGHTS = $weights;
+
+$step// of every law: its columns, its constants [group][target], and its value
+const LAWS = [
+$laws
+];
+
+/**
+ * The average of the laws at one point.
+ *
+ * @param {Object<string, number>} columns a number for every one of FEATURES; further ones are ignored
+ * @param {{group?: string, target?: string}} [of] which of GROUPS and TARGETS; needed where there are several
+ * @returns {number}
+ */
+export function predict(columns, of = {}) {
+  for (const name of FEATURES) {
+    if (typeof columns[name] !== "number") throw new TypeError(`$${name} is $${columns[name]}; expected a number`);
+  }
+  const group = place(of.group, GROUPS, "group"), target = place(of.target, TARGETS, "target");
+  const said = LAWS.map(law => law.value(law.inputs.map(name => columns[name]), law.constants[group][target]));
+  return Math.min(Math.max(average(said, $logs), $low), $high);
+}
+
+/** Weighted mean of values, or of their logarithms; one far from the median counts as less far. */
+function average(said, logs) {
+  const found = said
+    .map((value, i) => [logs ? (value > 0 ? Math.log(value) : NaN) : value, WEIGHTS[i]])
+    .filter(([value]) => Number.isFinite(value))
+    .sort((a, b) => a[0] - b[0]);
+  if (!found.length) return logs ? average(said, false) : NaN;
+  const total = found.reduce((sum, [, share]) => sum + share, 0);
+  const [low, middle, high] = $quantiles.map(q => {
+    let passed = 0;
+    return (found.find(([, share]) => (passed += share) / total >= q - 1e-12) ?? found[found.length - 1])[0];
+  });
+  const reach = $reach * (high - low) / 2;
+  const held = value => Math.min(Math.max(value, middle - reach), middle + reach);
+  const mean = found.reduce((sum, [value, share]) => sum + share / total * held(value), 0);
+  return logs ? Math.exp(mean) : mean;
+}
+
+function place(name, known, kind) {
+  if (name === undefined && known.length === 1) return 0;
+  const found = known.indexOf(name);
+  if (found < 0) throw new RangeError(`$${kind} is $${name}; expected one of $${known.slice(0, 8).join(", ")}`);
+  return found;
+}
+""")
+
+
+def javascript_forecast(document: LawDocument) -> str:
+    """Source of a module with a function `predict`."""
+    ensemble = Ensemble.from_document(document)
+    layouts, _ = _laid_out(ensemble, javascript_layout, JAVASCRIPT)
+    low, high = ensemble.bounds
+    return _JAVASCRIPT.substitute(
+        heading=_heading(ensemble, "//"),
+        groups=_strings(document.groups), targets=_strings(document.targets), features=_strings(ensemble.inputs),
+        weights=ensemble.weights.tolist(), step=f"{STEP}\n" if any(map(needs_step, layouts)) else "",
+        laws=",\n".join(_javascript_law(layout) for layout in layouts), logs=str(ensemble.logs).lower(),
+        low="-Infinity" if low == -_INF else repr(low), high="Infinity" if high == _INF else repr(high),
+        quantiles=list(HALF), reach=RULES.average.reach,
+    )  # fmt: skip
+
+
+def _strings(names: Sequence[str]) -> str:
+    return f"[{', '.join(quoted(name, 'javascript') for name in names)}]"
+
+
+def _javascript_law(layout: Layout) -> str:
+    document = layout.document
+    constants = [
+        "[" + ", ".join(
+            "[" + ", ".join(exact_literal(document.constant_set(g, t).values[c]) for c in layout.constants) + "]"
+            for t in document.targets
+        ) + "]" for g in document.groups
+    ]  # fmt: skip
+    names = ", ".join(layout.names[name] for name in layout.constants)
+    return (f"  {{ inputs: {_strings(layout.inputs)},\n    constants: [{', '.join(constants)}],\n"
+            f"    value: ([{', '.join(layout.arguments)}], [{names}]) => {layout.text} }}")  # fmt: skip
+
+
+_R = Template("""\
+$heading
+
+law_groups <- c($groups)
+law_targets <- c($targets)
+law_weights <- c($weights)
+
+# Of every law: constant -> value, one row per group, one column per target.
+law_constants <- list(
+$constants
+)
+
+# The average of the laws. Features are vectors of equal length (or of length 1); `group` is one name or one per
+# row. With several targets the result is a matrix with one column per target.
+predict_law <- function($arguments, group = NULL) {
+  if (is.null(group)) {
+    if (length(law_groups) > 1) stop("name a group: one of ", paste(law_groups, collapse = ", "))
+    group <- law_groups
+  }
+  rows <- match(as.character(group), law_groups)
+  if (anyNA(rows)) stop("unknown group: ", group[is.na(rows)][1])
+  points <- data.frame($points, rows)
+  columns <- lapply(seq_along(law_targets), function(column) {
+    said <- cbind(
+$calls
+    )
+    pmin(pmax(apply(said, 1, law_average, logs = $logs), $low), $high)
+  })
+  if (length(law_targets) == 1) return(columns[[1]])
+  values <- do.call(cbind, columns)
+  colnames(values) <- law_targets
+  values
+}
+
+# Weighted mean of values, or of their logarithms; one far from the median counts as less far.
+law_average <- function(said, logs) {
+  moved <- if (logs) log(ifelse(said > 0, said, NA)) else said
+  known <- which(is.finite(moved))
+  if (length(known) == 0) return(if (logs) law_average(said, FALSE) else NaN)
+  known <- known[order(moved[known])]
+  value <- moved[known]
+  share <- law_weights[known] / sum(law_weights[known])
+  ends <- sapply(c($quantiles), function(q) value[which(c(cumsum(share)[-length(share)], 1) >= q - 1e-12)[1]])
+  reach <- $reach * (ends[3] - ends[1]) / 2
+  mean <- sum(share * pmin(pmax(value, ends[2] - reach), ends[2] + reach))
+  if (logs) exp(mean) else mean
+}
+
+$functions
+""")
+
+
+def r_forecast(document: LawDocument) -> str:
+    """Source of a script that defines `predict_law`."""
+    ensemble = Ensemble.from_document(document)
+    own = {"column", "law_groups", "law_targets", "law_constants", "law_weights", "predict_law", "values", "points"}
+    reserved = R | OWN_NAMES | own
+    layouts, arguments = _laid_out(
+        ensemble, lambda one: lay_out(one, "r", reserved, power="^", number=real_literal), reserved
+    )
+    shape = f"nrow = {len(document.groups)}, ncol = {len(document.targets)}"
+    constants, functions, calls = [], [], []
+    for i, layout in enumerate(layouts):
+        tables = []
+        for name in layout.constants:
+            by_target = [value for column in zip(*layout.values(name), strict=True) for value in column]
+            tables.append(f"{quoted(name)} = matrix(c({', '.join(map(real_literal, by_target))}), {shape})")
+        constants.append(f"  list({', '.join(tables)})")
+        found = [f"  {layout.names[name]} <- law_constants[[{i + 1}]][[{quoted(name)}]][cbind(rows, column)]"
+                 for name in layout.constants]  # fmt: skip
+        head = ", ".join([*layout.arguments, "rows", "column"])
+        functions.append(f"law_{i + 1} <- function({head}) {{\n" + "\n".join([*found, f"  {layout.text}"]) + "\n}\n")
+        given = [f"points[[{ensemble.inputs.index(one) + 1}]]" for one in layout.inputs]
+        calls.append(f"      law_{i + 1}({', '.join([*given, 'points$rows', 'column'])})")
+    low, high = ensemble.bounds
+    return _R.substitute(
+        heading=_heading(ensemble, "#"),
+        groups=", ".join(quoted(name, "r") for name in document.groups),
+        targets=", ".join(quoted(name, "r") for name in document.targets),
+        weights=", ".join(map(repr, ensemble.weights.tolist())), constants=",\n".join(constants),
+        arguments=", ".join(arguments), points=", ".join(arguments), calls=",\n".join(calls),
+        logs=str(ensemble.logs).upper(), low="-Inf" if low == -_INF else repr(low),
+        high="Inf" if high == _INF else repr(high), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
+        functions="\n".join(functions),
+    )  # fmt: skip
+
+
+_JULIA = Template("""\
+$heading
+
+module ScalingForecast
+
+export predict
+
+const GROUPS = [$groups]
+const TARGETS = [$targets]
+const WEIGHTS = [$weights]
+
+# Of every law: constant -> value, one row per group, one column per target.
+const CONSTANTS = [
+$constants
+]
+
+$functions
+
+# The average of the laws for one target. Features are numbers or arrays of equal shape; `group` is one name, or an
+# array with one name per row. Group and target may be left out where there is a single one.
+function predict($arguments; group=only(GROUPS), target=only(TARGETS))
+    column = place(target, TARGETS, "target")
+    rows = group isa AbstractString ? place(group, GROUPS, "group") : [place(g, GROUPS, "group") for g in group]
+    return point.($arguments, rows, column)
+end
+
+function point($arguments, rows, column)
+    said = [$calls]
+    return clamp(average(said, $logs), $low, $high)
+end
+
+# Weighted mean of values, or of their logarithms; one far from the median counts as less far.
+function average(said, logs)
+    moved = logs ? [s > 0 ? log(s) : NaN for s in said] : said
+    known = findall(isfinite, moved)
+    isempty(known) && return logs ? average(said, false) : NaN
+    known = known[sortperm(moved[known])]
+    value, share = moved[known], WEIGHTS[known] ./ sum(WEIGHTS[known])
+    passed = cumsum(share)
+    passed[length(passed)] = 1.0
+    low, middle, high = [value[findfirst(>=(q - 1e-12), passed)] for q in ($quantiles)]
+    reach = $reach * (high - low) / 2
+    mean = sum(share .* clamp.(value, middle - reach, middle + reach))
+    return logs ? exp(mean) : mean
+end
+
+function place(name, known, kind)
+    found = findfirst(==(String(name)), known)
+    found === nothing && throw(ArgumentError("unknown $$kind $$name; known: $$known"))
+    return found
+end
+
+end
+""")
+
+
+def julia_forecast(document: LawDocument) -> str:
+    """Source of a module that exports `predict`."""
+    ensemble = Ensemble.from_document(document)
+    own = {"GROUPS", "TARGETS", "CONSTANTS", "WEIGHTS", "place", "point", "ScalingForecast", "only", "average", "clamp"}
+    reserved = JULIA | OWN_NAMES | own
+
+    def number(value: float) -> str:
+        return exact_literal(value) if abs(value) < 100 else real_literal(value)
+
+    layouts, arguments = _laid_out(
+        ensemble, lambda one: lay_out(one, "julia", reserved, power="^", number=number), reserved
+    )
+    constants, functions, calls = [], [], []
+    for i, layout in enumerate(layouts):
+        tables = []
+        for name in layout.constants:
+            rows = "; ".join(" ".join(real_literal(value) for value in row) for row in layout.values(name))
+            tables.append(
+                f"{quoted(name)} => reshape(Float64[{rows}], {len(document.groups)}, {len(document.targets)})"
+            )
+        constants.append(f"    Dict{{String,Matrix{{Float64}}}}({', '.join(tables)}),")
+        found = [f"    {layout.names[name]} = CONSTANTS[{i + 1}][{quoted(name)}][rows, column]"
+                 for name in layout.constants]  # fmt: skip
+        head = ", ".join([*layout.arguments, "rows", "column"])
+        functions.append(f"function law_{i + 1}({head})\n" + "\n".join([*found, f"    return {layout.text}"]) + "\nend")
+        given = [arguments[ensemble.inputs.index(one)] for one in layout.inputs]
+        calls.append(f"law_{i + 1}({', '.join([*given, 'rows', 'column'])})")
+    low, high = ensemble.bounds
+    return _JULIA.substitute(
+        heading=_heading(ensemble, "#"), groups=", ".join(quoted(name) for name in document.groups),
+        targets=", ".join(quoted(name) for name in document.targets),
+        weights=", ".join(map(repr, ensemble.weights.tolist())), constants="\n".join(constants),
+        functions="\n\n".join(functions), arguments=", ".join(arguments), calls=", ".join(calls),
+        logs=str(ensemble.logs).lower(), low="-Inf" if low == -_INF else repr(low),
+        high="Inf" if high == _INF else repr(high), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
+    )  # fmt: skip

@@ -11,9 +11,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discover.plain_data import number_in
 
@@ -95,6 +96,10 @@ _BETWEEN = re.compile(r"[ ]?(?:,|;|-|–|to)[ ]?")
 _MULTIPLE = re.compile(rf"[ ]?({_any_of(MULTIPLES)})\.?(?![A-Za-z/])", re.IGNORECASE)
 _UNIT = re.compile(rf"[ ]?({_any_of(SI_PREFIXES)})?((?i:{_any_of(UNITS)}))")
 _PERCENT = re.compile(r"[ ]?\\?%")
+_NO_DIGITS = str.maketrans("", "", "0123456789.eE+-")
+LONGEST_PLAIN = 40
+"""Characters of a number that a program writes, at most."""
+_DOUBTFUL_POINT = re.compile(r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$", re.MULTILINE)
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:[eE][+-]?[0-9]+)?")
 # A fraction that has not three digits, or has them behind a zero or four digits, needs no second look.
 _SURE_POINT = re.compile(r"[+-]?(?:[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})|(?:0|[0-9]{4,})\.[0-9]*)(?:[eE][+-]?[0-9]+)?")
@@ -273,8 +278,29 @@ class Signs:
     doubts: Mapping[str, int]
 
 
+def floats_in(cells: Sequence[object]) -> NDArray[np.float64] | None:
+    """The values of a column whose cells are all written as programs write numbers, shape (n,); None for any other.
+
+    A million cells take a tenth of a second this way, and some seconds one by one.
+    """
+    kinds = set(map(type, cells))
+    texts: list[Any] = list(cells)
+    if not (kinds <= {int, float} or (kinds == {str} and not "".join(texts).translate(_NO_DIGITS))):
+        return None
+    if kinds == {str} and max(map(len, texts)) > LONGEST_PLAIN:
+        return None
+    try:
+        return np.fromiter(map(float, texts), np.float64, len(texts))
+    except (ValueError, OverflowError):
+        return None
+
+
 def signs_in(cells: Sequence[object]) -> Signs:
     """What the cells of a column say."""
+    if cells and isinstance(cells[0], str) and floats_in(cells) is not None:
+        text = "\n".join(map(str, cells))
+        if not _DOUBTFUL_POINT.search(text):
+            return Signs(frozenset("." if "." in text else ()), {})
     sure: set[str] = set()
     doubts: dict[str, int] = {}
     for place, cell in enumerate(cells):

@@ -5,7 +5,6 @@ No guess looks at the value of a sealed target; a target that is guessed itself 
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -221,7 +220,7 @@ def guess_target(raw: RawTable) -> str:
 
 
 def _numeric_share(raw: RawTable, heading: str) -> float:
-    return sum(found is not None for found in raw.written(heading)) / len(raw)
+    return 1 - sum(found is None for found in raw.read(heading).others.values()) / len(raw)
 
 
 def _check_where(raw: RawTable, where: str | None, targets: Sequence[str], split: Split) -> None:
@@ -307,15 +306,15 @@ class _Draft:
         last = squash(path_of(heading)[-1])
         return self.raw.export and (is_book(heading) or last in TRACKER_NAMES - GROUP_NAMES)
 
-    def numbers(self, heading: str) -> list[float]:
-        """The open cells that are numbers: rows without one are left out."""
-        found = [self.raw.number(heading, row) for row in self.open_rows()]
-        return [value for value in found if value is not None and math.isfinite(value)]
+    def values(self, heading: str) -> Floats:
+        """The open cells that are numbers, shape (n,): rows without one are left out."""
+        values = self._column_of(heading, self.open_rows())
+        return values[np.isfinite(values)]
 
     def is_sparse(self, heading: str) -> bool:
         """Whether most open rows have no value there, and would be left out with it."""
         rows = self.open_rows()
-        return 2 * sum(self.raw.is_missing(heading, row) for row in rows) > len(rows)
+        return bool(2 * self.raw.missing(heading)[rows].sum() > len(rows))
 
     def is_numeric(self, heading: str) -> bool:
         """Whether the open cells are mostly numbers."""
@@ -418,7 +417,8 @@ class _Draft:
             return CLOCK
         if self.is_sparse(heading):
             return SPARSE
-        if len(set(self.numbers(heading))) < 2 and not self.raw.is_in_doubt(heading):
+        values = self.values(heading)
+        if (not len(values) or np.ptp(values) == 0) and not self.raw.is_in_doubt(heading):
             return CONSTANT
         if is_uncertainty(heading):
             return CERTAINTY
@@ -443,7 +443,7 @@ class _Draft:
     def _without_results(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
         """The columns without those of unknown names from which the target can be computed, as from a copy of it."""
         rows = self._never_sealed(found, axes)
-        rows = [row for row in rows if all(self._finite(heading, row) for heading in self.targets)]
+        rows = self._filled(rows, self.targets)
         targets = {heading: self._column_of(heading, rows) for heading in self.targets}
         kept = []
         for heading in found:
@@ -464,7 +464,7 @@ class _Draft:
         axes = axes or scale_axes({heading: self.values(heading) for heading in found})
         if not axes or any(recognise(heading) is None for heading in axes):
             return []
-        rows = [row for row in rows if all(self._finite(heading, row) for heading in axes)]
+        rows = self._filled(rows, axes)
         stacked = np.column_stack([self._column_of(heading, rows) for heading in axes])
         held = hold_out(stacked, self._group_codes(rows), min(0.9, 2 * self.split.holdout))
         return [row for row, sealed in zip(rows, held, strict=True) if not sealed]
@@ -475,14 +475,18 @@ class _Draft:
         )
         return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
-    def _finite(self, heading: str, row: int) -> bool:
-        value = self.raw.number(heading, row)
-        return value is not None and math.isfinite(value)
+    def _filled(self, rows: Sequence[int], headings: Sequence[str]) -> list[int]:
+        """The rows that have a number in all of these columns."""
+        left = np.asarray(rows, dtype=np.int64)
+        for heading in headings:
+            left = left[np.isfinite(self.raw.read(heading).values[left])]
+        found: list[int] = left.tolist()
+        return found
 
     def _column_of(self, heading: str, rows: Sequence[int]) -> Floats:
         """Numbers of these rows, NaN where there is none, shape (n,)."""
-        found = [self.raw.number(heading, row) for row in rows]
-        return np.array([math.nan if value is None else value for value in found], dtype=np.float64)
+        values: Floats = self.raw.read(heading).values[np.asarray(rows, dtype=np.int64)]
+        return values
 
     def _too_many(self, found: list[str]) -> bool:
         """Whether no law has so many columns, as far as they are not the shares of a mixture."""
@@ -523,10 +527,6 @@ class _Draft:
         parts = [heading for heading in self.features if recognise(heading) is None]
         parts = [heading for heading in parts if 0.0 < self.values(heading).max(initial=0.0) <= 1.0]
         return parts if _are_shares([self.values(heading) for heading in parts]) else []
-
-    def values(self, heading: str) -> Floats:
-        """The open cells that are numbers, shape (n,)."""
-        return np.array(self.numbers(heading))
 
     def keys(self) -> dict[str, Any]:
         """The choices as the keys of a task file."""

@@ -145,7 +145,7 @@ def _records(path: Path, lines: Sequence[str], first: int, comments: set[int], d
     at = 0
     try:
         for record in reader:
-            if any(cell.strip() for cell in record):
+            if "".join(record).strip():
                 yield kept[at] + 1, list(record)
             at = reader.line_num
     except csv.Error as problem:
@@ -207,6 +207,8 @@ def _has_word(cells: Sequence[str]) -> bool:
 
 def _is_rule(cells: Sequence[object]) -> bool:
     """Whether a line only draws the line below the headings of a Markdown table."""
+    if not cells or type(cells[0]) is not str or cells[0].strip(" :-"):
+        return False
     texts = [text for cell in cells if (text := text_of(cell))]
     return bool(texts) and all(_RULE.fullmatch(text) for text in texts)
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discover.data.aliases import AGGREGATES, is_count, is_small, squash
-from discover.data.cells import NAMES, Sign, Written, decimal_signs, is_empty, number, says_failed, text_of, written
+from discover.data.cells import NAMES, Sign, Written, decimal_signs, is_empty, number, says_failed, text_of
 from discover.data.charts import Reshaped, chart_of, logged_values, single_curve
+from discover.data.columns import Numbers, numbers_in
 from discover.data.conditions import Condition, parse_conditions
 from discover.data.exports import ending_in, is_export, path_of, taken_apart
 from discover.data.files import Content, read_file
@@ -24,13 +30,14 @@ from discover.data.table import Floats
 from discover.errors import InputError
 from discover.plain_data import printable
 
-Range = tuple[str, Callable[[float], bool]]
-"""What a number must be, in words and as a check."""
+Mask = NDArray[np.bool_]
+Range = tuple[str, Callable[[Floats], Mask]]
+"""What numbers must be, in words and as a check."""
 
 RANGES: dict[str, Range] = {
-    "positive": ("a number above 0", lambda value: value > 0),
-    "fraction": ("a number from 0 to 1", lambda value: 0 <= value <= 1),
-    "real": ("a number", lambda value: True),
+    "positive": ("a number above 0", lambda values: values > 0),
+    "fraction": ("a number from 0 to 1", lambda values: (values >= 0) & (values <= 1)),
+    "real": ("a number", np.isfinite),
 }
 
 
@@ -61,7 +68,8 @@ class RawTable:
     customary: frozenset[str] = frozenset()
     results: frozenset[str] = frozenset()
     wide: RawTable | None = None
-    _read: dict[str, list[Written | None]] = field(default_factory=dict, repr=False, compare=False)
+    _read: dict[str, Numbers] = field(default_factory=dict, repr=False, compare=False)
+    _missing: dict[str, Mask] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -106,16 +114,23 @@ class RawTable:
             return self
         return self.wide if any(name in self.wide.columns for name in names) else self
 
+    def read(self, column: str) -> Numbers:
+        """The cells of a column as numbers.
+
+        Raises:
+            InputError: no such column.
+        """
+        if column not in self._read:
+            self._read[column] = numbers_in(self.cells(column), self.signs.get(column, "."))
+        return self._read[column]
+
     def written(self, column: str) -> list[Written | None]:
         """What the cells of a column mean as numbers; None for those that are none, or may be two.
 
         Raises:
             InputError: no such column.
         """
-        if column not in self._read:
-            sign = self.signs.get(column, ".")
-            self._read[column] = [written(cell, sign) for cell in self.cells(column)]
-        return self._read[column]
+        return list(map(self.read(column).written, range(len(self))))
 
     def number(self, column: str, row: int) -> float | None:
         """A cell as a number (NaN and infinities included), or None when it is not one.
@@ -123,20 +138,23 @@ class RawTable:
         Raises:
             InputError: no such column.
         """
-        found = self.written(column)[row]
+        found = self.read(column).written(row)
         return None if found is None else found.value
 
-    def is_missing(self, column: str, row: int) -> bool:
-        """Whether a cell says that there is no value: empty, NaN, infinite, or a word such as OOM or #N/A.
+    def missing(self, column: str) -> Mask:
+        """The cells that say that there is no value: empty, NaN, infinite, or a word such as OOM or #N/A; shape (n,).
 
         Raises:
             InputError: no such column.
         """
-        value = self.number(column, row)
-        if value is None:
-            cell = self.cells(column)[row]
-            return is_empty(cell) or says_failed(cell)
-        return not math.isfinite(value)
+        if column not in self._missing:
+            cells, read = self.cells(column), self.read(column)
+            mask = ~np.isfinite(read.values)
+            for row, found in read.others.items():
+                if found is None:
+                    mask[row] = is_empty(cells[row]) or says_failed(cells[row])
+            self._missing[column] = mask
+        return self._missing[column]
 
     def is_nameless(self, column: str, row: int) -> bool:
         """Whether a cell of a column of names has none. A group may be called `none` or `-`, but not in an export.
@@ -155,9 +173,13 @@ class RawTable:
         Raises:
             InputError: no such column.
         """
-        cells, read = self.cells(column), self.written(column)
-        filled = [row for row in rows if not (is_empty(cells[row]) or says_failed(cells[row]))]
-        return 2 * sum(read[row] is not None or self._doubt(column, row) is not None for row in filled) >= len(filled)
+        cells, read = self.cells(column), self.read(column)
+        if not read.others:
+            return True
+        plain = len(some := list(rows)) - len(odd := [row for row in some if row in read.others])
+        filled = [row for row in odd if not (is_empty(cells[row]) or says_failed(cells[row]))]
+        numbers = sum(read.others[row] is not None or self._doubt(column, row) is not None for row in filled)
+        return 2 * (plain + numbers) >= plain + len(filled)
 
     def texts(self, column: str, rows: Iterable[int]) -> list[str]:
         """Cells of these rows as text without outer blanks.
@@ -182,20 +204,19 @@ class RawTable:
                 mean two numbers, or whose unit is another than that of the cells above it.
         """
         expected, allowed = RANGES[domain]
-        cells, read = self.cells(column), self.written(column)
-        values = np.empty(len(rows), dtype=np.float64)
-        first: tuple[int, str] | None = None
-        for place, row in enumerate(rows):
-            found = read[row]
-            value = None if found is None else found.value
-            problem = self._doubt(column, row) or _problem(cells[row], value)
-            if problem is None and not allowed(value):  # type: ignore[arg-type]
-                problem = f"{text_of(cells[row])} is out of range"
-            if problem is not None:
-                raise InputError(f"{self.where(row, column)}: {problem}; expected {expected}")
-            if found is not None and value:
-                first = self._same_unit(column, row, found.unit, first)
-            values[place] = value
+        cells, read = self.cells(column), self.read(column)
+        values: Floats = read.values[np.asarray(rows, dtype=np.int64)]
+        fine = np.isfinite(values) & allowed(values)
+        if read.others or not fine.all():
+            first: tuple[int, str] | None = None
+            for row, good in zip(rows, fine.tolist(), strict=True):
+                found = read.written(row)
+                if not good:
+                    problem = self._doubt(column, row) or _problem(cells[row], None if found is None else found.value)
+                    problem = problem or f"{text_of(cells[row])} is out of range"
+                    raise InputError(f"{self.where(row, column)}: {problem}; expected {expected}")
+                if found is not None and found.value:
+                    first = self._same_unit(column, row, found.unit, first)
         return values
 
     def _same_unit(self, column: str, row: int, unit: str, first: tuple[int, str] | None) -> tuple[int, str] | None:
@@ -216,11 +237,11 @@ class RawTable:
         Raises:
             InputError: no such column.
         """
-        return any(self._doubt(column, row) is not None for row in range(len(self)))
+        return any(self._doubt(column, row) is not None for row in self.read(column).others)
 
     def _doubt(self, column: str, row: int) -> str | None:
         """What is the matter with a cell that may mean two numbers, or None."""
-        if self.signs.get(column, ".") != "?" or self.written(column)[row] is not None:
+        if self.signs.get(column, ".") != "?" or self.read(column).written(row) is not None:
             return None
         text = text_of(self.cells(column)[row])
         point, comma = number(text, "."), number(text, ",")
@@ -261,6 +282,38 @@ def read_table(path: Path, sheet: str | None = None, where: str | None = None) -
             whose cells do not match the header, or a condition that is none.
         UnavailableError: a Parquet or Arrow file without pyarrow installed.
     """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "blake2b").digest()
+    except OSError:
+        digest = b""  # reading says what is wrong
+    return _read_table(path, sheet, where, digest)
+
+
+@lru_cache(maxsize=2)  # a task's table is asked for again and again, as train rows, as sealed ones, and for its notes
+def _read_table(path: Path, sheet: str | None, where: str | None, digest: bytes) -> RawTable:
+    """See `read_table`.
+
+    Args:
+        digest: of the file's content.
+    """
+    with _no_collection():
+        return _read(path, sheet, where)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Objects are not searched for garbage meanwhile: there is none among a million new cells."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _read(path: Path, sheet: str | None, where: str | None) -> RawTable:
     content = read_file(path, sheet)
     columns = taken_apart(content.columns)
     if columns is None:
@@ -348,6 +401,7 @@ def _without(table: RawTable, rows: Collection[int], text: str) -> RawTable:
         lines=[table.lines[row] for row in kept],
         remarks=(*table.remarks, f"{text} ({unit} {places})"),
         _read={},
+        _missing={},
     )
 
 
@@ -355,11 +409,13 @@ def _with_errors(table: RawTable) -> RawTable:
     """The table with a column for what stands behind ± in most cells of another."""
     columns, remarks = dict(table.columns), list(table.remarks)
     for heading, cells in table.columns.items():
-        if not any(isinstance(cell, str) and ("±" in cell or "+" in cell or "\\pm" in cell) for cell in cells):
+        text = "".join(cell for cell in cells if isinstance(cell, str))
+        if not ("±" in text or "+" in text or "\\pm" in text):
             continue
-        errors = [None if found is None else found.error for found in table.written(heading)]
+        others = table.read(heading).others
+        errors = {row: found.error for row, found in others.items() if found is not None and found.error is not None}
         name = f"{heading}_error"
-        if 2 * sum(error is not None for error in errors) > len(errors) and name not in columns:
-            columns[name] = list(errors)
+        if 2 * len(errors) > len(table) and name not in columns:
+            columns[name] = [errors.get(row) for row in range(len(table))]
             remarks.append(f"what stands behind ± in {heading!r} is the column {name!r}; --errors {name} uses it")
-    return replace(table, columns=columns, remarks=tuple(remarks), _read={})
+    return replace(table, columns=columns, remarks=tuple(remarks), _read={}, _missing={})

@@ -48,7 +48,7 @@ def hold_out(axes: Floats, group: Ints, fraction: float) -> NDArray[np.bool_]:
 
 def _threshold(ranks: Floats, fraction: float) -> float:
     levels = np.unique(ranks)
-    n_held = np.array([np.sum(ranks >= level) for level in levels])
+    n_held = len(ranks) - np.searchsorted(np.sort(ranks), levels)
     possible = len(ranks) - n_held >= MIN_TRAIN_ROWS
     if not possible.any():
         return float("inf")

@@ -61,7 +61,7 @@ def is_state(heading: str, cells: Sequence[object]) -> bool:
 
 
 def _by_words(heading: str, cells: Sequence[object]) -> dict[int, str]:
-    texts = {cell for cell in cells if isinstance(cell, str)}
+    texts = {cell for cell in cells if isinstance(cell, str) and cell.lstrip()[:1].isalpha()}
     if not any(_word(text) in FINISHED for text in texts) or not is_state(heading, cells):
         return {}
     words = [_word(cell) for cell in cells]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discover.data.aliases import STEP_NAMES, recognise, squash
 from discover.data.cards import Card, Column, Domain, Role, load_card
@@ -342,26 +342,29 @@ def _result_headings(task: Task) -> list[str]:
 
 def _complete(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[int]:
     """The rows that have a value in all of these columns."""
-    left, powered = list(rows), task.powered
+    left, powered = np.asarray(rows, dtype=np.int64), task.powered
     for heading in headings:
-        lacks = _lacks(task, raw, heading, powered)
-        left = [row for row in left if not lacks(row)]
-    return left
+        left = left[~_lacks(task, raw, heading, powered)[left]]
+    found: list[int] = left.tolist()
+    return found
 
 
-def _lacks(task: Task, raw: RawTable, heading: str, powered: Collection[str]) -> Callable[[int], bool]:
-    """Whether a row has no value in a column: no name in that of the group, a zero where a law takes powers."""
+def _lacks(task: Task, raw: RawTable, heading: str, powered: Collection[str]) -> NDArray[np.bool_]:
+    """The rows without a value in a column, shape (n,): no name in that of the group, a zero where a law takes
+    powers."""
     if task.group is not None and heading == task.column(task.group).heading:
-        return partial(raw.is_nameless, heading)
+        return np.array([raw.is_nameless(heading, row) for row in range(len(raw))])
+    missing = raw.missing(heading)
     if heading not in powered:
-        return partial(raw.is_missing, heading)
-    rows = [row for row in range(len(raw)) if not raw.is_missing(heading, row)]
-    values = raw.numbers(heading, rows, "real")
+        return missing
+    rows = np.flatnonzero(~missing)
     # Below zero is a mistake, which reading tells; it is no start of a run.
-    other = {row for row, value in zip(rows, values, strict=True) if value != 0}
+    other = rows[raw.numbers(heading, rows.tolist(), "real") != 0]
     # Zeros in most rows are no start of a run either, whatever the column is called.
-    kept = other if 2 * len(other) > len(rows) else set(rows)
-    return lambda row: row not in kept
+    kept = other if 2 * len(other) > len(rows) else rows
+    out = np.ones(len(raw), dtype=bool)
+    out[kept] = False
+    return out
 
 
 @dataclass(frozen=True)
@@ -378,7 +381,7 @@ class _Gap:
         lacking = " or ".join(self.headings)
         what = "1 run is" if len(self.rows) == 1 else f"{len(self.rows)} runs are"
         unit = self.raw.unit if len(self.rows) == 1 else f"{self.raw.unit}s"
-        if not any(self.raw.is_missing(heading, row) for heading in self.headings for row in self.rows):
+        if not any(self.raw.missing(heading)[self.rows].any() for heading in self.headings):
             # The first row of a training curve, at step 0.
             runs = counted(len(self.rows), "run")
             are = "is" if len(self.rows) == 1 else "are"
@@ -401,7 +404,7 @@ def _gaps(task: Task, raw: RawTable) -> list[_Gap]:
 
 def _gap(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[str]) -> list[_Gap]:
     gone = sorted(set(rows) - set(_complete(task, raw, rows, headings)))
-    lacking = [heading for heading in headings if any(map(_lacks(task, raw, heading, task.powered), gone))]
+    lacking = [heading for heading in headings if _lacks(task, raw, heading, task.powered)[gone].any()]
     return [_Gap(raw, gone, lacking)] if gone else []
 
 
@@ -423,9 +426,10 @@ def _counts(task: Task) -> list[str]:
     rows |= dict.fromkeys(_result_headings(task), _split_rows(task, raw)[0])
     notes = []
     for heading, some in rows.items():
-        cells, read = raw.cells(heading), raw.written(heading)
+        cells, read = raw.cells(heading), raw.read(heading)
         sign = "?" if heading in raw.customary else raw.signs.get(heading, ".")
-        odd = [row for row in some if read[row] is not None and not is_plain(cells[row], sign)]
+        asked = some if sign != "." else sorted(read.others.keys() & set(some))
+        odd = [row for row in asked if read.written(row) is not None and not is_plain(cells[row], sign)]
         if odd:
             row = max(odd, key=lambda row: (marks_in(cells[row]), -row))
             notes.append(f"in {heading}, {str(cells[row]).strip()} means {raw.number(heading, row):.15g}")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discover.data.cells import number
+from discover.data.columns import numbers_in
 from discover.data.reading import read_table
 from discover.errors import InputError, UnavailableError
 from discover.plain_data import number_in
@@ -214,3 +215,22 @@ def test_semicolons_part_cells_where_the_comma_is_the_decimal_sign(tmp_path: Pat
     assert table.numbers("z", [0, 1]).tolist() == [1.5e9, 7]
     assert table.texts("name", [0, 1]) == ["a,b", "c;d"]
     assert list(read_table(write(tmp_path / "b.csv", "x;y,z\n1,2\n")).columns) == ["x;y", "z"]
+
+
+def test_numbers_of_a_column_are_the_same_whether_it_is_read_as_a_whole_or_cell_by_cell() -> None:
+    cells = ["1", "-2.5", "3e8", "+4.E-2", "1e999", "2.600", "0007"]
+    whole = numbers_in(cells, ".")
+    single = numbers_in([*cells, "7M", "n/a"], ".")
+    assert whole.values.tolist() == single.values[: len(cells)].tolist() == [float(cell) for cell in cells]
+    assert not whole.others
+    assert single.values[len(cells)] == 7e6
+    assert single.written(len(cells) + 1) is None
+
+
+def test_a_table_that_changes_between_two_readings_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("n,loss\n1,2\n2,3\n")
+    first = read_table(path)
+    path.write_text("n,loss\n1,2\n2,4\n")
+    assert read_table(path).numbers("loss", [1]).tolist() == [4.0]
+    assert first.numbers("loss", [1]).tolist() == [3.0]

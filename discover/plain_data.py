@@ -14,6 +14,9 @@ COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
 _COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([kmbt])", re.IGNORECASE)
 
+OPEN = 1e6
+"""An end of an interval so many times the value is open: it is of refits that ran away."""
+
 _NUMBERS = re.compile(r'\[\n(?:[-+0-9.e,\s]|"-?inf"|"nan"|true|false|null)+\]')
 # a text holds no line break, so that no such list is part of one
 
@@ -78,6 +81,25 @@ def with_error(
         return write(value, 6)
     digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
     return f"{write(value, min(max(digits, 2), 7))}{space}±{space}{write(error, 2)}"
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """A constant with the ends of its interval, all to two digits of half its width: `1.703 [1.677, 1.729]`.
+
+    An end that is not finite, or a million times the value, is open and shown as a dash.
+    """
+    ends = [None if not math.isfinite(end) or abs(end) > OPEN * abs(value) > 0 else end for end in (low, high)]
+    reach = max((abs(end - value) for end in ends if end is not None), default=0.0)
+    last = math.floor(math.log10(reach)) - 1 if reach > 0 else None
+
+    def shown(number: float | None) -> str:
+        if number is None:
+            return "-"
+        if last is None or number == 0:
+            return rounded(number, 6)
+        return rounded(number, min(max(math.floor(math.log10(abs(number))) - last + 1, 2), 7))
+
+    return f"{shown(value)} [{shown(ends[0])}, {shown(ends[1])}]"
 
 
 def quoted(path: object) -> str:

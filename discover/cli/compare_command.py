@@ -30,7 +30,6 @@ WIDTH = 100
 NAME_WIDTH = 34
 LEVEL = 0.9
 RESAMPLES = 200
-OPEN = 1e6  # times the value: ends of intervals beyond are of refits that ran away
 LARGE = 1000  # rows beyond which fewer resamples are drawn
 PATIENCE_S = 8.0  # for intervals, all laws together
 
@@ -301,25 +300,23 @@ def _one_set(one: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
 
 
 def _constant(name: str, value: float, one: Mapping[str, Any]) -> str:
-    from discover.plain_data import with_error
+    from discover.plain_data import with_error, with_interval
 
     ends = (one["intervals"] or {}).get(name)
     if ends is None:
         return f"{name} = {with_error(value, one['errors'][name])}"
-    return f"{name} = {value:.5g} [{_end(ends[0], value)}, {_end(ends[1], value)}]"
-
-
-def _end(end: float, value: float) -> str:
-    """An end of an interval; a dash where it is so far from the value that the rows leave it open."""
-    return "-" if abs(end) > OPEN * abs(value) > 0 else f"{end:.4g}"
+    return f"{name} = {with_interval(value, ends[0], ends[1])}"
 
 
 def _refused(shown: Mapping[str, Any], everything: bool) -> list[str]:
     refused = shown["refused"]
     if not refused:
         return []
+    from discover.plain_data import counted
+
     if not everything:
-        return [f"{len(refused)} laws have no forecast to judge; --all says why."]
+        have = "has" if len(refused) == 1 else "have"
+        return [f"{counted(len(refused), 'law')} {have} no forecast to judge; --all says why."]
     return [line for item in refused for line in _wrapped(f"{item['law']}: {item['reason']}", "  ")]
 
 

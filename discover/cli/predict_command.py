@@ -375,7 +375,8 @@ def _show(answer: _Answer, out: Path | None) -> None:
     odd = dict.fromkeys(text for i in range(len(asked.groups)) for text in impossible(document, asked.point(i)))
     for text in list(odd)[:MANY]:
         note(f"warning: {text}")
-    warned = dict.fromkeys(e.text for i in range(len(asked.groups)) for e in excesses(document, asked.point(i)))
+    beyond = [e for i in range(len(asked.groups)) for e in excesses(document, asked.point(i))]
+    warned = dict.fromkeys([*(e.text for e in beyond), *(e.course for e in beyond if e.course)])
     for text in list(warned)[:MANY]:
         note(f"warning: {text}")
 

@@ -143,7 +143,8 @@ def _sealed_line(result: Result) -> str:
         any_sealed = result.get("sealed_rows", 1)
         return "The sealed rows were left closed" if any_sealed else "No rows were sealed for a check"
     counted = "once" if times == 1 else f"{times} times"
-    return f"Sealed rows: {result['sealed']['n']}, never seen by the search, opened {counted} by this run"
+    changed = "; some have changed since the run began" if result.get("sealed_changed") else ""
+    return f"Sealed rows: {result['sealed']['n']}, never seen by the search, opened {counted} by this run{changed}"
 
 
 def _doubts(result: Result) -> list[str]:

@@ -270,13 +270,17 @@ CLOCK_NAMES = frozenset(
 )
 """Headings that tell when and how long a run ran."""
 
-GROUP_NAMES = frozenset(
+SURE_GROUP_NAMES = frozenset(
     (
-        "family", "modelfamily", "group", "series", "arch", "architecture", "modeltype", "modelclass", "optimizer",
-        "optimiser", "dataset", "data", "corpus", "recipe", "method", "variant", "setup", "tokenizer", "language",
-        "domain", "familie", "gruppe", "famille", "suite",
+        "family", "modelfamily", "group", "groupid", "series", "arch", "architecture", "modeltype", "modelclass",
+        "recipe", "variant", "setup", "familie", "gruppe", "famille", "suite", "cluster",
     )
 )  # fmt: skip
+"""Headings of columns whose values have laws of their own, even where they are numbers."""
+
+GROUP_NAMES = SURE_GROUP_NAMES | {
+    "optimizer", "optimiser", "dataset", "data", "corpus", "method", "tokenizer", "language", "domain",
+}  # fmt: skip
 """Headings of columns whose values are likely to have laws of their own."""
 
 TRACKER_NAMES = frozenset(

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from discover.data.names import listed
 from discover.data.table import Floats, Ints, Table
 from discover.errors import InputError
+from discover.plain_data import counted
 
 Kind = Literal[
     "duplicate", "contradiction", "non_positive", "constant", "collinear", "few_rows", "narrow", "few_levels",
-    "warm_up", "far_off",
+    "warm_up", "far_off", "schedule",
 ]  # fmt: skip
 
 CONTRADICTION = 0.25  # of the group's standard deviation: equal settings whose targets differ by more
@@ -61,12 +62,14 @@ class Columns:
         scales: features with positive values, whose ratios matter.
         logged: features whose values are decimal logarithms.
         axes: features along which the law must reach further.
+        steps: those of them that count the steps of a run.
         target_scale: feature -> value at which the law will be used.
     """
 
     scales: tuple[str, ...]
     logged: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     target_scale: Mapping[str, float] | None = None
 
 
@@ -79,6 +82,7 @@ def check_table(table: Table, columns: Columns) -> list[Finding]:
         *_collinear(table, columns),
         *_few_rows(table),
         *_narrow(table, columns),
+        *_one_course(columns),
     ]
 
 
@@ -121,7 +125,8 @@ def _repeated(table: Table) -> Iterator[Finding]:
             against += rows.tolist()
             largest = max(largest, float(spread.max()))
     if again:
-        text = f"{len(again)} row(s) repeat an earlier row exactly, so that it counts more than once"
+        repeat = "row repeats" if len(again) == 1 else "rows repeat"
+        text = f"{len(again)} {repeat} an earlier row exactly, so that it counts more than once"
         yield Finding("duplicate", text, "delete them if they are copies of one run", tuple(sorted(again)))
     if against:
         what = "/".join(table.target_names)
@@ -142,7 +147,7 @@ def _few_rows(table: Table) -> Iterator[Finding]:
             few.append((name, settings))
     if not few:
         return
-    law = f"a floor and a power of each of {varying} column(s) have {needed} constants"
+    law = f"a floor and a power of each of {counted(int(varying), 'column')} have {needed} constants"
     if table.n_groups == 1:
         text, advice = f"there are {few[0][1]} different settings; {law}", "add runs, or use fewer features"
     else:
@@ -252,6 +257,13 @@ def _narrow(table: Table, columns: Columns) -> Iterator[Finding]:
             yield from _far_target(name, wanted[name], high, factor, name in columns.logged)
 
 
+def _one_course(columns: Columns) -> Iterator[Finding]:
+    for name in columns.steps:
+        text = f"{name} counts the steps of a run: what its schedule does later, such as a decay of the learning rate, "
+        text += "is in no row, and no interval covers it"
+        yield Finding("schedule", text, "take forecasts for what happens if nothing changes", (), (name,))
+
+
 def _far_target(name: str, wanted: float, high: float, factor: float, logged: bool) -> Iterator[Finding]:
     if wanted < high:
         text = f"the target scale of {name}, {wanted:g}, lies below its largest value, {high:g}"
@@ -287,7 +299,8 @@ def check_residuals(table: Table, residuals: Sequence[Floats], data_axes: Sequen
         if _early(table.features[name], best, rows):
             return [_warm_up(name, rows)]
     size = float(np.min([np.abs(r[rows]).max(axis=1) for r in residuals], axis=0).max())
-    text = f"{len(rows)} row(s) are far off every law (the nearest is off by up to {size:.3g}), the others are not"
+    are = "row is" if len(rows) == 1 else "rows are"
+    text = f"{len(rows)} {are} far off every law (the nearest is off by up to {size:.3g}), the others are not"
     return [Finding("far_off", text, "check these runs; correct them or leave them out", tuple(rows.tolist()))]
 
 

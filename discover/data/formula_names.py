@@ -80,7 +80,7 @@ def places_of(
         found |= _by_number(numbered, features)
     left = {heading for heading in usable.values() if heading not in (*found.values(), *target)}
     meant = by_meaning([name for name in names if name not in found], left)
-    sure = {name: heading for name, heading in meant.items() if not found or _surely_column(name, formulas)}
+    sure = {name: heading for name, heading in meant.items() if not found or surely_column(name, formulas)}
     notes += [
         f"{name} of the formula is fitted as a constant; if it is the column {heading!r}, write that, or "
         f"--columns {name}={heading}"
@@ -114,7 +114,7 @@ def _renamed(name: str, heading: str) -> str:
     return f"{name} of the formula is the column {heading!r}"
 
 
-def _surely_column(name: str, formulas: Sequence[str]) -> bool:
+def surely_column(name: str, formulas: Sequence[str]) -> bool:
     """Whether a name that might be a constant has a place where constants do not stand: a power's base, a logarithm."""
     if len(name) > 1 and name not in _USUAL_CONSTANTS:
         return True

@@ -22,6 +22,7 @@ from discover.data.aliases import (
     GROUP_NAMES,
     RISING_SHARES,
     STEP_NAMES,
+    SURE_GROUP_NAMES,
     TRACKER_NAMES,
     Quantity,
     is_logged,
@@ -326,7 +327,7 @@ class _Draft:
             return
         found: dict[str, list[str]] = {}
         for heading in self.unused():
-            if self.is_numeric(heading):
+            if self.is_numeric(heading) and not self._numbers_groups(heading):
                 continue
             rows = [row for row in self.open_rows() if not self.raw.is_nameless(heading, row)]
             cells = [str(self.raw.columns[heading][row]).strip() for row in rows]
@@ -345,6 +346,12 @@ class _Draft:
             what = f"the text column {others[0]!r} is" if len(others) == 1 else f"the text columns {listed(others)} are"
             self.notes.append(f"{what} ignored; --group takes another column than {best!r}, --group '' none")
 
+    def _numbers_groups(self, heading: str) -> bool:
+        """Whether a column of numbers, such as 100M and 25M, is headed as one of groups and has enough rows of each."""
+        values = self.numbers(heading)
+        named = squash(path_of(heading)[-1]) in SURE_GROUP_NAMES
+        return named and bool(values) and min(Counter(values).values()) >= FEWEST
+
     def _reason_against_group(self, heading: str, cells: Sequence[str]) -> str:
         """Why a text column is no group; "" if it may be one."""
         last = squash(path_of(heading)[-1])
@@ -357,7 +364,7 @@ class _Draft:
         if is_state(heading, cells):
             return _left_out_note([heading], STATE)
         like = [cell for cell in cells if NUMBER_LIKE.fullmatch(cell)]
-        if 2 * len(like) > len(cells):
+        if 2 * len(like) > len(cells) and not self.is_numeric(heading):
             return _left_out_note(
                 [heading], f"its cells look like numbers, but {excerpt(like[0])!r} cannot be read as one"
             )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from discover.data.aliases import STEP_NAMES, recognise, squash
 from discover.data.cards import Card, Column, Domain, Role, load_card
-from discover.data.cells import is_plain, marks_in, says_failed
+from discover.data.cells import is_plain, marks_in, says_failed, text_of
 from discover.data.exports import path_of
 from discover.data.names import excerpt, listed, near
 from discover.data.reading import RawTable, read_table
@@ -166,6 +166,18 @@ class Task(TaskFile):
             group=_codes(self, raw, rows, names),
             group_names=names,
         )
+
+    def sealed_print(self) -> str:
+        """SHA-256 of the cells of the sealed rows, by which a change is seen without a look at them; "" without any.
+
+        Raises:
+            InputError: see `train`.
+        """
+        raw = _raw(self) if self.test_table is None else _raw(self, self.test_table)
+        rows = _split_rows(self, raw)[1] if self.test_table is None else list(range(len(raw)))
+        headings = [*_setting_headings(self), *(self.column(name).heading for name in self.target)]
+        cells = [[text_of(raw.cells(heading)[row]) for heading in headings] for row in rows]
+        return hashlib.sha256(repr((headings, cells)).encode()).hexdigest() if rows else ""
 
     def facts(self) -> Facts:
         """Row counts, groups and ranges. Of the test rows only their number is read.

@@ -8,7 +8,7 @@ from discover.data.table import Table
 from discover.fitting.diagnosis import Diagnosis, diagnose, no_freedom
 from discover.fitting.result import FitFailure, FitResult
 from discover.fitting.uncertainty import Bootstrap, Covariance, covariance
-from discover.plain_data import with_error
+from discover.plain_data import with_error, with_interval
 
 _GROUPS = 12
 
@@ -56,7 +56,22 @@ def _facts(result: FitResult, table: Table, diagnosis: Diagnosis) -> list[str]:
         f"  {outcomes}; {d.iterations} steps; {share}",
         f"  condition number {diagnosis.condition:.3g} of the searched constants, "
         f"{diagnosis.condition_full:.3g} of all; rank {diagnosis.rank} of {diagnosis.n_constants}",
+        *_meaning_of_errors(result, table, diagnosis),
     ]
+
+
+def _meaning_of_errors(result: FitResult, table: Table, diagnosis: Diagnosis) -> list[str]:
+    """What weights and errors of rows mean for the standard errors of the constants, of which two kinds are in use."""
+    free = diagnosis.n_rows - diagnosis.n_constants
+    if table.errors is not None and result.recipe.text == "squared-value" and free > 0:
+        ratio = result.objective / free
+        return [
+            f"  errors ± are scaled by the residuals (chi-squared per degree of freedom {ratio:.3g}); "
+            f"those of the rows as they are give {ratio**-0.5:.3g} times as much"
+        ]
+    if table.weights is not None:
+        return ["  weights multiply squared residuals; errors ± are scaled by these, so only ratios of weights count"]
+    return []
 
 
 def _r2(result: FitResult, table: Table) -> str:
@@ -84,7 +99,10 @@ def _constants(
             for i, name in enumerate(names):
                 line = f"    {name:{width}} = {_value(result.constants[g, t, i], known.errors[g, t, i])}"
                 if ends is not None:
-                    line += f"  {level:.0%} [{ends[0, g, t, i]:.6g}, {ends[1, g, t, i]:.6g}]"
+                    low, high = map(float, ends[:, g, t, i])
+                    line += (
+                        f"  {level:.0%} {with_interval(float(result.constants[g, t, i]), low, high).split(' ', 1)[1]}"
+                    )
                 lines.append(line + (" shared" if name in result.structure.shared else ""))
     if len(result.group_names) > max_groups:
         lines.append(f"  ... and {len(result.group_names) - max_groups} further groups")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.aliases import STEP_NAMES, squash
 from discover.documents import LawDocument
 from discover.expressions import feature_names
 
@@ -24,12 +25,14 @@ class Excess:
         value: of the point.
         end: the nearest value of the data.
         times: factor between the two, above 1, for columns of positive sizes; None for others.
+        heading: of the column in the law's own table.
     """
 
     column: str
     value: float
     end: float
     times: float | None
+    heading: str = ""
 
     @property
     def text(self) -> str:
@@ -40,6 +43,16 @@ class Excess:
         if above:
             return f"{self.column} = {self.value:g} is {self.times:.3g} times the largest in the data ({self.end:g})"
         return f"{self.column} = {self.value:g} is {self.times:.3g} times below the smallest in the data ({self.end:g})"
+
+    @property
+    def course(self) -> str:
+        """What a column that counts steps cannot tell; "" for other columns."""
+        if self.value <= self.end or squash(self.heading) not in STEP_NAMES:
+            return ""
+        return (
+            f"{self.column} counts the steps of a run: what its schedule does beyond {self.end:g}, such as a decay of "
+            "the learning rate, is in no row, and no interval covers it"
+        )
 
 
 def positive_columns(document: LawDocument) -> frozenset[str]:
@@ -74,6 +87,7 @@ def excesses(document: LawDocument, point: Mapping[str, float]) -> list[Excess]:
     """The columns by which a point lies outside of the rows that the law was fitted to."""
     found = []
     positive = positive_columns(document)
+    sources = {feature.name: feature.source for feature in document.features}
     for name, value in point.items():
         if name not in document.domain:
             continue
@@ -82,7 +96,7 @@ def excesses(document: LawDocument, point: Mapping[str, float]) -> list[Excess]:
         if abs(value - end) <= ROUNDING * max(abs(low), abs(high)):
             continue
         times = max(value / end, end / value) if name in positive and value > 0 else None
-        found.append(Excess(name, float(value), end, times))
+        found.append(Excess(name, float(value), end, times, sources.get(name) or name))
     return found
 
 

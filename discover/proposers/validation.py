@@ -6,21 +6,26 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from discover.data.formula_names import by_meaning, names_in, surely_column
 from discover.errors import DiscoverError, FormulaError
 from discover.expressions import (
     Call,
     Constant,
     Expr,
+    Feature,
     complexity,
     constant_names,
     evaluate,
     feature_names,
     parse,
+    plain_notation,
     reduce_constants,
+    substitute,
     to_text,
     walk,
 )
 from discover.fitting import Structure
+from discover.proposers.equations import named
 from discover.proposers.grammar import MAX_COMPLEXITY, renamed
 from discover.proposers.hints import meant, with_hints
 from discover.scoring import Problem
@@ -47,7 +52,8 @@ def structure_of_text(
 
     Args:
         problem: columns, budget of constants and train rows.
-        formula: in the formula language; names that are no columns are constants.
+        formula: in any notation of `plain_notation`; names are columns as in `by_meaning`, or else constants. In a
+            formula without constants the numbers are constants, which start there.
         shared: constants with one value for all groups; names that the formula does not have are ignored.
         constants: starts and limits, see `with_hints`.
 
@@ -59,6 +65,9 @@ def structure_of_text(
             the train rows whatever the constants are.
     """
     expr = _parsed(problem, formula)
+    if not constant_names(expr):  # in a law of numbers alone all of them are constants, and where these start
+        expr, starts = named(expr, free=True)
+        constants = [f"{name} = {start!r}" for name, start in starts.items()]
     if (size := complexity(expr)) > _LARGEST:
         raise RefusedError("size", _too_large(size))
     try:
@@ -77,10 +86,17 @@ def structure_of_text(
 
 
 def _parsed(problem: Problem, formula: str) -> Expr:
+    columns = tuple(problem.kinds)
     try:
-        return parse(formula, tuple(problem.kinds))
+        plain = plain_notation(formula)
+        used = names_in([plain])
+        unused = [name for name in columns if name not in used]
+        unknown = [name for name in used if name not in columns and surely_column(name, [plain])]
+        meaning = by_meaning(unknown, unused)
+        expr = parse(plain, (*columns, *meaning))
     except FormulaError as error:
         raise RefusedError("formula", str(error)) from None
+    return substitute(expr, {name: Feature(column) for name, column in meaning.items()})
 
 
 def _why_not(problem: Problem, reduced: Expr) -> RefusedError:

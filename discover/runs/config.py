@@ -120,6 +120,7 @@ class RunConfig(Strict):
         started: when the run began, ISO 8601.
         source: where the task came from.
         train: its train rows.
+        sealed: SHA-256 of the cells of its sealed rows; "" without any, or in runs of older versions.
         versions: software that began the run.
     """
 
@@ -135,6 +136,7 @@ class RunConfig(Strict):
     started: str = ""
     source: TaskSource
     train: TrainFacts
+    sealed: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -80,7 +80,7 @@ def inspect(task: Task, problem: Problem | None = None) -> list[Located]:
         InputError: file, column or cell not as expected.
     """
     known = problem_of(task) if problem is None else problem
-    found = check_table(known.table, _columns(known))
+    found = check_table(known.table, _columns(known, task))
     found += _against_laws(known, _growing(task))
     lines = known.table.lines
     assert lines is not None  # the rows of a task stand in a file
@@ -106,8 +106,9 @@ def saved(folder: Path) -> list[dict[str, Any]]:
     return [one for one in content if isinstance(one, dict)] if isinstance(content, list) else []
 
 
-def _columns(problem: Problem) -> Columns:
-    return Columns(problem.of_kind("scale"), problem.of_kind("logged"), problem.axes, problem.target_scale)
+def _columns(problem: Problem, task: Task) -> Columns:
+    steps = tuple(name for name in problem.axes if squash(task.column(name).heading) in STEP_NAMES)
+    return Columns(problem.of_kind("scale"), problem.of_kind("logged"), problem.axes, steps, problem.target_scale)
 
 
 def _growing(task: Task) -> list[str]:

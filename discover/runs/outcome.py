@@ -156,6 +156,8 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
             keys["sealed_error"] = str(problem)
         else:
             remember(session.folder.path, rows)
+            known = session.config.sealed
+            keys["sealed_changed"] = bool(known) and known != session.task.sealed_print()
             keys["sealed"] = _metric_keys(metrics(predict(document, rows), rows.targets))
             if document.forecasts:
                 keys["forecast"] = _metric_keys(metrics(forecast(document, rows), rows.targets))

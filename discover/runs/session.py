@@ -119,6 +119,7 @@ def begin(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         source=source,
         train=train_facts(train),
+        sealed=task.sealed_print(),
         versions=current_versions(),
     )
     folder.write_config(config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from discover.averages import average
 from discover.fitting import FitResult, covariance
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
+from discover.proposers.dead_parts import laws_without_dead_parts
 from discover.proposers.limits import laws_without, simpler_laws
 from discover.rules import Choice, Penalty
 from discover.scoring import Problem, Score, make_folds, merit, points_beyond, predict_beyond
@@ -113,8 +114,8 @@ def simplest(
 ) -> Told:
     """The law, or a simpler one that forecasts the same.
 
-    That is one that it is a limit of and that fits as well, or itself without a constant that may be zero if that is of
-    no worse merit. A published law stays as it was published.
+    That is itself without parts that move no value, one that it is a limit of and that fits as well, or itself without
+    a constant that may be zero if that is of no worse merit. A published law stays as it was published.
     """
     for _ in range(problem.rules.choice.simpler if not law.candidate.published else 0):
         simpler = _simpler(law, problem, pool, weights, rule, out_of_time)
@@ -145,7 +146,8 @@ def _simpler(
             if distances([forecast, other], forecast)[1] <= _tolerance(law, problem.rules.choice):
                 yield told
 
-    for told in looked_at(simpler_laws(problem, law.candidate, fit)):
+    shorter = chain(laws_without_dead_parts(problem, law.candidate, fit), simpler_laws(problem, law.candidate, fit))
+    for told in looked_at(shorter):
         if told.score.train <= problem.rules.choice.no_worse * law.score.train:
             return told
     errors = covariance(fit, problem.table, row_weights(problem, fit.recipe.emphasis)).errors

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .commands import Outcome, assert_one_error
+from .commands import FEW, Outcome, assert_one_error
 
 
 @pytest.fixture
@@ -327,3 +327,12 @@ def test_a_law_does_not_depend_on_the_form_of_its_table(discover) -> None:
     assert len(leaders) == 1
     # Drawn starts follow the order and the units of the rows, and end in other optima of nearly the same error.
     assert errors == pytest.approx([errors[0]] * len(errors), rel=0.5)
+
+
+def test_a_changed_sealed_row_is_told(discover, runs_csv) -> None:
+    done = discover("run", runs_csv, "--target", "loss", "--holdout", "0.2", *FEW, "--out", "r")
+    assert done.status == 0, done.err
+    assert "changed since" not in discover("evaluate", "r").out
+    # the last row has the largest scales
+    runs_csv.write_text(runs_csv.read_text().removesuffix("\n") + "1\n")
+    assert "some have changed since the run began" in discover("evaluate", "r").out

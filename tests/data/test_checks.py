@@ -168,3 +168,17 @@ def test_where_laws_run_away_it_is_not_the_rows_that_are_far_off() -> None:
     (found,) = check_residuals(odd, [far, near])
     assert found.rows == (7,)
     assert "the nearest is off by up to 0.9" in found.text
+
+
+def test_steps_of_a_run_cannot_tell_what_its_schedule_does_later() -> None:
+    table = Table({"step": np.arange(1.0, 61.0)}, np.arange(60.0)[:, None], ("loss",), np.zeros(60, int), ("all",))
+    (found,) = check_table(table, Columns(("step",), axes=("step",), steps=("step",)))
+    assert found.kind == "schedule"
+    assert "no interval covers it" in found.text
+
+
+def test_more_columns_than_rows_are_one_problem() -> None:
+    columns = {f"c{i}": np.arange(1.0, 9.0) ** (1 + i % 5) + i for i in range(20)}
+    table = Table(columns, np.arange(8.0)[:, None], ("loss",), np.zeros(8, int), ("all",))
+    (found,) = [one for one in check_table(table, Columns(tuple(columns))) if one.kind == "collinear"]
+    assert found.text.startswith("20 columns and 8 rows")

@@ -342,3 +342,19 @@ def test_shipped_table_gives_nearly_the_shipped_task() -> None:
     assert set(guessed.features) == set(shipped.features)
     assert guessed.group == shipped.group
     assert len(guessed.sealed()) == len(shipped.sealed())
+
+
+def test_numbers_under_the_heading_of_a_group_are_groups(tmp_path: Path) -> None:
+    rows = [f"{size},{lr},{lr**0.5 + place}" for place, size in enumerate(("25M", "100M")) for lr in (1, 2, 4, 8, 16)]
+    path = tmp_path / "runs.csv"
+    path.write_text("group,width,loss\n" + "\n".join(rows) + "\n")
+    task = task_from_table(path, "loss")
+    assert (task.group, task.features) == ("group", ("width",))
+    assert "each value of 'group' gets its own constants" in task.notes
+
+
+def test_numbers_under_another_heading_are_no_groups(tmp_path: Path) -> None:
+    rows = [f"{size},{lr},{lr**0.5 + size}" for size in (25, 100) for lr in (1, 2, 4, 8, 16)]
+    path = tmp_path / "runs.csv"
+    path.write_text("experts,width,loss\n" + "\n".join(rows) + "\n")
+    assert task_from_table(path, "loss").group is None

@@ -36,7 +36,8 @@ def problem(groups: int = 2) -> Problem:
         ("__import__('os').system('id')", "formula", ""),
         ("E + foo(n)", "formula", "foo"),
         ("E + A*B", "column", "the columns are n, d"),
-        ("n**2", "constants", "nothing to fit"),
+        ("n", "constants", "nothing to fit"),
+        ("E + A*n if n > 1 else E", "formula", "a condition"),
         ("E + A*n**a + B*d**b + C*n*d", "budget", "6 constants; the task allows 4"),
         ("+".join(["sin(n)*n**2"] * 300), "size", "too large"),
         ("+".join(f"n**{i}*d**{i}" for i in range(2, 60)), "size", "too large"),
@@ -50,6 +51,30 @@ def test_formulas_are_refused_with_a_reason(formula: str, kind: str, words: str)
         structure_of_text(problem(), formula)
     assert caught.value.kind == kind, str(caught.value)
     assert words in str(caught.value)
+
+
+def test_a_law_of_numbers_alone_has_constants_that_start_there() -> None:
+    structure, useless = structure_of_text(problem(), "1.7 + 400*n**-0.34")
+    assert (structure.text, useless) == ("E + A*n**alpha", [])
+    assert structure.guess == {"E": 1.7, "A": 400.0, "alpha": -0.34}
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "loss = E + A/tokens^beta",
+        "E + A·tokens^(−β)",
+        r"L_0 + \frac{A}{D^{\alpha}}",
+        "E + A*np.power(D, -alpha)",
+        "E + A*math.exp(-b*math.log(D))",
+    ],
+)
+def test_formulas_are_read_in_the_notations_that_models_write(formula: str) -> None:
+    here = problem(groups=1)
+    table = Table({"tokens": here.table.features["n"]}, here.table.targets, ("loss",), here.table.group, ("all",))
+    structure, _ = structure_of_text(Problem(table, {"tokens": "scale"}, ("tokens",), constants=4), formula)
+    assert structure.features == ("tokens",)
+    assert len(structure.constants) == 3
 
 
 def test_a_formula_becomes_a_structure_with_our_names() -> None:

@@ -348,9 +348,10 @@ class _Draft:
 
     def _numbers_groups(self, heading: str) -> bool:
         """Whether a column of numbers, such as 100M and 25M, is headed as one of groups and has enough rows of each."""
-        values = self.numbers(heading)
-        named = squash(path_of(heading)[-1]) in SURE_GROUP_NAMES
-        return named and bool(values) and min(Counter(values).values()) >= FEWEST
+        if squash(path_of(heading)[-1]) not in SURE_GROUP_NAMES:
+            return False
+        counts = np.unique(self.values(heading), return_counts=True)[1]
+        return bool(len(counts) and counts.min() >= FEWEST)
 
     def _reason_against_group(self, heading: str, cells: Sequence[str]) -> str:
         """Why a text column is no group; "" if it may be one."""

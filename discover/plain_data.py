@@ -1,4 +1,4 @@
-"""Values as JSON takes them, and numbers as people write them."""
+"""Values as JSON takes them; numbers and durations as people write them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from discover.errors import InputError
+
 COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 """What the letter behind a count stands for, as in models of 70M and 7B parameters and data of 1.4T tokens."""
 
@@ -16,6 +18,9 @@ _COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([kmbt])", re.IGNOREC
 
 OPEN = 1e6
 """An end of an interval so many times the value is open: it is of refits that ran away."""
+
+_DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)\s*(?P<unit>s|sec|m|min|h)?")
+_SECONDS = {None: 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 _NUMBERS = re.compile(r'\[\n(?:[-+0-9.e,\s]|"-?inf"|"nan"|true|false|null)+\]')
 # a text holds no line break, so that no such list is part of one
@@ -42,6 +47,19 @@ def number_in(text: str) -> float:
         raise ValueError(f"{text!r} is not a number")
     count = _COUNT.fullmatch(text.strip())
     return float(count[1]) * COUNTS[count[2].lower()] if count else float(text)
+
+
+def duration_s(text: str, option: str = "--budget") -> float:
+    """Seconds of a text such as `60s`, `5m`, `1.5h` or `90`.
+
+    Raises:
+        InputError: not such a text, or not above zero.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    seconds = float(match["number"]) * _SECONDS[match["unit"]] if match else math.nan
+    if not seconds > 0:
+        raise InputError(f"{option} is {text!r}; expected a duration above zero such as 60s, 5m or 1h")
+    return seconds
 
 
 def plain(value: Any) -> Any:

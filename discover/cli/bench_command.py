@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli import llm_run
-from discover.cli.options import duration_s
-from discover.cli.run_commands import _count_interrupts, usual_workers
+from discover.cli.run_commands import count_interrupts
 from discover.errors import DiscoverError, InterruptedRunError
+from discover.plain_data import duration_s
 
 if TYPE_CHECKING:
-    from discover.proposers.base import Adviser
     from discover.runs.bench import Bench, Place
 
 BENCHES = Path("benches")
@@ -79,18 +77,20 @@ def bench(
     Examples: discover bench --seeds 5 --budget 120s --out bench, or discover bench --out bench to continue.
     """
     from discover.data.tasks import list_tasks
+    from discover.discovery import usual_workers
     from discover.runs.bench import Asked, open_bench
+    from discover.runs.models import config_of
 
     given = {"model": llm, "url": llm_url, "key_env": llm_key_env, "calls": llm_calls, "cost": llm_cost}
     named = any(value is not None for value in given.values())  # a saved default is for runs, not for figures
-    model = llm_run.config_of(given) if named else None
+    model = config_of(given) if named else None
     seconds = None if budget is None else duration_s(budget)
     asked = Asked(tuple(tasks or ()), seeds, seconds, evaluations, workers, model)
     _check_writable(markdown)
     opened = open_bench(out or _first_free(BENCHES), asked, list_tasks(), usual_workers())
     failures: dict[str, str] = {}
     interrupted = False
-    interrupts = _count_interrupts()
+    interrupts = count_interrupts()
     try:
         _run_all(opened, failures, interrupts, quiet, llm_url)
     except KeyboardInterrupt:
@@ -124,9 +124,6 @@ def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], qui
     from discover.runs.bench import finished_result
     from discover.runs.journal import JournalError
 
-    environ = dict(os.environ)
-    if opened.config.llm is not None:
-        llm_run.hide_keys(opened.config.llm, os.environ)
     places = list(opened.places())
     left = [place for place in places if finished_result(place.path) is None]
     if left:
@@ -137,7 +134,7 @@ def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], qui
         head = f"[{places.index(place) + 1}/{len(places)}] {place.label}"
         begin = time.monotonic()
         try:
-            result = _run_one(opened, place, quiet, llm_url, dict(environ))
+            result = _run_one(opened, place, quiet, llm_url)
         except JournalError:
             raise
         except DiscoverError as problem:
@@ -150,25 +147,21 @@ def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], qui
             note(f"{head}: {_outcome(result)}, {time.monotonic() - begin:.0f} s")
 
 
-def _run_one(opened: Bench, place: Place, quiet: bool, llm_url: str | None, environ: dict[str, str]) -> dict[str, Any]:
-    from discover.cli.progress import Watcher
+def _run_one(opened: Bench, place: Place, quiet: bool, llm_url: str | None) -> dict[str, Any]:
+    from discover.cli.progress import Shown
+    from discover.discovery import conduct
     from discover.runs.bench import RANDOM, Meter, random_formulas
-    from discover.runs.outcome import conclude
-    from discover.runs.session import INTERRUPTED, pursue
+    from discover.runs.session import INTERRUPTED
 
     with Meter(place.path):
         session = opened.session(place)
+        advisers = (random_formulas(place, session),) if place.arm == RANDOM else ()
         # Without a terminal a line for each of many runs is enough.
-        model = llm_run.open_model(session, llm_url, environ)
-        watcher = Watcher(session, quiet or not sys.stderr.isatty(), model)
-        advisers: tuple[Adviser, ...] = () if model is None else (model.proposer,)
-        if place.arm == RANDOM:
-            advisers = (random_formulas(place, session),)
-        with watcher:
-            found = pursue(session, watcher.take, advisers)
-        if found.stopped == INTERRUPTED:
+        shown = Shown(quiet or not sys.stderr.isatty(), notes=None)
+        result = conduct(session, shown, inspected=False, model_url=llm_url, advisers=advisers)
+        if result["stopped"] == INTERRUPTED:
             raise KeyboardInterrupt
-        return conclude(session, found, watcher.human_laws, None if model is None else model.summary(found))
+        return result
 
 
 def _outcome(result: dict[str, Any]) -> str:

@@ -13,8 +13,8 @@ import typer
 
 from discover.cli import run_commands as options_of
 from discover.cli import table_options as own
-from discover.cli.options import duration_s
 from discover.errors import InputError
+from discover.plain_data import duration_s
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,6 +91,7 @@ def compare(
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.output import note, print_json, print_lines, tell_notes, tell_problems
     from discover.data.checks import check_varies
+    from discover.discovery import usual_workers
     from discover.runs import comparison
     from discover.runs.inspection import inspect
 
@@ -100,7 +101,7 @@ def compare(
         sheet=sheet, where=where,
         error_scale=error_scale, roles=roles,
     )  # fmt: skip
-    processes = workers or options_of.usual_workers()
+    processes = workers or usual_workers()
     plan = _plan(discover, evaluations, seed, processes)
     task = own.source_of(subject, options).load()
     check_varies(task.train(), str(task.table))
@@ -177,7 +178,7 @@ def _keys(found: Comparison, table: Path, seed: int, notes: Sequence[str]) -> di
 
 
 def _lines(shown: Mapping[str, Any], everything: bool) -> list[str | Table]:
-    from discover.cli.report import error_unit, not_judged
+    from discover.report.terminal import error_unit, not_judged
 
     laws = shown["laws"]
     if not laws:
@@ -213,7 +214,7 @@ def _leaders(laws: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _ranking(laws: Iterable[Mapping[str, Any]]) -> Table:
-    from discover.cli.output import number, table
+    from discover.report.terminal import number, table
 
     rows = []
     best = None

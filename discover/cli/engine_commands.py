@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli.options import duration_s
 from discover.errors import DiscoverError, InputError
+from discover.plain_data import duration_s
 
 if TYPE_CHECKING:
     from discover.proposers.engines.probe import Probe
@@ -47,7 +47,8 @@ def engines(
     """
     if install is not None:
         return _install(install)
-    from discover.cli.output import print_json, stdout, table
+    from discover.cli.output import print_json, stdout
+    from discover.report.terminal import table
 
     limit = duration_s(timeout, "--timeout")
     rows = [_row(name, limit) for name in _names()]

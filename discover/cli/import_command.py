@@ -92,8 +92,8 @@ def import_law(
     """
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.output import print_json, print_lines, tell_notes, tell_problems
-    from discover.cli.report import describe_result
     from discover.fitting import recipe_from_text
+    from discover.report.terminal import describe_result
     from discover.runs.importing import import_laws
 
     recipe = recipe_from_text(loss)
@@ -154,9 +154,10 @@ class _Plan:
 
 def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: dict[str, str]) -> _Plan:
     from discover.data.formula_names import places_of, usable_names
+    from discover.runs.config import TABLE_SUFFIXES
 
     texts = _readable(formulas)
-    if not data.lower().endswith(own.TABLE_SUFFIXES):
+    if not data.lower().endswith(TABLE_SUFFIXES):
         source = own.source_of(data, options)
         task = source.load()
         usable = {task.column(name).heading: name for name in task.features} | {name: name for name in task.features}
@@ -204,7 +205,7 @@ def _readable(formulas: list[Formula]) -> list[str]:
 
 def _front(result: dict[str, Any]) -> list[Any]:
     """What became of every formula of a front; of a single one only what its numbers said before the fit."""
-    from discover.cli.output import number, table
+    from discover.report.terminal import number, table
 
     attempts = result["imported"]
     if len(attempts) == 1:

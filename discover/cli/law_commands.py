@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli.options import names
-from discover.cli.output import number, print_json, stdout, table
+from discover.cli.output import print_json, stdout
+from discover.report.terminal import number, table
 
 if TYPE_CHECKING:
     from discover.laws import ConstantSpec, Law

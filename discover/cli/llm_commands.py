@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discover.cli.output import note, print_json, stdout, table
+from discover.cli.output import note, print_json, stdout
 from discover.errors import InputError
+from discover.report.terminal import table
 
 if TYPE_CHECKING:
     from discover.llm.servers import Server

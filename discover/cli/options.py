@@ -1,28 +1,11 @@
-"""Texts of options into values: durations, lists, `name=value` pairs."""
+"""Texts of options into values: lists, `name=value` pairs."""
 
 from __future__ import annotations
 
 import math
-import re
 
 from discover.errors import InputError
 from discover.plain_data import number_in
-
-_DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)\s*(?P<unit>s|sec|m|min|h)?")
-_SECONDS = {None: 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-
-
-def duration_s(text: str, option: str = "--budget") -> float:
-    """Seconds of a text such as `60s`, `5m`, `1.5h` or `90`.
-
-    Raises:
-        InputError: not such a text, or not above zero.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    seconds = float(match["number"]) * _SECONDS[match["unit"]] if match else math.nan
-    if not seconds > 0:
-        raise InputError(f"{option} is {text!r}; expected a duration above zero such as 60s, 5m or 1h")
-    return seconds
 
 
 def names(text: str | None) -> tuple[str, ...] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -37,10 +36,6 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-MOST_PROBLEMS = 5
-"""How many problems of a table are told; who has more of them mends these first."""
-
-
 def tell_notes(texts: Iterable[str]) -> None:
     """Notes to stderr, each once."""
     for text in dict.fromkeys(texts):
@@ -49,14 +44,10 @@ def tell_notes(texts: Iterable[str]) -> None:
 
 def tell_problems(texts: Sequence[str]) -> None:
     """The first problems of a table to stderr, and how many more there are."""
+    from discover.report.terminal import problem_lines
+
     for text in problem_lines(texts):
         note(f"problem: {text}")
-
-
-def problem_lines(texts: Sequence[str]) -> list[str]:
-    """The first problems of a table, and how many more there are."""
-    more = len(texts) - MOST_PROBLEMS
-    return [*texts[:MOST_PROBLEMS], *([f"{more} more; --json lists all of them"] if more > 0 else [])]
 
 
 def print_lines(lines: Iterable[str | Table]) -> None:
@@ -70,25 +61,3 @@ def print_lines(lines: Iterable[str | Table]) -> None:
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout; numbers that JSON does not have become null."""
     sys.stdout.write(json_text(value))
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """A number for people: few digits, an exponent where it is very large or small, a dash for none."""
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.{digits}g}"
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Table:
-    """A plain table; `right` are the places of columns to align at the right. Cells are folded, never cut."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    result = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
-    aligned = set(right)
-    for place, heading in enumerate(columns):
-        result.add_column(heading, justify="right" if place in aligned else "left", overflow="fold")
-    for row in rows:
-        result.add_row(*(Text(printable(cell)) for cell in row))
-    return result

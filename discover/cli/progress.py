@@ -5,76 +5,66 @@ from __future__ import annotations
 import math
 import sys
 import time
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from discover.cli.output import note, number, stderr
-from discover.proposers.candidate import NO_LAW
+import typer
+
+from discover.cli.kernel_note import compile_kernel
+from discover.cli.output import note, stderr, tell_notes, tell_problems
+from discover.discovery import Course, Watcher
+from discover.report.terminal import number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
-    from discover.cli.llm_run import OpenModel
-    from discover.proposers.base import Told
-    from discover.runs.session import Session
-    from discover.search import Step
+    from discover.runs.inspection import Located
 
 LINE_EVERY_S = 5.0
 DRAW_EVERY_S = 0.2
 FEW_ANSWERS = 20  # of a model; fewer rarely hold a law that is worth the time
 
 
-class Watcher:
-    """Follows a search and shows it on stderr.
+class Shown(Watcher):
+    """Shows a run on stderr.
 
     Args:
-        session: the run.
         quiet: show nothing.
-        model: the language model of the run, if it has one.
+        notes: what to tell before the run, besides what is to be told of the table; None to tell nothing.
     """
 
-    def __init__(self, session: Session, quiet: bool, model: OpenModel | None = None) -> None:
-        from discover.scoring import fold_weights
-
-        self.session, self.quiet, self.model = session, quiet, model
-        self.weights = fold_weights(session.problem)
-        self.best: Told | None = None
-        self.human: dict[str, float] = {}
-        self.steps = 0
-        self.fitted = 0
-        self.seconds = 0.0
+    def __init__(self, quiet: bool, notes: Sequence[str] | None = ()) -> None:
+        self.quiet, self.notes = quiet, notes
         self.shown = time.monotonic()
         self.live: Live | None = None
-        self.paced = model is not None and bool(model.replayed)
 
-    def __enter__(self) -> Watcher:
-        if not self.quiet and sys.stderr.isatty():
-            from rich.live import Live
+    def opened(self, course: Course) -> None:
+        self.course, self.model = course, course.model
+        self.paced = self.model is not None and self.model.replayed
+        if not self.quiet and self.notes is not None:
+            tell_notes((*course.session.notes, *self.notes))
+            for text in () if self.model is None else self.model.notes:
+                typer.echo(f"note: {text}", err=True)
+        compile_kernel()
 
-            self.live = Live(console=stderr(), auto_refresh=False, transient=True)
-            self.live.start()
+    def problems(self, found: Sequence[Located]) -> None:
+        if not self.quiet:
+            tell_problems([one.text for one in found])
+
+    @contextmanager
+    def searching(self, course: Course) -> Iterator[None]:
+        if self.quiet or not sys.stderr.isatty():
+            yield
+            return
+        from rich.live import Live
+
+        with Live(console=stderr(), auto_refresh=False, transient=True) as self.live:
             self.show()
-        return self
+            yield
 
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.live is not None:
-            self.live.stop()
-
-    @property
-    def human_laws(self) -> tuple[str, ...]:
-        """Laws of the library that were scored, from the smallest inner error."""
-        return tuple(sorted(self.human, key=lambda law: (self.human[law], law)))
-
-    def take(self, step: Step, seconds: float) -> None:
-        """Notes a step, and shows the state if the last showing was long enough ago."""
-        told = step.told
-        self.steps, self.seconds = told.index + 1, seconds
-        if self.best is None or told.merit < self.best.merit:
-            self.best = told
-        self._note_human(told)
+    def step(self, course: Course) -> None:
         self._tell_news()
         every = DRAW_EVERY_S if self.live is not None else LINE_EVERY_S
         if not self.quiet and time.monotonic() - self.shown > every:
@@ -90,36 +80,22 @@ class Watcher:
             note(f"model: {text}")
         if not self.paced and session.pace_s is not None:
             self.paced = True
-            note(f"model: {pace(session.pace_s, session.settings.slots, self.session.config.budget_s)}")
+            note(f"model: {pace(session.pace_s, session.settings.slots, self.course.session.config.budget_s)}")
 
-    def tell(self, text: str) -> None:
-        """Says what befell an engine."""
+    def event(self, text: str) -> None:
         if not self.quiet:
             note(text)
-
-    def _note_human(self, told: Told) -> None:
-        candidate = told.candidate.attributed()
-        if not candidate.published or candidate.origin == NO_LAW:
-            return
-        law = candidate.origin.partition(":")[2]
-        error = self._error(told)
-        if math.isfinite(error):
-            self.human[law] = min(error, self.human.get(law, math.inf))
-
-    def _error(self, told: Told) -> float:
-        from discover.runs.outcome import inner_error
-
-        return inner_error(told.score, self.weights)
 
     def show(self) -> None:
         """Shows the state now."""
         if self.live is not None:
             self.live.update(self._panel(), refresh=True)
             return
-        best = "" if self.best is None else f"; best inner error {number(self._error(self.best), 3)}"
+        course = self.course
+        best = "" if course.best is None else f"; best inner error {number(course.inner_error, 3)}"
         human = self._best_human()
         best += f", human {number(human[1], 3)}" if human else ""
-        formula = "" if self.best is None else f": {self.best.candidate.structure.text}"
+        formula = f": {course.formula}" if course.formula else ""
         note(f"{self._clock()}, {self._count()}{best}{formula}")
         if self.model is not None:
             note(f"  model: {self.model.proposer.status_line}")
@@ -129,9 +105,9 @@ class Watcher:
         from rich.text import Text
 
         grid = Table.grid(padding=(0, 2))
-        grid.add_row(Text(self.session.task.name, style="bold"), Text(f"{self._clock()}, {self._count()}"))
-        if self.best is not None:
-            formula = Text(self.best.candidate.structure.text, overflow="ellipsis", no_wrap=True)
+        grid.add_row(Text(self.course.session.task.name, style="bold"), Text(f"{self._clock()}, {self._count()}"))
+        if self.course.best is not None:
+            formula = Text(self.course.formula, overflow="ellipsis", no_wrap=True)
             grid.add_row("best law", formula)
             grid.add_row("inner error", Text(self._errors()))
         if self.model is not None:
@@ -139,24 +115,25 @@ class Watcher:
         return grid
 
     def _errors(self) -> str:
-        assert self.best is not None
-        text = number(self._error(self.best), 3)
+        text = number(self.course.inner_error, 3)
         human = self._best_human()
         return text + (f" (best human law, {human[0]}: {number(human[1], 3)})" if human else "")
 
     def _best_human(self) -> tuple[str, float] | None:
         """The best of the task's own human laws, or of the library if none of them was scored yet."""
-        own = {law: self.human[law] for law in self.session.task.baselines if law in self.human} or self.human
+        human = self.course.human
+        own = {law: human[law] for law in self.course.session.task.baselines if law in human} or human
         return min(own.items(), key=lambda item: item[1]) if own else None
 
     def _clock(self) -> str:
-        budget = self.session.config.budget_s
-        return f"{self.seconds:.0f} s" + ("" if budget is None else f" of {budget:g} s")
+        budget = self.course.session.config.budget_s
+        return f"{self.course.seconds:.0f} s" + ("" if budget is None else f" of {budget:g} s")
 
     def _count(self) -> str:
-        limit = self.session.config.evaluations
-        rate = f" ({self.steps / self.seconds:.0f}/s)" if self.seconds > 1 else ""
-        return f"{self.steps}{'' if limit is None else f' of {limit}'} laws{rate}"
+        limit = self.course.session.config.evaluations
+        steps, seconds = self.course.steps, self.course.seconds
+        rate = f" ({steps / seconds:.0f}/s)" if seconds > 1 else ""
+        return f"{steps}{'' if limit is None else f' of {limit}'} laws{rate}"
 
 
 def pace(answer_s: float, slots: int, budget_s: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,15 +9,13 @@ import typer
 
 from discover.cli import llm_run
 from discover.cli import table_options as own
-from discover.cli.options import duration_s, names
+from discover.cli.options import names
 from discover.errors import DiscoverError, InputError, InterruptedRunError
-from discover.plain_data import quoted
+from discover.plain_data import duration_s, quoted
 
 if TYPE_CHECKING:
     from discover.runs.session import Session
 
-DEFAULT_BUDGET = "60s"
-MOST_WORKERS = 8
 _SEARCH, _OUTPUT = "Search", "Output"
 
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same evaluations: same law.", rich_help_panel=_SEARCH)]
@@ -129,7 +126,10 @@ def run(
         sheet=sheet, where=where,
         error_scale=error_scale, roles=roles,
     )  # fmt: skip
-    model = llm_run.config_of(
+    from discover.discovery import DEFAULT_BUDGET, usual_workers
+    from discover.runs import models
+
+    model = models.config_of(
         {
             "model": llm,
             "url": llm_url,
@@ -150,7 +150,7 @@ def run(
         }
     )
     if llm_replay is not None and budget is None and evaluations is None:
-        repeated = llm_run.recorded(llm_replay)
+        repeated = models.recorded(llm_replay)
         seed, evaluations = seed or repeated.seed, repeated.evaluations
         proposers = ",".join(repeated.proposers) if proposers == "auto" else proposers
     if budget is None and evaluations is None:
@@ -164,7 +164,7 @@ def run(
     team, left_out = chosen(names(proposers) or ())
     spend = Budget(seconds, evaluations, workers or usual_workers())
     session = begin(source, seed, spend, out, not no_sealed, model, team)
-    _pursue(session, quiet, json, llm_url, left_out, fresh=True)
+    _conduct(session, quiet, json, llm_url, left_out, fresh=True)
 
 
 def resume(
@@ -183,7 +183,7 @@ def resume(
         note(f"{folder} has spent what it was given; this is what it found")
         _print_result(session.folder.result() or {}, json)
         return
-    _pursue(session, quiet, json, llm_url)
+    _conduct(session, quiet, json, llm_url)
 
 
 def evaluate(folder: Folder, json: Json = False) -> None:
@@ -214,13 +214,7 @@ def show(folder: Folder, json: Json = False) -> None:
     _print_result(result, json)
 
 
-def usual_workers() -> int:
-    """One process per processor that this process may use, within reason."""
-    free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(free, MOST_WORKERS))
-
-
-def _pursue(
+def _conduct(
     session: Session,
     quiet: bool,
     json: bool,
@@ -228,59 +222,22 @@ def _pursue(
     notes: tuple[str, ...] = (),
     fresh: bool = False,
 ) -> None:
-    interrupts = _count_interrupts()
+    from discover.cli.progress import Shown
+    from discover.discovery import conduct
+
+    interrupts = count_interrupts()
     try:
-        result = _result(session, quiet, llm_url, notes, fresh, interrupts)
-    except KeyboardInterrupt as problem:
+        result = conduct(session, Shown(quiet, notes), inspected=fresh, model_url=llm_url)
+    except (KeyboardInterrupt, InputError) as problem:
+        if isinstance(problem, InputError) and not interrupts:  # else the search was ended before it had any law
+            raise
         again = f"discover resume {quoted(session.folder.path)}"
         raise InterruptedRunError(f"interrupted before the result was written; go on with: {again}") from problem
     # What was told before the search is not told again.
     _print_result(result | {"problems": []} if fresh and not quiet and not json else result, json)
 
 
-def _result(
-    session: Session, quiet: bool, llm_url: str | None, notes: tuple[str, ...], fresh: bool, interrupts: list[int]
-) -> dict[str, Any]:
-    """Searches to the end, and writes and returns what was found."""
-    from discover.cli.kernel_note import compile_kernel
-    from discover.cli.output import tell_notes
-    from discover.cli.progress import Watcher
-    from discover.runs.outcome import conclude
-    from discover.runs.session import pursue
-
-    if not quiet:
-        tell_notes((*session.notes, *notes))
-    model = llm_run.open_model(session, llm_url, os.environ)
-    if model is not None and not quiet:
-        for text in model.notes:
-            typer.echo(f"note: {text}", err=True)
-    compile_kernel()
-    if fresh:
-        _tell_problems(session, quiet)
-    watcher = Watcher(session, quiet, model)
-    try:
-        with watcher:
-            advisers = () if model is None else (model.proposer,)
-            found = pursue(session, watcher.take, advisers, watcher.tell)
-    except InputError as problem:
-        if interrupts:  # before the search had any law
-            raise KeyboardInterrupt from problem
-        raise
-    return conclude(session, found, watcher.human_laws, None if model is None else model.summary(found))
-
-
-def _tell_problems(session: Session, quiet: bool) -> None:
-    """What is the matter with the table, before time is spent on it."""
-    from discover.cli.output import tell_problems
-    from discover.runs.inspection import inspect, save
-
-    found = inspect(session.task, session.problem)
-    save(session.folder.path, found)
-    if not quiet:
-        tell_problems([one.text for one in found])
-
-
-def _count_interrupts() -> list[int]:
+def count_interrupts() -> list[int]:
     """From now on interrupts are noted in the returned list, and SIGTERM is one of them.
 
     A cluster that ends a job sends SIGTERM first: the run then ends with the result so far, as with Ctrl-C.
@@ -300,7 +257,7 @@ def _count_interrupts() -> list[int]:
 
 def _print_result(result: dict[str, Any], json: bool) -> None:
     from discover.cli.output import print_json, print_lines
-    from discover.cli.report import describe_result
+    from discover.report.terminal import describe_result
 
     if json:
         print_json(result)

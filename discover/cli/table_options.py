@@ -13,11 +13,6 @@ from discover.errors import InputError
 if TYPE_CHECKING:
     from discover.runs.config import TaskSource
 
-TABLE_SUFFIXES = (
-    ".csv", ".tsv", ".tab", ".txt", ".dat", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather",
-    ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".txt.gz",
-)  # fmt: skip
-"""Those of `discover.data.files`, which is not imported for a word of help."""
 _YOURS = "Your own table"
 SCALES = ("value", "log", "odds")
 _LISTS = ("target", "features", "extrapolate", "errors")
@@ -128,34 +123,6 @@ def read_options(**given: Any) -> dict[str, Any]:
 
 def source_of(subject: str, options: dict[str, Any]) -> TaskSource:
     """The task that is named, or that of a table with these options."""
-    from discover.data.files import suffix_of
-    from discover.runs.config import TaskSource
+    from discover.runs.config import source_of
 
-    given = [key for key, value in options.items() if value is not None]
-    if not subject.lower().endswith(TABLE_SUFFIXES):
-        is_task = _names_task(subject)
-        if not is_task and Path(subject).is_file():
-            suffix_of(Path(subject))  # says which tables are read
-        if given and is_task:
-            raise InputError(f"{_option(given[0])} is for tables; {subject} is a task, whose own file says it")
-        return TaskSource.of_task(subject)
-    if not options["target"]:
-        options = options | {"target": _guessed_target(Path(subject), options)}
-    return TaskSource.of_table(Path(subject), options)
-
-
-def _option(key: str) -> str:
-    return "--as" if key == "roles" else f"--{key.replace('_', '-')}"
-
-
-def _names_task(subject: str) -> bool:
-    from discover.data.tasks import list_tasks
-
-    return subject.lower().endswith(".toml") or subject in list_tasks()
-
-
-def _guessed_target(table: Path, options: dict[str, Any]) -> str:
-    from discover.data.guesses import guess_target
-    from discover.data.reading import read_table
-
-    return guess_target(read_table(table, options.get("sheet"), options.get("where")))
+    return source_of(subject, options, lambda key: "--as" if key == "roles" else f"--{key.replace('_', '-')}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -28,7 +29,9 @@ class Written:
     pictures: tuple[Path, ...] = ()
 
 
-def write_report(run: str | Path, form: str = "html", out: Path | None = None, *, open_sealed: bool = False) -> Written:
+def write_report(
+    run: str | PathLike[str], form: str = "html", out: Path | None = None, *, open_sealed: bool = False
+) -> Written:
     """Writes the report of a run.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +19,12 @@ Library = Literal["plotly", "matplotlib"]
 
 
 def plot_forecast(
-    run: str | Path, *, group: str | None = None, along: str | None = None, library: Library = "plotly"
+    run: str | PathLike[str], *, group: str | None = None, along: str | None = None, library: Library = "plotly"
 ) -> Any:
     """The law through the measured points and on beyond them, with 50 and 90 % intervals.
 
     Args:
-        run: folder of a finished run.
+        run: folder of a finished run, or its `RunResult`.
         group: name of the group (with several targets: "group, target"); None for the first one.
         along: column of the horizontal axis; None for the first axis of scale.
         library: "plotly" gives a `plotly.graph_objects.Figure`, "matplotlib" a `matplotlib.figure.Figure`.
@@ -44,31 +45,31 @@ def plot_forecast(
     return _drawn(figures, library)
 
 
-def plot_beyond(run: str | Path, *, group: str | None = None, library: Library = "plotly") -> Any:
+def plot_beyond(run: str | PathLike[str], *, group: str | None = None, library: Library = "plotly") -> Any:
     """The law and its rivals from the largest run on; arguments and errors as of `plot_forecast`."""
     content = gather(Path(run))
     found = plots.beyond(content)
     return _drawn(_of_group(content, None if found is None else found.plots, group), library)
 
 
-def plot_parity(run: str | Path, *, target: str | None = None, library: Library = "plotly") -> Any:
+def plot_parity(run: str | PathLike[str], *, target: str | None = None, library: Library = "plotly") -> Any:
     """Measured against predicted values; arguments and errors as of `plot_forecast`."""
     made = plots.parity_gallery(gather(Path(run)))
     return _drawn(_labelled(made, target, "target"), library)
 
 
-def plot_residuals(run: str | Path, column: str | None = None, *, library: Library = "plotly") -> Any:
+def plot_residuals(run: str | PathLike[str], column: str | None = None, *, library: Library = "plotly") -> Any:
     """What the law leaves over against a column or the group; arguments and errors as of `plot_forecast`."""
     return _drawn(_labelled(plots.residual_gallery(gather(Path(run))), column, "column"), library)
 
 
-def plot_front(run: str | Path, *, library: Library = "plotly") -> Any:
+def plot_front(run: str | PathLike[str], *, library: Library = "plotly") -> Any:
     """Inner error against complexity of all laws tried; arguments and errors as of `plot_forecast`."""
     figure = plots.front_figure(gather(Path(run)))
     return _drawn([] if figure is None else [figure], library)
 
 
-def plot_search(run: str | Path, *, library: Library = "plotly") -> Any:
+def plot_search(run: str | PathLike[str], *, library: Library = "plotly") -> Any:
     """The best merit so far over the laws scored; arguments and errors as of `plot_forecast`."""
     figure = plots.search_figure(gather(Path(run)))
     return _drawn([] if figure is None else [figure], library)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from discover.data.guesses import task_from_table
+from discover.data.files import SUFFIXES, suffix_of
+from discover.data.guesses import guess_target, task_from_table
+from discover.data.reading import read_table
 from discover.data.table import Table
-from discover.data.tasks import Task, load_task
+from discover.data.tasks import Task, list_tasks, load_task
 from discover.data.toml_text import to_toml
 from discover.data.tomls import Strict, build_model, read_toml
 from discover.errors import InputError
 
 FORMAT = 1
+TABLE_SUFFIXES = (*SUFFIXES, *(f"{kind}.gz" for kind in SUFFIXES))
 
 
 class TaskSource(Strict):
@@ -47,15 +50,53 @@ class TaskSource(Strict):
             given["test_rows"] = str(Path(given["test_rows"]).absolute())
         return TaskSource(kind="table", place=str(path.absolute()), options=given)
 
-    def load(self) -> Task:
+    def load(self, folder: Path | None = None) -> Task:
         """The task.
+
+        Args:
+            folder: of the run; the files of a table that was given in memory are there, named without a folder.
 
         Raises:
             InputError: file, key, column or cell not as expected.
         """
-        if self.kind == "table":
-            return task_from_table(Path(self.place), **self.options)
-        return load_task(Path(self.place) if self.kind == "file" else self.place)
+        if self.kind == "shipped":
+            return load_task(self.place)
+        if self.kind == "file":
+            return load_task(Path(self.place))
+        options = dict(self.options)
+        if "test_rows" in options:
+            options["test_rows"] = str(_beside(folder, options["test_rows"]))
+        return task_from_table(_beside(folder, self.place), **options)
+
+
+def _beside(folder: Path | None, name: str) -> Path:
+    inside = Path(name) if folder is None else folder / name
+    return inside if inside.is_file() else Path(name)
+
+
+def source_of(subject: str, options: Mapping[str, Any], spelled: Callable[[str], str]) -> TaskSource:
+    """The task that is named, or that of a table with these options.
+
+    Args:
+        subject: a shipped task, a task file, or a table.
+        options: keyword arguments of `task_from_table`; None for those not given.
+        spelled: how the user writes the name of an option, for messages.
+
+    Raises:
+        InputError: an option beside a task, a table whose target is not clear, or a file that is neither.
+    """
+    given = [key for key, value in options.items() if value is not None]
+    if not subject.lower().endswith(TABLE_SUFFIXES):
+        is_task = subject.lower().endswith(".toml") or subject in list_tasks()
+        if not is_task and Path(subject).is_file():
+            suffix_of(Path(subject))  # says which tables are read
+        if given and is_task:
+            raise InputError(f"{spelled(given[0])} is for tables; {subject} is a task, whose own file says it")
+        return TaskSource.of_task(subject)
+    if not options["target"]:
+        read = read_table(Path(subject), options.get("sheet"), options.get("where"))
+        options = {**options, "target": guess_target(read)}
+    return TaskSource.of_table(Path(subject), options)
 
 
 class TrainFacts(Strict):

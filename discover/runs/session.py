@@ -90,7 +90,7 @@ def begin(
     source: TaskSource,
     seed: int,
     budget: Budget,
-    out: Path | None = None,
+    out: Path | RunFolder | None = None,
     open_sealed: bool = True,
     llm: ModelConfig | None = None,
     proposers: Sequence[str] = (),
@@ -98,15 +98,16 @@ def begin(
     """A new run in a new folder. The task and its train rows are checked before anything is written.
 
     Args:
+        out: the folder, see `new_folder`; or one that was made before and holds the table.
         proposers: names; without any, all that can work here.
 
     Raises:
         InputError: the task, its table or the folder is not as expected, or a target never changes.
     """
-    task = source.load()
+    task = source.load(out.path if isinstance(out, RunFolder) else None)
     train = task.train()
     check_varies(train, str(task.table))
-    folder = new_folder(out, task.name, seed)
+    folder = out if isinstance(out, RunFolder) else new_folder(out, task.name, seed)
     config = RunConfig(
         task=task.name,
         seed=seed,
@@ -140,7 +141,7 @@ def reopen(path: Path, workers: int | None = None) -> Session:
     config = folder.config()
     if workers is not None:
         config = config.model_copy(update={"workers": workers})
-    task = config.source.load()
+    task = config.source.load(path)
     train = task.train()
     found = train_facts(train)
     if found != config.train:

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
 from types import TracebackType
 
 from threadpoolctl import threadpool_limits
@@ -19,6 +19,7 @@ from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
 from discover.scoring import Problem, Score, Scorer
 from discover.scoring.score import FOLD_AGAIN, FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
+from discover.search.processes import Workers
 
 TRIES = 3  # of a job whose workers end
 
@@ -98,10 +99,7 @@ class Pool:
         self._threads.restore_original_limits()
 
     def _start(self) -> ProcessPoolExecutor:
-        # spawn: workers inherit neither threads nor the compiled state of the parent
-        return ProcessPoolExecutor(
-            self.workers, get_context("spawn"), initializer=_initialise, initargs=(self.problem, self.cuts)
-        )
+        return ProcessPoolExecutor(self.workers, Workers(), initializer=_initialise, initargs=(self.problem, self.cuts))
 
     @property
     def thin(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from discover.cli.report import describe_result
+from discover.report.terminal import describe_result
 from discover.runs.verdict import CLOSE
 
 CHANCE = "what chance gives the best of so many laws tried"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from discover.cli.report import describe_result
+from discover.report.terminal import describe_result
 
 from .commands import COMMAND, FEW, command, table_text
 
@@ -239,7 +239,7 @@ def test_an_interrupted_run_shows_what_it_has_and_can_go_on(discover) -> None:
     assert found["stopped"] != "interrupted"
 
 
-@pytest.mark.parametrize("step", ["conclude", "judge"])
+@pytest.mark.parametrize("step", ["discovery.conclude", "runs.outcome.judge"])
 def test_an_interrupt_at_the_end_says_how_to_go_on(mistaken, runs_csv, monkeypatch, step) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -248,7 +248,7 @@ def test_an_interrupt_at_the_end_says_how_to_go_on(mistaken, runs_csv, monkeypat
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(f"discover.runs.outcome.{step}", interrupt)
+            patch.setattr(f"discover.{step}", interrupt)
             outcome = mistaken("run", "runs.csv", "--target", "loss", *options, "--out", "r")
         again = mistaken("resume", "r", "--json", "--quiet")
     finally:

@@ -275,7 +275,7 @@ def test_a_printed_command_can_be_pasted_whatever_the_file_is_called(discover) -
 
 
 def test_problems_are_told_once_and_at_most_five() -> None:
-    from discover.cli.output import problem_lines
+    from discover.report.terminal import problem_lines
 
     assert problem_lines(["a", "b"]) == ["a", "b"]
     assert problem_lines(list("abcdefg")) == [*"abcde", "2 more; --json lists all of them"]

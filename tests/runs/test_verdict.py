@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from discover.cli.report import describe_result
 from discover.report.sections import verdict as sentence
+from discover.report.terminal import describe_result
 from discover.runs.verdict import FAR_SAID, LUCK_SAID, verdict_of
 
 

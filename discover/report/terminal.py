@@ -1,14 +1,18 @@
-"""The end of a run for people: law, constants, errors beside the human laws', doubts, and what to do next."""
+"""The end of a run for people: law, constants, errors beside the human laws', doubts, and what to do next.
+
+The same lines go to a terminal, into the text of a `RunResult` and, as HTML, into a notebook.
+"""
 
 from __future__ import annotations
 
+import html
+import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from discover.cli.output import number, problem_lines, table
 from discover.data.names import listed
-from discover.plain_data import quoted, with_error
+from discover.plain_data import printable, quoted, with_error
 from discover.runs.credit import credit_said
 from discover.runs.verdict import CLOSE_SAID, Verdict, published_name, verdict_of
 
@@ -18,11 +22,76 @@ if TYPE_CHECKING:
 SHOWN_SETS = 6
 FORECAST = "forecast"  # in the column of laws
 
+MOST_PROBLEMS = 5
+"""How many problems of a table are told; who has more of them mends these first."""
+
 Lines = list["str | Table"]
 Result = Mapping[str, Any]
 
 
+def number(value: float | None, digits: int = 4) -> str:
+    """A number for people: few digits, an exponent where it is very large or small, a dash for none."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.{digits}g}"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Table:
+    """A plain table; `right` are the places of columns to align at the right. Cells are folded, never cut."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
+    aligned = set(right)
+    for place, heading in enumerate(columns):
+        result.add_column(heading, justify="right" if place in aligned else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(Text(printable(cell)) for cell in row))
+    return result
+
+
+def problem_lines(texts: Sequence[str]) -> list[str]:
+    """The first problems of a table, and how many more there are."""
+    more = len(texts) - MOST_PROBLEMS
+    return [*texts[:MOST_PROBLEMS], *([f"{more} more; --json lists all of them"] if more > 0 else [])]
+
+
+def text_of(lines: Iterable[str | Table], width: int) -> str:
+    """Lines and tables as one text; only tables are folded to the width."""
+    from rich.console import Console
+
+    # In a notebook rich would show the text itself instead of writing it.
+    console = Console(file=io.StringIO(), width=width, highlight=False, force_jupyter=False)
+    for line in lines:
+        shown = printable(line) if isinstance(line, str) else line
+        console.print(shown, markup=False, soft_wrap=isinstance(line, str))
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def html_of(lines: Iterable[str | Table]) -> str:
+    """Lines and tables as HTML."""
+    return "".join(_paragraph(line) if isinstance(line, str) else _html_table(line) for line in lines)
+
+
+def _paragraph(line: str) -> str:
+    return f"<p>{html.escape(line)}</p>" if line else ""
+
+
+def _html_table(made: Table) -> str:
+    columns = [[html.escape(str(cell)) for cell in (column.header, *column.cells)] for column in made.columns]
+    head, *rows = zip(*columns, strict=True)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr></thead><tbody>{body}</tbody></table>"
+
+
 def describe_result(result: Result) -> Lines:
+    """The content of `result.json` as lines and tables, and the commands that go on from it."""
+    return [*describe_found(result), "", *_next(result)]
+
+
+def describe_found(result: Result) -> Lines:
     """The content of `result.json` as lines and tables."""
     return [
         *_law(result),
@@ -33,16 +102,23 @@ def describe_result(result: Result) -> Lines:
         *_problems(result),
         *_account(result),
         *_proposers(result),
-        "",
-        *_next(result),
     ]
 
 
+def describe_beside_law(result: Result) -> tuple[str, Lines]:
+    """What stands above a law that is shown typeset, and what stands below it."""
+    return headline(result), [*_scores(result), *_doubts(result), *_problems(result), *_account(result)]
+
+
+def headline(result: Result) -> str:
+    """What the run came to, in one line."""
+    return f"{result['task']}: {_headline(verdict_of(result))}{not_judged(result)}"
+
+
 def _law(result: Result) -> Lines:
-    head = f"{result['task']}: {_headline(verdict_of(result))}{not_judged(result)}"
     targets = result["targets"]
     left = targets[0] if len(targets) == 1 else f"each of {', '.join(targets)}"
-    return [head, "", f"  {left} = {result['formula']}", "", constants_table(result), *_more(result)]
+    return [headline(result), "", f"  {left} = {result['formula']}", "", constants_table(result), *_more(result)]
 
 
 def _headline(verdict: Verdict) -> str:

@@ -1,0 +1,31 @@
+"""Worker processes that do not run the user's program again.
+
+A spawned process of Python first runs the main module of its parent. Of a script without
+`if __name__ == "__main__":` this is the whole script, so that every worker would begin a run of its own.
+The workers here need nothing of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from types import ModuleType
+from typing import Any
+
+
+class _Process(SpawnProcess):
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802 - the name is Python's
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = main
+
+
+class Workers(SpawnContext):
+    """The context of worker processes: spawned, so that they inherit neither threads nor state of their parent."""
+
+    Process = _Process

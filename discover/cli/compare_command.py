@@ -69,6 +69,7 @@ def compare(
     test_rows: own.TestRows = None,
     weights: own.Weights = None,
     errors: own.Errors = None,
+    run_column: own.Run = None,
     sheet: own.Sheet = None,
     where: own.Where = None,
     error_scale: own.ErrorScale = None,
@@ -98,7 +99,7 @@ def compare(
     options = own.read_options(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
         constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
-        sheet=sheet, where=where,
+        run=run_column, sheet=sheet, where=where,
         error_scale=error_scale, roles=roles,
     )  # fmt: skip
     processes = workers or usual_workers()

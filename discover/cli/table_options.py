@@ -69,6 +69,15 @@ Errors = Annotated[
     str | None,
     typer.Option(metavar="A[,B]", help="Standard errors of the targets.", rich_help_panel=_YOURS),
 ]
+Run = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="COLUMN",
+        help="Which training run a row is a point of; whole runs are held out.",
+        rich_help_panel=_YOURS,
+    ),
+]
 Sheet = Annotated[
     str | None,
     typer.Option(

@@ -86,6 +86,7 @@ def task_from_table(
     test_rows: str | Path | None = None,
     weights: str | None = None,
     errors: str | Sequence[str] | None = None,
+    run: str | None = None,
     sheet: str | None = None,
     where: str | None = None,
     error_scale: ErrorScale | None = None,
@@ -111,6 +112,7 @@ def task_from_table(
         test_rows: a second table with the same columns, all of whose rows are sealed.
         weights: heading of the rows' weights in the fit.
         errors: heading or headings of the targets' standard errors.
+        run: heading of the column that tells which training run a row is a point of.
         sheet: of a spreadsheet; the first with rows if not given.
         where: conditions on the rows that count, such as "status == finished and params >= 1e8".
         error_scale: what errors are counted in; guessed from the train rows.
@@ -129,7 +131,8 @@ def task_from_table(
     roles = {heading_of(raw, name): role for name, role in (roles or {}).items()}
     group = heading_of(raw, group) if group else group
     weights = None if weights is None else heading_of(raw, weights)
-    draft = _Draft(raw, targets, weights, errors)
+    run = None if run is None else heading_of(raw, run)
+    draft = _Draft(raw, targets, weights, errors, run)
     draft.choose_split(holdout, test_rows)
     _check_where(raw, where, targets, draft.split)
     draft.choose_group(group)
@@ -249,6 +252,7 @@ class _Draft:
     targets: tuple[str, ...]
     weights: str | None
     errors: tuple[str, ...]
+    run: str | None = None
     split: Split = field(default_factory=Split)
     group: str | None = None
     features: tuple[str, ...] = ()
@@ -299,7 +303,7 @@ class _Draft:
         return [self.raw.columns[heading][row] for row in self.open_rows()]
 
     def unused(self) -> list[str]:
-        taken = {*self.targets, *self.errors, self.weights, self.split.column, self.group}
+        taken = {*self.targets, *self.errors, self.weights, self.run, self.split.column, self.group}
         return [heading for heading in self.raw.columns if heading not in taken and not self.is_bookkeeping(heading)]
 
     def is_bookkeeping(self, heading: str) -> bool:
@@ -547,6 +551,7 @@ class _Draft:
             "group": self.group,
             "extrapolate": tuple(self.name(heading) for heading in self.axes),
             "weights": self.weights,
+            "run": self.run,
             "errors": self.errors,
             "split": self.split,
             "columns": columns,

@@ -30,6 +30,7 @@ class Table:
         group_names: names of the groups; ("all",) where the table has none.
         weights: weight of each row in the fit, shape (n,), or None for equal weights.
         errors: standard error of each target value, shape (n, T), or None.
+        runs: code of the training run that each row is a point of, shape (n,), or None where nothing says so.
         lines: place of each row in its file, shape (n,), or None where there is no file.
         unit: what `lines` counts: "line" or "row".
     """
@@ -41,6 +42,7 @@ class Table:
     group_names: tuple[str, ...]
     weights: Floats | None = None
     errors: Floats | None = None
+    runs: Ints | None = None
     lines: Ints | None = None
     unit: str = "row"
 
@@ -73,6 +75,7 @@ class Table:
             group_names=self.group_names,
             weights=None if self.weights is None else self.weights[rows],
             errors=None if self.errors is None else self.errors[rows],
+            runs=None if self.runs is None else self.runs[rows],
             lines=None if self.lines is None else self.lines[rows],
             unit=self.unit,
         )

@@ -102,6 +102,7 @@ class TaskFile(Strict):
         target_scale: feature -> value at which the law will be used, if the user knows it.
         weights: column with the weight of each row in the fit.
         errors: columns with the standard error of each target.
+        run: column that tells which training run a row is a point of.
         error_scale: what errors are counted in; None to be guessed from the train rows.
         roles: feature -> the variable of the law library that it is, where its name does not say so.
         baselines: identifiers of published laws to compare with.
@@ -125,6 +126,7 @@ class TaskFile(Strict):
     target_scale: dict[str, float] = Field(default_factory=dict)
     weights: str | None = None
     errors: Names = ()
+    run: str | None = None
     error_scale: ErrorScale | None = None
     roles: dict[str, str] = Field(default_factory=dict)
     baselines: Names = ()

@@ -74,6 +74,8 @@ def _keys(task: Task, folder: Path, laws: Sequence[str]) -> Iterator[str]:
     yield "# Column with the weight of each row, and columns with the standard error of each target."
     yield _perhaps("weights", task.weights, "weight")
     yield _perhaps("errors", list(task.errors) or None, ["loss_error"])
+    yield "# Column that tells which training run a row is a point of."
+    yield _perhaps("run", task.run, "run")
     yield "# What errors count in: value, log (for a target that spans decades) or odds; guessed from the rows."
     yield _perhaps("error_scale", task.error_scale, "log")
     yield "# What a feature is to the law library (discover laws), where its name does not say so."

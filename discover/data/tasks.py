@@ -134,6 +134,7 @@ class Task(TaskFile):
             group_names=names,
             weights=raw.numbers(self.weights, rows, "positive") if self.weights else None,
             errors=_stack([raw.numbers(name, rows, "positive") for name in self.errors]) if self.errors else None,
+            runs=np.unique(raw.texts(self.run, rows), return_inverse=True)[1].astype(np.int64) if self.run else None,
             lines=np.array([raw.lines[row] for row in rows], dtype=np.int64),
             unit=raw.unit,
         )

@@ -1,9 +1,8 @@
-"""Training curves: rows of one run, which are not independent of each other.
+"""Training runs: rows that are points of one run, which a fold should hold out together or not at all.
 
-A curve of two hundred points tells little more of how a law fares than one of twenty: what one point is off, its
-neighbours are off, too. How much the rows tell is read from the residuals: the effective size of a correlated series
-(Geyer 1992, Statistical Science 7, 473). Rows of runs that were each trained for themselves keep what they are,
-whatever the design looks like, for their residuals do not go together.
+Under a schedule of the learning rate, say, the end of a run is no larger scale than its middle, and what is asked is how
+a run under another schedule will go. A fold of the largest values of an axis holds out the end of every run, of which
+its beginning tells much.
 """
 
 from __future__ import annotations
@@ -11,70 +10,53 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.data.aliases import STEP_NAMES, squash
 from discover.scoring.problem import Problem
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
-LEAST_POINTS = 5  # of a curve, in the middle of all
+LEAST_POINTS = 20  # of a run, in the middle of all, where no column tells the runs
 
 
-def curves(problem: Problem) -> tuple[Ints, ...]:
-    """The rows of every run in the order of its course; none where rows are not taken to be points of curves.
+def runs_of(problem: Problem) -> tuple[Ints, ...]:
+    """The rows of every run; none where rows are not taken to be points of runs.
 
-    A run is what one column grows along while the group and all others stay. Where a schedule changes other columns,
-    too, a column of steps or epochs tells: from row to row of the table it grows in the course of a run.
+    A column tells, where one was named. Else, where there is one axis, a run is what it grows along from row to row
+    while other columns change with it, as under a schedule: rows of equal settings are told apart by their scale alone.
     """
-    found = [_with_others_equal(problem, name) for name in problem.axes]
-    steps = [name for name in problem.kinds if name in problem.axes or squash(name) in STEP_NAMES]
-    found += [runs for name in steps if len(runs := _in_file_order(problem, name)) > problem.table.n_groups]
-    long = [runs for runs in found if runs and np.median([len(rows) for rows in runs]) >= LEAST_POINTS]
-    return max(long, key=lambda runs: float(np.median([len(rows) for rows in runs])), default=())
-
-
-def _with_others_equal(problem: Problem, name: str) -> tuple[Ints, ...]:
     table = problem.table
-    others = [values for other, values in table.features.items() if other != name]
-    _, setting = np.unique(np.column_stack([table.group, *others]), axis=0, return_inverse=True)
-    order = np.lexsort((table.features[name], setting.ravel()))
-    return _parted(order, np.diff(setting.ravel()[order]) != 0)
+    if table.runs is not None:
+        _, code = np.unique(np.column_stack([table.group, table.runs]), axis=0, return_inverse=True)
+        return _parted(np.argsort(code.ravel(), kind="stable"), np.diff(np.sort(code.ravel())) != 0)
+    if len(problem.axes) != 1:
+        return ()
+    (axis,) = problem.axes
+    begins = (np.diff(table.features[axis]) <= 0) | (np.diff(table.group) != 0)
+    runs = _parted(np.arange(len(table)), begins)
+    if np.median([len(rows) for rows in runs]) < LEAST_POINTS:
+        return ()
+    others = [values for name, values in table.features.items() if name != axis]
+    scheduled = [any(np.ptp(values[rows]) > 0 for values in others) for rows in runs]
+    return runs if np.mean(scheduled) > 0.5 else ()
 
 
-def _in_file_order(problem: Problem, name: str) -> tuple[Ints, ...]:
-    table = problem.table
-    begins = (np.diff(table.features[name]) <= 0) | (np.diff(table.group) != 0)
-    return _parted(np.arange(len(table)), begins)
-
-
-def _parted(order: Ints, begins: NDArray[np.bool_]) -> tuple[Ints, ...]:
-    return tuple(np.split(order, np.flatnonzero(begins) + 1))
-
-
-def effective_rows(problem: Problem, residuals: Floats) -> float:
-    """How many independent rows the rows of a problem are worth: as many as there are, or fewer where they are curves.
+def parts_of_runs(problem: Problem, parts: int) -> list[Mask]:
+    """Masks that hold out every run once, some of every group at a time; none where a group would be left without.
 
     Args:
-        residuals: of a law that fits well, shape (n, n_targets), on the scale on which errors count. Those of a law
-            that misses the shape of the curves say less of the rows than of the law.
-
-    Returns:
-        At least the number of runs, at most that of the rows.
+        parts: at most.
     """
-    runs = curves(problem)
-    n = len(residuals)
-    size = np.sqrt(np.mean(residuals**2, axis=0))
-    if not runs or not np.all(size > 0):
-        return float(n)
-    standard = residuals / size
-    longest = max(len(rows) for rows in runs)
-    products = np.zeros(longest + 1)
-    for rows in runs:
-        for lag in range(1, len(rows)):
-            products[lag] += float(np.mean(standard[rows[lag:]] * standard[rows[:-lag]], axis=1).sum())
-    total = 0.0
-    for lag in range(1, longest, 2):  # sums of two neighbours are positive where there is more than chance
-        if products[lag : lag + 2].sum() <= 0:
-            break
-        total += float(products[lag : lag + 2].sum())
-    return float(np.clip(n / (1.0 + 2.0 * total / n), len(runs), n))
+    owner = [(int(problem.table.group[rows[0]]), rows) for rows in runs_of(problem)]
+    groups = {group: [rows for g, rows in owner if g == group] for group, _ in owner}
+    parts = min(parts, *(len(runs) for runs in groups.values())) if groups else 0
+    if parts < 2:
+        return []
+    out = [np.zeros(len(problem.table), bool) for _ in range(parts)]
+    for runs in groups.values():
+        for place, rows in enumerate(runs):
+            out[place % parts][rows] = True
+    return out
+
+
+def _parted(order: Ints, begins: Mask) -> tuple[Ints, ...]:
+    return tuple(np.split(order, np.flatnonzero(begins) + 1))

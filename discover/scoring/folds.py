@@ -4,7 +4,8 @@ Rolling origin along the task's axes of scale. One axis: its largest levels are 
 points. Several axes: besides each axis alone, rows that are large on any of them (union) and rows that are
 large on all of them (corner), because a larger run may be larger in either way. Within such a family the cut
 that leaves most rows to fit on weighs most. Without an axis the edge of the design is held out, and interleaved
-parts of it; these also help out where an axis allows fewer than three cuts.
+parts of it; these also help out where an axis allows fewer than three cuts. Where rows are points of training runs,
+whole runs are held out besides, see `discover.scoring.curves`.
 
 Scales are compared within a group, which has constants of its own. Of a group that a cut would leave too few rows for
 the laws that people publish only the largest scales are held out: such a law would be refused for want of rows there,
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.rules import RULES
+from discover.scoring.curves import parts_of_runs
 from discover.scoring.problem import Problem
 
 Mask = NDArray[np.bool_]
@@ -54,6 +56,7 @@ def make_folds(problem: Problem, cuts: int | None = None) -> tuple[Fold, ...]:
         families = [(_edge_family(problem) + _interleaved_family(problem), 1.0, 1.0)]
     elif sum(len(family) for family, _, _ in families) < rules.few_folds:
         families.append((_interleaved_family(problem), 1.0, 0.5))
+    families.append((_run_family(problem, cuts), 1.0, 1.0))
     folds: list[Fold] = []
     seen: set[bytes] = set()
     for family, decay, share in families:
@@ -186,6 +189,11 @@ def _from_centre(points: Floats) -> Floats:
     """Distances of points from their mean; in a symmetric design equal ones stay equal whatever the units are."""
     out: Floats = np.round(np.linalg.norm(points - points.mean(axis=0), axis=1), 9)
     return out
+
+
+def _run_family(problem: Problem, cuts: int) -> Family:
+    """Whole runs, some at a time, where rows are points of runs."""
+    return [(f"whole runs, part {k + 1}", judge) for k, judge in enumerate(parts_of_runs(problem, cuts))]
 
 
 def _design_points(problem: Problem) -> tuple[Floats, NDArray[np.int64]]:

@@ -9,6 +9,7 @@ import pytest
 from discover.data.aliases import QUANTITIES, recognise
 from discover.data.guesses import guess_target, task_from_table
 from discover.data.reading import read_table
+from discover.data.task_writing import task_text
 from discover.data.tasks import Bounds, Monotone, load_task
 from discover.errors import InputError
 
@@ -358,3 +359,17 @@ def test_numbers_under_another_heading_are_no_groups(tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
     path.write_text("experts,width,loss\n" + "\n".join(rows) + "\n")
     assert task_from_table(path, "loss").group is None
+
+
+def test_a_column_of_runs_is_no_feature_and_stands_in_the_task_file(tmp_path: Path) -> None:
+    table = tmp_path / "curves.csv"
+    rows = [f"{d:g},{2 + d**-0.3:.6g},{run}" for run in ("cosine", "wsd", "linear") for d in (1e8, 1e9, 1e10)]
+    table.write_text("tokens,loss,schedule\n" + "\n".join(rows) + "\n")
+    task = task_from_table(table, "loss", run="schedule")
+    assert task.features == ("tokens",)
+    written = tmp_path / "task.toml"
+    written.write_text(task_text(task, tmp_path))
+    for one in (task, load_task(written)):
+        runs = one.train().runs
+        assert runs is not None
+        assert runs.tolist() == [0, 0, 0, 2, 2, 2, 1, 1, 1]

@@ -1,65 +1,69 @@
-"""Training curves: which rows are of one run, and how many rows they are worth."""
+"""Training runs: which rows are of one, and that they are held out together."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
+from dataclasses import replace
 
-from discover.scoring import Problem
-from discover.scoring.curves import curves, effective_rows
+import numpy as np
+
+from discover.scoring import Problem, make_folds
+from discover.scoring.curves import parts_of_runs, runs_of
 from tests.scoring.problems import chinchilla, problem_from
 
-RUNS, POINTS = 12, 40
+RUNS, POINTS = 4, 40
 
 
-def training_curves(steps: bool = False) -> Problem:
-    """Twelve runs of other sizes, forty points each; with steps, a schedule changes the learning rate on the way."""
-    size = np.repeat(np.geomspace(1e7, 1e9, RUNS), POINTS)
-    tokens = np.tile(np.geomspace(1e8, 1e10, POINTS), RUNS)
-    loss = 2 + 40 * size**-0.2 + 100 * tokens**-0.3
-    if steps:
-        rate = np.tile(np.linspace(1e-3, 1e-4, POINTS), RUNS) * (1 + size / 1e9)
-        return problem_from({"step": tokens, "lr": rate}, loss, axes=("step",))
-    return problem_from({"N": size, "D": tokens}, loss, axes=("N", "D"))
+def scheduled(groups: int = 1) -> Problem:
+    """Four runs of forty points in every group, in which a schedule lowers the learning rate."""
+    tokens = np.tile(np.geomspace(1e8, 1e10, POINTS), RUNS * groups)
+    rate = np.concatenate([np.linspace(1e-3, 1e-4 * (1 + run % RUNS), POINTS) for run in range(RUNS * groups)])
+    group = np.repeat(np.arange(groups), RUNS * POINTS)
+    return problem_from({"D": tokens, "lr": rate}, 2 + 100 * tokens**-0.3 + 10 * rate, axes=("D",), group=group)
 
 
-def correlated(rho: float, seed: int) -> np.ndarray:
-    """Noise of every run that remembers rho of the point before."""
-    rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((RUNS, POINTS))
-    for i in range(1, POINTS):
-        noise[:, i] = rho * noise[:, i - 1] + np.sqrt(1 - rho**2) * noise[:, i]
-    return noise.reshape(-1, 1)
+def with_runs(problem: Problem, codes: np.ndarray) -> Problem:
+    return replace(problem, table=replace(problem.table, runs=codes))
 
 
-@pytest.mark.parametrize("steps", [False, True])
-def test_rows_of_a_run_are_found_in_their_order(steps: bool) -> None:
-    found = curves(training_curves(steps))
-    assert [rows.tolist() for rows in found] == np.arange(RUNS * POINTS).reshape(RUNS, POINTS).tolist()
+def test_a_run_under_a_schedule_is_found_by_its_course() -> None:
+    assert [rows.tolist() for rows in runs_of(scheduled())] == np.arange(RUNS * POINTS).reshape(RUNS, POINTS).tolist()
 
 
-def test_runs_of_their_own_are_no_curves() -> None:
-    assert curves(chinchilla()) == ()
-    assert effective_rows(chinchilla(), np.random.default_rng(0).standard_normal((40, 1))) == 40
+def test_rows_that_differ_in_scale_alone_are_no_runs() -> None:
+    problem = scheduled()
+    rate = np.repeat([1e-3, 5e-4, 2e-4, 1e-4], POINTS)
+    same = replace(problem, table=replace(problem.table, features={**problem.table.features, "lr": rate}))
+    assert runs_of(same) == ()
+    assert runs_of(chinchilla()) == ()
 
 
-def test_the_order_in_the_table_does_not_matter_where_the_settings_tell() -> None:
-    problem, noise = training_curves(), correlated(0.8, 1)
-    mixed = np.random.default_rng(0).permutation(len(noise))
-    table = problem.table.take(mixed)
-    shuffled = problem_from(table.features, table.targets, axes=("N", "D"))
-    assert effective_rows(shuffled, noise[mixed]) == pytest.approx(effective_rows(problem, noise))
+def test_a_column_tells_whatever_the_order() -> None:
+    problem = scheduled(groups=2)
+    mixed = np.random.default_rng(0).permutation(len(problem.table))
+    codes = np.tile(np.repeat(np.arange(RUNS), POINTS), 2)
+    told = with_runs(problem, codes)
+    shuffled = replace(told, table=told.table.take(mixed))
+    found = runs_of(shuffled)
+    assert len(found) == 2 * RUNS  # a run of one name in two groups is two runs
+    for rows in found:
+        assert len(np.unique(codes[mixed[rows]])) == len(np.unique(shuffled.table.group[rows])) == 1
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.5, 0.8])
-def test_the_effective_number_is_that_of_the_correlation(rho: float) -> None:
-    """Of a long series n*(1 - rho)/(1 + rho), Geyer 1992; runs of forty points come a little above it."""
-    n, problem = RUNS * POINTS, training_curves()
-    found = np.mean([effective_rows(problem, correlated(rho, seed)) for seed in range(30)])
-    assert found == pytest.approx(n * (1 - rho) / (1 + rho), rel=0.25)
+def test_every_run_is_held_out_once_and_whole() -> None:
+    problem = scheduled(groups=2)
+    runs = runs_of(problem)
+    folds = [fold for fold in make_folds(problem) if fold.label.startswith("whole runs")]
+    assert len(folds) == 3
+    for rows in runs:
+        assert [fold.judge[rows].all() for fold in folds].count(True) == 1
+        assert [fold.judge[rows].any() for fold in folds].count(True) == 1
+    for fold in folds:
+        assert set(problem.table.group[fold.fit]) == {0, 1}
+    assert np.isclose(sum(fold.weight for fold in make_folds(problem)), 1.0)
 
 
-def test_runs_that_are_off_as_a_whole_count_as_one_row_each() -> None:
-    offsets = np.repeat(np.random.default_rng(2).standard_normal(RUNS), POINTS)[:, None]
-    assert effective_rows(training_curves(), offsets) == pytest.approx(RUNS)
-    assert effective_rows(training_curves(), np.zeros((RUNS * POINTS, 1))) == RUNS * POINTS
+def test_the_only_run_of_a_group_is_not_held_out() -> None:
+    problem = scheduled(groups=2)
+    codes = np.tile(np.repeat(np.arange(RUNS), POINTS), 2)
+    codes[problem.table.group == 1] = 0
+    assert parts_of_runs(with_runs(problem, codes), 3) == []

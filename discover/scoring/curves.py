@@ -1,8 +1,8 @@
 """Training runs: rows that are points of one run, which a fold should hold out together or not at all.
 
-Under a schedule of the learning rate, say, the end of a run is no larger scale than its middle, and what is asked is how
-a run under another schedule will go. A fold of the largest values of an axis holds out the end of every run, of which
-its beginning tells much.
+Under a schedule of the learning rate, say, the end of a run is no larger scale than its middle, and what is asked is
+how a run under another schedule will go. A fold of the largest values of an axis holds out the end of every run, of
+which its beginning tells much.
 """
 
 from __future__ import annotations

@@ -42,6 +42,11 @@ EXCEPTIONS: dict[str, tuple[frozenset[str], str]] = {
     "search/loop.py": (frozenset(("time",)), "the default of the argument `clock`"),
     "search/pool.py": (OUTSIDE_MODULES, "worker processes"),
     "search/processes.py": (frozenset(("multiprocessing",)), "how these are started"),
+    "search/cluster.py": (
+        frozenset(("concurrent", "threading")),
+        "its workers, and a bench for each of their threads",
+    ),
+    "search/island.py": (frozenset(("time",)), "an epoch ends when time is up"),
     "proposers/worker.py": (OUTSIDE_MODULES, "engines of other projects run in processes of their own"),
     "proposers/engines/": (OUTSIDE_MODULES, "the other side of these processes"),
 }

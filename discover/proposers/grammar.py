@@ -95,6 +95,10 @@ class Grammar:
     def close(self) -> None:
         """Nothing to end."""
 
+    def __getstate__(self) -> dict[str, object]:
+        """Without the problem: whoever gets a grammar from another process has it, and sets it."""
+        return {name: value for name, value in self.__dict__.items() if name != "problem"}
+
     def _propose(self, elites: Sequence[Told], rng: np.random.Generator) -> Candidate | None:
         move = self.bandit.draw(rng) if elites else "random_law"
         parents: tuple[Told, ...] = ()

@@ -23,10 +23,11 @@ from discover.proposers.candidate import NO_LAW, Candidate
 from discover.proposers.library import Library, group_means, short_of_rows, structure_of
 from discover.runs.outcome import fold_logs, inner_error
 from discover.runs.verdict import CLOSE
-from discover.scoring import CUTS, Fold, Problem, Score, make_folds, merit, points_beyond, predict_beyond, r_squared
+from discover.scoring import Fold, Problem, Score, make_folds, merit, points_beyond, predict_beyond, r_squared
 from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
-from discover.search.pool import Job, Pool
+from discover.search.pool import Pool
+from discover.search.tasks import Job, Setting
 from discover.search.verdict import twins_of
 
 Floats = NDArray[np.float64]
@@ -154,7 +155,7 @@ def _published(
     on_event(f"{laws} published laws fit the columns; {len(candidates) - 1} fits with all recipes")
     end = time.monotonic() + seconds
     much = len(candidates) * len(problem.table) > MUCH
-    with Pool(problem, workers if much else 1, CUTS) as pool:
+    with Pool(Setting(problem), workers if much else 1) as pool:
         scores = _scores(pool, [Job(c) for c in candidates], end)
         best = _best_of_each(candidates, scores, weights)
         leaders = sorted(best.values(), key=lambda one: one.error)[:LOOKED]

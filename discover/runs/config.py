@@ -155,6 +155,7 @@ class RunConfig(Strict):
         budget_s: seconds of search; None where only evaluations count.
         evaluations: candidates to score; None where only time counts.
         workers: worker processes; does not change the result of an evaluation budget.
+        islands: populations that breed apart.
         proposers: names of who suggests candidates.
         llm: the language model that proposes laws besides; None for none.
         open_sealed: whether the finished law is judged on the sealed rows.
@@ -171,6 +172,7 @@ class RunConfig(Strict):
     budget_s: Annotated[float, Field(gt=0)] | None = None
     evaluations: Annotated[int, Field(ge=1)] | None = None
     workers: Annotated[int, Field(ge=1)] = 1
+    islands: Annotated[int, Field(ge=1)] = 2
     proposers: tuple[str, ...] = ("library", "grammar")
     llm: ModelConfig | None = None
     open_sealed: bool = True

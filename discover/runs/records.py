@@ -95,8 +95,8 @@ def step_record(step: Step) -> Record:
 
 def known_scores(
     records: Sequence[Record], features: Collection[str], groups: tuple[str, ...], targets: tuple[str, ...]
-) -> dict[str, Score]:
-    """Scores by candidate key, of all steps in these records.
+) -> dict[int, dict[str, Score]]:
+    """Scores by number of the epoch and key of the candidate, of all steps in these records.
 
     Args:
         records: of a journal.
@@ -106,10 +106,11 @@ def known_scores(
     Raises:
         InputError: a record is damaged.
     """
-    result: dict[str, Score] = {}
+    result: dict[int, dict[str, Score]] = {}
     for record in records:
         if record["kind"] == STEP:
-            result.setdefault(*_known(record, features, groups, targets))
+            key, score = _known(record, features, groups, targets)
+            result.setdefault(record.get("batch", 0), {})[key] = score
     return result
 
 

@@ -241,6 +241,7 @@ def search_config(config: RunConfig) -> SearchConfig:
         seconds=config.budget_s,
         proposers=config.proposers,
         workers=config.workers,
+        islands=config.islands,
     )
 
 

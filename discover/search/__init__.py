@@ -1,6 +1,7 @@
-"""The search: archive, pool of workers, loop."""
+"""The search: islands and their archives, who does their tasks, the loop."""
 
 from discover.search.archive import AddStatus, Archive
-from discover.search.loop import SearchConfig, SearchResult, Step, search
+from discover.search.island import Step
+from discover.search.loop import SearchConfig, SearchResult, search
 
 __all__ = ["AddStatus", "Archive", "SearchConfig", "SearchResult", "Step", "search"]

@@ -1,4 +1,6 @@
-"""The archive: one elite per cell of (constants used, shape of the law), so that search keeps its diversity."""
+"""The archive: one elite per cell of (constants used, shape of the law), so that search keeps its diversity.
+
+Beside it the leaders, from among which the law is chosen at the end."""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from enum import IntEnum
 from discover.expressions import Call, Expr, Feature, Number, walk
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
+
+OF_A_KIND = 3  # leaders of one shape
 
 
 class AddStatus(IntEnum):
@@ -71,7 +75,7 @@ class Archive:
     def elites(self) -> list[Told]:
         """Elites from best to worst merit."""
         if self._sorted is None:
-            self._sorted = sorted(self.cells.values(), key=lambda t: (t.merit, t.index))
+            self._sorted = sorted(self.cells.values(), key=_rank)
         return self._sorted
 
     def parents(self) -> list[Told]:
@@ -85,3 +89,28 @@ class Archive:
             if not front or told.merit < front[-1].merit:
                 front.append(told)
         return front
+
+
+class Leaders:
+    """The best laws of a search, few of each kind: variants of the best one would take all the places."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, dict[str, Told]] = {}  # shape class -> `Candidate.key` -> the best of these
+
+    def add(self, told: Told) -> None:
+        if not math.isfinite(told.merit):
+            return
+        kind = self.kinds.setdefault(shape_class(told.candidate.structure.expr), {})
+        old = kind.get(told.candidate.key)
+        if old is None or told.merit < old.merit:
+            kind[told.candidate.key] = told
+        if len(kind) > OF_A_KIND:
+            del kind[max(kind, key=lambda key: _rank(kind[key]))]
+
+    def first(self, most: int) -> list[Told]:
+        """The best of all kinds, best first."""
+        return sorted((told for kind in self.kinds.values() for told in kind.values()), key=_rank)[:most]
+
+
+def _rank(told: Told) -> tuple[float, int]:
+    return told.merit, told.index

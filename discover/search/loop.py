@@ -1,9 +1,10 @@
-"""The loop: ask proposers, score, add to the archive, tell; then a closer look at the best.
+"""The search: islands advance by epochs, elites travel between them; then a closer look at the best.
 
-Candidates are asked for in batches of fixed size, and told in the order asked, with a fixed number of batches
-under way. So the course of a search depends on the seed and the number of evaluations alone, whatever the
-number of workers and however fast they are. Scores that are already known, from the journal of an interrupted
-run, are taken from there: replaying them brings the search to the same state.
+The epochs of all islands are numbered in turn. One epoch of every island is under way at a time; they are told in the
+order of their numbers, and what an epoch is given depends on those that were told. So the course of a search depends on
+the seed, the islands and the number of evaluations alone, whatever does the work and however fast it is. Scores that
+are already known, from the journal of an interrupted run, are taken from there: replaying them brings the search to the
+same state.
 """
 
 from __future__ import annotations
@@ -11,39 +12,42 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-
-import numpy as np
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from discover.errors import InputError
 from discover.fitting import FitResult
-from discover.proposers.bandit import Bandit
-from discover.proposers.base import Adviser, Proposer, Told, Waiting
-from discover.proposers.candidate import Candidate
+from discover.proposers.base import Adviser, Proposer, Told
 from discover.proposers.engine_proposer import Circumstances
-from discover.proposers.library import Library, group_means
+from discover.proposers.library import Library
 from discover.proposers.logbook import Logbook
-from discover.scoring import CUTS, Problem, Score, fold_weights, merit
+from discover.scoring import CUTS, Problem, Score
 from discover.scoring.stacking import Stack
-from discover.search.archive import AddStatus, Archive, shape_class
-from discover.search.pool import Job, Pool, Ticket
-from discover.search.tally import Tallies, Tally
+from discover.search.archive import Archive, Leaders
+from discover.search.guests import Guests, Handed
+from discover.search.island import Epoch, EpochResult, Island, Step, fingerprint
+from discover.search.pool import Pool
+from discover.search.tally import Tally
+from discover.search.tasks import Executor, Setting, Ticket
 from discover.search.team import make_team
 from discover.search.verdict import choose, closer_look, fits_of, simplest, weigh, without_twins
 
-BATCH = 16
-ATTEMPTS = 6  # rounds of asking until a batch is full
-LIBRARY = "library"
-UNDER_WAY = 2  # batches
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from discover.search.cluster import Cluster
+
+EPOCH = 16  # laws
 ISLANDS = 2
-MIGRATE_EVERY = 12  # batches
-MIGRANTS = 4
+EXCHANGE_EVERY = 192  # laws of all islands
+NEWS = 16  # epochs of other islands, at most, whose candidates an island need not try again
 FINALISTS = 40
-OF_A_KIND = 3  # finalists of one shape
-GATE = 6.0  # train errors above this multiple of that of the island's best law are not tried on the folds
 FINAL_SHARE = 0.15  # of a time budget, kept for the closer look and for
 LIMIT_SHARE = 0.03  # what is simpler than the chosen law and says the same
+
+Known = Mapping[int, Mapping[str, Score]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class SearchConfig:
         seconds: time to spend, or None. At least one of the two is given.
         proposers: names from `discover.search.team.PROPOSERS`.
         workers: processes that score; does not change the result.
+        islands: populations that breed apart and exchange their best.
         cuts: cut points per axis of the inner folds.
     """
 
@@ -64,26 +69,8 @@ class SearchConfig:
     seconds: float | None = 60.0
     proposers: tuple[str, ...] = ("library", "grammar")
     workers: int = 1
+    islands: int = ISLANDS
     cuts: int = CUTS
-
-
-@dataclass(frozen=True)
-class Step:
-    """One scored candidate and what the archive did with it.
-
-    Attributes:
-        told: candidate and score.
-        status: of the archive.
-        batch: number of the batch, from 0.
-    """
-
-    told: Told
-    status: AddStatus
-    batch: int = 0
-
-    @property
-    def index(self) -> int:
-        return self.told.index
 
 
 @dataclass(frozen=True)
@@ -128,25 +115,27 @@ def search(
     problem: Problem,
     config: SearchConfig,
     *,
-    known: Mapping[str, Score] | None = None,
+    known: Known | None = None,
     on_step: OnStep | None = None,
     clock: Callable[[], float] = time.monotonic,
     proposers: Sequence[Proposer] | None = None,
     advisers: Sequence[Adviser] = (),
     logbook: Logbook | None = None,
+    client: Client | None = None,
 ) -> SearchResult:
     """Search a problem for the law that extrapolates best.
 
     Args:
         problem: train rows and declared knowledge.
-        config: seed, budget, proposers, workers.
-        known: scores by `Candidate.key`, which are not computed again.
+        config: seed, budget, proposers, islands, workers.
+        known: scores by the number of the epoch and `Candidate.key`, which are not computed again.
         on_step: called after every step, in order. If it raises, the search ends with that error; a
             KeyboardInterrupt ends the search with what it has.
         clock: seconds; replaced in tests.
         proposers: instances to use instead of those that the configuration names.
         advisers: proposers from outside, who join the team.
         logbook: answers of engines in earlier sessions of the run, and who hears of new ones.
+        client: of a Dask cluster whose workers score, in place of processes of this machine.
 
     Raises:
         InputError: the table is too small to hold rows out, no candidate could be fitted, or an unknown
@@ -157,274 +146,197 @@ def search(
     circumstances = Circumstances(config.evaluations is not None, logbook or Logbook(), config.seed, config.seconds)
     team = list(proposers) if proposers is not None else make_team(config.proposers, problem, circumstances)
     team += advisers
+    published = {key: law for p in team if isinstance(p, Library) for key, law in p.laws.items()}
+    setting = Setting(problem, config.cuts, published)
     try:
-        with Pool(problem, config.workers, config.cuts) as pool:
-            state = _State(problem, config, pool, team, dict(known or {}), clock)
-            stopped = state.run(on_step)
-            return state.conclude(stopped)
+        if not len(setting.weights):
+            raise InputError(
+                f"no rows can be held out to judge laws on (rows: {len(problem.table)}, groups:"
+                f" {problem.table.n_groups}); every group that is held out in part must keep at least two rows"
+            )
+        with _workers(setting, config, client) as executor:
+            under_way = _Search(setting, config, executor, team, known or {}, clock)
+            stopped = under_way.run(on_step)
+            return under_way.conclude(stopped)
     finally:
         for proposer in team:
             proposer.close()
 
 
+def _workers(setting: Setting, config: SearchConfig, client: Client | None) -> Pool | Cluster:
+    if client is None:
+        return Pool(setting, config.workers)
+    from discover.search.cluster import Cluster
+
+    return Cluster(setting, client)
+
+
 @dataclass
-class _Batch:
+class _UnderWay:
+    """An epoch that an executor works on, and what the island was handed for it."""
+
     number: int
-    island: int
-    candidates: list[Candidate]
-    tickets: list[Ticket | Score]
+    size: int
+    ticket: Ticket[EpochResult]
+    handed: list[Handed]
 
 
-class _State:
+class _Search:
     """A search under way."""
 
     def __init__(
         self,
-        problem: Problem,
+        setting: Setting,
         config: SearchConfig,
-        pool: Pool,
+        executor: Executor,
         team: list[Proposer],
-        known: dict[str, Score],
+        known: Known,
         clock: Callable[[], float],
     ) -> None:
-        self.problem, self.config, self.pool = problem, config, pool
-        self.team, self.known = team, known
-        self.advisers = [p for p in team if isinstance(p, Adviser)]
-        self.clock = clock
+        self.setting, self.config, self.executor, self.known, self.clock = setting, config, executor, known, clock
+        self.last_known = max(known, default=-1)
         self.begin = clock()
-        self.rng = np.random.default_rng(config.seed)
-        self.weights = np.array(fold_weights(problem, config.cuts))
-        if not len(self.weights):
-            raise InputError(
-                f"no rows can be held out to judge laws on (rows: {len(problem.table)}, groups:"
-                f" {problem.table.n_groups}); every group that is held out in part must keep at least two rows"
-            )
-        self.islands = [Archive() for _ in range(ISLANDS)]
-        self.bandit = Bandit([p.name for p in team if p.name != LIBRARY])
-        self.published = {key: law for p in team if isinstance(p, Library) for key, law in p.laws.items()}
-        self.seen: set[str] = set()
-        self.tallies = Tallies()
-        self.asked = 0
-        self.told: list[Told] = []
-        self.batches = 0
+        self.guests = Guests(setting, team, config.seed)
+        self.islands = self.new_islands()
+        self.emigrants: list[tuple[Told, ...]] = [()] * config.islands
+        self.archive, self.leaders = Archive(), Leaders()
+        self.news: deque[list[int]] = deque(maxlen=min(config.islands, NEWS))  # fingerprints by epoch
+        self.refused = ""
+        self.epochs = self.told = 0
+        self.dry = 0  # epochs in a row without a law
+        self.queue: deque[_UnderWay] = deque()
+        self.index: dict[int, int] = {}  # number of a step by its place, see `Epoch.begin`
+        self.places: list[int] = []
+
+    def new_islands(self) -> list[bytes]:
+        """Islands without laws; what the grammar has to begin with is divided among them."""
+        islands, grammar = [], self.guests.grammar
+        first = [] if grammar is None else grammar.first
+        for i in range(self.config.islands):
+            if grammar is not None:
+                grammar.first = first[i :: self.config.islands]
+            islands.append(Island(self.config.seed, grammar).packed())
+        return islands
 
     # -- the loop ---------------------------------------------------------------------------------------
 
     def run(self, on_step: OnStep | None) -> str:
-        queue: deque[_Batch] = deque()
         try:
             while True:
-                while len(queue) < UNDER_WAY and (batch := self.next_batch()) is not None:
-                    queue.append(batch)
-                if not queue:
-                    if self.at_limit():
-                        return "budget of evaluations reached"
-                    if self.out_of_time():
-                        return "budget of time reached"
-                    if not self.wait():
-                        return "no more candidates"
-                    continue
-                self.finish(queue.popleft(), on_step)
-                if self.out_of_time():
+                while len(self.queue) < self.config.islands and (epoch := self.next_epoch()) is not None:
+                    self.queue.append(epoch)
+                if self.queue:
+                    self.finish(self.queue.popleft(), on_step)
+                elif self.at_limit():
+                    return "budget of evaluations reached"
+                elif self.out_of_time():
                     return "budget of time reached"
+                elif not self.guests.wait():
+                    return "no more candidates"
         except KeyboardInterrupt:
+            for epoch in self.queue:
+                epoch.ticket.cancel()
             return "interrupted"
 
-    def wait(self) -> bool:
-        """Nobody has a candidate: whether someone expects an answer, for which its next `ask` waits."""
-        waits = [proposer.wait() for proposer in self.team if isinstance(proposer, Waiting)]
-        return any(waits)
+    def left(self) -> float:
+        """Laws that the budget of evaluations has left when all epochs under way have theirs."""
+        most = self.config.evaluations
+        return math.inf if most is None else most - self.told - sum(epoch.size for epoch in self.queue)
 
     def at_limit(self) -> bool:
-        return self.config.evaluations is not None and self.asked >= self.config.evaluations
+        return self.left() <= 0
 
     def out_of_time(self) -> bool:
         return self.overdue(FINAL_SHARE)
 
     def overdue(self, left: float = 0.0) -> bool:
         """Whether no more than a share of the time is left."""
-        seconds = self.config.seconds
-        return seconds is not None and self.clock() - self.begin >= seconds * (1.0 - left)
+        return self.time_left(left) <= 0
 
-    def next_batch(self) -> _Batch | None:
+    def time_left(self, share: float = 0.0) -> float:
+        """Seconds until no more than a share of the time is left."""
+        seconds = self.config.seconds
+        return math.inf if seconds is None else seconds * (1.0 - share) - (self.clock() - self.begin)
+
+    def next_epoch(self) -> _UnderWay | None:
+        """The next island sets out on its next epoch; none if the budget is spent or nobody has a candidate."""
         if self.at_limit() or self.out_of_time():
             return None
-        for adviser in self.advisers:
-            adviser.listen(self.all_parents())
-        size = BATCH
-        if self.config.evaluations is not None:
-            size = min(size, self.config.evaluations - self.asked)
-        for turn in range(ISLANDS):
-            island = (self.batches + turn) % ISLANDS
-            candidates = list(self.gather(size, island))
-            if candidates:
-                break
-        else:
+        number, islands = self.epochs, self.config.islands
+        elites = self.archive.parents()
+        self.guests.listen(elites)
+        size = int(min(EPOCH, self.left()))
+        handed = self.guests.hand(size, elites, first=number == 0)
+        if not handed and (self.guests.grammar is None or self.dry >= islands):
             return None
-        self.batches += 1
-        self.asked += len(candidates)
-        leaders = self.islands[island].elites()[:1]
-        gate = GATE * leaders[0].score.train if leaders else math.inf
-        tickets = [self.known.get(c.key) or self.pool.submit(Job(c, _gate(c, gate))) for c in candidates]
-        return _Batch(self.batches - 1, island, candidates, tickets)
+        known = self.known.get(number, {})
+        turn, island = divmod(number, islands)
+        exchanges = turn % max(1, EXCHANGE_EVERY // (EPOCH * islands)) == 0
+        epoch = Epoch(
+            self.islands[island],
+            number,
+            number * EPOCH,
+            size if number >= self.last_known else len(known),  # an epoch that was ended early is so again
+            tuple(replace(c, parents=tuple(self.places[i] for i in c.parents)) for _, c in handed),
+            self.emigrants[island - 1] if exchanges and islands > 1 else (),
+            tuple(chain.from_iterable(self.news)),
+            known,
+            time.time() + self.time_left(FINAL_SHARE) if number else math.inf,  # the first may begin late
+        )
+        self.epochs += 1
+        return _UnderWay(number, size, self.executor.submit(epoch), handed)
 
-    def gather(self, size: int, island: int) -> Iterator[Candidate]:
-        """New candidates: at most half from the library, the rest by the bandit's shares of the others."""
-        elites = self.parents(island)
-        fresh: list[tuple[Proposer | None, Candidate]] = [] if self.batches else [(None, group_means(self.problem))]
-        for proposer in self.team:
-            if proposer.name == LIBRARY:
-                room = size // 2 if self.batches else size - len(fresh)
-                fresh += [(proposer, c) for c in self.tallies.ask(proposer, room, elites, self.rng)]
-        left = size
-        for attempt in range(ATTEMPTS):
-            for sender, proposed in fresh:
-                if not left:
-                    break
-                candidate = self.credited(proposed)
-                if candidate.key in self.seen:
-                    if sender is not None:
-                        sender.drop(candidate, "proposed before")
-                    continue
-                self.seen.add(candidate.key)
-                left -= 1
-                yield candidate
-            if not left:
-                break
-            fresh = self.from_others(left, elites, everyone=attempt > 0)
+    def finish(self, epoch: _UnderWay, on_step: OnStep | None) -> None:
+        """Waits for an epoch, and tells what became of its laws."""
+        if self.told and self.out_of_time() and epoch.ticket.cancel():
+            return
+        result, island = epoch.ticket.result(), epoch.number % self.config.islands
+        if result.island is not None:
+            self.islands[island] = result.island
+            self.emigrants[island] = result.emigrants
+        self.dry = 0 if result.steps else self.dry + 1
+        told = [self.note(step, on_step) for step in result.steps]
+        self.news.append([fingerprint(t.candidate) for t in told])
+        for place in result.dropped:
+            self.guests.drop(epoch.handed[place])
+        self.guests.tell(told, room=epoch.size - len(epoch.handed))
 
-    def credited(self, candidate: Candidate) -> Candidate:
-        """The candidate, or the published law that it is, whoever proposed it: one function has one score."""
-        law = self.published.get(candidate.law_key)
-        return candidate if law is None or candidate.published else candidate.as_law(law)
-
-    def parents(self, island: int) -> list[Told]:
-        """The elites of an island, or of all of them where it has no law but the group means."""
-        own = self.islands[island].parents()
-        if any(told.candidate.structure.features for told in own):
-            return own
-        return [told for archive in self.islands for told in archive.parents()]
-
-    def all_parents(self) -> list[Told]:
-        """The elites of all islands, best first."""
-        elites = {told.index: told for archive in self.islands for told in archive.parents()}
-        return sorted(elites.values(), key=lambda told: (told.merit, told.index))
-
-    def from_others(self, n: int, elites: list[Told], everyone: bool) -> list[tuple[Proposer | None, Candidate]]:
-        """Candidates of the proposers that the bandit draws, or of everyone where those had none."""
-        counts: dict[str, int] = {}
-        arms = [] if everyone else self.arms(elites)
-        for _ in range(n if arms else 0):
-            arm = self.bandit.draw(self.rng, arms)
-            counts[arm] = counts.get(arm, 0) + 1
-        out: list[tuple[Proposer | None, Candidate]] = []
-        for proposer in self.team:
-            fresh = {c.key for _, c in out} - self.seen
-            share = n - len(fresh) if everyone else counts.get(proposer.name, 0)
-            if share > 0:
-                out += [(proposer, c) for c in self.tallies.ask(proposer, share, elites, self.rng)]
-        return out
-
-    def arms(self, elites: list[Told]) -> list[str]:
-        """Who can be drawn. As long as an engine has nothing to say, the search is the same as without it."""
-        for proposer in self.team:
-            if isinstance(proposer, Waiting) and not proposer.ready:
-                proposer.ask(0, elites, self.rng)
-        idle = {p.name for p in self.team if isinstance(p, Waiting) and not p.ready}
-        return [arm for arm in self.bandit.arms if arm not in idle]
-
-    def finish(self, batch: _Batch, on_step: OnStep | None) -> None:
-        archive = self.islands[batch.island]
-        results = []
-        for candidate, ticket in zip(batch.candidates, batch.tickets, strict=True):
-            score = ticket if isinstance(ticket, Score) else ticket.result()
-            told, status = self.judge(candidate, score, archive)
-            results.append(told)
-            self.note(Step(told, status, batch.number), on_step)
-        for proposer in self.team:
-            proposer.tell(results)
-        if self.batches % MIGRATE_EVERY == 0:
-            self.migrate()
-
-    def note(self, step: Step, on_step: OnStep | None) -> None:
-        self.told.append(step.told)
+    def note(self, step: Step, on_step: OnStep | None) -> Told:
+        """A step of an island becomes one of the search."""
+        parents = tuple(self.index[place] for place in step.told.candidate.parents)
+        told = replace(step.told, index=self.told, candidate=replace(step.told.candidate, parents=parents))
+        self.index[step.index] = told.index
+        self.places.append(step.index)
+        self.told += 1
+        if step.status:
+            self.archive.add(told)
+        self.leaders.add(told)
+        self.refused = min(filter(None, (self.refused, told.score.refused)), default="")
         if on_step is not None:
-            on_step(step)
-
-    def judge(self, candidate: Candidate, score: Score, archive: Archive) -> tuple[Told, AddStatus]:
-        """What the archive does with a candidate. It pays who proposed it, and an adviser if it made the best law."""
-        value = merit(score, self.weights, self.problem.rules.penalty)
-        best = min((told.merit for told in archive.elites()[:1]), default=math.inf)
-        told = Told(len(self.told), candidate, score, value, added=False)
-        status = archive.add(told)
-        if status:
-            told = Told(told.index, candidate, score, value, added=True)
-        arm = candidate.origin.partition(":")[0]
-        self.bandit.reward(arm, bool(status))
-        for adviser in self.advisers if value < best else ():
-            if adviser.name != arm and adviser.inspired(candidate):
-                self.bandit.reward(adviser.name, True)
-        return told, status
-
-    def migrate(self) -> None:
-        """The best of every island are offered to the others."""
-        best = [archive.elites()[:MIGRANTS] for archive in self.islands]
-        for i, archive in enumerate(self.islands):
-            for j, migrants in enumerate(best):
-                if i != j:
-                    for told in migrants:
-                        archive.add(told)
+            on_step(replace(step, told=told))
+        return told
 
     # -- the end ----------------------------------------------------------------------------------------
 
     def conclude(self, stopped: str) -> SearchResult:
         """Fit and score the best laws again with more effort, and choose among them."""
-        merged = Archive()
-        for archive in self.islands:
-            for told in archive.elites():
-                merged.add(told)
-        leaders = self.leaders()
+        leaders = self.leaders.first(FINALISTS)
         if not leaders:
-            reasons = {t.score.refused for t in self.told if t.score.refused}
             raise InputError(
                 "no law could be fitted to this table"
-                + (f"; the first reason was: {sorted(reasons)[0]}" if reasons else "")
+                + (f"; the first reason was: {self.refused}" if self.refused else "")
             )
-        pool, weights, rule = self.pool, self.weights, self.problem.rules.penalty
-        finalists = closer_look(leaders, pool, weights, rule, lambda: self.overdue(LIMIT_SHARE))
+        setting, problem = self.setting, self.setting.problem
+        finalists = closer_look(leaders, setting, self.executor, lambda: self.overdue(LIMIT_SHARE))
         finalists = [replace(told, candidate=told.candidate.attributed()) for told in finalists]
-        finalists = without_twins(finalists, self.problem)
-        stack = weigh(finalists, self.problem)
-        place = choose(finalists, stack.weights, self.problem)
-        finalists[place] = simplest(finalists[place], self.problem, pool, weights, rule, self.overdue)
+        finalists = without_twins(finalists, problem)
+        stack = weigh(finalists, problem)
+        place = choose(finalists, stack.weights, problem)
+        finalists[place] = simplest(finalists[place], setting, self.executor, self.overdue)
         order = [place, *(i for i in range(len(finalists)) if i != place)]
         finalists, stack = [finalists[i] for i in order], replace(stack, weights=stack.weights[order])
         return SearchResult(
-            finalists[0], tuple(finalists), stack, tuple(merged.front()), len(self.told),
-            self.clock() - self.begin, stopped, self.bandit.shares,
-            self.tallies.final(self.team, self.told, finalists),
+            finalists[0], tuple(finalists), stack, tuple(self.archive.front()), self.told,
+            self.clock() - self.begin, stopped, self.guests.bandit.shares,
+            self.guests.tallies.final(self.guests.team, finalists),
         )  # fmt: skip
-
-    def leaders(self) -> list[Told]:
-        """The best steps with different laws or recipes."""
-        ranked = sorted((t for t in self.told if math.isfinite(t.merit)), key=lambda t: (t.merit, t.index))
-        return _of_all_kinds(ranked, FINALISTS)
-
-
-def _of_all_kinds(ranked: Sequence[Told], most: int) -> list[Told]:
-    """The first of a ranking, few of each kind of law: variants of the leader would take all the places."""
-    taken: list[Told] = []
-    counts: dict[str, int] = {}
-    for told in ranked:
-        kind = shape_class(told.candidate.structure.expr)
-        counts[kind] = counts.get(kind, 0) + 1
-        if counts[kind] <= OF_A_KIND:
-            taken.append(told)
-        if len(taken) == most:
-            break
-    return taken
-
-
-def _gate(candidate: Candidate, gate: float) -> float:
-    """The group means are always judged: they are the forecast to beat."""
-    return math.inf if not candidate.structure.features else gate

@@ -41,6 +41,8 @@ class Tallies:
     def __init__(self) -> None:
         self.asked = Counter[str]()
         self.answered = Counter[str]()
+        self.scored = Counter[str]()
+        self.best: dict[str, float] = {}
         self.senders: dict[str, str] = {}  # first part of an origin -> the proposer that writes it
 
     def ask(self, proposer: Proposer, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
@@ -51,26 +53,36 @@ class Tallies:
         self.senders |= {candidate.origin.partition(":")[0]: proposer.name for candidate in found}
         return found
 
-    def final(self, team: Iterable[Proposer], told: Sequence[Told], finalists: Sequence[Told]) -> tuple[Tally, ...]:
+    def bred(self, name: str, laws: int) -> None:
+        """Counts an epoch in which an island was to fill up with laws of its own."""
+        self.asked[name] += 1
+        self.answered[name] += laws > 0
+
+    def take(self, told: Iterable[Told]) -> None:
+        """Counts steps."""
+        for law in told:
+            sender = self._sender(law)
+            self.scored[sender] += 1
+            self.best[sender] = min(law.merit, self.best.get(sender, math.inf))
+
+    def final(self, team: Iterable[Proposer], finalists: Sequence[Told]) -> tuple[Tally, ...]:
         """One tally for each of the team, and for whoever else brought laws.
 
         Args:
             team: the proposers.
-            told: all steps.
-            finalists: of them, with the penalties of the closer look.
+            finalists: with the penalties of the closer look.
         """
         for proposer in team:
             self.asked.setdefault(proposer.name, 0)
             if isinstance(proposer, EngineProposer):
                 self.asked[proposer.name], self.answered[proposer.name] = proposer.questions, proposer.answers
-        scored, final = Counter(map(self._sender, told)), Counter(map(self._sender, finalists))
-        best: dict[str, float] = {}
-        for law in (*told, *finalists):
+        final, best = Counter(map(self._sender, finalists)), dict(self.best)
+        for law in finalists:
             sender = self._sender(law)
             best[sender] = min(law.merit, best.get(sender, math.inf))
-        names = [*self.asked, *(name for name in scored if name and name not in self.asked)]
+        names = [*self.asked, *(name for name in self.scored if name and name not in self.asked)]
         return tuple(
-            Tally(name, self.asked[name], self.answered[name], scored[name], final[name], best.get(name, math.inf))
+            Tally(name, self.asked[name], self.answered[name], self.scored[name], final[name], best.get(name, math.inf))
             for name in names
         )
 

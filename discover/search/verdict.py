@@ -16,12 +16,12 @@ from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.dead_parts import laws_without_dead_parts
 from discover.proposers.limits import laws_without, simpler_laws
-from discover.rules import Choice, Penalty
-from discover.scoring import Problem, Score, make_folds, merit, points_beyond, predict_beyond
+from discover.rules import Choice
+from discover.scoring import Problem, make_folds, points_beyond, predict_beyond
 from discover.scoring.consensus import distances, twins
 from discover.scoring.score import parameters, row_weights
 from discover.scoring.stacking import Stack, averages_logs, departure, rows_asked, stacked
-from discover.search.pool import Job, Pool
+from discover.search.tasks import Executor, Job, Setting
 
 Floats = NDArray[np.float64]
 
@@ -29,22 +29,22 @@ FIRST_STEP = slice(1, 2)  # the forecasts nearest beyond the data; farther ones 
 
 
 def closer_look(
-    leaders: Sequence[Told], pool: Pool, weights: Floats, rule: Penalty, out_of_time: Callable[[], bool]
+    leaders: Sequence[Told], setting: Setting, workers: Executor, out_of_time: Callable[[], bool]
 ) -> list[Told]:
     """The leaders fitted and scored again with more effort, best first.
 
     Those that time does not suffice for keep their score, or are left out where that was of a part of the rows;
     with a budget of evaluations there is always time.
     """
-    tickets = [pool.submit(Job(told.candidate, closer=True, start=told.score.fit)) for told in leaders]
+    tickets = [workers.submit(Job(told.candidate, closer=True, start=told.score.fit)) for told in leaders]
     looked: list[Told] = []
     for told, ticket in zip(leaders, tickets, strict=True):
-        if out_of_time() and (looked or not pool.thin):
+        if out_of_time() and (looked or not setting.thin):
             ticket.cancel()
-            looked += [] if pool.thin else [told]
+            looked += [] if setting.thin else [told]
             continue
-        score: Score = ticket.result()
-        looked.append(replace(told, score=score, merit=merit(score, weights, rule)))
+        score = ticket.result()
+        looked.append(replace(told, score=score, merit=setting.merit(score)))
     finalists = [told for told in looked if math.isfinite(told.merit)] or list(leaders)
     return sorted(finalists, key=lambda t: (t.merit, t.index))
 
@@ -109,26 +109,22 @@ def twins_of(fits: Sequence[FitResult], problem: Problem) -> list[int]:
     )
 
 
-def simplest(
-    law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Penalty, out_of_time: Callable[[], bool]
-) -> Told:
+def simplest(law: Told, setting: Setting, workers: Executor, out_of_time: Callable[[], bool]) -> Told:
     """The law, or a simpler one that forecasts the same.
 
     That is itself without parts that move no value, one that it is a limit of and that fits as well, or itself without
     a constant that may be zero if that is of no worse merit. A published law stays as it was published.
     """
-    for _ in range(problem.rules.choice.simpler if not law.candidate.published else 0):
-        simpler = _simpler(law, problem, pool, weights, rule, out_of_time)
+    for _ in range(setting.problem.rules.choice.simpler if not law.candidate.published else 0):
+        simpler = _simpler(law, setting, workers, out_of_time)
         if simpler is None:
             break
         law = simpler
     return law
 
 
-def _simpler(
-    law: Told, problem: Problem, pool: Pool, weights: Floats, rule: Penalty, out_of_time: Callable[[], bool]
-) -> Told | None:
-    fit = law.score.fit
+def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callable[[], bool]) -> Told | None:
+    problem, fit = setting.problem, law.score.fit
     if fit is None:
         return None
     beyond = points_beyond(problem)
@@ -138,8 +134,8 @@ def _simpler(
         for candidate in candidates:
             if out_of_time():
                 break
-            score = pool.submit(Job(candidate, closer=True)).result()
-            told = replace(law, candidate=candidate, score=score, merit=merit(score, weights, rule))
+            score = workers.submit(Job(candidate, closer=True)).result()
+            told = replace(law, candidate=candidate, score=score, merit=setting.merit(score))
             if score.fit is None or not math.isfinite(told.merit):
                 continue
             other = problem.on_scale(predict_beyond(score.fit, beyond)[FIRST_STEP])

@@ -49,7 +49,7 @@ def through_the_journal(step: Step) -> dict:
 
 def test_a_score_reads_back_to_the_same_bits(candidate, score) -> None:
     record = through_the_journal(Step(Told(5, candidate, score, 0.5, True), AddStatus.NEW))
-    (found,) = known_scores([record], FEATURES, GROUPS, TARGETS).values()
+    found = known_scores([record], FEATURES, GROUPS, TARGETS)[0][candidate.key]
     assert found == score
     assert found.fit.constants.tobytes() == score.fit.constants.tobytes()
     assert (found.fit.structure, found.fit.recipe) == (score.fit.structure, score.fit.recipe)
@@ -88,7 +88,7 @@ def test_a_candidate_reads_back_equal_with_the_same_key(candidate, score) -> Non
 def test_a_refused_candidate_keeps_its_reason(candidate) -> None:
     refused = Score("7 constants; the task allows 4", n_constants=7)
     record = through_the_journal(Step(Told(0, candidate, refused, math.inf, False), AddStatus.REFUSED))
-    assert known_scores([record, opened_record("run")], FEATURES, GROUPS, TARGETS) == {candidate.key: refused}
+    assert known_scores([record, opened_record("run")], FEATURES, GROUPS, TARGETS) == {0: {candidate.key: refused}}
 
 
 def test_a_damaged_step_is_named(candidate, score) -> None:

@@ -31,6 +31,7 @@ def run(
     workers: int = 1,
     on_step: Callable[[Step], None] | None = None,
     seconds: float | None = None,
+    islands: int = 2,
     **options: Any,
 ) -> tuple[SearchResult, list[Step]]:
     steps: list[Step] = []
@@ -40,7 +41,7 @@ def run(
         if on_step is not None:
             on_step(step)
 
-    config = SearchConfig(seed=seed, evaluations=evaluations, seconds=seconds, workers=workers)
+    config = SearchConfig(seed=seed, evaluations=evaluations, seconds=seconds, workers=workers, islands=islands)
     return search(problem(), config, on_step=note, **options), steps
 
 

@@ -115,12 +115,11 @@ def test_laws_of_an_adviser_count_as_evaluations_and_are_bred(
 
 
 def _leaders(steps: Sequence[Step]) -> list[Step]:
-    """The steps that were the best of their island when they were told, without migrations."""
-    best: dict[int, float] = {}
+    """The steps that were the best when they were told."""
+    best = np.inf
     found = []
     for step in steps:
-        island = step.batch % 2
-        if step.told.merit < best.get(island, np.inf):
-            best[island] = step.told.merit
+        if step.told.merit < best:
+            best = step.told.merit
             found.append(step)
     return found

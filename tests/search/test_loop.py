@@ -21,7 +21,8 @@ from discover.proposers import Candidate, Told
 from discover.proposers.library import Library
 from discover.scoring import Problem, Score, Scorer
 from discover.search import SearchConfig, SearchResult, Step, pool, search
-from discover.search.loop import BATCH, FINAL_SHARE, UNDER_WAY
+from discover.search.loop import EPOCH, FINAL_SHARE, ISLANDS
+from discover.search.tasks import Job
 from tests.scoring.problems import problem_from
 from tests.search import course as module
 from tests.search.course import course, problem, run
@@ -94,28 +95,35 @@ def test_a_worker_that_is_killed_does_not_change_the_course(alone, monkeypatch) 
 
 def test_known_scores_are_not_computed_again(alone, monkeypatch) -> None:
     result, steps = alone
-    known = {step.told.candidate.key: step.told.score for step in steps}
-    scored: list[pool.Job] = []
-    score = pool._score
-    monkeypatch.setattr(pool, "_score", lambda scorer, job: scored.append(job) or score(scorer, job))
-    assert course(*run(known=known)) == course(result, steps)
+
+    def known(some: list[Step]) -> dict[int, dict[str, Score]]:
+        """Their scores as a journal has them."""
+        scores: dict[int, dict[str, Score]] = {}
+        for step in some:
+            scores.setdefault(step.batch, {})[step.told.candidate.key] = step.told.score
+        return scores
+
+    scored: list[Job] = []
+    score = Job.run
+    monkeypatch.setattr(Job, "run", lambda job, bench: scored.append(job) or score(job, bench))
+    assert course(*run(known=known(steps))) == course(result, steps)
     assert all(job.closer for job in scored)
-    scored.clear()
-    half = dict(list(known.items())[:20])
-    assert course(*run(known=half)) == course(result, steps)
-    assert sum(not job.closer for job in scored) == len(steps) - 20
+    for torn in (20, EPOCH):
+        scored.clear()
+        assert course(*run(known=known(steps[:torn]))) == course(result, steps)
+        assert sum(not job.closer for job in scored) == len(steps) - torn
 
 
 def test_a_larger_budget_begins_with_the_same_steps(alone) -> None:
-    _, longer = run(evaluations=BATCH * 4)
-    same = BATCH * 2  # whole batches
+    _, longer = run(evaluations=EPOCH * 4)
+    same = EPOCH * 2  # whole batches
     assert [s.told.candidate.key for s in longer[:same]] == [s.told.candidate.key for s in alone[1][:same]]
 
 
 # -- budgets -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("evaluations", [1, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH])
+@pytest.mark.parametrize("evaluations", [1, EPOCH - 1, EPOCH, EPOCH + 1, 3 * EPOCH])
 def test_the_budget_of_evaluations_is_exact(evaluations: int) -> None:
     result, steps = run(evaluations=evaluations)
     assert len(steps) == result.evaluations == evaluations
@@ -123,11 +131,19 @@ def test_the_budget_of_evaluations_is_exact(evaluations: int) -> None:
     assert result.stopped == "budget of evaluations reached"
 
 
-def test_nothing_is_scored_twice(alone) -> None:
-    for seed in (1, 2):
-        _, steps = run(seed=seed, evaluations=120)
-        keys = [s.told.candidate.key for s in steps]
-        assert len(set(keys)) == len(keys)
+def test_an_island_scores_nothing_twice_and_hardly_what_another_has_scored(alone) -> None:
+    for seed, islands in ((1, 2), (2, 3)):
+        _, steps = run(seed=seed, evaluations=160, islands=islands)
+        for island in range(islands):
+            keys = [s.told.candidate.key for s in steps if s.batch % islands == island]
+            assert len(set(keys)) == len(keys)
+        assert len({s.told.candidate.key for s in steps}) > 0.9 * len(steps)
+
+
+def test_laws_of_the_library_are_scored_once(alone) -> None:
+    _, steps = run(evaluations=160, islands=4)
+    origins = [s.told.candidate.key for s in steps if s.told.candidate.origin.startswith("library:")]
+    assert len(set(origins)) == len(origins) > 20
 
 
 @pytest.mark.parametrize("tick", [0.01, 0.2])
@@ -143,7 +159,7 @@ def test_the_budget_of_time_is_kept_roughly(tick: float) -> None:
 
     result, steps = run(evaluations=None, seconds=4.0, clock=clock, on_step=step)
     wanted = 4.0 * (1 - FINAL_SHARE) / tick
-    assert wanted <= len(steps) < wanted + BATCH
+    assert wanted <= len(steps) < wanted + EPOCH
     assert result.stopped == "budget of time reached"
     assert result.seconds == pytest.approx(len(steps) * tick)
 
@@ -156,7 +172,7 @@ def test_without_time_the_leaders_keep_their_scores() -> None:
         now += 1.0
 
     result, steps = run(evaluations=None, seconds=1.0, clock=lambda: now, on_step=step)
-    assert len(steps) == BATCH
+    assert len(steps) == EPOCH
     assert {t.score for t in result.finalists} <= {s.told.score for s in steps}
 
 
@@ -168,7 +184,7 @@ def test_a_budget_is_needed() -> None:
 # -- what goes wrong -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("at", [0, 7, BATCH, BATCH * UNDER_WAY])
+@pytest.mark.parametrize("at", [0, 7, EPOCH, EPOCH * ISLANDS])
 def test_an_interrupted_search_gives_what_it_has(alone, at: int) -> None:
     def interrupt(step: Step) -> None:
         if step.index == at:
@@ -253,7 +269,7 @@ def test_a_table_too_small_to_hold_rows_out_is_refused_at_once() -> None:
 def test_the_best_is_a_finalist_and_was_found_by_a_step(alone) -> None:
     result, steps = alone
     assert result.best is result.finalists[0]
-    assert steps[result.best.index].told.candidate == result.best.candidate
+    assert steps[result.best.index].told.candidate.attributed() == result.best.candidate
     rest = [t.merit for t in result.finalists[1:]]
     assert rest == sorted(rest)
     assert result.best.score.fit is result.fit

@@ -12,9 +12,9 @@ from discover.expressions import parse
 from discover.fitting import Recipe, Structure
 from discover.fitting.fit import NORMAL
 from discover.proposers import Candidate, Told
-from discover.rules import RULES
-from discover.scoring import CUTS, Problem, Score, Scorer
-from discover.search.pool import Job, Pool
+from discover.scoring import Problem, Score, Scorer
+from discover.search.pool import Pool
+from discover.search.tasks import Job, Setting
 from discover.search.verdict import choose, closer_look, simplest, weigh, without_twins
 from tests.scoring.problems import law_with, problem_from
 
@@ -95,14 +95,14 @@ def test_a_long_table_is_searched_on_some_rows_and_judged_on_all() -> None:
     y = 2 + 5 * x**-0.3 + np.random.default_rng(0).normal(0, 0.01, n)
     long = problem_from({"x": x}, y, axes=("x",))
     candidate = Candidate(Structure(parse("E + A*x**(-a)", ["x"])), Recipe(), "grammar:test")
-    with Pool(long, 1, CUTS) as pool:
-        assert pool.thin
+    setting = Setting(long)
+    with Pool(setting, 1) as pool:
+        assert setting.thin
         quick = pool.submit(Job(candidate)).result()
         closer = pool.submit(Job(candidate, closer=True, start=quick.fit)).result()
         told = Told(0, candidate, quick, 0.0, added=True)
-        weights = Scorer(long).weights
-        looked = closer_look([told, replace(told, index=1)], pool, weights, RULES.penalty, lambda: True)
-    assert len(quick.folds) == len(closer.folds) == len(weights)
+        looked = closer_look([told, replace(told, index=1)], setting, pool, lambda: True)
+    assert len(quick.folds) == len(closer.folds) == len(setting.weights)
     assert closer.train != quick.train == pytest.approx(closer.train, rel=0.2)
     thorough = Scorer(long).score(candidate.structure, Recipe(), effort=NORMAL)
     assert closer.folds == pytest.approx(thorough.folds, rel=1e-3)
@@ -111,14 +111,14 @@ def test_a_long_table_is_searched_on_some_rows_and_judged_on_all() -> None:
 
 
 def test_a_closer_look_ranks_anew_and_stops_when_time_is_up(problem: Problem) -> None:
-    weights = np.ones(3) / 3
+    setting = Setting(problem)
     leaders = [power(problem, 0, -1.0), law(problem, 1, 5.0, 3, "E", E=2.0)]
-    with Pool(problem, 1, 3) as pool:
-        looked = closer_look(leaders[::-1], pool, weights, RULES.penalty, lambda: False)
+    with Pool(setting, 1) as pool:
+        looked = closer_look(leaders[::-1], setting, pool, lambda: False)
         assert [t.index for t in looked] == [0, 1]
         assert looked[0].merit < -10
-        assert all(len(t.score.folds) == 3 and math.isfinite(t.merit) for t in looked)
-        kept = closer_look(leaders, pool, weights, RULES.penalty, lambda: True)
+        assert all(len(t.score.folds) == len(setting.weights) and math.isfinite(t.merit) for t in looked)
+        kept = closer_look(leaders, setting, pool, lambda: True)
     assert kept == leaders
 
 
@@ -136,8 +136,9 @@ def decay() -> Problem:
 
 
 def settled(law: Told, problem: Problem, out_of_time: bool = False) -> Told:
-    with Pool(problem, 1, CUTS) as pool:
-        return simplest(law, problem, pool, Scorer(problem).weights, RULES.penalty, lambda: out_of_time)
+    setting = Setting(problem)
+    with Pool(setting, 1) as pool:
+        return simplest(law, setting, pool, lambda: out_of_time)
 
 
 def test_a_law_is_given_at_its_limit() -> None:

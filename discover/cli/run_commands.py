@@ -43,6 +43,16 @@ Workers = Annotated[
         min=1, metavar="W", help="Processes; by default one per processor, at most 8.", rich_help_panel=_SEARCH
     ),
 ]
+Islands = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Populations that breed apart and exchange their best; each keeps one process busy. By default 2; with a "
+        "budget of time alone at least one for every process.",
+        rich_help_panel=_SEARCH,
+    ),
+]
 Proposers = Annotated[
     str,
     typer.Option(
@@ -79,6 +89,7 @@ def run(
     budget: BudgetText = None,
     evaluations: Evaluations = None,
     workers: Workers = None,
+    islands: Islands = None,
     proposers: Proposers = "auto",
     target: own.Target = None,
     features: own.Features = None,
@@ -163,7 +174,7 @@ def run(
     from discover.search.team import chosen
 
     team, left_out = chosen(names(proposers) or ())
-    spend = Budget(seconds, evaluations, workers or usual_workers())
+    spend = Budget(seconds, evaluations, workers or usual_workers(), islands)
     session = begin(source, seed, spend, out, not no_sealed, model, team)
     _conduct(session, quiet, json, llm_url, left_out, fresh=True)
 

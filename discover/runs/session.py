@@ -36,7 +36,7 @@ from discover.runs.records import (
     step_record,
 )
 from discover.scoring import Problem, problem_of
-from discover.search import SearchConfig, SearchResult, Step, search
+from discover.search import ISLANDS, SearchConfig, SearchResult, Step, search
 from discover.search.team import AUTO, chosen
 
 NOTE_EVERY_S = 1.0
@@ -79,11 +79,12 @@ class Session:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run is asked to spend, see `RunConfig`."""
+    """What a run is asked to spend, see `RunConfig`; without islands, the usual number of them."""
 
     seconds: float | None
     evaluations: int | None
     workers: int
+    islands: int | None = None
 
 
 def begin(
@@ -114,6 +115,7 @@ def begin(
         budget_s=budget.seconds,
         evaluations=budget.evaluations,
         workers=budget.workers,
+        islands=budget.islands or _usual_islands(budget),
         proposers=tuple(proposers) or chosen((AUTO,))[0],
         llm=llm,
         open_sealed=open_sealed,
@@ -150,6 +152,11 @@ def reopen(path: Path, workers: int | None = None) -> Session:
             f"{found.rows} now); start a new run"
         )
     return Session(folder, config, task, problem_of(task, train))
+
+
+def _usual_islands(budget: Budget) -> int:
+    """As many as keep all processes busy, unless the law is to be the same on every machine."""
+    return ISLANDS if budget.evaluations is not None else max(ISLANDS, budget.workers)
 
 
 class Stopwatch:

@@ -2,6 +2,6 @@
 
 from discover.search.archive import AddStatus, Archive
 from discover.search.island import Step
-from discover.search.loop import SearchConfig, SearchResult, search
+from discover.search.loop import ISLANDS, SearchConfig, SearchResult, search
 
-__all__ = ["AddStatus", "Archive", "SearchConfig", "SearchResult", "Step", "search"]
+__all__ = ["ISLANDS", "AddStatus", "Archive", "SearchConfig", "SearchResult", "Step", "search"]

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from importlib.metadata import version
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import uuid4
 
 from discover._version import __version__
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 LOCAL = "local:"
 CONNECT_S = 20.0
-SAME = ("numpy", "scipy", "numba")  # other versions of these may turn a last digit
+LIBRARIES = ("numpy", "scipy", "numba")  # other versions of these may turn a last digit
+SAME_VERSION = "install the same version on all machines"
 
 Result = TypeVar("Result")
 _own = threading.local()  # the bench of this thread of a worker, and the search that it is of
@@ -125,24 +127,24 @@ def check_versions(client: Client) -> tuple[str, ...]:
     Raises:
         InputError: a worker has another version of this package, or none.
     """
-    found: dict[str, Any] = client.get_versions(packages=["discover", *SAME])
-    here = found["client"]["packages"]
-    notes: dict[str, str] = {}
-    for worker, versions in found["workers"].items():
-        there = versions["packages"]
-        if there.get("discover") != __version__:
-            raise InputError(
-                f"the Dask worker at {worker} has {_named(there.get('discover'))}, and here is discover {__version__};"
-                " install the same version on all machines"
-            )
-        for name in SAME:
-            if there.get(name) != here.get(name):
-                notes[name] = f"the Dask worker at {worker} has {name} {there.get(name)}, and here is {here.get(name)}"
+    here, notes = _versions(), dict[str, str]()
+    for worker, there in client.run(_versions, on_error="return").items():
+        if isinstance(there, Exception):
+            raise InputError(f"the Dask worker at {worker} cannot use discover {__version__}: {there}; {SAME_VERSION}")
+        _check_same(there["discover"], f"the Dask worker at {worker}")
+        for name in LIBRARIES:
+            if there[name] != here[name]:
+                notes[name] = f"the Dask worker at {worker} has {name} {there[name]}, and here is {here[name]}"
     return tuple(f"{note}: last digits may differ" for note in notes.values())
 
 
-def _named(version: str | None) -> str:
-    return f"discover {version}" if version and version[0].isdigit() else "no discover"
+def _check_same(there: str, who: str) -> None:
+    if there != __version__:
+        raise InputError(f"{who} has discover {there}, and the search is of discover {__version__}; {SAME_VERSION}")
+
+
+def _versions() -> dict[str, str]:
+    return {"discover": __version__, **{name: version(name) for name in LIBRARIES}}
 
 
 def _keep(setting: Setting) -> Setting:
@@ -155,11 +157,10 @@ def _prepare() -> None:
     ensure_compiled()
 
 
-def _work(setting: Setting, search: str, version: str, task: Task[Result]) -> Result:
-    if version != __version__:  # of a worker that came later
+def _work(setting: Setting, search: str, of: str, task: Task[Result]) -> Result:
+    if of != __version__:  # of a worker that came later
         raise InputError(
-            f"a Dask worker has discover {__version__}, and the search is of discover {version};"
-            " install the same version on all machines"
+            f"a Dask worker has discover {__version__}, and the search is of discover {of}; {SAME_VERSION}"
         )
     if getattr(_own, "search", None) != search:
         _prepare()

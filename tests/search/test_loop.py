@@ -133,7 +133,7 @@ def test_the_budget_of_evaluations_is_exact(evaluations: int) -> None:
 
 def test_an_island_scores_nothing_twice_and_hardly_what_another_has_scored(alone) -> None:
     for seed, islands in ((1, 2), (2, 3)):
-        _, steps = run(seed=seed, evaluations=160, islands=islands)
+        _, steps = run(seed=seed, evaluations=120, islands=islands)
         for island in range(islands):
             keys = [s.told.candidate.key for s in steps if s.batch % islands == island]
             assert len(set(keys)) == len(keys)
@@ -146,7 +146,7 @@ def test_laws_of_the_library_are_scored_once(alone) -> None:
     assert len(set(origins)) == len(origins) > 20
 
 
-@pytest.mark.parametrize("tick", [0.01, 0.2])
+@pytest.mark.parametrize("tick", [2.0, 20.0])
 def test_the_budget_of_time_is_kept_roughly(tick: float) -> None:
     now = 0.0
 
@@ -157,8 +157,8 @@ def test_the_budget_of_time_is_kept_roughly(tick: float) -> None:
         nonlocal now
         now += tick
 
-    result, steps = run(evaluations=None, seconds=4.0, clock=clock, on_step=step)
-    wanted = 4.0 * (1 - FINAL_SHARE) / tick
+    result, steps = run(evaluations=None, seconds=400.0, clock=clock, on_step=step)
+    wanted = 400.0 * (1 - FINAL_SHARE) / tick
     assert wanted <= len(steps) < wanted + EPOCH
     assert result.stopped == "budget of time reached"
     assert result.seconds == pytest.approx(len(steps) * tick)

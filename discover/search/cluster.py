@@ -138,9 +138,9 @@ def check_versions(client: Client) -> tuple[str, ...]:
     return tuple(f"{note}: last digits may differ" for note in notes.values())
 
 
-def _check_same(there: str, who: str) -> None:
-    if there != __version__:
-        raise InputError(f"{who} has discover {there}, and the search is of discover {__version__}; {SAME_VERSION}")
+def _check_same(there: str, who: str, here: str = __version__) -> None:
+    if there != here:
+        raise InputError(f"{who} has discover {there}, and the search is of discover {here}; {SAME_VERSION}")
 
 
 def _versions() -> dict[str, str]:
@@ -158,10 +158,7 @@ def _prepare() -> None:
 
 
 def _work(setting: Setting, search: str, of: str, task: Task[Result]) -> Result:
-    if of != __version__:  # of a worker that came later
-        raise InputError(
-            f"a Dask worker has discover {__version__}, and the search is of discover {of}; {SAME_VERSION}"
-        )
+    _check_same(__version__, "a Dask worker that came later", of)
     if getattr(_own, "search", None) != search:
         _prepare()
         _own.bench, _own.search = Bench(setting), search

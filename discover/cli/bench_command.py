@@ -22,7 +22,7 @@ BENCHES = Path("benches")
 Tasks = Annotated[
     list[str] | None, typer.Argument(metavar="[TASK]...", help="Shipped tasks or task files; by default all shipped.")
 ]
-Seeds = Annotated[int | None, typer.Option(min=1, help="Runs of every task, seeds 0 to N-1; by default 5.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Runs per task, with seeds 0 to N-1; by default 5.")]
 BudgetText = Annotated[
     str | None,
     typer.Option(
@@ -31,14 +31,16 @@ BudgetText = Annotated[
         help="Time to search in every run: 60s, 5m. By default 120s if --evaluations is not given.",
     ),
 ]
-Evaluations = Annotated[int | None, typer.Option(min=1, metavar="N", help="Laws to score in every run.")]
+Evaluations = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Number of laws to score in every run, instead of a time.")
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, metavar="W", help="Processes; by default one per processor, at most 8.")
 ]
 Out = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Folder of the runs; one that exists is continued. By default a new one, benches/N."
+        metavar="DIR", help="Folder of the runs; an existing one is continued. By default a new folder, benches/N."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -69,7 +71,7 @@ def bench(
 ) -> None:
     """Run tasks blind with several seeds and judge each law on the sealed rows, opened once at the end of its run.
 
-    Finished runs in DIR are kept and an interrupted one goes on, so the same command continues.
+    The same command continues an interrupted benchmark: it keeps the finished runs in DIR and goes on.
 
     With --llm every run is made three times: alone, with the model, and with random formulas in place of the model's
     laws. Caps are of every run.

@@ -36,19 +36,20 @@ PATIENCE_S = 8.0  # for intervals, all laws together
 Discover = Annotated[
     str | None,
     typer.Option(
-        metavar="TIME", help="Search for further laws so long: 60s, 5m. Without it published laws only.",
+        metavar="TIME", help="Also search for new laws, for this time: 60s, 5m.",
         rich_help_panel="Search",
     ),
 ]  # fmt: skip
 Evaluations = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="N", help="Search for further laws and score so many, instead of a time.",
+        min=1, metavar="N", help="Also search for new laws, and score this many.",
         rich_help_panel="Search",
     ),
 ]  # fmt: skip
 Everything = Annotated[
-    bool, typer.Option("--all", help="All laws with their constants, not the leaders only.", rich_help_panel="Output")
+    bool,
+    typer.Option("--all", help="Show all laws with their constants, not only the leaders.", rich_help_panel="Output"),
 ]
 
 
@@ -82,9 +83,9 @@ def compare(
     quiet: options_of.Quiet = False,
     json: options_of.Json = False,
 ) -> None:
-    """Rank the published laws that fit the columns of a table by how they forecast its larger scales.
+    """Rank published laws by how well they forecast the larger scales of a table.
 
-    Sealed rows are never opened.
+    It never opens sealed rows.
 
     Examples: discover compare runs.csv --target loss, or
     discover compare runs.csv --target loss --discover 60s

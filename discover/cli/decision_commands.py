@@ -34,48 +34,50 @@ Minimise = Annotated[
     str | None,
     typer.Option(
         metavar="FORMULA",
-        help="Of targets, features and cost; by default the law's only target, or minus it if it is an accuracy.",
+        help="Formula of targets, features and cost. By default the law's only target; an accuracy is maximised.",
     ),
 ]
 Cost = Annotated[
-    str | None, typer.Option(metavar="FORMULA", help='What a run costs, over the features: "6*params*tokens".')
+    str | None, typer.Option(metavar="FORMULA", help='Cost of a run as a formula of the features: "6*params*tokens".')
 ]
-Budget = Annotated[float | None, typer.Option(metavar="NUMBER", help="The cost may not exceed it.")]
+Budget = Annotated[float | None, typer.Option(metavar="NUMBER", help="Upper limit of the cost.")]
 Sweep = Annotated[
     str | None,
-    typer.Option(metavar="LOW:HIGH[:N]", help="Budgets from LOW to HIGH, one per decade or N, instead of --budget."),
+    typer.Option(metavar="LOW:HIGH[:N]", help="Several budgets instead of one: one per decade, or N of them."),
 ]
 SubjectTo = Annotated[
     list[str] | None,
-    typer.Option(metavar="CONDITION", help='Such as "loss <= 2.1" or "tokens >= 20*params"; may be repeated.'),
+    typer.Option(metavar="CONDITION", help='A condition: "loss <= 2.1", "tokens >= 20*params". May be repeated.'),
 ]
 Bounds = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=LOW:HIGH,..", help="Limits of features; either end may be left out; may be repeated."),
+    typer.Option(metavar="NAME=LOW:HIGH,..", help="Limits of features; you may leave out either end. May be repeated."),
 ]
 Fix = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=VALUE,..", help="Features, or other names in the cost, held at a value."),
+    typer.Option(metavar="NAME=VALUE,..", help="Values of features, or of other names in the cost."),
 ]
-Group = Annotated[str | None, typer.Option(help="The group; by default every group gets its own optimum.")]
+Group = Annotated[str | None, typer.Option(help="Only this group; by default every group gets its own optimum.")]
 CandidatesFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Runs that could be done: CSV, TSV, JSON lines or Parquet, maybe with `cost`."),
+    typer.Option(metavar="FILE", help="Table of possible runs, optionally with a column `cost`; by default a grid."),
 ]
-CostLimit = Annotated[float | None, typer.Option(metavar="NUMBER", help="What all runs together may cost.")]
-Runs = Annotated[int, typer.Option("--n", min=1, help="Number of runs, at most.")]
+CostLimit = Annotated[
+    float | None, typer.Option(metavar="NUMBER", help="Upper limit of the cost of all runs together.")
+]
+Runs = Annotated[int, typer.Option("--n", min=1, help="Largest number of runs.")]
 TargetScale = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME=VALUE,..", help="Where the forecast is wanted; by default eight times the largest scale."
+        metavar="NAME=VALUE,..", help="Scale that you want to forecast; by default eight times the largest scale."
     ),
 ]
 GridBounds = Annotated[
     list[str] | None,
-    typer.Option("--bounds", metavar="NAME=LOW:HIGH,..", help="Other ends of the grid than those of the data."),
+    typer.Option("--bounds", metavar="NAME=LOW:HIGH,..", help="Range of the grid, if not that of the data."),
 ]
-GroupOfRuns = Annotated[str | None, typer.Option(help="Only this group; by default all of them.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of the drawn starting points.")]
+GroupOfRuns = Annotated[str | None, typer.Option(help="Only this group; by default all groups.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the starting points.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -98,7 +100,7 @@ def allocate(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """The best sizes for a budget, or the least cost of a result.
+    """Find the best sizes for a budget, or the least cost of a result.
 
     Examples: discover allocate DIR --cost "6*params*tokens" --budget 1e24, or
     discover allocate DIR --cost "6*params*tokens" --minimise cost --subject-to "loss <= 2.1"
@@ -137,7 +139,7 @@ def suggest(
     group: GroupOfRuns = None,
     json: Json = False,
 ) -> None:
-    """The runs to do next: those that would narrow the forecast at the target scale most for their cost.
+    """Name the runs to do next: those that narrow the forecast at the target scale most for their cost.
 
     Example: discover suggest DIR --cost "6*params*tokens" --cost-limit 1e21 --n 5
     """

@@ -33,14 +33,12 @@ def register(app: typer.Typer) -> None:
 def engines(
     install: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="Fetch what an engine lacks: pysr fetches Julia and its packages (about 0.7 GB)."
-        ),
+        typer.Option(metavar="NAME", help="Install what an engine lacks. pysr: Julia and its packages, about 0.7 GB."),
     ] = None,
-    timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest time that an engine may take to start.")] = "5m",
+    timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest start of an engine.")] = "5m",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """List who proposes laws: versions, whether each works here, and what its start costs.
+    """List the proposers of laws: their versions, and whether each works here.
 
     Every engine is started for this in a process of its own, and must find a known law in some seconds. Nothing is
     downloaded without --install.

@@ -28,7 +28,7 @@ What = Annotated[
         "r, julia, javascript).",
     ),
 ]
-Out = Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write; by default stdout.")]
+Out = Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; by default stdout.")]
 
 
 def register(app: typer.Typer) -> None:

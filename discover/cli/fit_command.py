@@ -33,19 +33,19 @@ Group = Annotated[
 ]
 Columns = Annotated[
     str | None,
-    typer.Option(metavar="NAME=COLUMN,..", help="The law's variables in this table, where they are named otherwise."),
+    typer.Option(metavar="NAME=COLUMN,..", help="Columns of the law's variables, if their names differ."),
 ]
 Loss = Annotated[
-    str | None, typer.Option(help="squared, huber or soft_l1, then -value or -log; by default as the study did.")
+    str | None, typer.Option(help="squared, huber or soft_l1, then -value or -log; by default that of the law's paper.")
 ]
-Scale = Annotated[float | None, typer.Option(help="Residual at which a robust loss turns linear.")]
+Scale = Annotated[float | None, typer.Option(help="Residual at which a robust loss becomes linear.")]
 Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weight of each row.")]
 Errors = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the target's standard error.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of the drawn starting points.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the starting points.")]
 Resamples = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Refits to resampled tables, for 90 % intervals; 200 is usual.")
+    int, typer.Option(min=0, metavar="N", help="Number of bootstrap refits, for 90 % intervals; 200 is usual.")
 ]
-Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the fitted law here, as JSON.")]
+Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the fitted law to this file, as JSON.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -71,7 +71,7 @@ def fit(
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Fit one law to a table and report the constants, and how far they can be trusted."""
+    """Fit one law to a table; print its constants and every reason to doubt them."""
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.law_text import fit_summary
     from discover.cli.output import print_json

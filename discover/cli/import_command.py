@@ -32,29 +32,26 @@ Data = Annotated[
 ]
 Features = Annotated[
     str | None,
-    typer.Option(
-        metavar="A,B", help="Columns that the formula calls x0, x1, ..., in this order; by default those that it names."
-    ),
+    typer.Option(metavar="A,B", help="Columns that the formula calls x0, x1, ..., in this order."),
 ]
 Columns = Annotated[
     str | None,
-    typer.Option(metavar="NAME=COLUMN,..", help="The formula's names in this table, where they are named otherwise."),
+    typer.Option(metavar="NAME=COLUMN,..", help="Columns of the formula's variables, if their names differ."),
 ]
 Group = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column whose values get their own constants; by default none.")
 ]
 Shared = Annotated[str | None, typer.Option(metavar="A,B", help="Constants with one value for all groups.")]
-Loss = Annotated[str, typer.Option(help="squared, huber or soft_l1, then -value or -log: what the fit makes small.")]
+Loss = Annotated[str, typer.Option(help="Loss of the fit: squared, huber or soft_l1, then -value or -log.")]
 Holdout = Annotated[
-    str | None, typer.Option(metavar="SHARE", help="Share of the rows, the largest scales, to seal: 0.2 or 20%.")
+    str | None,
+    typer.Option(metavar="SHARE", help="Seal this share of the rows, those with the largest scales: 0.2 or 20%."),
 ]
-TestRows = Annotated[Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.")]
-Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.")]
-Errors = Annotated[str | None, typer.Option(metavar="A[,B]", help="Standard errors of the targets.")]
+TestRows = Annotated[Path | None, typer.Option(metavar="FILE", help="Second table with the sealed rows.")]
+Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weight of each row.")]
+Errors = Annotated[str | None, typer.Option(metavar="A[,B]", help="Columns with the standard errors of the targets.")]
 Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column that the formula predicts.")]
-Out = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Folder to write; by default runs/TABLE-seed0-N, a new one.")
-]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; by default a new one, runs/TABLE-seed0-N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -81,11 +78,11 @@ def import_law(
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Fit a law found elsewhere to a table, and keep it in a folder that the other commands take.
+    """Fit a law from elsewhere to a table, and keep it as a run folder.
 
-    Numbers become constants, except signs; whole and simple exponents are tried as given and fitted, and what was kept
-    is said. In a formula that names its constants numbers stay. Of a hall of fame every formula is fitted, and the one
-    chosen that a search would choose.
+    Numbers become constants; signs stay. Whole and simple exponents are tried as given and as constants, and the output
+    says which was kept. If the formula names its constants, its numbers stay. Of a hall of fame every formula is
+    fitted; import chooses the one that a search would choose.
 
     Examples: discover import "E + A/params**alpha" --data runs.csv --target loss, or
     discover import hall_of_fame.csv --data runs.csv --target loss --features params,tokens

@@ -13,9 +13,9 @@ from discover.report.terminal import number, table
 if TYPE_CHECKING:
     from discover.laws import ConstantSpec, Law
 
-Identifier = Annotated[str | None, typer.Argument(metavar="[ID]", help="Identifier of a law.")]
+Identifier = Annotated[str | None, typer.Argument(metavar="[ID]", help="Name of a law, to explain it.")]
 Columns = Annotated[
-    str | None, typer.Option("--columns", metavar="A,B", help="Only laws that a table with these columns can fit.")
+    str | None, typer.Option("--columns", metavar="A,B", help="Only laws that apply to a table with these columns.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def laws(law: Identifier = None, columns: Columns = None, json: Json = False) -> None:
-    """List the published laws that the project knows, or explain one."""
+    """List the library of published laws, or explain one law."""
     from discover.laws import get_law, laws_for, load_library
 
     if law is not None:

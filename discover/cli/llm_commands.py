@@ -20,15 +20,15 @@ _PROBE_S = 5.0
 _NAME = "A model, such as ollama/qwen3, openai/gpt-5-mini, or llamacpp for the only one that a server has."
 Model = Annotated[
     str | None,
-    typer.Option("--llm", metavar="MODEL", help=f"{_NAME} Without it: that of `discover llm use`."),
+    typer.Option("--llm", metavar="MODEL", help=f"{_NAME} By default the one of `discover llm use`."),
 ]
 Url = Annotated[
     str | None,
     typer.Option(
         "--llm-url",
         metavar="URL",
-        help="Address of an OpenAI-compatible server, such as localhost:8080. Without it: the usual one of the server "
-        "named with the model, else OPENAI_BASE_URL, else OpenAI.",
+        help="Address of an OpenAI-compatible server, such as localhost:8080. By default the usual address of the "
+        "named server, else OPENAI_BASE_URL, else OpenAI.",
     ),
 ]
 KeyVariable = Annotated[
@@ -36,22 +36,22 @@ KeyVariable = Annotated[
     typer.Option(
         "--llm-key-env",
         metavar="NAME",
-        help="Environment variable with the key for this address. Without it: that of the known service at the "
-        "address, such as OPENAI_API_KEY, else none.",
+        help="Environment variable that holds the key. By default that of the known service at the address, such as "
+        "OPENAI_API_KEY, else none.",
     ),
 ]
-Context = Annotated[int, typer.Option("--llm-context", metavar="TOKENS", help="Tokens of prompt and answer together.")]
+Context = Annotated[
+    int, typer.Option("--llm-context", metavar="TOKENS", help="Largest sum of prompt and answer, in tokens.")
+]
 AnswerTokens = Annotated[
     int,
     typer.Option(
         "--llm-answer-tokens",
         metavar="TOKENS",
-        help="Tokens that an answer may have; thoughts of the model count.",
+        help="Longest answer in tokens; the model's thoughts count.",
     ),
 ]
-Timeout = Annotated[
-    float, typer.Option("--llm-timeout", metavar="SECONDS", help="Longest time of a call, with all attempts.")
-]
+Timeout = Annotated[float, typer.Option("--llm-timeout", metavar="SECONDS", help="Longest call, with all attempts.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -103,7 +103,7 @@ def check(
     llm_timeout: Timeout = 180.0,
     json: Json = False,
 ) -> None:
-    """Say whether a model can be used: answers, structure, context, speed, and one proposal."""
+    """Check whether a model can be used: answers, JSON schema, context, speed, and one proposal."""
     import asyncio
     from dataclasses import asdict
 
@@ -136,14 +136,15 @@ def check(
 
 def models(
     server: Annotated[
-        str | None, typer.Argument(metavar="[SERVER]", help="All models of this server: a known name or an address.")
+        str | None,
+        typer.Argument(metavar="[SERVER]", help="List all models of this server: a known name or an address."),
     ] = None,
     llm_key_env: KeyVariable = None,
     json: Json = False,
 ) -> None:
-    """List the models that can be used now: of servers on this machine, and of services whose key is set.
+    """List the models that you can use now: of servers on this machine, and of services whose key is set.
 
-    Servers on this machine are asked at their usual ports. Services are asked only if they are named.
+    It asks servers on this machine at their usual ports, and a service only if you name it.
     """
     import asyncio
 
@@ -168,11 +169,11 @@ def models(
 
 
 def use(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"{_NAME} The word none forgets it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"{_NAME} none removes the default.")],
     llm_url: Url = None,
     llm_key_env: KeyVariable = None,
 ) -> None:
-    """Let every later run ask this model, unless it names another, or none."""
+    """Make a model the default of later runs."""
     from discover.llm.client import find_endpoint
     from discover.llm.saved import Saved, save_default
 

@@ -14,8 +14,8 @@ Model = Annotated[
     typer.Option(
         "--llm",
         metavar="MODEL",
-        help="Let this model propose laws, too: ollama/qwen3, openai/gpt-5-mini, llamacpp for the only one that a "
-        "server has, ...; none leaves out the one of `discover llm use`.",
+        help="Let this model propose laws, too: ollama/qwen3, openai/gpt-5-mini, or llamacpp for a server's only "
+        "model; none ignores `discover llm use`.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -24,8 +24,8 @@ Url = Annotated[
     typer.Option(
         "--llm-url",
         metavar="URL",
-        help="Address of an OpenAI-compatible server, such as localhost:8080; by default the usual one of the "
-        "server named with --llm, else OPENAI_BASE_URL, else OpenAI.",
+        help="Address of an OpenAI-compatible server, such as localhost:8080; by default the usual address of the "
+        "server in --llm, else OPENAI_BASE_URL, else OpenAI.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -34,18 +34,18 @@ KeyVariable = Annotated[
     typer.Option(
         "--llm-key-env",
         metavar="NAME",
-        help="Environment variable with the key for this address; by default that of the known service at the "
-        "address, such as OPENAI_API_KEY, else none.",
+        help="Environment variable that holds the key; by default that of the known service at the address, such "
+        "as OPENAI_API_KEY, else none.",
         rich_help_panel=_PANEL,
     ),
 ]
 Calls = Annotated[
-    int | None, typer.Option("--llm-calls", min=0, metavar="N", help="Most calls; 100.", rich_help_panel=_PANEL)
+    int | None, typer.Option("--llm-calls", min=0, metavar="N", help="Cap on calls; 100.", rich_help_panel=_PANEL)
 ]
 Tokens = Annotated[
     int | None,
     typer.Option(
-        "--llm-tokens", min=0, metavar="N", help="Most tokens, prompts included; 1000000.", rich_help_panel=_PANEL
+        "--llm-tokens", min=0, metavar="N", help="Cap on tokens, prompts included; 1000000.", rich_help_panel=_PANEL
     ),
 ]
 Cost = Annotated[
@@ -54,7 +54,7 @@ Cost = Annotated[
         "--llm-cost",
         min=0,
         metavar="DOLLARS",
-        help="Most money; needs the price of the model; 1.",
+        help="Cap on cost in US dollars, if the model has a price; 1.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -63,20 +63,20 @@ PriceText = Annotated[
     typer.Option(
         "--llm-price",
         metavar="IN,OUT",
-        help="US dollars for a million tokens of prompt and of answer.",
+        help="Price in US dollars of a million tokens of prompt and of answer.",
         rich_help_panel=_PANEL,
     ),
 ]
 Prices = Annotated[
     Path | None,
-    typer.Option("--llm-prices", metavar="FILE", help="Your own price table (TOML).", rich_help_panel=_PANEL),
+    typer.Option("--llm-prices", metavar="FILE", help="Your own table of prices (TOML).", rich_help_panel=_PANEL),
 ]
 Context = Annotated[
     int | None,
     typer.Option(
         "--llm-context",
         metavar="TOKENS",
-        help="Prompt and answer together; 8192, or twice the longest answer.",
+        help="Largest sum of prompt and answer; 8192, or twice the longest answer.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -85,13 +85,13 @@ AnswerTokens = Annotated[
     typer.Option(
         "--llm-answer-tokens",
         metavar="TOKENS",
-        help="Longest answer; thoughts of the model count; 2048, and more by itself when thoughts use it up.",
+        help="Longest answer, with the model's thoughts; 2048, and more if thoughts use it up.",
         rich_help_panel=_PANEL,
     ),
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option("--llm-timeout", metavar="SECONDS", help="Longest time of a call; 180.", rich_help_panel=_PANEL),
+    typer.Option("--llm-timeout", metavar="SECONDS", help="Longest call; 180.", rich_help_panel=_PANEL),
 ]
 Parallel = Annotated[
     int | None,
@@ -99,9 +99,7 @@ Parallel = Annotated[
 ]
 Proposals = Annotated[
     int | None,
-    typer.Option(
-        "--llm-proposals", min=1, max=16, metavar="N", help="Laws asked for in a call; 4.", rich_help_panel=_PANEL
-    ),
+    typer.Option("--llm-proposals", min=1, max=16, metavar="N", help="Laws per call; 4.", rich_help_panel=_PANEL),
 ]
 Temperature = Annotated[
     float | None,
@@ -110,7 +108,7 @@ Temperature = Annotated[
         min=0,
         max=2,
         metavar="T",
-        help="Of the sampling; the server's own by default.",
+        help="Sampling temperature; by default the server's.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -118,7 +116,7 @@ Patterns = Annotated[
     bool | None,
     typer.Option(
         "--llm-patterns",
-        help="Confine the model's decoder to formulas; for servers that obey patterns.",
+        help="Restrict the model's decoder to formulas, on servers that obey patterns.",
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -128,7 +126,7 @@ Replay = Annotated[
     typer.Option(
         "--llm-replay",
         metavar="DIR",
-        help="Use the answers that this run recorded, instead of a model.",
+        help="Use the recorded answers of this run instead of a model.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -17,15 +17,16 @@ Form = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The file to write; by default report.FORMAT in the run's folder.")
+    Path | None, typer.Option(metavar="FILE", help="File to write; by default report.FORMAT in the run folder.")
 ]
 Sealed = Annotated[
     bool,
     typer.Option(
-        "--sealed", help="Open the sealed rows if they are still closed, as `discover evaluate` does; this is counted."
+        "--sealed",
+        help="Open the sealed rows if they are still closed, as `discover evaluate` does. The journal counts it.",
     ),
 ]
-Open = Annotated[bool, typer.Option("--open", help="Show it in the browser afterwards.")]
+Open = Annotated[bool, typer.Option("--open", help="Show the report in the browser.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -39,7 +40,7 @@ def report(
 ) -> None:
     """Write a report of a run: the law, its forecasts, its rivals, and every reason to doubt it.
 
-    The HTML report is one file that loads nothing from the network. Sealed rows are marked in it if the run has
+    The HTML report is one file that loads nothing from the network. It marks the sealed rows if the run has
     opened them.
 
     Example: discover report runs/data_constrained-seed0-1 --open

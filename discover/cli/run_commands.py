@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SEARCH, _OUTPUT = "Search", "Output"
 
-Seed = Annotated[int, typer.Option(min=0, help="Same seed, same evaluations: same law.", rich_help_panel=_SEARCH)]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed and --evaluations, same law.", rich_help_panel=_SEARCH)]
 BudgetText = Annotated[
     str | None,
     typer.Option(
@@ -33,7 +33,7 @@ Evaluations = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Laws to score; makes the result independent of the machine's speed.",
+        help="Number of laws to score; makes the result independent of the machine's speed.",
         rich_help_panel=_SEARCH,
     ),
 ]
@@ -57,18 +57,18 @@ Proposers = Annotated[
     str,
     typer.Option(
         metavar="A,B",
-        help="Who proposes laws: library, grammar, operon, pysr; auto is everyone who can work here "
+        help="Proposers of laws: library, grammar, operon, pysr; auto means all that work here "
         "(see: discover engines).",
         rich_help_panel=_SEARCH,
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Run folder; by default runs/TASK-seedS-N, a new one.", rich_help_panel=_OUTPUT),
+    typer.Option(metavar="DIR", help="Run folder; by default a new one, runs/TASK-seedS-N.", rich_help_panel=_OUTPUT),
 ]
 Blind = Annotated[
     bool,
-    typer.Option("--no-sealed", help="Leave the sealed rows closed at the end of the run.", rich_help_panel=_OUTPUT),
+    typer.Option("--no-sealed", help="Keep the sealed rows closed at the end of the run.", rich_help_panel=_OUTPUT),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)]
@@ -127,7 +127,7 @@ def run(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Discover the law of a task, or of your own table.
+    """Find the law of a task, or of your own table.
 
     Examples: discover run data_constrained --budget 60s, or
     discover run runs.csv --target loss --holdout 0.2
@@ -186,7 +186,7 @@ def resume(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Continue an interrupted run: it ends in the same law as if nothing had happened."""
+    """Continue an interrupted run; it ends in the same law as if nothing had happened."""
     from discover.cli.output import note
     from discover.runs.session import reopen
 
@@ -199,7 +199,7 @@ def resume(
 
 
 def evaluate(folder: Folder, json: Json = False) -> None:
-    """Judge the law of a run on the sealed rows; every opening is counted."""
+    """Score the law of a run on the sealed rows; the journal counts every opening."""
     from discover.cli.kernel_note import compile_kernel
     from discover.runs.outcome import evaluate_again
     from discover.runs.session import reopen
@@ -210,7 +210,7 @@ def evaluate(folder: Folder, json: Json = False) -> None:
 
 
 def show(folder: Folder, json: Json = False) -> None:
-    """Show what a run found, without opening the sealed rows."""
+    """Print what a run found, without opening the sealed rows."""
     from discover.runs.folder import open_folder
 
     opened = open_folder(folder)

@@ -42,32 +42,38 @@ Extrapolate = Annotated[
     str | None,
     typer.Option(
         metavar="A,B",
-        help="Columns along which the law must reach further; guessed if not given.",
+        help="Extrapolation axes: columns along which the law must reach further; guessed if not given.",
         rich_help_panel=_YOURS,
     ),
 ]
 TargetScale = Annotated[
     str | None,
     typer.Option(
-        metavar="A=VALUE,..", help="Where the law will be used: params=1e12,tokens=2e13.", rich_help_panel=_YOURS
+        metavar="A=VALUE,..",
+        help="Scale at which you will use the law: params=1e12,tokens=2e13.",
+        rich_help_panel=_YOURS,
     ),
 ]
 Constants = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Most constants per group.", rich_help_panel=_YOURS)
+    int | None, typer.Option(min=1, metavar="N", help="Largest number of constants per group.", rich_help_panel=_YOURS)
 ]
 Holdout = Annotated[
     str | None,
     typer.Option(
-        metavar="SHARE", help="Share of the rows, the largest scales, to seal: 0.2 or 20%.", rich_help_panel=_YOURS
+        metavar="SHARE",
+        help="Seal this share of the rows, those with the largest scales: 0.2 or 20%.",
+        rich_help_panel=_YOURS,
     ),
 ]
 TestRows = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A second table: the sealed rows.", rich_help_panel=_YOURS)
+    Path | None, typer.Option(metavar="FILE", help="Second table with the sealed rows.", rich_help_panel=_YOURS)
 ]
-Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Weights of the rows.", rich_help_panel=_YOURS)]
+Weights = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column with the weight of each row.", rich_help_panel=_YOURS)
+]
 Errors = Annotated[
     str | None,
-    typer.Option(metavar="A[,B]", help="Standard errors of the targets.", rich_help_panel=_YOURS),
+    typer.Option(metavar="A[,B]", help="Columns with the standard errors of the targets.", rich_help_panel=_YOURS),
 ]
 Run = Annotated[
     str | None,
@@ -81,14 +87,14 @@ Run = Annotated[
 Sheet = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Sheet of a spreadsheet; the first with rows if not given.", rich_help_panel=_YOURS
+        metavar="NAME", help="Sheet of a spreadsheet; by default the first with rows.", rich_help_panel=_YOURS
     ),
 ]
 Where = Annotated[
     str | None,
     typer.Option(
         metavar="CONDITION",
-        help="Rows that count: 'status == finished and params >= 1e8'; others are left out.",
+        help="Keep only these rows: 'status == finished and params >= 1e8'.",
         rich_help_panel=_YOURS,
     ),
 ]
@@ -97,14 +103,14 @@ ErrorScale = Annotated[
     str | None,
     typer.Option(
         metavar="SCALE",
-        help="What errors count in: value, log or odds; log is guessed if the target spans decades.",
+        help="Unit of the errors: value, log or odds; by default log if the target spans decades, else value.",
         rich_help_panel=_YOURS,
     ),
 ]
 Roles = Annotated[
     str | None,
     typer.Option(
-        "--as", metavar="A=NAME,..", help="What columns are to the law library: S1=lr_area.", rich_help_panel=_YOURS
+        "--as", metavar="A=NAME,..", help="Meaning of columns in the law library: S1=lr_area.", rich_help_panel=_YOURS
     ),
 ]
 

@@ -21,18 +21,19 @@ Name = Annotated[str | None, typer.Argument(help="Name of a shipped task, or a t
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="File with a table: CSV, JSON, Excel, Parquet, ...")]
 Target = Annotated[
-    str | None, typer.Option(metavar="A[,B]", help="Column to predict; guessed where one is named like a result.")
+    str | None, typer.Option(metavar="A[,B]", help="Column to predict; guessed if one is headed like a result.")
 ]
 TaskOut = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="The task file to write; by default TABLE with .toml.")
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Task file to write; by default the name of TABLE with .toml."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite the task file if there is one.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing task file.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command("tasks", rich_help_panel="Look around")(tasks)
-    family = typer.Typer(help="Task files: a table with what is known about it.", no_args_is_help=True)
+    family = typer.Typer(help="Task files: a table, and what you know about it.", no_args_is_help=True)
     family.command("new")(new)
     app.add_typer(family, name="task", rich_help_panel="Find a law")
 
@@ -58,7 +59,7 @@ def new(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Write a task file for your own table: guesses for roles, units, scales and knowledge, explained, to be edited.
+    """Write a task file for your own table, with every guess explained, for you to edit.
 
     Examples: discover task new runs.csv, then discover run runs.toml
     """
@@ -110,7 +111,7 @@ def _check_place(place: Path, force: bool) -> None:
 
 
 def tasks(name: Name = None, json: Json = False) -> None:
-    """List the shipped tasks, or show one with its ranges and its split."""
+    """List the shipped tasks, or show one with its ranges and split."""
     from discover.data.tasks import list_tasks, load_task
 
     if name is not None:

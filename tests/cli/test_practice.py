@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 THREE = "flops,loss\n2.19e17,3.7404\n1.70e18,3.3834\n9.00e18,3.1230\n"
+PLAIN = ("--proposers", "library,grammar", "--workers", "1")
 AHEAD = ("--at", "flops=2.83e19", "--at", "flops=1e23", "--json")
 
 
@@ -104,6 +106,51 @@ def test_exponents_that_look_simple_are_tried_as_given_and_fitted(discover) -> N
     by_hand = discover("import", "13*x2^1.5*x3/x0^1.7", *data, "--loss", "squared-log")
     assert "kept fitted" in by_hand.out
     assert "far off every law" not in by_hand.err
+
+
+@pytest.mark.slow
+def test_a_search_leaves_out_the_columns_that_play_no_part(discover) -> None:
+    Path("table.csv").write_text(five_columns())
+    found = discover("run", "table.csv", "--target", "y", "--evaluations", "400", *PLAIN, "--json").json
+    assert all(name in found["formula"] for name in ("x0", "x2", "x3"))
+    assert not any(name in found["formula"] for name in ("x1", "x4"))
+    values = found["constants"][0]["values"].values()
+    assert min(abs(abs(value) - 1.56) for value in values) < 0.06
+    assert min(abs(abs(value) - 1.75) for value in values) < 0.06
+
+
+def test_of_a_curve_that_turns_later_it_is_said_that_no_interval_covers_it(discover) -> None:
+    """Accuracies rise, seem to saturate, and rise again when the learning rate has decayed."""
+    rows = [f"{epoch},{0.51 - 0.5 * epoch**-0.6 + 0.004 * math.sin(epoch / 6):.5f}" for epoch in range(1, 61)]
+    Path("curve.csv").write_text("epoch,top1_acc\n" + "\n".join(rows) + "\n")
+    run = discover("run", "curve.csv", "--target", "top1_acc", "--evaluations", "24", *PLAIN, "--out", "r")
+    said = "no interval covers it"
+    assert run.status == 0
+    assert said in run.err
+    assert said in discover("compare", "curve.csv", "--target", "top1_acc", "--workers", "1").err
+    forecast = discover("predict", "r", "--at", "epoch=120")
+    assert "epoch counts the steps of a run: what its schedule does beyond 60" in forecast.err
+    assert said not in discover("predict", "r", "--at", "epoch=50").err
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "loss = E + A/params^alpha + B/tokens^beta",
+        "E + A·params^(−α) + B·tokens^(−β)",
+        r"L_0 + \frac{A}{N^{\alpha}} + \frac{B}{D^{\beta}}",
+        "E + A*np.power(params, -alpha) + B*np.exp(-beta*np.log(tokens))",
+        "1.7 + 400*params**-0.34 + 410*tokens**-0.28",
+    ],
+)
+def test_formulas_are_fitted_in_the_notation_that_they_come_in(mistaken, formula: str) -> None:
+    rows = [
+        (n, d, 1.72 + 420 * n**-0.33 + 980 * d**-0.3) for n in (1e7, 1e8, 1e9, 1e10) for d in (1e9, 1e10, 1e11, 1e12)
+    ]
+    Path("runs.csv").write_text("params,tokens,loss\n" + "\n".join(",".join(map(repr, row)) for row in rows) + "\n")
+    found = mistaken("import", formula, "--data", "runs.csv", "--target", "loss", "--json").json
+    values = sorted(map(abs, found["constants"][0]["values"].values()))
+    assert values == pytest.approx([0.3, 0.33, 1.72, 420, 980], rel=0.02)
 
 
 RESERVED = "N,E,lambda,learning rate,test loss\n"

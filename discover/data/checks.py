@@ -166,8 +166,10 @@ def _non_positive(table: Table, columns: Columns) -> Iterator[Finding]:
     for name in columns.axes:
         rows = np.flatnonzero(table.features[name] <= 0)
         if name not in columns.logged and len(rows):
-            text = f"{name} is to be extrapolated but holds values that are not above 0; it has no powers there"
-            advice = f"leave these rows out, or take {name} out of extrapolate"
+            text = (
+                f"the law is to reach further along {name}, which is not above 0 in some rows and has no powers there"
+            )
+            advice = f"leave these rows out, or {name} out of --extrapolate"
             yield Finding("non_positive", text, advice, tuple(rows.tolist()), (name,))
 
 

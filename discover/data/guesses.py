@@ -264,7 +264,7 @@ class _Draft:
 
     def __post_init__(self) -> None:
         if not self.targets:
-            raise InputError(f"{self.raw.path}: no target given; expected one of {', '.join(self.raw.columns)}")
+            raise InputError(f"{self.raw.path}: no target given; expected one of {listed(list(self.raw.columns), 12)}")
         self.short = short_names(self.raw.columns) if self.raw.export else {}
 
     def name(self, heading: str) -> str:
@@ -405,7 +405,7 @@ class _Draft:
                 left.setdefault(reason, []).append(heading)
         books = [heading for heading in self.raw.columns if self.is_bookkeeping(heading)]
         if books:
-            self.notes.append(f"the tracker's books play no part: {listed(books, 8)}")
+            self.notes.append(f"left out, as the tracker keeps its books there: {listed(books, 8)}")
         found = self._without_results(self._without_copies(found), axes)
         found = self.of_scale(found) if self.raw.export or self._too_many(found) else found
         chosen = found or next((spare[reason] for reason in SPARE if reason in spare), [])
@@ -517,8 +517,10 @@ class _Draft:
                 kept.setdefault(quantity.name, heading)
         left = [heading for heading in found if heading not in kept.values()]
         if left:
-            what = "no scale by their names, or second of a kind"
-            self.notes.append(f"left out, as {what}: {listed(left, 8)}; name the features to take them in")
+            self.notes.append(
+                f"the columns {listed(left, 8)} are left out: by its name each of them is neither a scale nor a "
+                "setting, or one of a kind that another column is; --features takes them in"
+            )
         return list(kept.values())
 
     def choose_axes(self, axes: Sequence[str] | None) -> None:
@@ -531,7 +533,9 @@ class _Draft:
         if self.shares:
             self.notes.append(f"{listed(self.shares)} are the shares of a mixture: together they make one")
         self.notes.append(
-            f"extrapolating along {', '.join(self.axes)}" if self.axes else "no column was recognised as a scale"
+            f"extrapolating along {', '.join(self.axes)}"
+            if self.axes
+            else "no column was recognised as a scale, so laws are judged within the rows; --extrapolate names one"
         )
 
     def _parts_of_a_mixture(self) -> list[str]:
@@ -605,7 +609,8 @@ def _tells(values: Floats, target: Floats) -> bool:
 def _left_out_note(headings: list[str], reason: str) -> str:
     if len(headings) == 1:
         return f"the column {headings[0]!r} is left out: {reason}"
-    return f"the columns {listed([repr(h) for h in headings], 8)} are left out: of each, {reason}"
+    each = re.sub(r"^it\b", "each of them", reason).replace("its value", "the value of each")
+    return f"the columns {listed([repr(h) for h in headings], 8)} are left out: {each}"
 
 
 def _unit(heading: str, quantity: Quantity | None, logged: bool) -> str:

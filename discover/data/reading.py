@@ -86,9 +86,8 @@ class RawTable:
             InputError: the file has no such column.
         """
         if column not in self.columns:
-            listed = ", ".join(self.columns)
-            hint = near(column, self.columns)
-            raise InputError(f"{self.path} has no column {column!r}{hint} (its columns: {listed})")
+            known, hint = listed(list(self.columns), 12), near(column, self.columns)
+            raise InputError(f"{self.path} has no column {column!r}{hint} (its columns: {known})")
         return self.columns[column]
 
     def heading(self, name: str) -> str:

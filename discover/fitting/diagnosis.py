@@ -243,7 +243,7 @@ def _concerns(
         if table.lines is None:
             first = f"the first is row {outliers[0] + 1} of the {len(table)} used, counted from 1"
         else:
-            first = f"{table.unit} {min(int(table.lines[row]) for row in outliers)} first"
+            first = f"the first in {table.unit} {min(int(table.lines[row]) for row in outliers)}"
         found.append((Concern.OUTLIERS, f"{counted(len(outliers), 'row')}, {first}"))
     extreme = [n for n in result.structure.features if _extreme(table.features[n])]
     if extreme or _extreme(table.targets):

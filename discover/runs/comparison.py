@@ -129,7 +129,8 @@ def compare(
     if not folds:
         raise InputError(
             f"{task.table}: no rows can be held out to judge laws on ({len(problem.table)} rows, "
-            f"{problem.table.n_groups} groups); expected at least two rows of every group to be left to fit on"
+            f"{problem.table.n_groups} groups); expected at least two rows of every group to be left to fit on; "
+            "add runs, or fit one formula with `discover fit`"
         )
     weights = np.array([fold.weight for fold in folds])
     known, refused = _published(problem, weights, workers, seconds, on_event)

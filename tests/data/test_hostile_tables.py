@@ -86,4 +86,4 @@ def test_of_hundreds_of_columns_those_that_scale_are_features(tmp_path: Path) ->
     path.write_text("\n".join([",".join([*names, "params", "tokens", "loss"]), *lines]) + "\n")
     task = task_from_table(path, "loss")
     assert task.features == ("params", "tokens")
-    assert any("c0" in note and "name the features to take them in" in note for note in task.notes)
+    assert any("c0" in note and "--features takes them in" in note for note in task.notes)

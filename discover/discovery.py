@@ -137,7 +137,7 @@ def conduct(
     inspected: bool = True,
     model_url: str | None = None,
     advisers: Sequence[Adviser] = (),
-) -> dict[str, Any]:
+) -> Result:
     """Brings a run to its end. An interrupt ends the search with what it has.
 
     Args:
@@ -146,9 +146,6 @@ def conduct(
         inspected: the table is inspected first, and its problems noted in the folder.
         model_url: address of the language model with everything that the run's configuration leaves out.
         advisers: proposers from outside, besides the language model.
-
-    Returns:
-        The content of `result.json`.
 
     Raises:
         InputError: no law could be fitted; the folder cannot be written; or the run is open in another process.
@@ -323,11 +320,11 @@ class RunResult:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         opened = open_folder(Path(folder))
-        content = opened.result()
-        if content is None:
+        found = opened.found()
+        if found is None:
             raise InputError(f"{folder} has no result yet; continue it with: discover resume {quoted(folder)}")
         self.folder = opened.path
-        self.found = Result.model_validate(content)
+        self.found = found
         self.law: FittedLaw = load(opened.law_path)
 
     @property
@@ -400,7 +397,7 @@ class RunResult:
         """
         wanted = new_folder(Path(folder), "", 0)
         shutil.copytree(self.folder, wanted.path, dirs_exist_ok=True)
-        wanted.write_result({**self.found.model_dump(), "run_dir": str(wanted.path)})
+        wanted.write_result(self.found.model_copy(update={"run_dir": str(wanted.path)}))
         return RunResult(wanted.path)
 
     def __fspath__(self) -> str:
@@ -408,20 +405,19 @@ class RunResult:
 
     def __repr__(self) -> str:
         sealed = "" if self.sealed is None or self.sealed.r2 is None else f", sealed R2 {self.sealed.r2:.4f}"
-        left = ", ".join(self.found.targets)
-        return f"<RunResult {left} = {self.formula}{sealed}, {self.found.evaluations} laws scored>"
+        return f"<RunResult {self.found.left_side} = {self.formula}{sealed}, {self.found.evaluations} laws scored>"
 
     def __str__(self) -> str:
         from discover.report.terminal import describe_found, text_of
 
         width = shutil.get_terminal_size((WIDTH, 0)).columns
         notes = [f"note: {text}" for text in self.notes]
-        return text_of([*describe_found(self.found.model_dump()), "", *notes, *self._next()], width)
+        return text_of([*describe_found(self.found), "", *notes, *self._next()], width)
 
     def _repr_html_(self) -> str:
         from discover.report.terminal import describe_beside_law, html_of
 
-        above, below = describe_beside_law(self.found.model_dump())
+        above, below = describe_beside_law(self.found)
         return html_of([above]) + self.law._repr_html_() + html_of([*below, *self._next()])
 
     def _next(self) -> list[str]:

@@ -16,6 +16,7 @@ from discover.plain_data import duration_s
 
 if TYPE_CHECKING:
     from discover.runs.bench import Bench, Place
+    from discover.runs.result import Result
 
 BENCHES = Path("benches")
 
@@ -149,7 +150,7 @@ def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], qui
             note(f"{head}: {_outcome(result)}, {time.monotonic() - begin:.0f} s")
 
 
-def _run_one(opened: Bench, place: Place, quiet: bool, llm_url: str | None) -> dict[str, Any]:
+def _run_one(opened: Bench, place: Place, quiet: bool, llm_url: str | None) -> Result:
     from discover.cli.progress import Shown
     from discover.discovery import conduct
     from discover.runs.bench import RANDOM, Meter, random_formulas
@@ -161,17 +162,16 @@ def _run_one(opened: Bench, place: Place, quiet: bool, llm_url: str | None) -> d
         # Without a terminal a line for each of many runs is enough.
         shown = Shown(quiet or not sys.stderr.isatty(), notes=None)
         result = conduct(session, shown, inspected=False, model_url=llm_url, advisers=advisers)
-        if result["stopped"] == INTERRUPTED:
+        if result.stopped == INTERRUPTED:
             raise KeyboardInterrupt
         return result
 
 
-def _outcome(result: dict[str, Any]) -> str:
-    sealed = result.get("sealed")
-    r2 = "no R2" if sealed is None or sealed["r2"] is None else f"R2 {sealed['r2']:.4f}"
-    forecast = result.get("forecast")
-    average = "" if forecast is None or forecast["r2"] is None else f", forecast {forecast['r2']:.4f}"
-    return f"{r2}{average}, {result['evaluations']} laws, {result['formula']}"
+def _outcome(result: Result) -> str:
+    sealed, forecast = result.sealed, result.forecast
+    r2 = "no R2" if sealed is None or sealed.r2 is None else f"R2 {sealed.r2:.4f}"
+    average = "" if forecast is None or forecast.r2 is None else f", forecast {forecast.r2:.4f}"
+    return f"{r2}{average}, {result.evaluations} laws, {result.formula}"
 
 
 def _show(opened: Bench, failures: dict[str, str], markdown: Path | None, json: bool) -> None:

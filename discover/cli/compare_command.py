@@ -186,13 +186,14 @@ def _lines(shown: Mapping[str, Any], everything: bool) -> list[str | Table]:
     if not laws:
         return ["No law could be judged on this table.", *_refused(shown, everything=True)]
     head = f"{shown['task']}: {', '.join(shown['targets'])} from {', '.join(shown['features'])}; "
-    head += f"{shown['rows']} rows, {len(shown['cuts'])} cuts{not_judged(shown)}"
+    head += f"{shown['rows']} rows, {len(shown['cuts'])} cuts{not_judged(shown['not_judged'])}"
+    unit = error_unit(shown["error_scale"])
     return [
         *textwrap.wrap(head, WIDTH),
         "",
         _ranking(laws if everything else _leaders(laws)),
         "",
-        f"error: squared error on the largest scales held out of the rows, in variances of {error_unit(shown)}",
+        f"error: squared error on the largest scales held out of the rows, in variances of {unit}",
         "R2: of the fit to all rows; fit: loss and space of its residuals, large: larger scales weigh more",
         "",
         *_verdict(shown),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,7 @@ from discover.errors import InputError
 if TYPE_CHECKING:
     from discover.runs.config import TaskSource
     from discover.runs.importing import Formula
+    from discover.runs.result import Result
 
 FRONTS = (".csv", ".bak")
 FRONT_ROWS = 500
@@ -104,11 +104,11 @@ def import_law(
     compile_kernel()
     result = import_laws(formulas, plan.columns, plan.source, recipe=recipe, shared=names(shared) or (), out=out)
     tell_notes(plan.notes)
-    tell_problems([one["text"] for one in result["problems"]])
+    tell_problems([one.text for one in result.problems])
     if json:
-        print_json(result)
+        print_json(result.keys())
         return
-    print_lines([*_front(result), *describe_result(result | {"problems": []})])
+    print_lines([*_front(result), *describe_result(result.model_copy(update={"problems": ()}))])
 
 
 def _formulas(subject: str, target: str | None) -> list[Formula]:
@@ -200,11 +200,11 @@ def _readable(formulas: list[Formula]) -> list[str]:
     return found
 
 
-def _front(result: dict[str, Any]) -> list[Any]:
+def _front(result: Result) -> list[Any]:
     """What became of every formula of a front; of a single one only what its numbers said before the fit."""
     from discover.report.terminal import number, table
 
-    attempts = result["imported"]
+    attempts = result.imported
     if len(attempts) == 1:
         r2, said = attempts[0]["r2_given"], attempts[0]["simple_exponents"]
         lines = [f"{said[0].upper()}{said[1:]}"] if said else []
@@ -218,7 +218,7 @@ def _front(result: dict[str, Any]) -> list[Any]:
             number(one["loss"], 3),
             number(one["r2_given"], 5),
             number(one["r2"], 5),
-            number(one["inner_error"] if math.isfinite(one["inner_error"]) else None, 3),
+            number(one["inner_error"], 3),
             one["formula"] or one["text"][:60],
             one["problem"] or "",
         )

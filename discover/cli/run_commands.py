@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from discover.errors import DiscoverError, InputError, InterruptedRunError
 from discover.plain_data import duration_s, quoted
 
 if TYPE_CHECKING:
+    from discover.runs.result import Result
     from discover.runs.session import Session
 
 _SEARCH, _OUTPUT = "Search", "Output"
@@ -193,7 +194,7 @@ def resume(
     session = reopen(folder, workers)
     if session.finished:
         note(f"{folder} has spent what it was given; this is what it found")
-        _print_result(session.folder.result() or {}, json)
+        _print_result(session.folder.found(), json)
         return
     _conduct(session, quiet, json, llm_url)
 
@@ -214,7 +215,7 @@ def show(folder: Folder, json: Json = False) -> None:
     from discover.runs.folder import open_folder
 
     opened = open_folder(folder)
-    result = opened.result()
+    result = opened.found()
     if result is None:
         progress = opened.progress()
         laws = sum(record["kind"] == "step" for record in opened.records())
@@ -222,8 +223,7 @@ def show(folder: Folder, json: Json = False) -> None:
             f"{folder} has no result yet ({laws} laws scored, {progress.seconds:.0f} s); "
             f"continue it with: discover resume {quoted(folder)}"
         )
-    result["run_dir"] = str(folder)
-    _print_result(result, json)
+    _print_result(result.model_copy(update={"run_dir": str(folder)}), json)
 
 
 def _conduct(
@@ -246,7 +246,8 @@ def _conduct(
         again = f"discover resume {quoted(session.folder.path)}"
         raise InterruptedRunError(f"interrupted before the result was written; go on with: {again}") from problem
     # What was told before the search is not told again.
-    _print_result(result | {"problems": []} if fresh and not quiet and not json else result, json)
+    told = fresh and not quiet and not json
+    _print_result(result.model_copy(update={"problems": ()}) if told else result, json)
 
 
 def count_interrupts() -> list[int]:
@@ -267,13 +268,13 @@ def count_interrupts() -> list[int]:
     return noted
 
 
-def _print_result(result: dict[str, Any], json: bool) -> None:
+def _print_result(result: Result | None, json: bool) -> None:
     from discover.cli.output import print_json, print_lines
     from discover.report.terminal import describe_result
 
-    if json:
-        print_json(result)
-        return
-    if not result:
+    if result is None:
         raise DiscoverError("the run has no result.json; run it again")
+    if json:
+        print_json(result.keys())
+        return
     print_lines(describe_result(result))

@@ -127,29 +127,28 @@ def _intervals(content: Content) -> str:
 
 def _judgement(content: Content) -> list[tuple[str, str]]:
     result = content.result
-    sealed = result.get("sealed")
-    opened = result.get("opened", 0)
+    sealed = result.sealed
     inner = f"inner error {quantity(content.document.inner_error)} of the target's variance, on folds by scale"
     if sealed is None:
         judged = "not judged: the sealed rows are closed, or there are none"
     else:
         judged = (
-            f"R² {quantity(sealed['r2'])}, RMSE {quantity(sealed['rmse'])}, mean relative error "
-            f"{percent(sealed['mare']).lstrip('+')} on {counted(sealed['n'], 'row')}"
+            f"R² {quantity(sealed.r2)}, RMSE {quantity(sealed.rmse)}, mean relative error "
+            f"{percent(sealed.mare or 0.0).lstrip('+')} on {counted(sealed.n or 0, 'row')}"
         )
     return [
         ("Held-out scale inside the train rows", inner),
         ("Sealed rows", judged),
-        ("Openings of the sealed rows", f"{opened}, counted in the journal"),
+        ("Openings of the sealed rows", f"{result.opened}, counted in the journal"),
     ]
 
 
 def _repetition(content: Content) -> list[tuple[str, str]]:
     config, result = content.session.config, content.result
-    spent = f"{counted(result['evaluations'], 'law')} scored in {result['seconds']:.0f} s; {result['stopped']}"
+    spent = f"{counted(result.evaluations, 'law')} scored in {result.seconds:.0f} s; {result.stopped}"
     asked = [f"{config.evaluations} evaluations"] if config.evaluations else []
     asked += [f"{config.budget_s:g} s"] if config.budget_s else []
-    llm = result.get("llm")
+    llm = result.llm
     model = "none" if llm is None else f"{llm['model']}, {counted(llm['calls'], 'call')}"
     model += f"; {said}" if llm is not None and (said := credit_said(llm)) else ""
     versions = ", ".join(f"{name} {version}" for name, version in config.versions.items())
@@ -177,6 +176,6 @@ def _citation(content: Content) -> str:
     version = document.versions.get("discover", "")
     return (
         f"{source} constants were found by discover {version} (seed {config.seed}, "
-        f"{counted(content.result['evaluations'], 'law')} scored) on {counted(len(content.train), 'row')} of {rows}, "
+        f"{counted(content.result.evaluations, 'law')} scored) on {counted(len(content.train), 'row')} of {rows}, "
         f"SHA-256 {config.train.sha256[:12]}."
     )

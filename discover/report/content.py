@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,9 +20,9 @@ from discover.runs.human import human_laws
 from discover.runs.journal import Record
 from discover.runs.outcome import evaluate_again, inner_error
 from discover.runs.records import STEP, fit_of, law_of, score_of
+from discover.runs.result import Result, RunnerUp
 from discover.runs.sealed_rows import remembered
 from discover.runs.session import Session, reopen
-from discover.runs.verdict import published_name
 from discover.scoring import fold_weights
 from discover.scoring.score import row_weights
 
@@ -61,7 +60,7 @@ class Content:
         session: the run, its task and its train rows.
         document, fit: the law.
         diagnosis: how far its constants can be trusted.
-        result: what the end of the run printed.
+        result: what the run found.
         ensemble: intervals of forecasts; None for a law without them.
         sealed: the sealed rows, if the run has opened them.
         rivals: runners-up and human laws.
@@ -72,7 +71,7 @@ class Content:
     document: LawDocument
     fit: FitResult
     diagnosis: Diagnosis
-    result: Mapping[str, Any]
+    result: Result
     ensemble: Ensemble | None
     sealed: Table | None
     rivals: tuple[Rival, ...]
@@ -107,7 +106,7 @@ def gather(path: Path, *, open_sealed: bool = False) -> Content:
     """
     session = reopen(path)
     folder = session.folder
-    result = folder.result()
+    result = folder.found()
     if result is None or not folder.law_path.is_file():
         raise InputError(f"{path} has no result yet; continue it with: discover resume {quoted(path)}")
     sealed = remembered(path, session.train)
@@ -117,7 +116,7 @@ def gather(path: Path, *, open_sealed: bool = False) -> Content:
     document = read(folder.law_path)
     records = [record for record in folder.records() if record["kind"] == STEP]
     fit = _chosen(document, _fit_of(result, records, session))
-    fits = [_fit_of(entry, records, session) for entry in result.get("runners_up", ())]
+    fits = [_fit_of(entry, records, session) for entry in result.runners_up]
     weights = row_weights(session.problem, fit.recipe.emphasis)
     return Content(
         session=session,
@@ -150,52 +149,52 @@ def _chosen(document: LawDocument, found: FitResult | None) -> FitResult:
     )
 
 
-def _runners_up(result: Mapping[str, Any], fits: Sequence[FitResult | None]) -> list[Rival]:
+def _runners_up(result: Result, fits: Sequence[FitResult | None]) -> list[Rival]:
     return [
         Rival(
             name=f"runner-up {number}",
             human=False,
-            published=published_name(entry),
+            published=entry.published,
             fit=fit,
-            inner_error=entry["inner_error"],
+            inner_error=entry.inner_error,
             sealed_r2=None,
-            close=bool(entry["close"]),
+            close=entry.close,
             complexity=complexity(fit.structure.expr),
         )
-        for number, (entry, fit) in enumerate(zip(result.get("runners_up", ()), fits, strict=True), start=1)
+        for number, (entry, fit) in enumerate(zip(result.runners_up, fits, strict=True), start=1)
         if fit is not None
     ]
 
 
-def _fit_of(law: Mapping[str, Any], records: Sequence[Record], session: Session) -> FitResult | None:
+def _fit_of(law: Result | RunnerUp, records: Sequence[Record], session: Session) -> FitResult | None:
     """The fit of a law of the result; of older runs the fit in the journal whose inner error is nearest to the law's.
 
     The journal's are the quick fits of the search.
     """
     train = session.train
     labels = (tuple(train.features), train.group_names, train.target_names)
-    written = law_of(law, *labels)
-    if written is not None or law["inner_error"] is None:
+    written = law_of(law.model_dump(), *labels)
+    if written is not None or law.inner_error is None:
         return written
-    recipe = astuple(Recipe(**law["recipe"])) if "recipe" in law else None
+    recipe = astuple(Recipe(**law.recipe)) if law.recipe else None
     own = [
         record
         for record in records
-        if record["formula"] == law["formula"]
-        and record["shared"] == law.get("shared", record["shared"])
+        if record["formula"] == law.formula
+        and law.shared in (None, tuple(record["shared"]))
         and (recipe is None or tuple(record["recipe"]) == recipe)
         and record["score"]["fit"]
         and not record["score"]["refused"]
     ]
     weights = fold_weights(session.problem)
-    aim = law["inner_error"]
+    aim = law.inner_error
     nearest = min(own, key=lambda record: abs(inner_error(score_of(record), weights) - aim), default=None)
     return None if nearest is None else fit_of(nearest, *labels)
 
 
-def _human(session: Session, result: Mapping[str, Any], chosen: FitResult) -> list[Rival]:
+def _human(session: Session, result: Result, chosen: FitResult) -> list[Rival]:
     """The human laws that the run was compared with, refitted to the train rows."""
-    entries = {item["law"]: item for item in result.get("human", ()) if item["variant"] == "refitted"}
+    entries = {one.law: one for one in result.human if one.variant == "refitted"}
     same = _key(chosen)
     rivals = []
     for law in human_laws(list(entries), session.train, session.config.seed, published=False):
@@ -208,8 +207,8 @@ def _human(session: Session, result: Mapping[str, Any], chosen: FitResult) -> li
                 human=True,
                 published=law.law,
                 fit=law.fit,
-                inner_error=entry["inner_error"],
-                sealed_r2=entry["r2"],
+                inner_error=entry.inner_error,
+                sealed_r2=entry.r2,
                 close=False,
                 complexity=complexity(law.fit.structure.expr),
             )

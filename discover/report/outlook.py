@@ -96,7 +96,7 @@ def digits_for(low: float, high: float) -> int:
 
 def headline(content: Content) -> str:
     """A sentence that a planner can quote: the forecast at the far end, for the group of the largest run."""
-    if content.result.get("no_law") or not content.session.problem.axes:
+    if content.result.no_law or not content.session.problem.axes:
         return ""
     group = _largest_group(content)
     multiple = plots.farthest(content, group)
@@ -176,7 +176,7 @@ def spending(content: Content) -> Spending | None:
     """The best sizes for budgets at and beyond the largest run; None where no cost can be guessed or none is best."""
     cost = usual_cost(content)
     names = cost.split("*")[1:]
-    if not cost or content.result.get("no_law") or not set(names) <= set(_read(content)):
+    if not cost or content.result.no_law or not set(names) <= set(_read(content)):
         return None
     group = _largest_group(content)
     document = content.document
@@ -269,7 +269,7 @@ NEXT = 3  # runs worth doing next
 def next_runs(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ...]], str] | None:
     """Heads, rows and a sentence on the runs that would narrow the forecast at the target scale most."""
     ensemble = content.ensemble
-    if ensemble is None or content.result.get("no_law") or not content.session.problem.axes:
+    if ensemble is None or content.result.no_law or not content.session.problem.axes:
         return None
     cost = usual_cost(content)
     try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from discover.report.figures import Figure, gallery
 from discover.report.reading import reading
 from discover.report.steps import by_proposer
 from discover.report.texts import FIXED, NONE, listed, percent, quantity, settings, size
+from discover.runs.result import Judged, Result
 from discover.runs.verdict import CLOSE_SAID, verdict_of
 
 BARE_NAMES = frozenset(("train", "test", "data", "table", "runs", "results", "result", "all", "main", "export"))
@@ -68,7 +68,7 @@ def _table_name(content: Content) -> str:
     return f"{folder} {task.name}" if task.name.lower() in BARE_NAMES and folder else task.name
 
 
-def verdict(result: Mapping[str, Any]) -> str:
+def verdict(result: Result) -> str:
     """What came out, in a sentence or two."""
     found = verdict_of(result)
     said = {
@@ -76,7 +76,7 @@ def verdict(result: Mapping[str, Any]) -> str:
         "no law": "No law was found that forecasts larger scales better than the means of the groups.",
         "imported": "An imported law, fitted to this table.",
         "published": f"No law that was found is better than a published one, {found.law}, by more than chance.",
-        "discovered": f"The law that extrapolates best among {counted(result['evaluations'], 'law')} tried.",
+        "discovered": f"The law that extrapolates best among {counted(result.evaluations, 'law')} tried.",
     }
     tied = f" The data hardly tell it from {counted(len(found.close), 'other law')}." if found.close else ""
     return said[found.kind] + (tied if found.kind not in ("untried", "no law") else "")
@@ -84,22 +84,21 @@ def verdict(result: Mapping[str, Any]) -> str:
 
 def _facts(content: Content) -> Iterator[Fact]:
     result = content.result
-    sealed = result.get("sealed")
+    sealed = result.sealed
     if sealed is not None:
-        opened = result.get("opened", 0)
-        times = "once" if opened == 1 else f"{opened} times"
-        yield Fact(quantity(sealed["r2"]), "R² on sealed rows", f"{counted(sealed['n'], 'row')}, opened {times}")
-        known = [item for item in result.get("human", ()) if item["r2"] is not None]
+        times = "once" if result.opened == 1 else f"{result.opened} times"
+        yield Fact(quantity(sealed.r2), "R² on sealed rows", f"{counted(sealed.n or 0, 'row')}, opened {times}")
+        known = [(one.r2, one) for one in result.human if one.r2 is not None]
         if known:
-            best = max(known, key=lambda item: item["r2"])
-            yield Fact(quantity(best["r2"]), "best human law there", f"{best['law']}, {best['variant']}")
+            r2, best = max(known, key=lambda pair: pair[0])
+            yield Fact(quantity(r2), "best human law there", f"{best.law}, {best.variant}")
     yield Fact(
         quantity(content.document.inner_error, 3), "inner error", "of the target's variance, larger scales held out"
     )
     groups = f" for each of {len(content.document.groups)} groups" if len(content.document.groups) > 1 else ""
     yield Fact(str(content.document.n_constants), "constants", groups.strip())
     yield Fact(f"{len(content.train):,}", "train rows")
-    yield Fact(f"{result['evaluations']:,}", "laws scored", f"in {result['seconds']:.0f} s")
+    yield Fact(f"{result.evaluations:,}", "laws scored", f"in {result.seconds:.0f} s")
 
 
 # --- the law
@@ -413,11 +412,11 @@ def _one(figure: Figure | None) -> Iterator[Block]:
 def _front(content: Content) -> Iterator[Block]:
     yield from _one(plots.front_figure(content))
     rows = []
-    for item in content.result.get("human", ()):
-        cells = (item["r2"], item["rmse"], item["mare"], item["inner_error"])
-        rows.append((f"{item['law']}, {item['variant']}", *(quantity(value) for value in cells)))
-    sealed = content.result.get("sealed") or {}
-    own = tuple(quantity(sealed.get(key)) for key in ("r2", "rmse", "mare"))
+    for one in content.result.human:
+        cells = (one.r2, one.rmse, one.mare, one.inner_error)
+        rows.append((f"{one.law}, {one.variant}", *(quantity(value) for value in cells)))
+    sealed = content.result.sealed or Judged()
+    own = tuple(quantity(value) for value in (sealed.r2, sealed.rmse, sealed.mare))
     head = ("law", "sealed R²", "RMSE", "relative error", "inner error")
     everything = (("this law", *own, quantity(content.document.inner_error)), *rows)
     yield TableBlock(head, everything, frozenset((1, 2, 3, 4)))
@@ -430,12 +429,12 @@ def _search(content: Content) -> Iterator[Block]:
     )
     head = ("proposer", "laws scored", "not refused", "entered the archive", "best so far")
     yield TableBlock(head, rows, frozenset((1, 2, 3, 4)))
-    brought = content.result.get("proposers")
+    brought = content.result.proposers
     if brought:
         head = ("proposer", "asked", "answered", "in the finalists", "best penalty")
-        keys = ("asked", "answered", "finalists")
         rows = tuple(
-            (item["name"], *(f"{item[key]:,}" for key in keys), quantity(item["best_penalty"])) for item in brought
+            (one.name, f"{one.asked:,}", f"{one.answered:,}", f"{one.finalists:,}", quantity(one.best_penalty))
+            for one in brought
         )
         yield TableBlock(head, rows, frozenset((1, 2, 3, 4)))
 
@@ -452,18 +451,18 @@ def _doubts(content: Content) -> Iterator[Block]:
             "Nothing was found that speaks against this law: the search converged, the rows determine each of "
             "its constants, and no other law fits them as well."
         )
-    notes = [str(item["text"]) for item in content.result.get("problems", ())]
-    notes += [str(text) for text in content.result.get("notes", ())]
+    notes = [one.text for one in content.result.problems]
+    notes += content.result.notes
     if notes:
         yield Text("Notes on the table:")
         yield Points(tuple(notes))
 
 
 def _reasons(content: Content) -> Iterator[str]:
-    for text in content.result.get("warnings", ()):
-        yield _sentence(str(text))
-    if content.result.get("sealed_error"):
-        yield _sentence(f"the sealed rows could not be read: {content.result['sealed_error']}")
+    for text in content.result.warnings:
+        yield _sentence(text)
+    if content.result.sealed_error:
+        yield _sentence(f"the sealed rows could not be read: {content.result.sealed_error}")
     names = _undetermined(content)
     if names:
         yield names

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from discover.data.names import listed
 from discover.plain_data import printable, quoted, with_error
 from discover.runs.credit import credit_said
-from discover.runs.verdict import CLOSE_SAID, Verdict, published_name, verdict_of
+from discover.runs.result import ConstantSet, Judged, Result, RunnerUp
+from discover.runs.verdict import CLOSE_SAID, Verdict, verdict_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +27,6 @@ MOST_PROBLEMS = 5
 """How many problems of a table are told; who has more of them mends these first."""
 
 Lines = list["str | Table"]
-Result = Mapping[str, Any]
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -87,12 +87,12 @@ def _html_table(made: Table) -> str:
 
 
 def describe_result(result: Result) -> Lines:
-    """The content of `result.json` as lines and tables, and the commands that go on from it."""
+    """What a run found as lines and tables, and the commands that go on from it."""
     return [*describe_found(result), "", *_next(result)]
 
 
 def describe_found(result: Result) -> Lines:
-    """The content of `result.json` as lines and tables."""
+    """What a run found as lines and tables."""
     return [
         *_law(result),
         "",
@@ -112,13 +112,12 @@ def describe_beside_law(result: Result) -> tuple[str, Lines]:
 
 def headline(result: Result) -> str:
     """What the run came to, in one line."""
-    return f"{result['task']}: {_headline(verdict_of(result))}{not_judged(result)}"
+    return f"{result.task}: {_headline(verdict_of(result))}{not_judged(result.not_judged)}"
 
 
 def _law(result: Result) -> Lines:
-    targets = result["targets"]
-    left = targets[0] if len(targets) == 1 else f"each of {', '.join(targets)}"
-    return [headline(result), "", f"  {left} = {result['formula']}", "", constants_table(result), *_more(result)]
+    law = f"  {result.left_side} = {result.formula}"
+    return [headline(result), "", law, "", constants_table(result), *_more(result)]
 
 
 def _headline(verdict: Verdict) -> str:
@@ -132,16 +131,15 @@ def _headline(verdict: Verdict) -> str:
     return said[verdict.kind]
 
 
-def not_judged(result: Result) -> str:
+def not_judged(laws: Sequence[str]) -> str:
     """The published laws that could not be judged, as the end of a line; nothing where all could."""
-    laws = result.get("not_judged", ())
     return f"; not judged, for too few rows: {listed(laws)}" if laws else ""
 
 
-def error_unit(result: Result) -> str:
-    """What errors are counted in variances of; results of older versions count in those of the target."""
+def error_unit(error_scale: str) -> str:
+    """What errors are counted in variances of."""
     scales = {"log": "the target's logarithm", "odds": "the logarithm of the target's odds"}
-    return scales.get(result.get("error_scale", "value"), "the target")
+    return scales.get(error_scale, "the target")
 
 
 def _name(verdict: Verdict) -> str:
@@ -152,56 +150,54 @@ def _name(verdict: Verdict) -> str:
 
 def constants_table(result: Result) -> Table:
     """Constants with standard errors: one row each, or one row per group and target if there are several."""
-    sets = result["constants"]
-    names = list(sets[0]["values"]) if sets else []
+    sets = result.constants
+    names = list(sets[0].values) if sets else []
     if len(sets) == 1:
         only = sets[0]
-        cells = [(name, with_error(only["values"][name], only["errors"].get(name))) for name in names]
+        cells = [(name, with_error(only.values[name], only.errors.get(name))) for name in names]
         return table(("constant", "value"), cells)
     rows = [
-        (_label(result, item), *(with_error(item["values"][n], item["errors"].get(n)) for n in names))
+        (_label(result, item), *(with_error(item.values[n], item.errors.get(n)) for n in names))
         for item in sets[:SHOWN_SETS]
     ]
-    return table((result.get("group_column") or "target", *names), rows)
+    return table((result.group_column or "target", *names), rows)
 
 
-def _label(result: Result, item: Mapping[str, Any]) -> str:
-    parts = [item["group"]] if result.get("group_column") else []
-    parts += [item["target"]] if len(result["targets"]) > 1 else []
+def _label(result: Result, item: ConstantSet) -> str:
+    parts = [item.group] if result.group_column else []
+    parts += [item.target] if len(result.targets) > 1 else []
     return ", ".join(parts)
 
 
 def _more(result: Result) -> list[str]:
-    rest = len(result["constants"]) - SHOWN_SETS
+    rest = len(result.constants) - SHOWN_SETS
     return [f"and {rest} more sets of constants in law.json"] if rest > 0 else []
 
 
 def _scores(result: Result) -> Lines:
-    sealed = result.get("sealed")
-    rows: list[tuple[str, Any, Any]] = [(_name(verdict_of(result)), sealed, result.get("inner_error"))]
-    if result.get("forecast") is not None:
-        rows.append((FORECAST, result["forecast"], None))
-    rows += [(f"{item['law']}, {item['variant']}", item, item.get("inner_error")) for item in result.get("human", ())]
-    if sealed is None:
+    rows = [(_name(verdict_of(result)), result.sealed or Judged(), result.inner_error)]
+    if result.forecast is not None:
+        rows.append((FORECAST, result.forecast, None))
+    rows += [(f"{one.law}, {one.variant}", one, one.inner_error) for one in result.human]
+    if result.sealed is None:
         lines: Lines = [table(("law", "inner error"), [(name, number(error)) for name, _, error in rows], (1,))]
     else:
         cells = [
-            (name, _r2(found["r2"]), number(found["rmse"]), number(found["mare"]), number(error))
-            for name, found, error in rows
+            (name, _r2(found.r2), number(found.rmse), number(found.mare), number(error)) for name, found, error in rows
         ]
         headings = ("law", "sealed R2", "RMSE", "relative error", "inner error")
         lines = [table(headings, cells, (1, 2, 3, 4))]
     lines += ["", _sealed_line(result)]
-    unit = error_unit(result)
+    unit = error_unit(result.error_scale)
     lines.append(f"inner error: squared error on the largest scales held out of the train rows, in variances of {unit}")
-    if result.get("forecast") is not None:
+    if result.forecast is not None:
         lines.append("forecast: the weighted mean of the laws that the data cannot tell apart, as `predict` gives it")
-    refitted = [item for item in result.get("human", ()) if item["variant"] == "refitted"]
+    refitted = [one for one in result.human if one.variant == "refitted"]
     if refitted:
         lines.append("refitted: with the loss that its study used; the search tries others, too")
-    for item in refitted:
-        if item.get("inner_error") is None:
-            lines.append(f"no inner error of {item['law']}: {item.get('refused') or 'not known'}")
+    for one in refitted:
+        if one.inner_error is None:
+            lines.append(f"no inner error of {one.law}: {one.refused or 'not known'}")
     return lines
 
 
@@ -210,65 +206,60 @@ def _r2(value: float | None) -> str:
 
 
 def _sealed_line(result: Result) -> str:
-    times = result.get("opened", 0)
-    if result.get("sealed_error"):
-        return f"The sealed rows could not be read: {result['sealed_error']}"
-    if result.get("sealed") is None:
+    times = result.opened
+    if result.sealed_error:
+        return f"The sealed rows could not be read: {result.sealed_error}"
+    if result.sealed is None:
         if times:
             return f"Sealed rows opened: {times}"
-        any_sealed = result.get("sealed_rows", 1)
-        return "The sealed rows were left closed" if any_sealed else "No rows were sealed for a check"
+        return "The sealed rows were left closed" if result.sealed_rows != 0 else "No rows were sealed for a check"
     counted = "once" if times == 1 else f"{times} times"
-    changed = "; some have changed since the run began" if result.get("sealed_changed") else ""
-    return f"Sealed rows: {result['sealed']['n']}, never seen by the search, opened {counted} by this run{changed}"
+    changed = "; some have changed since the run began" if result.sealed_changed else ""
+    return f"Sealed rows: {result.sealed.n}, never seen by the search, opened {counted} by this run{changed}"
 
 
 def _doubts(result: Result) -> list[str]:
-    warnings = [f"Warning: {text}" for text in result.get("warnings", ())]
+    warnings = [f"Warning: {text}" for text in result.warnings]
     verdict = verdict_of(result)
     if not verdict.close:
         return [*warnings, ""] if warnings else []
     lines = [*warnings, f"The data hardly tell these laws from the one above ({CLOSE_SAID}):"]
-    lines += [f"  {item['formula']}   ({_size(item)}, {number(item['inner_error'])})" for item in verdict.close]
+    lines += [f"  {one.formula}   ({_size(one)}, {number(one.inner_error)})" for one in verdict.close]
     return [*lines, verdict.lower, ""] if verdict.lower else [*lines, ""]
 
 
-def _size(runner_up: Mapping[str, Any]) -> str:
-    said = [published_name(runner_up), f"{runner_up['n_constants']} constants"]
-    if runner_up.get("shared"):
-        said.append(f"of all groups: {', '.join(runner_up['shared'])}")
+def _size(runner_up: RunnerUp) -> str:
+    said = [runner_up.published, f"{runner_up.n_constants} constants"]
+    if runner_up.shared:
+        said.append(f"of all groups: {', '.join(runner_up.shared)}")
     return ", ".join(filter(None, said))
 
 
 def _problems(result: Result) -> list[str]:
-    found = result.get("problems", ())
-    texts = problem_lines([item["text"] for item in found])
-    return ["Problems of the table:", *(f"  {text}" for text in texts), ""] if found else []
+    texts = problem_lines([one.text for one in result.problems])
+    return ["Problems of the table:", *(f"  {text}" for text in texts), ""] if texts else []
 
 
 def _account(result: Result) -> list[str]:
-    rate = result["evaluations"] / result["seconds"] if result["seconds"] else 0.0
-    laws = "1 law" if result["evaluations"] == 1 else f"{result['evaluations']} laws"
+    rate = result.evaluations / result.seconds if result.seconds else 0.0
+    laws = "1 law" if result.evaluations == 1 else f"{result.evaluations} laws"
     return [
-        f"{laws} scored in {result['seconds']:.0f} s ({rate:.0f}/s), seed {result['seed']}; {result['stopped']}",
-        *_model(result.get("llm")),
+        f"{laws} scored in {result.seconds:.0f} s ({rate:.0f}/s), seed {result.seed}; {result.stopped}",
+        *_model(result.llm),
     ]
 
 
 def _proposers(result: Result) -> Lines:
     """What each proposer was asked and brought."""
-    found = result.get("proposers")
-    if not found:
+    if not result.proposers:
         return []
     headings = ("proposer", "asked", "answered", "laws scored", "in the finalists", "best penalty")
-    keys = ("asked", "answered", "scored", "finalists")
-    cells = [(item["name"], *(f"{item[key]:,}" for key in keys), _penalty(item["best_penalty"])) for item in found]
+    cells = [
+        (one.name, *(f"{n:,}" for n in (one.asked, one.answered, one.scored, one.finalists)), number(one.best_penalty))
+        for one in result.proposers
+    ]
     said = "penalty: the search's score of a law, from its errors on held-out scales and its size; lower is better"
     return ["", table(headings, cells, (1, 2, 3, 4, 5)), said]
-
-
-def _penalty(value: float | None) -> str:
-    return number(None if value is None or math.isinf(value) else value)
 
 
 def _model(llm: Mapping[str, Any] | None) -> list[str]:
@@ -305,9 +296,9 @@ _CHECKS = {
 
 
 def _next(result: Result) -> list[str]:
-    folder = quoted(result["run_dir"])
-    lines = [f"Run folder: {result['run_dir']}"]
-    if result["stopped"] == "interrupted":
+    folder = quoted(result.run_dir)
+    lines = [f"Run folder: {result.run_dir}"]
+    if result.stopped == "interrupted":
         lines.append(
             f"  discover resume {folder}                 go on from here; sealed rows stay closed until the end"
         )

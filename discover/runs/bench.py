@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ from discover.proposers.random_formulas import RandomFormulas
 from discover.runs.config import ModelConfig, TaskSource
 from discover.runs.folder import RunFolder, open_folder
 from discover.runs.records import STEP
+from discover.runs.result import Result
 from discover.runs.session import INTERRUPTED, Budget, Session, begin, reopen
 
 FORMAT = 1
@@ -169,7 +170,7 @@ def random_formulas(place: Place, session: Session) -> RandomFormulas:
     return RandomFormulas(session.problem, tried, place.seed)
 
 
-def finished_result(path: Path) -> dict[str, Any] | None:
+def finished_result(path: Path) -> Result | None:
     """What the run in this folder found; None for a run that has not come to its end.
 
     Raises:
@@ -178,8 +179,8 @@ def finished_result(path: Path) -> dict[str, Any] | None:
     folder = RunFolder(path)
     if folder.progress().stopped in ("", INTERRUPTED):
         return None
-    result = folder.result()
-    return None if result is None or result.get("stopped") == INTERRUPTED else result
+    result = folder.found()
+    return None if result is None or result.stopped == INTERRUPTED else result
 
 
 def open_bench(path: Path, asked: Asked, all_tasks: Sequence[str], workers: int) -> Bench:

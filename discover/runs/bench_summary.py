@@ -9,6 +9,7 @@ from typing import Any
 
 from discover.plain_data import plain
 from discover.runs.bench import ALONE, MODEL, RANDOM, Bench, Place, finished_result, spent
+from discover.runs.result import Judged, Result
 from discover.runs.standings import Standing, Standings, standing_of
 
 LIMIT = 1.0
@@ -39,7 +40,7 @@ def summarise(bench: Bench, standings: Sequence[Standings], failures: Mapping[st
         result = finished_result(place.path)
         if result is not None:
             runs[place.task].append(_run(place, result))
-            laws[place.task] += [{**item, "seed": place.seed} for item in result.get("human", ())]
+            laws[place.task] += [{**one.keys(), "seed": place.seed} for one in result.human]
         elif place.label in failures:
             runs[place.task].append(_failed(place, failures[place.label]))
     tasks = {task: _task(found, laws[task], standing_of(task, standings)) for task, found in runs.items() if found}
@@ -78,7 +79,7 @@ def _arms(bench: Bench) -> dict[str, Any] | None:
     """
     if bench.config.llm is None:
         return None
-    rows: dict[str, list[list[dict[str, Any]]]] = {}
+    rows: dict[str, list[list[Result]]] = {}
     for place in bench.places_alone():
         found = [finished_result(place.beside(arm).path) for arm in (ALONE, MODEL, RANDOM)]
         whole = [result for result in found if result is not None]
@@ -89,36 +90,43 @@ def _arms(bench: Bench) -> dict[str, Any] | None:
         arms = zip(*runs, strict=True)
         tasks[task] = {
             name: {
-                "r2": fmean(clipped((result.get("sealed") or {}).get("r2")) for result in results),
-                "inner_error": math.exp(fmean(math.log(max(result["inner_error"], 1e-300)) for result in results)),
+                "r2": fmean(clipped(_r2(result.sealed)) for result in results),
+                "inner_error": math.exp(fmean(math.log(max(_error(result), 1e-300)) for result in results)),
             }
             for name, results in zip(("alone", MODEL, RANDOM), arms, strict=True)
         }
-        tasks[task] |= {"seeds": len(runs), "won": sum(bool((run[1].get("llm") or {}).get("law")) for run in runs)}
+        tasks[task] |= {"seeds": len(runs), "won": sum(bool((run[1].llm or {}).get("law")) for run in runs)}
     return {"model": bench.config.llm.model or bench.config.llm.replay, "tasks": tasks}
 
 
-def _run(place: Place, result: Mapping[str, Any]) -> dict[str, Any]:
+def _r2(judged: Judged | None) -> float | None:
+    return None if judged is None else judged.r2
+
+
+def _error(result: Result) -> float:
+    return math.inf if result.inner_error is None else result.inner_error
+
+
+def _run(place: Place, result: Result) -> dict[str, Any]:
     cost = spent(place.path)
-    raw = (result.get("sealed") or {}).get("r2")
-    forecast = (result.get("forecast") or {}).get("r2")
+    raw, forecast = _r2(result.sealed), _r2(result.forecast)
     return {
         "seed": place.seed,
         "r2": clipped(raw),
         "r2_raw": raw,
         "forecast_r2": clipped(raw if forecast is None else forecast),
-        "formula": result["formula"],
-        "origin": result.get("origin"),
-        "no_law": result.get("no_law", False),
-        "n_constants": result["n_constants"],
-        "inner_error": result["inner_error"],
-        "evaluations": result["evaluations"],
-        "seconds": cost.seconds or result["seconds"],
+        "formula": result.formula,
+        "origin": result.origin,
+        "no_law": result.no_law,
+        "n_constants": result.n_constants,
+        "inner_error": result.inner_error,
+        "evaluations": result.evaluations,
+        "seconds": cost.seconds or result.seconds,
         "cpu_seconds": cost.cpu_seconds,
-        "opened": result.get("opened", 0),
+        "opened": result.opened,
         "run_dir": str(place.path),
         "versions": _run_versions(place),
-        **({"error": result["sealed_error"]} if "sealed_error" in result else {}),
+        **({} if result.sealed_error is None else {"error": result.sealed_error}),
     }
 
 

@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from discover.documents import write_whole
 from discover.errors import InputError
 from discover.plain_data import json_text, quoted
 from discover.runs.config import RunConfig, read_config
 from discover.runs.journal import Record, read_journal
+from discover.runs.result import Result
 
 RUNS = Path("runs")
 
@@ -113,7 +115,7 @@ class RunFolder:
         write_whole(self.progress_path, json.dumps(asdict(progress)).encode())
 
     def result(self) -> dict[str, Any] | None:
-        """What the end of the run printed, or None for a run without an end.
+        """The content of `result.json`, or None for a run without an end; see `found`.
 
         Raises:
             InputError: the file is damaged.
@@ -128,13 +130,27 @@ class RunFolder:
             raise InputError(f"{self.result_path} is damaged; expected a JSON object")
         return content
 
-    def write_result(self, result: Mapping[str, Any]) -> None:
+    def found(self) -> Result | None:
+        """What the run found, or None for a run without an end.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        content = self.result()
+        try:
+            return None if content is None else Result.of(content)
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise InputError(f"{self.result_path} is damaged: key {place}: {first['msg']}") from None
+
+    def write_result(self, result: Result) -> None:
         """Writes what the end of the run prints.
 
         Raises:
             InputError: not writable, or the disk is full.
         """
-        write_whole(self.result_path, json_text(result).encode())
+        write_whole(self.result_path, json_text(result.keys()).encode())
 
 
 def new_folder(wanted: Path | None, task: str, seed: int) -> RunFolder:

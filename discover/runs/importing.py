@@ -34,7 +34,6 @@ from discover.expressions import (
     walk,
 )
 from discover.fitting import NORMAL, Recipe, Structure
-from discover.plain_data import plain
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.equations import is_template, law_of, read_equation, simple_exponents, untangle
@@ -44,6 +43,7 @@ from discover.runs.inspection import inspect, save
 from discover.runs.journal import Journal
 from discover.runs.outcome import conclude, inner_error
 from discover.runs.records import step_record
+from discover.runs.result import Result
 from discover.runs.session import Budget, Session, begin
 from discover.scoring import Problem, Score, Scorer, fold_weights, merit, r_squared
 from discover.scoring.stacking import Stack
@@ -234,7 +234,7 @@ def import_laws(
     shared: Collection[str] = (),
     seed: int = 0,
     out: Path | None = None,
-) -> dict[str, Any]:
+) -> Result:
     """Fits formulas to a table, chooses among them as a search would, and writes a run folder.
 
     Args:
@@ -247,7 +247,7 @@ def import_laws(
         out: the folder; None for a new one below `runs`.
 
     Returns:
-        The content of `result.json`, with what became of every formula in the key `imported`.
+        What was found, with what became of every formula in `imported`.
 
     Raises:
         InputError: no formula could be fitted, or the folder cannot be written. Nothing is left behind then.
@@ -295,20 +295,20 @@ def _ranked(told: Sequence[Told], problem: Problem) -> tuple[list[Told], Stack]:
 
 def _written(
     session: Session, ranked: Sequence[Told], stack: Stack, attempts: Sequence[Attempt], seconds: float
-) -> dict[str, Any]:
+) -> Result:
     """Journal, law and result of an import."""
     with Journal(session.folder.journal_path) as journal:
         for one in sorted(ranked, key=lambda told: told.index):
             journal.append(step_record(Step(one, AddStatus.NEW)))
         journal.sync()
     found = SearchResult(ranked[0], tuple(ranked), stack, (), len(attempts), seconds, IMPORTED)
-    result = conclude(session, found)
+    keys = conclude(session, found).keys()
     weights = fold_weights(session.problem)
     refused = ranked[0].score.refused
     if refused is not None:
-        result["warnings"] = [f"a search would have refused this law: {refused}", *result["warnings"]]
-    result["imported"] = [_attempt_keys(one, ranked[0], weights) for one in attempts]
-    session.folder.write_result(plain(result))
+        keys["warnings"] = [f"a search would have refused this law: {refused}", *keys["warnings"]]
+    result = Result.of(keys | {"imported": [_attempt_keys(one, ranked[0], weights) for one in attempts]})
+    session.folder.write_result(result)
     session.folder.write_progress(Progress(seconds, len(attempts), IMPORTED))
     return result
 

@@ -16,7 +16,7 @@ from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.fitting import covariance, diagnose
 from discover.forecasts import Ensemble, with_uncertainty
-from discover.plain_data import plain, quoted
+from discover.plain_data import quoted
 from discover.proposers.base import Told
 from discover.proposers.candidate import NO_LAW
 from discover.proposers.library import short_of_rows
@@ -24,6 +24,7 @@ from discover.rules import RULES
 from discover.runs.human import HumanLaw, human_laws
 from discover.runs.inspection import saved
 from discover.runs.records import law_record
+from discover.runs.result import Result
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.runs.verdict import CLOSE
@@ -60,7 +61,7 @@ def conclude(
     found: SearchResult,
     library: Sequence[str] = (),
     llm: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> Result:
     """Writes the law and the result of a search.
 
     Args:
@@ -69,9 +70,6 @@ def conclude(
         library: human laws to compare with where the task names none.
         llm: what a language model was asked and proposed, if there was one.
 
-    Returns:
-        The content of `result.json`.
-
     Raises:
         InputError: a file cannot be written.
     """
@@ -79,7 +77,7 @@ def conclude(
     document = law_document(session, found, weights)
     document = with_uncertainty(session.problem, document, found.fits, found.stack, seed=session.config.seed)
     write(document, session.folder.law_path)
-    result = {
+    keys: dict[str, Any] = {
         **law_keys(document),
         "fit": law_record(found.fit)["fit"],
         "origin": found.best.candidate.origin,
@@ -95,13 +93,14 @@ def conclude(
         "notes": list(session.notes),
         "problems": saved(session.folder.path),
     }
-    result["proposers"] = [_proposer(tally, llm) for tally in found.proposers]
+    keys["proposers"] = [_proposer(tally, llm) for tally in found.proposers]
     if llm is not None:
-        result["llm"] = dict(llm)
+        keys["llm"] = dict(llm)
     compared = session.task.baselines or tuple(library)[:COMPARED]
     over = found.stopped != INTERRUPTED  # a search that may go on must not have seen the sealed rows
-    result |= judge(session, document, compared, "run" if session.config.open_sealed and over else None)
-    session.folder.write_result(plain(result))
+    keys |= judge(session, document, compared, "run" if session.config.open_sealed and over else None)
+    result = Result.of(keys)
+    session.folder.write_result(result)
     return result
 
 
@@ -187,7 +186,7 @@ def forecast(document: LawDocument, rows: Table) -> Floats:
     return np.stack([ensemble.central(rows.features, groups, target=t) for t in document.targets], axis=-1)
 
 
-def evaluate_again(session: Session) -> dict[str, Any]:
+def evaluate_again(session: Session) -> Result:
     """Opens the sealed rows once more and judges the law of a run on them.
 
     Raises:
@@ -196,17 +195,20 @@ def evaluate_again(session: Session) -> dict[str, Any]:
     folder = session.folder
     if not folder.law_path.is_file():
         raise InputError(f"{folder.path} has no law yet; continue it with: discover resume {quoted(folder.path)}")
-    result = folder.result() or {}
-    compared = session.task.baselines or tuple(dict.fromkeys(h["law"] for h in result.get("human", ())))
+    before = folder.found()
+    if before is None:
+        raise InputError(f"{folder.path} has no result yet; continue it with: discover resume {quoted(folder.path)}")
+    compared = session.task.baselines or tuple(dict.fromkeys(one.law for one in before.human))
     document = read(folder.law_path)
     if not session.task.facts().n_test:
         session.task.sealed()  # says why there are none
-    result = {**result, **law_keys(document), "run_dir": str(folder.path)}
-    result.pop("sealed_error", None)
-    result |= judge(session, document, compared, "evaluate")
-    if "sealed_error" in result:
-        raise InputError(result["sealed_error"])
-    folder.write_result(plain(result))
+    keys = {**before.keys(), **law_keys(document), "run_dir": str(folder.path)}
+    keys.pop("sealed_error", None)
+    keys |= judge(session, document, compared, "evaluate")
+    if "sealed_error" in keys:
+        raise InputError(keys["sealed_error"])
+    result = Result.of(keys)
+    folder.write_result(result)
     return result
 
 

@@ -5,13 +5,22 @@ Keys that older versions did not write have defaults; keys of newer ones are kep
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from discover.plain_data import plain
+
+LIBRARY = "library"  # the proposer of published laws
+
 
 class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
+
+    def keys(self) -> dict[str, Any]:
+        """As a JSON object, with the keys that were given."""
+        return self.model_dump(exclude_unset=True)
 
 
 class Judged(_Kept):
@@ -56,6 +65,7 @@ class RunnerUp(_Kept):
         close: the data hardly tell it from the chosen law.
         origin: who proposed it, and how.
         shared: constants with one value for all groups.
+        recipe, fit: how it was fitted, and the constants, see `discover.runs.records.law_record`.
     """
 
     formula: str
@@ -63,7 +73,31 @@ class RunnerUp(_Kept):
     inner_error: float | None
     close: bool
     origin: str = ""
-    shared: tuple[str, ...] = ()
+    shared: tuple[str, ...] | None = None
+    recipe: dict[str, Any] | None = None
+    fit: dict[str, Any] | None = None
+
+    @property
+    def published(self) -> str:
+        """The identifier of a law that people published; empty for others, and where it was not recorded."""
+        return _published(self.origin)
+
+
+class Brought(_Kept):
+    """What a proposer brought, see `discover.search.tally.Tally`; without a law its best penalty is None."""
+
+    name: str
+    asked: int
+    answered: int
+    scored: int
+    finalists: int
+    best_penalty: float | None = None
+
+
+class TableProblem(_Kept):
+    """What is the matter with the table, see `discover.runs.inspection.Located`."""
+
+    text: str
 
 
 class ConstantSet(_Kept):
@@ -82,22 +116,27 @@ class Result(_Kept):
         task, seed: of the run.
         formula, targets, groups, group_column, constants, n_constants, shared, recipe: the law, see `LawDocument`.
         inner_error: squared error on the largest scales held out of the train rows, in variances of the target.
+        fit: as of `RunnerUp`.
+        error_scale: what errors are counted in: "value", "log" or "odds".
         origin: who proposed the law, and how.
         no_law: no law forecasts larger scales better than the group means.
         warnings: reasons to doubt the constants.
         runners_up: other laws, best first.
+        not_judged: published laws that have too few rows to be judged on.
         sealed, forecast: the law, and the average of the laws that the data cannot tell apart, on the sealed rows; None
             while these are closed, or where there are none.
         sealed_error: why the sealed rows could not be read.
+        sealed_changed: some of them have changed since the run began.
         opened: how often they were opened.
-        sealed_rows: how many there are.
+        sealed_rows: how many there are; None where an older version did not say.
         human: published laws.
         evaluations, seconds, stopped: what was spent, and why the search ended.
         run_dir: the run folder.
         notes: what was guessed of the table, and what was left out.
-        problems: of the table, see `discover.runs.inspection.Located`.
-        proposers: what each of them brought, see `discover.search.tally.Tally`.
-        llm: what a language model was asked and brought.
+        problems: of the table.
+        proposers: what each of them brought.
+        llm: what a language model was asked and brought, see `discover.proposers.llm.LanguageModel.summary`.
+        imported: of an import, what became of every formula.
     """
 
     task: str
@@ -111,21 +150,51 @@ class Result(_Kept):
     shared: tuple[str, ...] = ()
     recipe: dict[str, Any] = {}
     inner_error: float | None = None
+    fit: dict[str, Any] | None = None
+    error_scale: str = "value"
     origin: str = ""
     no_law: bool = False
     warnings: tuple[str, ...] = ()
     runners_up: tuple[RunnerUp, ...] = ()
+    not_judged: tuple[str, ...] = ()
     sealed: Judged | None = None
     forecast: Judged | None = None
     sealed_error: str | None = None
+    sealed_changed: bool = False
     opened: int = 0
-    sealed_rows: int = 0
+    sealed_rows: int | None = None
     human: tuple[HumanLawJudged, ...] = ()
     evaluations: int
     seconds: float
     stopped: str
     run_dir: str = ""
     notes: tuple[str, ...] = ()
-    problems: tuple[dict[str, Any], ...] = ()
-    proposers: tuple[dict[str, Any], ...] = ()
+    problems: tuple[TableProblem, ...] = ()
+    proposers: tuple[Brought, ...] = ()
     llm: dict[str, Any] | None = None
+    imported: tuple[dict[str, Any], ...] = ()
+
+    @staticmethod
+    def of(keys: Mapping[str, Any]) -> Result:
+        """The result with these keys; numbers that JSON does not have become None."""
+        return Result.model_validate(plain(keys))
+
+    @property
+    def proposer(self) -> str:
+        """Who proposed the law."""
+        return self.origin.partition(":")[0]
+
+    @property
+    def published(self) -> str:
+        """The identifier of the law if people published it; empty for others."""
+        return _published(self.origin)
+
+    @property
+    def left_side(self) -> str:
+        """The targets, as they stand before the formula."""
+        return self.targets[0] if len(self.targets) == 1 else f"each of {', '.join(self.targets)}"
+
+
+def _published(origin: str) -> str:
+    proposer, _, law = origin.partition(":")
+    return law if proposer == LIBRARY else ""

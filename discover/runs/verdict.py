@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from discover.runs.result import Result, RunnerUp
 
 CLOSE = 1.1
 """Laws whose inner error is within this factor of the best count as close."""
@@ -28,37 +29,30 @@ class Verdict:
     Attributes:
         kind: nothing was tried but the group means; nothing forecasts better than they do; or where the law comes from.
         law: identifier of a published law; otherwise empty.
-        close: the runners-up, as in the result, that the data hardly tell from the law.
+        close: the runners-up that the data hardly tell from the law.
         lower: what to say where a close runner-up that nobody published has a lower inner error than the published law
             that was chosen; empty elsewhere.
     """
 
     kind: Kind
     law: str
-    close: tuple[Mapping[str, Any], ...]
+    close: tuple[RunnerUp, ...]
     lower: str
 
 
-def verdict_of(result: Mapping[str, Any]) -> Verdict:
-    """The verdict in the content of a `result.json`, of older versions too."""
-    proposer, _, law = str(result.get("origin", "")).partition(":")
+def verdict_of(result: Result) -> Verdict:
+    """The verdict on a result, of older versions too."""
     kind: Kind = "discovered"
-    if result.get("no_law"):
-        kind = "no law" if result["evaluations"] > 1 else "untried"  # the group means are scored first
-    elif proposer == "import":
+    if result.no_law:
+        kind = "no law" if result.evaluations > 1 else "untried"  # the group means are scored first
+    elif result.proposer == "import":
         kind = "imported"
-    elif proposer == "library":
+    elif result.published:
         kind = "published"
-    close = tuple(item for item in result.get("runners_up", ()) if item["close"])
-    new = [item["inner_error"] for item in close if not published_name(item)]
-    chosen = result["inner_error"] if kind == "published" else None
+    close = tuple(one for one in result.runners_up if one.close)
+    new = [one.inner_error for one in close if not one.published and one.inner_error is not None]
+    chosen = result.inner_error if kind == "published" else None
     lower = ""
     if chosen is not None and new and min(new) < chosen:
         lower = LUCK_SAID if min(new) * FAR >= chosen else FAR_SAID
-    return Verdict(kind, law if kind == "published" else "", close, lower)
-
-
-def published_name(runner_up: Mapping[str, Any]) -> str:
-    """The identifier of a runner-up that people published; empty for others, and where it was not recorded."""
-    proposer, _, law = str(runner_up.get("origin", "")).partition(":")
-    return law if proposer == "library" else ""
+    return Verdict(kind, result.published if kind == "published" else "", close, lower)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from discover.report.terminal import describe_result
+from discover.report.terminal import describe_result as describe
+from discover.runs.result import Result
 from discover.runs.verdict import CLOSE
 
 CHANCE = "what chance gives the best of so many laws tried"
@@ -15,10 +16,15 @@ CHANCE = "what chance gives the best of so many laws tried"
 def result(origin: str, error: float, no_law: bool = False) -> dict[str, Any]:
     rival = {"formula": "E + A*log(x)", "shared": [], "n_constants": 2, "inner_error": error, "close": True}
     return {
-        "task": "runs", "origin": origin, "no_law": no_law, "targets": ["loss"], "formula": "E", "constants": [],
+        "task": "runs", "origin": origin, "no_law": no_law, "targets": ["loss"], "formula": "E",
+        "n_constants": 1, "constants": [],
         "inner_error": 0.1, "runners_up": [rival], "evaluations": 9, "seconds": 1.0, "seed": 0, "stopped": "done",
         "run_dir": "runs/a",
     }  # fmt: skip
+
+
+def describe_result(keys: dict[str, Any]) -> list[Any]:
+    return describe(Result.of(keys))
 
 
 def said(**arguments: Any) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from discover.report.terminal import describe_result
+from discover.runs.result import Result
 
 from .commands import COMMAND, FEW, command, table_text
 
@@ -68,9 +69,9 @@ def test_a_run_prints_law_constants_errors_and_what_to_do_next(discover) -> None
 def test_a_human_law_without_plausible_forecasts_is_explained(discover) -> None:
     found = discover("run", "parallel", *FEW, "--json").json
     told = "no inner error"
-    assert not any(told in line for line in describe_result(found) if isinstance(line, str))
+    assert not any(told in line for line in describe_result(Result.of(found)) if isinstance(line, str))
     found["human"][1]["inner_error"] = None
-    assert any(told in line for line in describe_result(found) if isinstance(line, str))
+    assert any(told in line for line in describe_result(Result.of(found)) if isinstance(line, str))
 
 
 def test_every_opening_of_the_sealed_rows_is_counted(discover) -> None:

@@ -40,8 +40,8 @@ def test_the_curves_of_laws_are_of_the_fits_in_the_result(run: Path) -> None:
     other["recipe"]["emphasis"] = 0.25
     law["fit"]["iterations"] = 12345
     other["origin"] = "library:kaplan"
-    first = old.result["runners_up"][0]
-    changed(run, **law, runners_up=[first | other, *old.result["runners_up"][1:]])
+    first, *rest = old.result.keys()["runners_up"]
+    changed(run, **law, runners_up=[first | other, *rest])
     new = gather(run)
     assert np.all(new.runners_up[0].fit.constants == 7.0)
     assert new.runners_up[0].fit.recipe.emphasis == 0.25
@@ -52,7 +52,7 @@ def test_the_curves_of_laws_are_of_the_fits_in_the_result(run: Path) -> None:
 
 
 def test_of_a_run_without_fits_the_journal_has_one_of_the_same_sharing_and_error(run: Path) -> None:
-    first = gather(run).result["runners_up"][0]
+    first = gather(run).result.keys()["runners_up"][0]
     journal = run / "steps.jsonl"
     steps = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     own = next(step for step in steps if step.get("formula") == first["formula"] and step["score"]["fit"])

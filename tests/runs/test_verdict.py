@@ -8,15 +8,21 @@ import pytest
 
 from discover.report.sections import verdict as sentence
 from discover.report.terminal import describe_result
+from discover.runs.result import Result
 from discover.runs.verdict import FAR_SAID, LUCK_SAID, verdict_of
 
 
-def result(origin: str, **other: Any) -> dict[str, Any]:
+def keys(origin: str, **other: Any) -> dict[str, Any]:
     return {
         "task": "runs", "origin": origin, "no_law": origin == "library:group_means", "targets": ["loss"],
-        "formula": "E", "constants": [], "inner_error": 0.1, "runners_up": [], "evaluations": 9, "seconds": 1.0,
+        "formula": "E", "n_constants": 1, "constants": [], "inner_error": 0.1, "runners_up": [],
+        "evaluations": 9, "seconds": 1.0,
         "seed": 0, "stopped": "done", "run_dir": "runs/a", **other,
     }  # fmt: skip
+
+
+def result(origin: str, **other: Any) -> Result:
+    return Result.of(keys(origin, **other))
 
 
 def rival(error: float, **other: Any) -> dict[str, Any]:
@@ -33,7 +39,7 @@ def rival(error: float, **other: Any) -> dict[str, Any]:
         (result("grammar:drop"), "discovered", "law that extrapolates best"),
     ],
 )
-def test_both_views_word_the_same_verdict(found: dict[str, Any], kind: str, said: str) -> None:
+def test_both_views_word_the_same_verdict(found: Result, kind: str, said: str) -> None:
     assert verdict_of(found).kind == kind
     assert said in sentence(found)
     assert said in str(describe_result(found)[0])
@@ -49,7 +55,8 @@ def test_luck_is_of_laws_that_nobody_published_only() -> None:
 
 
 def test_a_result_of_an_older_version_has_a_verdict() -> None:
-    old = result("")
+    old = keys("")
     del old["origin"], old["no_law"], old["runners_up"]
+    old = Result.of(old)
     assert verdict_of(old).kind == "discovered"
     assert verdict_of(old).close == ()

@@ -41,36 +41,36 @@ def fit(
 ) -> FitResult | FitFailure:
     """Fits one law to one table.
 
-    Linear constants are eliminated, the others searched from several starts by a damped Gauss-Newton method
-    (Golub and Pereyra 1973, SIAM J. Numer. Anal. 10, 413; Levenberg-Marquardt damping). The objective is the
-    sum, not the mean, of the loss over rows.
+    The fitter eliminates linear constants and searches the others from several starts, by a Gauss-Newton method
+    with Levenberg-Marquardt damping (variable projection: Golub and Pereyra 1973, SIAM J. Numer. Anal. 10, 413).
+    The objective is the sum, not the mean, of the loss over rows.
 
     Args:
         law: id of a law of the library ("chinchilla"), the text of a formula over the table's columns
             ("E + A*params**(-alpha)"; other names are constants), or a Structure.
         table: a data frame, a mapping of column names to n values, a path (CSV, TSV, JSON lines, Parquet), or
-            a Table. Columns and constants are in the user's own units; nothing is rescaled in the result.
-        target: the column or columns to predict; needed unless the law names a column that the table has.
+            a Table. Constants come out in the units of the columns.
+        target: the column or columns to predict; may be omitted if the law names one that the table has.
         group: column whose values each get their own constants.
         loss: "squared", "huber" or "soft_l1", with "-log" for the residual of the logarithm, or a Recipe; by
-            default as the law's study did it, else squared.
-        scale: residual at which a robust loss turns linear, in units of the residual.
+            default the loss of the law's paper, else squared.
+        scale: residual at which a robust loss becomes linear, in units of the residual.
         shared: constants with one value for all groups, besides those of the law.
         weights: column with, or array (n,) of, the weight of each row.
         errors: column with the standard error of each measurement of a single target.
         starts: starting values besides the drawn ones, constant -> value.
-        thorough: more starts and closer convergence.
-        seed: of the drawn starts; equal arguments give equal results.
+        thorough: uses more starts and a tighter convergence.
+        seed: seed of the drawn starts; equal arguments give equal results.
 
     Returns:
-        A FitResult: `result.named()` are the constants of a group, `result.predict(columns)` values of shape
-        (n, targets). Where no constants can be found, a FitFailure with the reason. `discover.diagnose`,
+        A FitResult: `result.named()` gives the constants of a group, `result.predict(columns)` values of shape
+        (n, targets). If no constants can be found, a FitFailure with the reason. `discover.diagnose`,
         `discover.covariance`, `discover.bootstrap` and `discover.fit_report` say how far to trust a result; they
-        take the Table that `discover.as_table` makes of the same arguments. A constant whose name is nearly that of a
-        column is told in a warning.
+        take the Table that `discover.as_table` makes of the same arguments. A warning names a constant that looks like
+        a mistyped column.
 
     Raises:
-        InputError: a column, constant or law is not there, a column is not numeric, or a formula uses no column.
+        InputError: a column, constant or law does not exist, a column is not numeric, or the formula uses no column.
         FormulaError: the text is neither a law's id nor a formula.
     """
     structure, usual, target_of_law = _structure(law, table, target)
@@ -103,11 +103,14 @@ def as_table(
     weights: str | None = None,
     errors: str | None = None,
 ) -> Table:
-    """The arrays that a fit works on: features of shape (n,), targets (n, T), groups as codes.
+    """Turns columns of a file, a data frame or a mapping into the arrays that a fit works on.
+
+    Returns:
+        A Table: features of shape (n,), targets (n, T), groups as codes of shape (n,).
 
     Raises:
-        InputError: a column is missing, is not numeric, or has another length; or standard errors are larger than
-            the range of the target.
+        InputError: a column is missing, not numeric, or of another length; or standard errors exceed the range of
+            the target.
     """
     if isinstance(table, Table):
         return table

@@ -158,27 +158,27 @@ def allocate(
     group: str | None = None,
     seed: int = 0,
 ) -> Allocation:
-    """The values of a law's features that are best for a budget, or cheapest for a result.
+    """Finds the values of a law's features that are best for a budget, or cheapest for a result.
 
-    Positive features are searched by their logarithm, from many starts and with exact derivatives; the optimum of a
-    law is exact to about ten digits. That of several laws is the mean of theirs by weight, in logarithms, at the
-    nearest point that meets the conditions. For the law E + A*N**-a + B*D**-b under 6*N*D = C it is that of Hoffmann
-    et al. (2022, arXiv:2203.15556, equation 4).
+    It searches positive features in the logarithm, from many starts and with exact derivatives; the optimum of one law
+    is exact to about ten digits. The optimum of several laws is the weighted mean of theirs, in logarithms, moved to
+    the nearest point that meets the conditions. For E + A*N**-a + B*D**-b under 6*N*D = C it equals that of Hoffmann et
+    al. (2022, arXiv:2203.15556, equation 4).
 
     Args:
         law: a loaded law, a law document, an ensemble, a run folder or a law.json.
-        minimise: a formula over targets, features and `cost`; "" for the law's only target, or minus it where its name
-            says that it is better when larger, as an accuracy is.
+        minimise: a formula over targets, features and `cost`. "" minimises the law's only target, or maximises it if
+            its name says that larger is better, as for an accuracy.
         cost: a formula over features and the names in `fix`, such as "6*params*tokens".
-        budget: the cost may not exceed it; several for a sweep.
+        budget: upper limit of the cost; several for a sweep.
         subject_to: conditions such as "loss <= 2.1".
         bounds: feature -> (lower, upper); None for no limit.
         fix: feature -> value.
         group: name of a group; by default every group gets its own optimum.
-        seed: of the drawn starts.
+        seed: seed of the starting points.
 
     Raises:
-        InputError: an unknown name; or in every group conditions that nothing meets or an optimum without bound.
+        InputError: a name is unknown; or no group has a point that meets the conditions and a bounded optimum.
         FormulaError: a text is not a formula.
     """
     document, ensemble = _source(law)

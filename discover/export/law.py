@@ -24,10 +24,10 @@ Floats = NDArray[np.float64]
 
 
 def load(path: str | Path) -> FittedLaw:
-    """The law in a law.json, or in a run folder.
+    """Reads the law of a run folder or a law.json.
 
     Raises:
-        InputError: no such file, or not a law document.
+        InputError: there is no such file, or it is not a law document.
     """
     return FittedLaw(read(path))
 
@@ -50,7 +50,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class FittedLaw:
-    """A law with its constants, callable on numbers, arrays and tables. Picklable."""
+    """A law with its constants. Call it with numbers, arrays or a table; it pickles."""
 
     document: LawDocument
 
@@ -61,7 +61,7 @@ class FittedLaw:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Features that a call needs."""
+        """The features that a call needs."""
         return inputs(self.document)
 
     @property
@@ -105,20 +105,20 @@ class FittedLaw:
         return out if len(self.targets) > 1 else out[..., 0][()]
 
     def predict(self, data: Any = None, /, *, group: Any = None, interval: float | None = None, **columns: Any) -> Any:
-        """Forecasts; with `interval` a `Prediction` with the ends of the interval for a new measurement.
+        """Forecasts points; with `interval`, returns a `Prediction` with the interval of a new measurement.
 
-        The law of a run comes with others that the data cannot tell from it, and the forecast is their average
-        (docs/forecasts.md); a law without such company forecasts what a call gives. The others may read columns that
-        this one does not; all of `forecast_features` are then needed.
+        The forecast of a run is the average of its law and the laws that the data cannot tell from it
+        (docs/forecasts.md). The other laws may read further columns, so pass all of `forecast_features`. A law that
+        comes alone forecasts the value of a call.
 
         Args:
             data: as in a call.
             group: as in a call.
             columns: as in a call.
-            interval: probability, such as 0.9.
+            interval: probability of the interval, such as 0.9.
 
         Raises:
-            InputError: as in a call; or the interval is not between 0 and 1, or the law came without uncertainty.
+            InputError: as in a call; or `interval` is not between 0 and 1, or the law carries no uncertainty.
         """
         if interval is None and not self.document.forecasts:
             return self(data, group=group, **columns)
@@ -147,10 +147,10 @@ class FittedLaw:
 
     @property
     def forecast_features(self) -> tuple[str, ...]:
-        """Features that `predict` needs.
+        """The features that `predict` needs.
 
         Raises:
-            InputError: the law came without uncertainty.
+            InputError: the law carries no uncertainty.
         """
         return self._ensemble.inputs
 
@@ -159,19 +159,19 @@ class FittedLaw:
         return Ensemble.from_document(self.document)
 
     def sympy(self, group: str | None = None, target: str | None = None) -> Any:
-        """The formula of a group and target as a SymPy expression, constants as floats of 17 digits.
+        """The formula of a group and target as a SymPy expression, with constants as floats of 17 digits.
 
         Raises:
-            InputError: no such group or target, or the law has several and none is named.
+            InputError: there is no such group or target, or the law has several and you name none.
         """
         expr = substitute(self._with_constants(group, target), self._not_positive())
         return to_sympy(expr)
 
     def latex(self, group: str | None = None, target: str | None = None, digits: int = 6) -> str:
-        """The formula in LaTeX; with a group or target named, its constants as numbers of so many digits.
+        """The formula in LaTeX. If you name a group or target, its constants are numbers with `digits` digits.
 
         Raises:
-            InputError: no such group or target, or the law has several and only the other one is named.
+            InputError: there is no such group or target, or the law has several of one and you name only the other.
         """
         named = group is not None or target is not None
         return to_latex(self._with_constants(group, target) if named else self.document.expr, digits=digits)

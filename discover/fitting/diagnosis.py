@@ -74,7 +74,7 @@ class Diagnosis:
 
 
 def diagnose(result: FitResult, table: Table, weights: Floats | None = None) -> Diagnosis:
-    """Examines a fit.
+    """Names every reason to doubt the constants of a fit.
 
     Args:
         table: the rows of the fit.

@@ -21,13 +21,13 @@ def report(
     level: float = 0.9,
     max_groups: int = _GROUPS,
 ) -> str:
-    """The report of a fit as lines of text.
+    """Describes a fit in lines of text: convergence, constants with errors, reasons for doubt.
 
     Args:
         table: the rows of the fit.
         resamples: adds bootstrap intervals of the constants.
-        level: of those intervals.
-        max_groups: constants of at most so many groups are listed.
+        level: probability of those intervals.
+        max_groups: largest number of groups whose constants are listed.
     """
     if isinstance(result, FitFailure):
         return f"{result.structure.text}\n  no fit: {result.text}"

@@ -82,7 +82,7 @@ class Diagnostics:
 
 @dataclass(frozen=True)
 class FitFailure:
-    """No constants were found; `reason` says why, `detail` where."""
+    """A fit that found no constants; `reason` says why, `detail` where."""
 
     structure: Structure
     recipe: Recipe
@@ -97,7 +97,7 @@ class FitFailure:
 
 @dataclass(frozen=True)
 class FitResult:
-    """A structure with its constants.
+    """A law fitted to a table: a structure with its constants.
 
     Attributes:
         constants: values, shape (n_groups, n_targets, n_constants), in the order of `structure.constants`;
@@ -116,7 +116,7 @@ class FitResult:
 
     @property
     def by_name(self) -> dict[str, Floats | float]:
-        """Constants by name, each of shape (n_groups, n_targets), as another fit starts from them."""
+        """Constants by name, each of shape (n_groups, n_targets), in the form that another fit starts from."""
         return {name: self.constants[:, :, i] for i, name in enumerate(self.structure.constants)}
 
     def predict(self, features: Mapping[str, Floats], group: NDArray[np.int64] | None = None) -> Floats:

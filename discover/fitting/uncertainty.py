@@ -99,13 +99,13 @@ class Covariance:
 
 
 def covariance(result: FitResult, table: Table, weights: Floats | None = None, *, absolute: bool = False) -> Covariance:
-    """Covariance of the constants from the linearised law.
+    """The covariance of the constants, from the linearised law.
 
     Args:
         table: the rows of the fit.
         weights: as given to `fit`.
-        absolute: the table's measurement errors are taken as they are; otherwise only their ratios count and
-            their size is estimated from the residuals.
+        absolute: takes the table's measurement errors as they are; otherwise only their ratios count, and the
+            residuals give their size.
     """
     structure = result.structure
     errors = np.full(result.constants.shape, np.nan)
@@ -236,27 +236,27 @@ def bootstrap(
     workers: int = 2,
     vary_size: bool = False,
 ) -> Bootstrap:
-    """Refits to n resampled tables, each from several starts.
+    """Refits the law to n resampled tables, each from several starts.
 
     Args:
         result: the fit to the table.
         table: its rows.
         n: number of resamples.
         seed: equal seeds give equal results, whatever the number of workers.
-        unit: what is drawn with replacement: "residuals" (put back on the fitted values, enlarged for the
-            freedom that the constants took; rows keep their place, so small designed tables stay
-            identifiable), "rows" (within groups; makes no assumption on how errors vary), or "groups".
+        unit: what is drawn with replacement. "residuals": added to the fitted values, enlarged for the degrees of
+            freedom that the constants took; rows keep their place, so small designed tables stay identifiable.
+            "rows": within groups, without assumptions on how errors vary. "groups": whole groups.
         clusters: code of each row's cluster, shape (rows,), such as runs whose rows share an error; whole
             clusters are then drawn instead of single rows or residuals.
         weights: as given to `fit`.
-        effort: of each refit.
+        effort: how hard each refit tries.
         workers: threads; the compiled part runs without Python's lock.
-        vary_size: resampled residuals are larger or smaller from resample to resample, by as much as the rows leave
-            the size of the errors open: chi-squared with the fit's degrees of freedom. For draws of constants that
-            stand for what is known of them; `Bootstrap.intervals` allows for it by itself.
+        vary_size: varies the size of the residuals from resample to resample, by as much as the rows leave it open
+            (chi-squared with the fit's degrees of freedom). For draws that stand for what is known of the constants;
+            `Bootstrap.intervals` allows for it by itself.
 
     Raises:
-        InputError: whole groups are drawn although constants are fitted to each group.
+        InputError: `unit` is "groups", but constants belong to each group.
     """
     plan = _Resampling(result, table, unit, clusters, weights, vary_size)
     seeds = np.random.SeedSequence(seed).spawn(n)
@@ -386,13 +386,13 @@ def profile(
     weights: Floats | None = None,
     seed: int = 0,
 ) -> Profile:
-    """Values of one constant that the rows do not refute, all other constants refitted.
+    """The interval of one constant that the rows do not refute, with all other constants refitted.
 
-    The ends are where the objective has risen by the F quantile times the residual variance (Bates and Watts
-    1988, Nonlinear Regression Analysis, section 6.1). An end is infinite if the objective never rises so far.
+    At its ends the objective has risen by the F quantile times the residual variance (Bates and Watts 1988, Nonlinear
+    Regression Analysis, section 6.1). An end is infinite if the objective never rises that far.
 
     Args:
-        name: the constant; for a shared one all groups are refitted.
+        name: the constant; if groups share it, all groups are refitted.
         group: code of the group whose constant is meant.
         target: code of the target.
 

@@ -706,7 +706,7 @@ def front_figure(content: Content) -> Figure | None:
 
 
 def search_figure(content: Content) -> Figure | None:
-    """The best merit so far over the laws scored, and who found it."""
+    """The best penalty so far over the laws scored, and who proposed the law."""
     lead = leaders(content.steps)
     if not lead:
         return None
@@ -720,15 +720,15 @@ def search_figure(content: Content) -> Figure | None:
     for number, name in enumerate(names):
         own = [step for step in lead if step.proposer == name]
         if own:
-            hover = tuple(f"law {s.index + 1}, {s.origin}\n{s.formula}\nmerit {quantity(s.merit)}" for s in own)
+            hover = tuple(f"law {s.index + 1}, {s.origin}\n{s.formula}\npenalty {quantity(s.merit)}" for s in own)
             at = np.array([s.index + 1.0 for s in own]), np.array([s.merit for s in own])
             shade = number / max(len(names) - 1, 1)
             series.append(Series("points", name, "other", *at, hover=hover, shade=shade))
     return Figure(
         key="search",
         label="",
-        caption="The best merit so far (lower is better) over the laws scored, and who proposed it.",
+        caption="The best penalty so far over the laws scored (lower is better), and who proposed the law.",
         x=Axis("laws scored", last > 50),
-        y=Axis("merit"),
+        y=Axis("penalty"),
         series=_ordered(series),
     )

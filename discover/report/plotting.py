@@ -21,7 +21,7 @@ Library = Literal["plotly", "matplotlib"]
 def plot_forecast(
     run: str | PathLike[str], *, group: str | None = None, along: str | None = None, library: Library = "plotly"
 ) -> Any:
-    """The law through the measured points and on beyond them, with 50 and 90 % intervals.
+    """Plots the law through the measured points and beyond them, with 50 and 90 % intervals.
 
     Args:
         run: folder of a finished run, or its `RunResult`.
@@ -30,7 +30,7 @@ def plot_forecast(
         library: "plotly" gives a `plotly.graph_objects.Figure`, "matplotlib" a `matplotlib.figure.Figure`.
 
     Raises:
-        InputError: no run, or nothing of this name to plot.
+        InputError: there is no such run, or nothing of this name to plot.
         UnavailableError: the library is not installed.
     """
     content = gather(Path(run))
@@ -46,31 +46,31 @@ def plot_forecast(
 
 
 def plot_beyond(run: str | PathLike[str], *, group: str | None = None, library: Library = "plotly") -> Any:
-    """The law and its rivals from the largest run on; arguments and errors as of `plot_forecast`."""
+    """Plots the law and its rivals from the largest run on. Arguments and errors: see `plot_forecast`."""
     content = gather(Path(run))
     found = plots.beyond(content)
     return _drawn(_of_group(content, None if found is None else found.plots, group), library)
 
 
 def plot_parity(run: str | PathLike[str], *, target: str | None = None, library: Library = "plotly") -> Any:
-    """Measured against predicted values; arguments and errors as of `plot_forecast`."""
+    """Plots measured against predicted values. Arguments and errors: see `plot_forecast`."""
     made = plots.parity_gallery(gather(Path(run)))
     return _drawn(_labelled(made, target, "target"), library)
 
 
 def plot_residuals(run: str | PathLike[str], column: str | None = None, *, library: Library = "plotly") -> Any:
-    """What the law leaves over against a column or the group; arguments and errors as of `plot_forecast`."""
+    """Plots the residuals against a column or the group. Arguments and errors: see `plot_forecast`."""
     return _drawn(_labelled(plots.residual_gallery(gather(Path(run))), column, "column"), library)
 
 
 def plot_front(run: str | PathLike[str], *, library: Library = "plotly") -> Any:
-    """Inner error against complexity of all laws tried; arguments and errors as of `plot_forecast`."""
+    """Plots inner error against complexity for all laws tried. Arguments and errors: see `plot_forecast`."""
     figure = plots.front_figure(gather(Path(run)))
     return _drawn([] if figure is None else [figure], library)
 
 
 def plot_search(run: str | PathLike[str], *, library: Library = "plotly") -> Any:
-    """The best merit so far over the laws scored; arguments and errors as of `plot_forecast`."""
+    """Plots the best penalty so far against the number of laws scored. Arguments and errors: see `plot_forecast`."""
     figure = plots.search_figure(gather(Path(run)))
     return _drawn([] if figure is None else [figure], library)
 

@@ -15,8 +15,8 @@ LUCK_SAID = "Errors this much lower than a published law's are what chance gives
 FAR = 2.5
 """A published law is told from laws whose errors are lower by more than this factor by more than luck."""
 FAR_SAID = (
-    "Some of these errors are far lower. The published law was kept, as a new law must beat it by a margin on merit, "
-    "which counts constants and the worst cuts; judge both on rows that neither was fitted to."
+    "Some of these errors are far lower. The run kept the published law, because a new law must beat it by a margin in "
+    "penalty, which counts constants and the worst cuts. Judge both on rows that neither was fitted to."
 )
 
 Kind = Literal["untried", "no law", "imported", "published", "discovered"]

@@ -11,6 +11,7 @@ import typer
 from discover._version import __version__
 from discover.cli import (
     bench_command,
+    board_command,
     compare_command,
     decision_commands,
     engine_commands,
@@ -39,6 +40,7 @@ app = typer.Typer(
 for family in (
     run_commands, compare_command, import_command, bench_command, fit_command, export_command, task_commands,
     law_commands, llm_commands, engine_commands, decision_commands, predict_command, report_command,
+    board_command,
 ):  # fmt: skip
     family.register(app)
 

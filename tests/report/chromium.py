@@ -99,11 +99,15 @@ class Page:
 
     def open(self, path: Path, width: int, height: int = 900, dark: bool = False) -> None:
         """Shows a file in a window of this size and waits until the report says that its plots are drawn."""
+        self.visit(path.resolve().as_uri(), width, height, dark)
+
+    def visit(self, address: str, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+        """Shows an address in a window of this size and waits until the page says that it is ready."""
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=scheme)
         self.resize(width, height)
-        for address in ("about:blank", path.resolve().as_uri()):
-            self.call("Page.navigate", url=address)
+        for place in ("about:blank", address):
+            self.call("Page.navigate", url=place)
         self.wait_for("document.querySelector('html.ready') !== null")
 
     def resize(self, width: int, height: int = 900) -> None:

@@ -6,7 +6,7 @@ import math
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from discover.board.processes import at_work
 from discover.errors import DiscoverError, FormulaError, InputError
 from discover.expressions import constant_names, parse
 from discover.runs.folder import Progress, RunFolder
+from discover.runs.result import Result
 from discover.runs.session import INTERRUPTED
 from discover.runs.verdict import verdict_of
 
@@ -167,13 +168,12 @@ class Shelf:
                 return row
             if place.stat().st_size > LARGEST:
                 raise InputError(f"{place} is larger than {LARGEST >> 20} MB")
-            return _with_result(row, folder.result() or {})
+            found = folder.found()
+            return row if found is None else _with_result(row, found)
         except FormulaError as problem:
             return Row(key, status="damaged", remark=f"the formula in result.json cannot be read: {problem}")
         except (DiscoverError, OSError) as problem:
             return Row(key, status="damaged", remark=str(problem).replace(f"{path}{os.sep}", ""))
-        except (ArithmeticError, AttributeError, KeyError, LookupError, TypeError, ValueError):
-            return Row(key, status="damaged", remark="result.json is damaged")
 
 
 def _run_folders(folder: Path, levels: int) -> Iterator[Path]:
@@ -203,30 +203,27 @@ def _stamp(path: Path) -> tuple[int, int]:
     return (found.st_mtime_ns, found.st_size)
 
 
-def _with_result(row: Row, result: Mapping[str, Any]) -> Row:
-    formula, targets = str(result["formula"]), [str(name) for name in result["targets"]]
-    sets = result["constants"]
-    constants = set(sets[0]["values"]) if sets else set()
-    human = [item for item in result.get("human", ()) if _number(item.get("r2")) is not None]
-    best = max(human, key=lambda item: float(item["r2"]), default=None)
-    llm = result.get("llm") or {}
-    stopped = str(result.get("stopped", ""))
+def _with_result(row: Row, result: Result) -> Row:
+    constants = set(result.constants[0].values) if result.constants else set()
+    human = [(item.r2, f"{item.law}, {item.variant}") for item in result.human if item.r2 is not None]
+    best, named = max(human, default=(None, ""))
+    llm = result.llm or {}
     return replace(
         row,
-        status="interrupted" if stopped == INTERRUPTED else "finished",
-        remark=stopped,
-        formula=formula,
-        features=tuple(name for name in constant_names(parse(formula)) if name not in constants),
-        target=", ".join(targets),
+        status="interrupted" if result.stopped == INTERRUPTED else "finished",
+        remark=result.stopped,
+        formula=result.formula,
+        features=tuple(name for name in constant_names(parse(result.formula)) if name not in constants),
+        target=", ".join(result.targets),
         verdict=verdict_of(result).kind,
-        error=_number(result.get("inner_error")),
-        law=_number((result.get("sealed") or {}).get("r2")),
-        forecast=_number((result.get("forecast") or {}).get("r2")),
-        human=None if best is None else _number(best["r2"]),
-        human_law="" if best is None else f"{best['law']}, {best['variant']}",
-        constants=int(result["n_constants"]),
-        seconds=_number(result.get("seconds")),
-        evaluations=int(result["evaluations"]),
+        error=result.inner_error,
+        law=None if result.sealed is None else result.sealed.r2,
+        forecast=None if result.forecast is None else result.forecast.r2,
+        human=best,
+        human_law=named,
+        constants=result.n_constants,
+        seconds=result.seconds,
+        evaluations=result.evaluations,
         cost=_number(llm.get("cost")),
         model=str(llm.get("model", row.model)),
     )

@@ -113,7 +113,8 @@ def test_a_run_that_works_out_its_result_is_not_taken_for_a_stopped_one(folder: 
     run.result_path.unlink()
     run.write_progress(Progress(12.5, 30, "interrupted"))
     assert by_key(Shelf(folder))["first"].status == "running"
-    run.write_result({**json.loads((folder / "more" / HOSTILE / "result.json").read_bytes()), "stopped": "interrupted"})
+    content = json.loads((folder / "more" / HOSTILE / "result.json").read_bytes())
+    run.result_path.write_text(json.dumps(content | {"stopped": "interrupted"}))
     assert by_key(Shelf(folder))["first"].status == "interrupted"
 
 

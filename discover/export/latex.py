@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from discover.documents import LawDocument
 from discover.export.identifiers import one_line
-from discover.export.layout import inputs
+from discover.export.layout import inputs, meaning_of
 from discover.expressions import Number, to_latex, walk
 from discover.expressions.printing import latex_name
 
@@ -59,7 +59,8 @@ def _where(document: LawDocument) -> str:
     items = []
     for name in inputs(document):
         unit = f" ({escaped(about[name].unit)})" if about[name].unit not in ("", "1") else ""
-        meaning = f": {escaped(about[name].meaning)}{unit}" if about[name].meaning else ""
+        said = meaning_of(about[name])
+        meaning = f": {escaped(said)}{unit}" if said else ""
         items.append(f"${latex_name(name)}${meaning}")
     return "Where " + "; ".join(items) + "."
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from discover.documents import LawDocument
+from discover.documents import ColumnLike, LawDocument
 from discover.export.identifiers import one_line, safe_names
 from discover.expressions import Dialect, Expr, feature_names, to_text
 from discover.expressions.printing import number_text
@@ -80,7 +80,13 @@ def _about(document: LawDocument, name: str) -> str:
     unit = f" [{feature.unit}]" if feature.unit not in ("", "1") else ""
     ends = document.domain.get(name)
     span = f"; fitted on {ends[0]:g} to {ends[1]:g}" if ends else ""
-    return f"{feature.meaning or name}{unit}{span}"
+    return f"{meaning_of(feature) or name}{unit}{span}"
+
+
+def meaning_of(feature: ColumnLike) -> str:
+    """What a feature is, and its heading in the law's own table where formulas call it otherwise."""
+    heading = f"the column {feature.source!r}" if feature.source and feature.source != feature.name else ""
+    return ", ".join(filter(None, (feature.meaning, heading)))
 
 
 def lay_out(

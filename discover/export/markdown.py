@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from discover.documents import LawDocument
 from discover.export.identifiers import one_line
 from discover.export.latex import equation
+from discover.export.layout import meaning_of
 from discover.expressions.printing import number_text
 
 
@@ -34,7 +35,7 @@ def _features(document: LawDocument) -> list[list[str]]:
             if feature.name in document.domain
             else ("", "")
         )
-        rows.append([f"`{feature.name}`", _text(feature.meaning), _text(feature.unit), low, high])
+        rows.append([f"`{feature.name}`", _text(meaning_of(feature)), _text(feature.unit), low, high])
     return rows
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from discover.documents import LawDocument
 from discover.errors import InputError
 from discover.export.law import FittedLaw
-from discover.export.layout import geometric_middle, inputs, real_literal
+from discover.export.layout import geometric_middle, inputs, meaning_of, real_literal
 from discover.export.spreadsheet import BOLD, INPUT, Cell, Formula, Sheet, column_name, to_xlsx
 from discover.expressions import Dialect, feature_names, to_text
 
@@ -64,7 +64,7 @@ def _law_sheet(document: LawDocument) -> Sheet:
     ]
     for feature in document.features:
         ends = document.domain.get(feature.name, ())
-        rows.append([Cell(feature.name), Cell(feature.meaning), Cell(feature.unit), *(Cell(v) for v in ends)])
+        rows.append([Cell(feature.name), Cell(meaning_of(feature)), Cell(feature.unit), *(Cell(v) for v in ends)])
     rows += [[], [Cell("Software", BOLD), Cell("Version", BOLD)]]
     rows += [[Cell(name), Cell(version)] for name, version in document.versions.items()]
     return Sheet("Law", rows)

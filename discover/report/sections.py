@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from discover.export.layout import meaning_of
 from discover.expressions import Constant, Feature, Number, substitute
 from discover.plain_data import counted, with_error
 from discover.report import outlook, plots
@@ -166,12 +167,12 @@ def _columns(content: Content) -> TableBlock:
         column, ends = task.column(name), document.domain.get(name)
         shown = f"{size(ends[0])} to {size(ends[1])}" if ends else NONE
         unit = "" if column.unit == "1" else column.unit
-        rows.append((Maths(Feature(name)), column.meaning or NONE, unit or NONE, shown))
+        rows.append((Maths(Feature(name)), meaning_of(column) or NONE, unit or NONE, shown))
     for name in document.targets:
         column, ends = task.column(name), document.target_range.get(name)
         shown = f"{quantity(ends[0])} to {quantity(ends[1])}" if ends else NONE
         unit = "" if column.unit == "1" else column.unit
-        rows.append((name, column.meaning or "the target", unit or NONE, shown))
+        rows.append((name, meaning_of(column) or "the target", unit or NONE, shown))
     return TableBlock(("column", "meaning", "unit", "train rows"), tuple(rows))
 
 

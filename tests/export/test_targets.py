@@ -132,3 +132,12 @@ def test_names_stay_distinct_and_free_of_reserved_words() -> None:
     assert len(set(chosen.values())) == len(names)
     assert "in" not in chosen.values()
     assert parse("b", {"b"})
+
+
+@pytest.mark.parametrize("target", ["latex", "markdown", "python", "julia"])
+def test_a_column_that_formulas_call_otherwise_comes_with_its_heading(target: str) -> None:
+    document = CASES["streams"].document
+    features = tuple(replace(feature, source=f"config.{feature.name} (M)") for feature in document.features)
+    text = export(replace(document, features=features), target)
+    for feature in features:
+        assert f"the column '{feature.source}'" in str(text).replace("\\", "")

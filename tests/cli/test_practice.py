@@ -108,17 +108,6 @@ def test_exponents_that_look_simple_are_tried_as_given_and_fitted(discover) -> N
     assert "far off every law" not in by_hand.err
 
 
-@pytest.mark.slow
-def test_a_search_leaves_out_the_columns_that_play_no_part(discover) -> None:
-    Path("table.csv").write_text(five_columns())
-    found = discover("run", "table.csv", "--target", "y", "--evaluations", "400", *PLAIN, "--json").json
-    assert all(name in found["formula"] for name in ("x0", "x2", "x3"))
-    assert not any(name in found["formula"] for name in ("x1", "x4"))
-    values = found["constants"][0]["values"].values()
-    assert min(abs(abs(value) - 1.56) for value in values) < 0.06
-    assert min(abs(abs(value) - 1.75) for value in values) < 0.06
-
-
 def test_of_a_curve_that_turns_later_it_is_said_that_no_interval_covers_it(discover) -> None:
     """Accuracies rise, seem to saturate, and rise again when the learning rate has decayed."""
     rows = [f"{epoch},{0.51 - 0.5 * epoch**-0.6 + 0.004 * math.sin(epoch / 6):.5f}" for epoch in range(1, 61)]

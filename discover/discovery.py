@@ -15,11 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
+from discover.data.checks import check_varies
 from discover.data.guesses import guess_target
+from discover.data.names import near
 from discover.data.reading import read_table
 from discover.errors import InputError
 from discover.export.law import FittedLaw, load
@@ -35,21 +37,24 @@ from discover.runs.outcome import conclude, inner_error
 from discover.runs.result import HumanLawJudged, Judged, Result, RunnerUp
 from discover.runs.session import INTERRUPTED, Budget, Session, begin, pursue, reopen
 from discover.scoring import fold_weights
-from discover.search import Step
+from discover.search import SearchConfig, Step
 from discover.search.team import AUTO, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from discover.report.ranking import Ranking
+
     Rows = pd.DataFrame | Mapping[str, Any] | str | os.PathLike[str]
 
 DEFAULT_BUDGET = "60s"
 MOST_WORKERS = 8
+LISTS = ("target", "features", "extrapolate", "errors")  # options that take one heading or several
 TABLE, TEST_ROWS = "table.json", "test_rows.json"  # of a table in memory, in the run's folder
 WIDTH = 100  # of text where there is no terminal
 
 _scratch: list[tempfile.TemporaryDirectory[str]] = []
-"""Folders of runs that nobody named. They are removed when Python ends."""
+"""Folders that nobody named. They are removed when Python ends."""
 
 
 # --- a run under way
@@ -181,6 +186,42 @@ def usual_workers() -> int:
 # --- for Python
 
 
+class TableOptions(TypedDict, total=False):
+    """What can be said of a table; the rest is guessed.
+
+    Attributes:
+        features: headings to predict from.
+        group: heading whose values each get their own constants; "" for none.
+        extrapolate: features along which the law must reach further.
+        target_scale: feature -> value at which the law will be used.
+        constants: most constants per group.
+        holdout: share of the rows, those with the largest scale, to seal; above 0 and below 1.
+        test_rows: a second table, all of whose rows are sealed.
+        weights: heading of the rows' weights.
+        errors: heading or headings of the targets' standard errors.
+        run_column: heading of the training run that each row is of.
+        sheet: of a spreadsheet.
+        where: conditions on the rows that count, such as "status == finished and params >= 1e8".
+        error_scale: what errors are counted in: "value", "log" or "odds".
+        roles: feature -> the variable of the law library that it is.
+    """
+
+    features: Sequence[str] | None
+    group: str | None
+    extrapolate: Sequence[str] | None
+    target_scale: Mapping[str, float] | None
+    constants: int | None
+    holdout: float | None
+    test_rows: Rows | None
+    weights: str | None
+    errors: str | Sequence[str] | None
+    run_column: str | None
+    sheet: str | None
+    where: str | None
+    error_scale: str | None
+    roles: Mapping[str, str] | None
+
+
 def run(
     table: Rows,
     target: str | Sequence[str] | None = None,
@@ -194,19 +235,7 @@ def run(
     out: str | os.PathLike[str] | None = None,
     open_sealed: bool = True,
     on_step: Callable[[Course], None] | None = None,
-    features: Sequence[str] | None = None,
-    group: str | None = None,
-    extrapolate: Sequence[str] | None = None,
-    target_scale: Mapping[str, float] | None = None,
-    constants: int | None = None,
-    holdout: float | None = None,
-    test_rows: Rows | None = None,
-    weights: str | None = None,
-    errors: str | Sequence[str] | None = None,
-    sheet: str | None = None,
-    where: str | None = None,
-    error_scale: str | None = None,
-    roles: Mapping[str, str] | None = None,
+    **options: Unpack[TableOptions],
 ) -> RunResult:
     """Discovers the law of a table: searches for the one that extrapolates best, and judges it on sealed rows.
 
@@ -228,30 +257,12 @@ def run(
         open_sealed: judge the law on the sealed rows at the end.
         on_step: called with the `Course` of the search after every law. An error that it raises ends the run; a
             KeyboardInterrupt ends the search, and the result is what was found until then.
-        features: headings to predict from.
-        group: heading whose values each get their own constants; "" for none.
-        extrapolate: features along which the law must reach further.
-        target_scale: feature -> value at which the law will be used.
-        constants: most constants per group.
-        holdout: share of the rows, those with the largest scale, to seal; above 0 and below 1.
-        test_rows: a second table, all of whose rows are sealed.
-        weights: heading of the rows' weights.
-        errors: heading or headings of the targets' standard errors.
-        sheet: of a spreadsheet.
-        where: conditions on the rows that count, such as "status == finished and params >= 1e8".
-        error_scale: what errors are counted in: "value", "log" or "odds".
-        roles: feature -> the variable of the law library that it is.
+        options: of a table, see `TableOptions`.
 
     Raises:
         InputError: the table, an option or the folder is not as expected, or no law could be fitted.
         UnavailableError: a proposer or the language model cannot be used here.
     """
-    options = {
-        "target": _listed(target), "features": _listed(features), "group": group, "extrapolate": _listed(extrapolate),
-        "target_scale": target_scale, "constants": constants, "holdout": holdout, "test_rows": test_rows,
-        "weights": weights, "errors": _listed(errors), "sheet": sheet, "where": where, "error_scale": error_scale,
-        "roles": roles,
-    }  # fmt: skip
     model = model_of(llm)
     if budget is None and evaluations is None:
         budget = DEFAULT_BUDGET
@@ -260,7 +271,7 @@ def run(
     spend = Budget(seconds, evaluations, workers or usual_workers())
     folder = new_folder(_temporary() if out is None else Path(out), "", seed)
     try:
-        source = _source(table, options, folder.path)
+        source = _source(table, target, options, folder.path)
         session = begin(source, seed, spend, folder, open_sealed, model, team)
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
@@ -288,6 +299,45 @@ def resume(
     if not session.finished:
         conduct(session, _Calling(on_step), inspected=False)
     return RunResult(session.folder.path)
+
+
+def compare(
+    table: Rows,
+    target: str | Sequence[str] | None = None,
+    *,
+    budget: float | str | None = None,
+    evaluations: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    **options: Unpack[TableOptions],
+) -> Ranking:
+    """Ranks published laws by how well they forecast the larger scales of a table; it never opens sealed rows.
+
+    Args:
+        table, target: as of `run`.
+        budget, evaluations: how long to search for further laws; with neither, published laws only.
+        seed: of the search, and of the resamples for intervals.
+        workers: as of `run`.
+        options: of a table, see `TableOptions`.
+
+    Raises:
+        InputError: the table or an option is not as expected.
+    """
+    from discover.report.ranking import Ranking
+    from discover.runs import comparison
+
+    processes = workers or usual_workers()
+    seconds = duration_s(budget, "budget") if isinstance(budget, str) else budget
+    plan = None
+    if seconds is not None or evaluations is not None:
+        plan = SearchConfig(
+            seed=seed, evaluations=evaluations, seconds=seconds, proposers=chosen((AUTO,))[0], workers=processes
+        )
+    folder = _temporary()
+    task = _source(table, target, options, folder).load(folder)
+    check_varies(task.train(), str(task.table))
+    found = comparison.compare(task, discover=plan, workers=processes)
+    return Ranking(found, inspect(task, found.problem), seed)
 
 
 class _Calling(Watcher):
@@ -428,24 +478,26 @@ class RunResult:
         return [*more, where]
 
 
-def _listed(names: str | Sequence[str] | None) -> list[str] | None:
-    return [names] if isinstance(names, str) else None if names is None else list(names)
-
-
 def _temporary() -> Path:
     _scratch.append(tempfile.TemporaryDirectory(prefix="discover-"))
     return Path(_scratch[-1].name)
 
 
-def _source(table: Rows, options: dict[str, Any], folder: Path) -> TaskSource:
+def _source(table: Rows, target: str | Sequence[str] | None, options: Mapping[str, Any], folder: Path) -> TaskSource:
     """Where the table is; one in memory is written into the folder of the run."""
-    options["test_rows"] = _place(options["test_rows"], folder / TEST_ROWS)
+    for name in options:
+        if name not in TableOptions.__annotations__:
+            known = TableOptions.__annotations__
+            raise TypeError(f"a table has no option {name!r}{near(name, known)} (it has {', '.join(known)})")
+    given = {"target": target, **dict.fromkeys(TableOptions.__annotations__), **options}
+    given |= {key: [given[key]] for key in LISTS if isinstance(given[key], str)}
+    given["run"] = given.pop("run_column")
+    given["test_rows"] = _place(given["test_rows"], folder / TEST_ROWS)
     if isinstance(table, str | os.PathLike):
-        return source_of(os.fspath(table), options, lambda key: f"{key}=")
+        return source_of(os.fspath(table), given, lambda key: f"{'run_column' if key == 'run' else key}=")
     _place(table, folder / TABLE)
-    options["target"] = options["target"] or guess_target(read_table(folder / TABLE, None, options["where"]))
-    given = {key: value for key, value in options.items() if value is not None}
-    return TaskSource(kind="table", place=TABLE, options=given)
+    given["target"] = given["target"] or guess_target(read_table(folder / TABLE, None, given["where"]))
+    return TaskSource(kind="table", place=TABLE, options={k: v for k, v in given.items() if v is not None})
 
 
 def _place(table: Rows | None, file: Path) -> str | None:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,21 +12,7 @@ from discover.errors import InputError
 from discover.plain_data import duration_s
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from discover.runs.comparison import Comparison
     from discover.search import SearchConfig
-
-SHOWN_LAWS = 10
-SHOWN_CONSTANTS = 3
-SHOWN_SETS = 6
-SHOWN_UNNAMED = 4
-WIDTH = 100
-NAME_WIDTH = 34
-LEVEL = 0.9
-RESAMPLES = 200
-LARGE = 1000  # rows beyond which fewer resamples are drawn
-PATIENCE_S = 8.0  # for intervals, all laws together
 
 Discover = Annotated[
     str | None,
@@ -94,6 +75,7 @@ def compare(
     from discover.cli.output import note, print_json, print_lines, tell_notes, tell_problems
     from discover.data.checks import check_varies
     from discover.discovery import usual_workers
+    from discover.report.ranking import Ranking
     from discover.runs import comparison
     from discover.runs.inspection import inspect
 
@@ -119,15 +101,13 @@ def compare(
     if not quiet:
         tell_problems([one.text for one in problems])
     found = comparison.compare(task, discover=plan, workers=processes, on_event=tell)
-    notes = found.problem.notes
-    for text in notes:
+    for text in found.problem.notes:
         tell(f"note: {text}")
-    shown = _keys(found, Path(task.table), seed, notes)
-    shown["problems"] = [one.keys() for one in problems]
+    ranking = Ranking(found, problems, seed)
     if json:
-        print_json(shown)
+        print_json(ranking.keys)
         return
-    print_lines(_lines(shown, everything))
+    print_lines(ranking.lines(everything))
 
 
 def _plan(discover: str | None, evaluations: int | None, seed: int, workers: int) -> SearchConfig | None:
@@ -141,204 +121,3 @@ def _plan(discover: str | None, evaluations: int | None, seed: int, workers: int
     seconds = None if discover is None else duration_s(discover, "--discover")
     team = chosen((AUTO,))[0]
     return SearchConfig(seed=seed, evaluations=evaluations, seconds=seconds, proposers=team, workers=workers)
-
-
-def _keys(found: Comparison, table: Path, seed: int, notes: Sequence[str]) -> dict[str, Any]:
-    """The comparison as one JSON object; intervals for the first of the tied laws."""
-    from discover.runs.comparison import keys, resamples
-
-    train = found.problem.table
-    draws = RESAMPLES if len(train) <= LARGE else RESAMPLES // 2
-    laws, end = [], time.monotonic() + PATIENCE_S
-    for place, one in enumerate(found.standings):
-        wanted = place < SHOWN_CONSTANTS and one.tied and time.monotonic() < end
-        drawn = resamples(found.problem, one, draws, seed) if wanted else None
-        laws.append(keys(found.problem, one, drawn, LEVEL))
-    return {
-        "task": found.task.name,
-        "table": str(table),
-        "targets": list(found.task.target),
-        "features": list(found.task.features),
-        "group_column": found.task.group,
-        "rows": len(train),
-        "cuts": [{"label": fold.label, "weight": fold.weight} for fold in found.folds],
-        "laws": laws,
-        "refused": [{"law": name, "reason": reason} for name, reason in found.refused],
-        "not_judged": list(found.short_of_rows),
-        "nameable": {law: dict(names) for law, names in found.nameable.items()},
-        "error_scale": found.problem.error_scale,
-        "tied": [one.name for one in found.tied],
-        "apart": found.apart,
-        "level": LEVEL,
-        "seed": seed,
-        "seconds": round(found.seconds, 3),
-        "notes": [*found.task.notes, *notes],
-    }
-
-
-# --- for people
-
-
-def _lines(shown: Mapping[str, Any], everything: bool) -> list[str | Table]:
-    from discover.report.terminal import error_unit, not_judged
-
-    laws = shown["laws"]
-    if not laws:
-        return ["No law could be judged on this table.", *_refused(shown, everything=True)]
-    head = f"{shown['task']}: {', '.join(shown['targets'])} from {', '.join(shown['features'])}; "
-    head += f"{shown['rows']} rows, {len(shown['cuts'])} cuts{not_judged(shown['not_judged'])}"
-    unit = error_unit(shown["error_scale"])
-    return [
-        *textwrap.wrap(head, WIDTH),
-        "",
-        _ranking(laws if everything else _leaders(laws)),
-        "",
-        f"error: squared error on the largest scales held out of the rows, in variances of {unit}",
-        "R2: of the fit to all rows; fit: loss and space of its residuals, large: larger scales weigh more",
-        "",
-        *_verdict(shown),
-        "",
-        *_constants(laws if everything else laws[:SHOWN_CONSTANTS], shown, everything),
-        *_refused(shown, everything),
-        *_nameable(shown, everything),
-        *_next(shown),
-    ]
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _leaders(laws: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The first laws, and what must not be missed: discovered laws and the group means."""
-    return [law for place, law in enumerate(laws) if place < SHOWN_LAWS or law["kind"] != "published"]
-
-
-def _ranking(laws: Iterable[Mapping[str, Any]]) -> Table:
-    from discover.report.terminal import number, table
-
-    rows = []
-    best = None
-    for law in laws:
-        best = law["inner_error"] if best is None else best
-        times = law["inner_error"] / best if best else 1.0
-        rows.append(
-            (
-                "=" if law["tied"] else "",
-                _folded(law["law"]),
-                number(law["inner_error"], 3),
-                f"{times:.2f}" if times < 1000 else number(times, 2),
-                _r2(law["r2"]),
-                str(law["n_constants"]),
-                _recipe(law["recipe"]),
-            )
-        )
-    return table(("", "law", "error", "ratio", "R2", "constants", "fit"), rows, (2, 3, 4, 5))
-
-
-def _folded(name: str) -> str:
-    """A name in lines that fit the column, parted at its brackets, commas and blanks."""
-    if len(name) <= NAME_WIDTH:
-        return name
-    parted = re.sub(r"(?<=[(,])(?! )", "\N{ZERO WIDTH SPACE} ", name)
-    lines = textwrap.wrap(parted, NAME_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-    return "\n".join(line.replace("\N{ZERO WIDTH SPACE} ", "").rstrip("\N{ZERO WIDTH SPACE}") for line in lines)
-
-
-def _r2(value: float) -> str:
-    return f"{value:.4f}"
-
-
-def _recipe(recipe: Mapping[str, Any]) -> str:
-    return f"{recipe['loss']}-{recipe['space']}" + (", large" if recipe["emphasis"] else "")
-
-
-def _verdict(shown: Mapping[str, Any]) -> list[str]:
-    from discover.runs.verdict import CLOSE_BY
-
-    laws, tied = shown["laws"], shown["tied"]
-    if laws[0]["kind"] == "baseline":
-        return _wrapped("No law forecasts the larger scales of this table better than the mean of each group.")
-    if len(tied) == 1:
-        rest = f"; {laws[1]['law']} comes next" if len(laws) > 1 else ""
-        return _wrapped(f"{laws[0]['law']} forecasts larger scales best{rest}.")
-    text = f"The data cannot separate the {len(tied)} laws marked with =: their errors differ by less than {CLOSE_BY}, "
-    text += "or one is better at some cuts and another at others."
-    if shown["apart"] is not None:
-        text += (
-            f" Beyond the data, at 8 times the largest scale, their forecasts lie {shown['apart']:.2g} apart (median)."
-        )
-    means = next((law for law in laws if law["kind"] == "baseline"), None)
-    if means is not None and means["tied"]:
-        text += " The mean of each group is one of them: there is hardly a law to see."
-    return _wrapped(text)
-
-
-def _constants(laws: Iterable[Mapping[str, Any]], shown: Mapping[str, Any], everything: bool) -> list[str]:
-    lines: list[str] = []
-    for law in laws:
-        if not (law["tied"] or everything):
-            continue
-        also = f" (also {', '.join(law['also'])})" if law["also"] else ""
-        lines += _wrapped(f"{law['law']}{also}")
-        left = shown["targets"][0] if len(shown["targets"]) == 1 else "each target"
-        lines += _wrapped(f"{left} = {law['formula']}", "  ")
-        sets = law["constants"]
-        for one in sets if everything else sets[:SHOWN_SETS]:
-            lines += _one_set(one, shown)
-        if len(sets) > SHOWN_SETS and not everything:
-            lines.append(f"  and {len(sets) - SHOWN_SETS} more sets with --all")
-        lines.append("")
-    return lines
-
-
-def _one_set(one: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
-    label = [one["group"]] if shown["group_column"] else []
-    label += [one["target"]] if len(shown["targets"]) > 1 else []
-    parts = [_constant(name, value, one) for name, value in one["values"].items()]
-    lines = _wrapped(", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts), "    ")
-    lines = [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
-    return [f"  {', '.join(label)}:", *lines] if label else lines
-
-
-def _constant(name: str, value: float, one: Mapping[str, Any]) -> str:
-    from discover.plain_data import with_error, with_interval
-
-    ends = (one["intervals"] or {}).get(name)
-    if ends is None:
-        return f"{name} = {with_error(value, one['errors'][name])}"
-    return f"{name} = {with_interval(value, ends[0], ends[1])}"
-
-
-def _refused(shown: Mapping[str, Any], everything: bool) -> list[str]:
-    refused = shown["refused"]
-    if not refused:
-        return []
-    from discover.plain_data import counted
-
-    if not everything:
-        have = "has" if len(refused) == 1 else "have"
-        return [f"{counted(len(refused), 'law')} {have} no forecast to judge; --all says why."]
-    return [line for item in refused for line in _wrapped(f"{item['law']}: {item['reason']}", "  ")]
-
-
-def _nameable(shown: Mapping[str, Any], everything: bool) -> list[str]:
-    """Published laws for columns whose names say nothing, and how to name them."""
-    laws: Mapping[str, Mapping[str, str]] = shown["nameable"]
-    if not laws:
-        return []
-    unknown = ", ".join(next(iter(laws.values())))
-    some = list(laws.items())[: None if everything else SHOWN_UNNAMED]
-    lines = _wrapped(f"The library does not know what {unknown} may be. Named as these, more laws apply:")
-    for law, names in some:
-        lines += _wrapped(f"{law}: --as {','.join(f'{column}={name}' for column, name in names.items())}", "  ")
-    return [*lines, f"  and {len(laws) - len(some)} more with --all"] if len(laws) > len(some) else lines
-
-
-def _next(shown: Mapping[str, Any]) -> list[str]:
-    level = f"{shown['level']:.0%}".replace("%", " %")
-    searched = any(law["kind"] == "discovered" for law in shown["laws"])
-    lines = [f"In brackets: {level} bootstrap intervals, - for an end that is open. {shown['seconds']:.0f} s."]
-    return lines if searched else [*lines, "Further laws: --discover 60s"]

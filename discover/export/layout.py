@@ -51,14 +51,6 @@ class Layout:
     def constants(self) -> tuple[str, ...]:
         return self.document.constant_names
 
-    @property
-    def grouped(self) -> bool:
-        return len(self.document.groups) > 1
-
-    @property
-    def several_targets(self) -> bool:
-        return len(self.document.targets) > 1
-
     def values(self, constant: str) -> list[list[float]]:
         """Values of a constant, [group][target]."""
         document = self.document

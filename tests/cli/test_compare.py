@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from discover.cli.compare_command import NAME_WIDTH, _constant, _folded
+from discover.report.ranking import NAME_WIDTH, _constant, _folded
 
 from .commands import Outcome, assert_one_error, table_text
 
@@ -58,7 +58,7 @@ def test_long_names_are_folded_and_open_ends_are_dashes() -> None:
     assert "".join(line.strip() for line in lines) == name
     assert max(map(len, lines)) <= NAME_WIDTH
     one = {"intervals": {"E": (40.11, 1.139e94)}, "errors": {}}
-    assert _constant("E", 72.612, one) == "E = 72.612 [40.11, -]"
+    assert _constant("E", 72.612, one) == "E = 73 [40, -]"
 
 
 def test_all_laws_with_their_constants_are_shown_on_demand(discover, runs_csv) -> None:

@@ -172,6 +172,24 @@ def test_keys_are_hidden_for_the_time_of_a_run_only():
     assert environ == before
 
 
+def test_an_unknown_option_is_a_type_error(frame):
+    with pytest.raises(TypeError, match="'holdot'; did you mean 'holdout'"):
+        discover.run(frame, "loss", holdot=0.2, out="run")
+    assert not Path("run").exists()
+
+
+def test_published_laws_are_ranked_as_the_command_ranks_them(runs_csv, frame):
+    ranking = discover.compare(frame, "loss", holdout=0.2, workers=1)
+    shown = command("compare", runs_csv, "--target", "loss", "--holdout", "0.2", "--workers", "1", "--json").json
+    assert [law["law"] for law in shown["laws"]] == [one.name for one in ranking.standings]
+    assert ranking.keys["tied"] == shown["tied"] == [one.name for one in ranking.tied]
+    best = ranking.standings[0].name
+    assert best in str(ranking)
+    assert f"best: {best}" in repr(ranking)
+    assert "<table>" in ranking._repr_html_()
+    assert sorted(os.listdir()) == ["runs.csv"]
+
+
 SCRIPT = """
 import discover
 result = discover.run("runs.csv", evaluations=12, proposers=["library"], workers=2)

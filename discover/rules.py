@@ -28,10 +28,6 @@ class Folds:
     """Which rows are held out to judge laws on, see `discover.scoring.folds`."""
 
     cuts: int = _rule(3, "cuts of a family of folds", "near and far forecasts differ", 1, "cuts")
-    few_levels: int = _rule(
-        24, "from so many levels of an axis on, cuts are made at quantiles of the rows",
-        "levels of long curves are hardly apart", 10**9, "levels",
-    )  # fmt: skip
     smallest_share: float = _rule(
         0.02, "a cut holds out at least this", "one odd row should not judge", 0.0, "share of the rows"
     )
@@ -41,10 +37,6 @@ class Folds:
     left_over: int = _rule(
         2, "rows that a cut leaves a group besides as many as a floor and a power of every column have constants",
         "published laws would be refused for want of rows, and an odd one win without having been compared", 0, "rows",
-    )  # fmt: skip
-    most_left: int = _rule(
-        9, "rows that a cut leaves a group at most", "laws of many columns are fitted to many rows anyway", 10**9,
-        "rows",
     )  # fmt: skip
     decay: float = _rule(
         0.3, "weight of a cut relative to the next nearer one",
@@ -114,12 +106,6 @@ class Sweeps:
     """Which columns were swept at every size, and what rows weigh there, see `discover.scoring.sweeps`."""
 
     least_runs: int = _rule(5, "runs of one size that make a sweep", "fewer show no best value", 1, "runs")
-    least_values: int = _rule(3, "values of a column in it", "a best value lies between two others", 2, "values")
-    least_sweeps: int = _rule(2, "sweeps", "one may be chance", 1, "sweeps")
-    inside: float = _rule(
-        0.5, "share of the sweeps whose best value is neither the smallest nor the largest",
-        "more data or experts are best at an end", 0.0,
-    )  # fmt: skip
     sure: float = _rule(
         2.0, "how surely runs get worse with the distance from the best value, on either side",
         "seeds make no difference", -math.inf, "standard errors",
@@ -154,18 +140,12 @@ class Penalty:
     mean over folds of log(error + floor)  (the log of a geometric mean error; folds by their weights)
     + train * log(error of the fit to all train rows + floor)
     + description * description length per value
-    + spread * standard deviation of log(error) over folds
-    + wobble * log(1 + wobble / geometric mean error)
     + novelty, if nobody published the law
     """
 
     train: float = _rule(1.0, "weight of the fit to all train rows", "one more fold, at distance zero", 0.0)
     description: float = _rule(
         1.0, "weight of the description length", "chance adds so much to the logarithm of an error", 0.0
-    )
-    spread: float = _rule(0.05, "weight of the spread between folds", "a law should fare alike at every cut", 0.0)
-    wobble: float = _rule(
-        0.05, "weight of how far forecasts beyond the data move between fits", "a law that moves is not determined", 0.0
     )
     novelty: float = _rule(
         1.0, "what a law costs that nobody published", "the best of thousands owes part of its lead to chance", 0.0
@@ -198,19 +178,13 @@ class Choice:
         0.0,
     )  # fmt: skip
     alike: float = _rule(
-        0.02, "forecasts closer than this are the same", "the simplest of them explains best", 0.0,
+        0.02, "forecasts, or fits, closer than this are the same", "the simplest of them explains best", 0.0,
         "shares of the error to be expected",
-    )  # fmt: skip
-    no_worse: float = _rule(
-        1.01, "error of the fit up to which a law's limit takes its place", "least squares writes laws as limits", 1.0,
-        "times that of the law",
     )  # fmt: skip
     twins: float = _rule(
         1e-3, "laws that differ by less everywhere are one", "one function in other words would count twice", -1.0,
         "standard deviations of the target",
     )  # fmt: skip
-    simpler: int = _rule(8, "steps to simpler laws", "each leaves out a term or two", 0, "steps")
-    doubts: int = _rule(6, "constants that are tried at zero in every step", "the nearest to zero go first", 0)
 
 
 @dataclass(frozen=True)
@@ -225,19 +199,11 @@ class Average:
         3.0, "an error of more counts as that", "how far off does not matter", 1e9,
         "logarithms, or standard deviations",
     )  # fmt: skip
-    floor: float = _rule(
-        0.01, "what is added to the squared errors of an average", "less is owed to errors that happen to cancel", 1e-9,
-        "least squared errors of one law",
-    )  # fmt: skip
-    lowest: float = _rule(
-        1e-3, "forecasts below count as this in logarithms", "zero has no logarithm", 1e-12, "median targets"
-    )
     reach: float = _rule(
         2.0, "a law farther from the median counts as that far", "one that diverges should not rule the mean", 1e9,
         "half widths of the middle two thirds",
     )  # fmt: skip
     least_weight: float = _rule(0.005, "a law that weighs less is left out", "it changes no forecast", 0.0)
-    laws: int = _rule(24, "laws in a forecast, at most", "the rest changes no forecast", 10**9, "laws")
     rows: int = _rule(2000, "rows of a fold by which laws are weighed, at most", "more tell no more", unit="rows")
 
 

@@ -103,7 +103,7 @@ def few_rows_factor(degrees: int) -> float:
 def counted(weights: Floats, rules: Average = RULES.average) -> dict[int, float]:
     """The laws that count in an average, place -> weight: the first, then the heaviest of the others."""
     heaviest = sorted(range(1, len(weights)), key=lambda i: (-weights[i], i))
-    kept = [0, *(i for i in heaviest if weights[i] >= rules.least_weight)][: rules.laws]
+    kept = [0, *(i for i in heaviest if weights[i] >= rules.least_weight)]
     total = float(sum(weights[i] for i in kept))
     return {i: float(weights[i]) / total for i in kept}
 

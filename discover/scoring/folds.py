@@ -28,6 +28,7 @@ Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 CUTS = RULES.folds.cuts
+MOST_LEVELS = 24  # of an axis that are tried, evenly spread; more differ by little
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,7 @@ def _cut_family(problem: Problem, label: str, height: Floats, cuts: int, corner:
     """Cut points from low to high, evenly spread over those that leave enough to fit on."""
     rules = problem.rules.folds
     levels = np.unique(height[np.isfinite(height)])[1:]
-    if len(levels) >= rules.few_levels:
-        levels = np.nanquantile(height, 1.0 - np.array([0.5, 0.4, 0.3, 0.2, 0.12]), method="higher")
+    levels = levels[np.unique(np.linspace(0, len(levels) - 1, min(len(levels), MOST_LEVELS)).astype(int))]
     valid: Family = []
     for level in levels:
         judge = _judged(problem, height >= level, height)
@@ -160,7 +160,7 @@ def _highest(heights: Floats, most: int) -> Mask:
 def _enough(problem: Problem) -> int:
     """Rows of a group on which most published laws can be fitted."""
     varying = sum(bool(np.ptp(values) > 0) for values in problem.table.features.values())
-    return min(2 * varying + 1 + problem.rules.folds.left_over, problem.rules.folds.most_left)
+    return 2 * varying + 1 + problem.rules.folds.left_over
 
 
 def _edge_family(problem: Problem) -> Family:

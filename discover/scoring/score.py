@@ -43,9 +43,7 @@ FOLD_AGAIN = SEARCH_EFFORT  # as if the held-out rows had never been seen
 FAR = "train error far above the best law's"
 SCREEN_ROWS = 300  # tables three times as long are screened on so many rows
 SEARCH_ROWS = 1000  # of a long table that a search scores on, until the closer look at the best laws
-THIN = 1.5  # tables less than this much longer are not worth thinning
 SCREEN_SLACK = 1.5
-WORST = 1e6
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,6 @@ class Score:
         refused: why the candidate is out, or None.
         train: error of the fit to all train rows.
         folds: held-out error of every fold, in the order of `make_folds`, see `expected_error`.
-        wobble: mean squared distance, beyond the data, between the full fit and the fits of the nearest folds.
         n_constants: constants per group and target.
         description: what the size of the law costs, see `description_length`.
         complexity: weighted nodes of the formula.
@@ -69,7 +66,6 @@ class Score:
     refused: str | None = None
     train: float = math.inf
     folds: tuple[float, ...] = ()
-    wobble: float = math.inf
     n_constants: int = 0
     description: float = 0.0
     complexity: int = 0
@@ -84,14 +80,10 @@ def merit(score: Score, weights: Floats, rule: Penalty = RULES.penalty) -> float
         return math.inf
     logs = np.log(np.minimum(score.folds, rule.ceiling) + rule.floor)
     mean = float(weights @ logs)
-    spread = float(np.sqrt(weights @ (logs - mean) ** 2))
-    wobble = math.log1p(score.wobble / math.exp(mean)) if math.isfinite(score.wobble) else 50.0
     return (
         mean
         + rule.train * math.log(score.train + rule.floor)
         + rule.description * score.description
-        + rule.spread * spread
-        + rule.wobble * wobble
         + (0.0 if score.published else rule.novelty)
     )
 
@@ -176,7 +168,7 @@ def _run_off(fit: FitResult, rules: Guards = RULES.guards) -> str | None:
 
 def is_thinned(n: int, rows: int) -> bool:
     """Whether a table of n rows is long enough to be scored on about this many rows only."""
-    return n > THIN * rows
+    return n > rows
 
 
 class Scorer:
@@ -195,8 +187,6 @@ class Scorer:
         self.rows = self._spread(rows) if rows is not None and is_thinned(n, rows) else np.arange(n)
         self.table = problem.table.take(self.rows) if len(self.rows) < n else problem.table
         self.weights = np.array([f.weight for f in self.folds])
-        nearest = np.array([f.nearest for f in self.folds], dtype=float)
-        self.nearest = nearest / nearest.sum() if len(nearest) else nearest
         self.beyond = points_beyond(problem)
         self.far = (
             points_beyond(problem, problem.rules.guards.far_multiple) if problem.axes else None
@@ -325,9 +315,7 @@ class Scorer:
     ) -> Score:
         values = len(self.table) * self.table.n_targets
         noise = base.train * values / max(1, values - parameters(structure, self.table))
-        forecast = predict_beyond(full, self.beyond)
         errors: list[float] = []
-        wobbles: list[float] = []
         held_out: list[Floats] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
             judged = fold.judge[self.rows]
@@ -341,21 +329,13 @@ class Scorer:
             )
             if not math.isfinite(errors[-1]):
                 return replace(base, refused=f"not finite on fold '{fold.label}'")
-            wobbles.append(self._wobble(predict_beyond(part, self.beyond), forecast))
             if keep:
                 asked = self.problem.table.take(rows_asked(fold))
                 held_out.append(part.predict(asked.features, asked.group))
-        wobble = float(self.nearest @ np.array(wobbles)) if wobbles else 0.0
-        return replace(base, folds=tuple(errors), wobble=wobble, held_out=tuple(held_out))
+        return replace(base, folds=tuple(errors), held_out=tuple(held_out))
 
     def _error(self, fit: FitResult, table: Table, weights: Floats | None) -> float:
         on_scale = self.problem.on_scale
         with np.errstate(over="ignore", invalid="ignore"):
             residuals = on_scale(table.targets) - on_scale(fit.predict(table.features, table.group))
             return float(np.mean(np.average(residuals**2, axis=0, weights=weights) / self.variance))
-
-    def _wobble(self, forecast: Floats, other: Floats) -> float:
-        with np.errstate(over="ignore", invalid="ignore"):
-            difference = self.problem.on_scale(forecast) - self.problem.on_scale(other)
-            value = float(np.mean(np.mean(difference[1:] ** 2, axis=(0, 1)) / self.variance))
-        return min(value, WORST) if math.isfinite(value) else WORST

@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 TINY = 1e-300
+ROUNDING = 1e-9  # of the least squared error of one law: errors that cancel to less have cancelled
 ROUNDS = 400
 
 
@@ -77,7 +78,7 @@ def stacked(
         products.append(np.einsum("irt,jrt,r->ij", errors, errors, counts) / (counts.sum() * errors.shape[2]))
         values += float(counts.sum() ** 2 / np.sum(counts**2))
     trust = min(rules.most_trust, rules.prior_rows / max(1.0, values))
-    weights = _lightest(np.array(products), np.array([fold.weight for fold in folds]), prior, trust, rules.floor)
+    weights = _lightest(np.array(products), np.array([fold.weight for fold in folds]), prior, trust)
     logs = averages_logs(problem.table)
     held_out = tuple(
         average(np.stack([law[i] for law in forecasts]), weights, logs, rules.reach) for i in range(len(folds))
@@ -95,12 +96,12 @@ def _errors(problem: Problem, rows: Ints, forecasts: Sequence[Floats], prior: Fl
     return np.where(known, off, np.nan_to_num(usual, nan=problem.rules.average.far_off))
 
 
-def _lightest(products: Floats, shares: Floats, prior: Floats, trust: float, floor: float) -> Floats:
+def _lightest(products: Floats, shares: Floats, prior: Floats, trust: float) -> Floats:
     """The weights that `stacked` is about, from the laws' mean products of errors, shape (folds, laws, laws)."""
     from scipy.optimize import minimize
 
     start = np.log(np.maximum(prior, TINY))
-    floors = floor * np.diagonal(products, axis1=1, axis2=2).min(axis=1) + TINY
+    floors = ROUNDING * np.diagonal(products, axis1=1, axis2=2).min(axis=1) + TINY
 
     def loss(moved: Floats) -> tuple[float, Floats]:
         weights = np.exp(moved - moved.max())
@@ -127,8 +128,7 @@ def _off(said: Floats, expected: Floats, table: Table, rules: Average) -> Floats
     """By how much forecasts differ, in logarithms or standard deviations; NaN where there is none."""
     with np.errstate(all="ignore"):
         if averages_logs(table):
-            least = rules.lowest * np.median(table.targets, axis=0)
-            off = np.log(np.maximum(said, least)) - np.log(np.maximum(expected, least))
+            off = np.log(np.maximum(said, TINY)) - np.log(np.maximum(expected, TINY))
         else:
             deviation = table.targets.std(axis=0)
             off = (said - expected) / np.where(deviation > 0, deviation, 1.0)

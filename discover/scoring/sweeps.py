@@ -27,9 +27,8 @@ Ints = NDArray[np.int64]
 def swept_columns(problem: Problem) -> tuple[str, ...]:
     """The columns of a problem that were swept at every size; empty where there are none.
 
-    A size is a combination of the values of all other columns, and the group. A column was swept if most sizes have
-    their best run at a value in between, and the best of the other values get worse with the distance from there, on
-    both sides; more data or experts are best at an end, and seeds make no difference.
+    A size is a combination of the values of all other columns, and the group. A column was swept if the best
+    runs of the other values get worse with the distance from the best value, on both sides; more data or experts are best at an end, and seeds make no difference.
     """
     if not problem.axes or problem.table.n_targets > 1:
         return ()
@@ -115,25 +114,19 @@ def _best_rows(sizes: Ints, excess: Floats) -> Ints:
 def _is_swept(values: Floats, sizes: Ints, excess: Floats, rules: Sweeps) -> bool:
     order = np.argsort(sizes, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1)
-    sweeps = [
-        rows for rows in parts if len(rows) >= rules.least_runs and len(np.unique(values[rows])) >= rules.least_values
-    ]
-    if len(sweeps) < rules.least_sweeps or sum(map(len, sweeps)) < len(values) / 2:
+    sweeps = [rows for rows in parts if len(rows) >= rules.least_runs]
+    if sum(map(len, sweeps)) < len(values) / 2:
         return False
-    inside: list[bool] = []
     sides: dict[bool, tuple[list[Floats], list[Floats]]] = {False: ([], []), True: ([], [])}
     for rows in sweeps:
         tried, place = np.unique(values[rows], return_inverse=True)
         profile = np.full(len(tried), np.inf)  # the best run with every value, whatever the other columns
         np.minimum.at(profile, place, excess[rows])
         best = int(np.argmin(profile))
-        inside.append(0 < best < len(tried) - 1)
         for above, (distances, losses) in sides.items():
             side = slice(best + 1, None) if above else slice(0, best)
             distances.append(_ranks(np.abs(tried[side] - tried[best])))
             losses.append(_ranks(profile[side]))
-    if np.mean(inside) < rules.inside:
-        return False
     return all(_goes_with(np.concatenate(x), np.concatenate(y), rules.sure) for x, y in sides.values())
 
 

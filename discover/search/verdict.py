@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,7 @@ def simplest(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
     That is itself without parts that move no value, one that it is a limit of and that fits as well, or itself without
     a constant that may be zero if that is of no worse merit. A published law stays as it was published.
     """
-    for _ in range(setting.problem.rules.choice.simpler if not law.candidate.published else 0):
+    for _ in () if law.candidate.published else law.candidate.structure.constants:  # a step leaves one out, or more
         simpler = _simpler(law, setting, workers, out_of_time)
         if simpler is None:
             break
@@ -144,10 +144,10 @@ def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
 
     shorter = chain(laws_without_dead_parts(problem, law.candidate, fit), simpler_laws(problem, law.candidate, fit))
     for told in looked_at(shorter):
-        if told.score.train <= problem.rules.choice.no_worse * law.score.train:
+        if told.score.train <= (1.0 + problem.rules.choice.alike) * law.score.train:
             return told
     errors = covariance(fit, problem.table, row_weights(problem, fit.recipe.emphasis)).errors
-    for told in looked_at(islice(laws_without(problem, law.candidate, fit, errors), problem.rules.choice.doubts)):
+    for told in looked_at(laws_without(problem, law.candidate, fit, errors)):
         if told.merit <= law.merit:
             return told
     return None

@@ -40,7 +40,7 @@ def score(candidate: Candidate) -> Score:
     table = Table({"x": x}, (2 + 3 * x**-0.7)[:, None], TARGETS, np.repeat([0, 1], 4), GROUPS)
     found = fit(candidate.structure, table, candidate.recipe)
     assert isinstance(found, FitResult)
-    return Score(None, 0.1 + 0.2, (1e-300, math.inf, 1 / 3), math.inf, 3, complexity=11, fit=found)
+    return Score(None, 0.1 + 0.2, (1e-300, math.inf, 1 / 3), 3, complexity=11, fit=found)
 
 
 def through_the_journal(step: Step) -> dict:

@@ -202,16 +202,14 @@ def test_emphasis_fits_the_large_rows_better() -> None:
 
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
-MEASURED = Score(train=0.02, folds=(0.01, 0.04, 0.1), wobble=0.03, description=0.7, complexity=11)
+MEASURED = Score(train=0.02, folds=(0.01, 0.04, 0.1), description=0.7, complexity=11)
 
 
 def test_merit_by_hand() -> None:
     logs = [math.log(e + RULES.penalty.floor) for e in MEASURED.folds]
     mean = 0.5 * logs[0] + 0.3 * logs[1] + 0.2 * logs[2]
-    spread = math.sqrt(0.5 * (logs[0] - mean) ** 2 + 0.3 * (logs[1] - mean) ** 2 + 0.2 * (logs[2] - mean) ** 2)
-    rule = Penalty(train=0.9, description=0.4, spread=0.2, wobble=0.3, novelty=0.5)
-    expected = mean + 0.9 * math.log(0.02 + RULES.penalty.floor) + 0.4 * 0.7 + 0.2 * spread
-    expected += 0.3 * math.log(1 + 0.03 / math.exp(mean)) + 0.5
+    rule = Penalty(train=0.9, description=0.4, novelty=0.5)
+    expected = mean + 0.9 * math.log(0.02 + RULES.penalty.floor) + 0.4 * 0.7 + 0.5
     assert merit(MEASURED, WEIGHTS, rule) == pytest.approx(expected, rel=1e-12)
     assert merit(replace(MEASURED, published=True), WEIGHTS, rule) == pytest.approx(expected - 0.5, rel=1e-12)
 
@@ -221,8 +219,6 @@ def test_merit_by_hand() -> None:
     [
         {"train": 0.03},
         {"folds": (0.01, 0.04, 0.2)},
-        {"wobble": 0.1},
-        {"wobble": math.inf},
         {"description": 0.8},
         {"refused": "x"},
         {"folds": ()},
@@ -235,7 +231,7 @@ def test_what_makes_a_merit_worse(worse) -> None:
 def test_errors_above_the_ceiling_and_below_the_floor_count_as_equal() -> None:
     high = [merit(replace(MEASURED, folds=(0.01, 0.04, e)), WEIGHTS) for e in (RULES.penalty.ceiling, 1e3, 1e300)]
     assert high[0] == high[1] == high[2]
-    low = [merit(replace(MEASURED, folds=(e, e, e), wobble=0.0), WEIGHTS) for e in (0.0, RULES.penalty.floor * 1e-4)]
+    low = [merit(replace(MEASURED, folds=(e, e, e)), WEIGHTS) for e in (0.0, RULES.penalty.floor * 1e-4)]
     assert low[0] == pytest.approx(low[1], abs=1e-3)
 
 

@@ -27,9 +27,9 @@ Ints = NDArray[np.int64]
 def swept_columns(problem: Problem) -> tuple[str, ...]:
     """The columns of a problem that were swept at every size; empty where there are none.
 
-    A size is a combination of the values of all other columns, and the group. A column was swept if the best runs of the
-    other values get worse with the distance from the best value, on both sides; more data or experts are best at an
-    end, and seeds make no difference.
+    A size is a combination of the values of all other columns, and the group. A column was swept if the best runs of
+    the other values get worse with the distance from the best value, on both sides; more data or experts are best at
+    an end, and seeds make no difference.
     """
     if not problem.axes or problem.table.n_targets > 1:
         return ()

@@ -42,6 +42,7 @@ from discover.search.team import AUTO, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
+    from distributed import Client
 
     from discover.report.ranking import Ranking
 
@@ -142,6 +143,7 @@ def conduct(
     inspected: bool = True,
     model_url: str | None = None,
     advisers: Sequence[Adviser] = (),
+    client: Client | None = None,
 ) -> Result:
     """Brings a run to its end. An interrupt ends the search with what it has.
 
@@ -151,6 +153,7 @@ def conduct(
         inspected: the table is inspected first, and its problems noted in the folder.
         model_url: address of the language model with everything that the run's configuration leaves out.
         advisers: proposers from outside, besides the language model.
+        client: of a Dask cluster that does the work.
 
     Raises:
         InputError: no law could be fitted; the folder cannot be written; or the run is open in another process.
@@ -173,7 +176,7 @@ def conduct(
 
         team = (*advisers, *(() if model is None else (model.proposer,)))
         with watcher.searching(course):
-            found = pursue(session, on_step, team, watcher.event)
+            found = pursue(session, on_step, team, watcher.event, client)
     return conclude(session, found, course.human_laws, None if model is None else model.summary(found))
 
 
@@ -230,6 +233,8 @@ def run(
     budget: float | str | None = None,
     evaluations: int | None = None,
     workers: int | None = None,
+    islands: int | None = None,
+    client: Client | None = None,
     proposers: Sequence[str] = (AUTO,),
     llm: str | Mapping[str, Any] | ModelConfig | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -248,6 +253,9 @@ def run(
         budget: time to search, in seconds or as "60s", "5m", "1h"; by default 60 s if `evaluations` is not given.
         evaluations: laws to score; makes the result independent of the machine's speed.
         workers: processes; by default one per processor, at most 8. They do not change what is found.
+        islands: populations that breed apart and exchange their best, each of which keeps one process busy; by
+            default 2, and with a budget of time alone at least one for every process.
+        client: of a Dask cluster whose workers score laws in place of processes of this machine.
         proposers: who proposes laws, such as "library" and "grammar"; by default everyone who can work here.
         llm: a language model that proposes laws, too, such as "ollama/qwen3"; or its settings, the options `--llm-...`
             of `discover run` without their head: `{"model": "openai/gpt-5-mini", "calls": 50}`. A model that
@@ -268,7 +276,7 @@ def run(
         budget = DEFAULT_BUDGET
     seconds = duration_s(budget, "budget") if isinstance(budget, str) else budget
     team, _ = chosen((proposers,) if isinstance(proposers, str) else proposers)
-    spend = Budget(seconds, evaluations, workers or usual_workers())
+    spend = Budget(seconds, evaluations, workers or usual_workers(), islands)
     folder = new_folder(_temporary() if out is None else Path(out), "", seed)
     try:
         source = _source(table, target, options, folder.path)
@@ -276,7 +284,7 @@ def run(
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
-    conduct(session, _Calling(on_step))
+    conduct(session, _Calling(on_step), client=client)
     return RunResult(folder.path)
 
 
@@ -284,20 +292,21 @@ def resume(
     folder: str | os.PathLike[str],
     *,
     workers: int | None = None,
+    client: Client | None = None,
     on_step: Callable[[Course], None] | None = None,
 ) -> RunResult:
     """Continues an interrupted run, to the same law as if nothing had happened; of a finished run what it found.
 
     Args:
         folder: of the run, or its `RunResult`.
-        workers, on_step: as of `run`.
+        workers, client, on_step: as of `run`.
 
     Raises:
         InputError: no run, or its table is gone or has changed.
     """
     session = reopen(Path(folder), workers)
     if not session.finished:
-        conduct(session, _Calling(on_step), inspected=False)
+        conduct(session, _Calling(on_step), inspected=False, client=client)
     return RunResult(session.folder.path)
 
 

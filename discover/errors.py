@@ -33,5 +33,9 @@ class UnavailableError(DiscoverError):
     """An optional part is not installed, or an external service cannot be reached."""
 
 
+class ClusterLostError(DiscoverError):
+    """The cluster that worked for a search is gone; what was scored stands in the journal of the run."""
+
+
 class InterruptedRunError(DiscoverError):
     """The user stopped a run before its result was written; the message says how to go on."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +12,12 @@ import typer
 from discover.cli import llm_run
 from discover.cli import table_options as own
 from discover.cli.options import names
-from discover.errors import DiscoverError, InputError, InterruptedRunError
-from discover.plain_data import duration_s, quoted
+from discover.errors import ClusterLostError, DiscoverError, InputError, InterruptedRunError
+from discover.plain_data import counted, duration_s, quoted
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from discover.runs.result import Result
     from discover.runs.session import Session
 
@@ -54,6 +58,15 @@ Islands = Annotated[
         rich_help_panel=_SEARCH,
     ),
 ]
+ClusterName = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="A Dask cluster that does the work: tcp://host:8786, or local:4 for four processes of this machine.",
+        rich_help_panel=_SEARCH,
+    ),
+]
 Proposers = Annotated[
     str,
     typer.Option(
@@ -91,6 +104,7 @@ def run(
     evaluations: Evaluations = None,
     workers: Workers = None,
     islands: Islands = None,
+    cluster: ClusterName = None,
     proposers: Proposers = "auto",
     target: own.Target = None,
     features: own.Features = None,
@@ -165,6 +179,7 @@ def run(
     if llm_replay is not None and budget is None and evaluations is None:
         repeated = models.recorded(llm_replay)
         seed, evaluations = seed or repeated.seed, repeated.evaluations
+        islands = islands or repeated.islands
         proposers = ",".join(repeated.proposers) if proposers == "auto" else proposers
     if budget is None and evaluations is None:
         budget = DEFAULT_BUDGET
@@ -175,14 +190,19 @@ def run(
     from discover.search.team import chosen
 
     team, left_out = chosen(names(proposers) or ())
-    spend = Budget(seconds, evaluations, workers or usual_workers(), islands)
-    session = begin(source, seed, spend, out, not no_sealed, model, team)
-    _conduct(session, quiet, json, llm_url, left_out, fresh=True)
+    with _cluster(cluster, quiet) as client:
+        there = usual_workers() if client is None else sum(client.nthreads().values())
+        spend = Budget(seconds, evaluations, workers or there, islands)
+        session = begin(source, seed, spend, out, not no_sealed, model, team)
+        if session.config.islands < session.config.workers:
+            left_out += (_idle(session.config.islands, session.config.workers),)
+        _conduct(session, quiet, json, llm_url, left_out, fresh=True, client=client)
 
 
 def resume(
     folder: Folder,
     workers: Workers = None,
+    cluster: ClusterName = None,
     llm_url: llm_run.Url = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -196,7 +216,8 @@ def resume(
         note(f"{folder} has spent what it was given; this is what it found")
         _print_result(session.folder.found(), json)
         return
-    _conduct(session, quiet, json, llm_url)
+    with _cluster(cluster, quiet) as client:
+        _conduct(session, quiet, json, llm_url, client=client)
 
 
 def evaluate(folder: Folder, json: Json = False) -> None:
@@ -233,21 +254,54 @@ def _conduct(
     llm_url: str | None = None,
     notes: tuple[str, ...] = (),
     fresh: bool = False,
+    client: Client | None = None,
 ) -> None:
     from discover.cli.progress import Shown
     from discover.discovery import conduct
 
     interrupts = count_interrupts()
+    again = f"discover resume {quoted(session.folder.path)}"
     try:
-        result = conduct(session, Shown(quiet, notes), inspected=fresh, model_url=llm_url)
+        result = conduct(session, Shown(quiet, notes), inspected=fresh, model_url=llm_url, client=client)
+    except ClusterLostError as problem:
+        raise ClusterLostError(f"{problem}; go on with: {again} --cluster ADDRESS") from problem
     except (KeyboardInterrupt, InputError) as problem:
         if isinstance(problem, InputError) and not interrupts:  # else the search was ended before it had any law
             raise
-        again = f"discover resume {quoted(session.folder.path)}"
         raise InterruptedRunError(f"interrupted before the result was written; go on with: {again}") from problem
     # What was told before the search is not told again.
     told = fresh and not quiet and not json
     _print_result(result.model_copy(update={"problems": ()}) if told else result, json)
+
+
+def _idle(islands: int, workers: int) -> str:
+    return (
+        f"{counted(islands, 'island')} can keep {islands} of {counted(workers, 'worker')} busy;"
+        f" --islands {workers} uses all, and takes another course"
+    )
+
+
+@contextmanager
+def _cluster(address: str | None, quiet: bool) -> Iterator[Client | None]:
+    """A client of the cluster that was named, of which the user is told; none for the processes of this machine."""
+    if address is None:
+        yield None
+        return
+    from discover.cli.output import note
+    from discover.search.cluster import check_versions, connected
+
+    with connected(address) as client:
+        if not quiet:
+            note(f"cluster {client.scheduler.address}: its dashboard is at {client.dashboard_link}")
+            if not client.nthreads():
+                note("waiting for its first worker")
+        client.wait_for_workers(1)
+        for text in () if quiet else check_versions(client):
+            note(text)
+        if not quiet:
+            threads = client.nthreads()
+            note(f"{counted(len(threads), 'worker')} with {counted(sum(threads.values()), 'thread')}")
+        yield client
 
 
 def count_interrupts() -> list[int]:

@@ -175,11 +175,12 @@ class OpenModel:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Seed, evaluations and team of a recorded run, which a replay takes over unless others are given."""
+    """Seed, evaluations, team and islands of a recorded run, which a replay takes over unless others are given."""
 
     seed: int
     evaluations: int
     proposers: tuple[str, ...]
+    islands: int
 
 
 def recorded(folder: Path) -> Recorded:
@@ -193,7 +194,7 @@ def recorded(folder: Path) -> Recorded:
 
     opened = open_folder(folder)
     config = opened.config()
-    return Recorded(config.seed, max(1, own_steps(opened.records())), config.proposers)
+    return Recorded(config.seed, max(1, own_steps(opened.records())), config.proposers, config.islands)
 
 
 def options_of(config: ModelConfig, url: str | None = None) -> Options:

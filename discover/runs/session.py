@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from discover.data.checks import check_varies
 from discover.data.table import Table
@@ -38,6 +39,9 @@ from discover.runs.records import (
 from discover.scoring import Problem, problem_of
 from discover.search import ISLANDS, SearchConfig, SearchResult, Step, search
 from discover.search.team import AUTO, chosen
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 NOTE_EVERY_S = 1.0
 INTERRUPTED = "interrupted"
@@ -187,6 +191,7 @@ def pursue(
     on_step: Callable[[Step, float], None] | None = None,
     advisers: Sequence[Adviser] = (),
     on_event: Callable[[str], None] = lambda text: None,
+    client: Client | None = None,
 ) -> SearchResult:
     """Searches until the budget is spent or the user interrupts, noting every step in the journal.
 
@@ -195,8 +200,10 @@ def pursue(
         on_step: told of every step, replayed ones included, and of the seconds spent.
         advisers: see `search`.
         on_event: told what befell an engine, such as its end; the journal notes it too.
+        client: of a Dask cluster that does the work.
 
     Raises:
+        ClusterLostError: the cluster is gone; the run can be resumed.
         JournalError: the disk is full; what the journal holds stays whole.
         InputError: the journal is damaged, or the run is open in another process.
         DiscoverError: the journal was written by a version that searches in another way.
@@ -216,6 +223,7 @@ def pursue(
             clock=watch,
             advisers=advisers,
             logbook=_logbook(journal, records, on_event),
+            client=client,
         )
         journal.sync()
     watch.go()

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import uuid4
 
 from discover._version import __version__
-from discover.errors import DiscoverError, InputError
+from discover.errors import ClusterLostError, InputError
 from discover.fitting.compilation import ensure_compiled
 from discover.search.pool import one_thread
+from discover.search.processes import no_main
 from discover.search.tasks import Bench, Setting, Task
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class ClusterTicket(Generic[Result]):
         except KilledWorker:  # the task ended one worker after another
             return self.task.lost()
         except (CancelledError, OSError, TimeoutError) as problem:
-            raise DiscoverError(f"the Dask cluster at {self.cluster.address} was lost while it worked") from problem
+            raise ClusterLostError(f"the Dask cluster at {self.cluster.address} was lost while it worked") from problem
         return found
 
 
@@ -70,7 +71,7 @@ class Cluster:
         self.client, self.address = client, str(client.scheduler.address)
         self.search = uuid4().hex
         client.wait_for_workers(1)
-        self.notes = check_versions(client)
+        check_versions(client)
         client.run(_prepare)
         self.setting = client.submit(_keep, setting, key=f"discover-setting-{self.search}")
 
@@ -105,6 +106,7 @@ def connected(address: str) -> Iterator[Client]:
         if not number.isdecimal() or int(number) < 1:
             raise InputError(f"--cluster is {address!r}; expected a number of processes, as in local:4")
         with (
+            no_main(),  # nannies start processes anew whenever one ends
             LocalCluster(n_workers=int(number), threads_per_worker=1, dashboard_address=":0", silence_logs=50) as local,
             Client(local) as client,
         ):
@@ -131,14 +133,14 @@ def check_versions(client: Client) -> tuple[str, ...]:
     for worker, there in client.run(_versions, on_error="return").items():
         if isinstance(there, Exception):
             raise InputError(f"the Dask worker at {worker} cannot use discover {__version__}: {there}; {SAME_VERSION}")
-        _check_same(there["discover"], f"the Dask worker at {worker}")
+        _check_same(there["discover"], f"the Dask worker at {worker}", __version__)
         for name in LIBRARIES:
             if there[name] != here[name]:
                 notes[name] = f"the Dask worker at {worker} has {name} {there[name]}, and here is {here[name]}"
     return tuple(f"{note}: last digits may differ" for note in notes.values())
 
 
-def _check_same(there: str, who: str, here: str = __version__) -> None:
+def _check_same(there: str, who: str, here: str) -> None:
     if there != here:
         raise InputError(f"{who} has discover {there}, and the search is of discover {here}; {SAME_VERSION}")
 

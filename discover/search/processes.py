@@ -8,21 +8,30 @@ The workers here need nothing of it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Any
 
 
+@contextmanager
+def no_main() -> Iterator[None]:
+    """Processes that are spawned meanwhile find no main module of their parent to run."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 class _Process(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802 - the name is Python's
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
+        with no_main():
             return SpawnProcess._Popen(process_obj)
-        finally:
-            sys.modules["__main__"] = main
 
 
 class Workers(SpawnContext):

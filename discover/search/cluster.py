@@ -98,9 +98,7 @@ def connected(address: str) -> Iterator[Client]:
     try:
         from distributed import Client, LocalCluster
     except ImportError:
-        raise InputError(
-            "--cluster needs Dask's distributed; install it with: pip install 'scaling-discover[cluster]'"
-        ) from None
+        raise InputError("--cluster needs Dask's distributed; install discover with its extra `cluster`") from None
     if address.startswith(LOCAL):
         number = address.removeprefix(LOCAL)
         if not number.isdecimal() or int(number) < 1:

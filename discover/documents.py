@@ -7,6 +7,7 @@ number is finite. Fields that a later version adds are passed over.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -108,6 +109,7 @@ class LawDocument:
         forecasts: what intervals of its forecasts need, see `discover.forecasts.storing`; empty for none.
         parts: pairs of features of which the first is a part of the second, see `discover.data.orders`.
         no_intervals: why there can be no such intervals; empty if there are, or if nothing is known of it.
+        edited: the file was changed after it was written, by its own checksum; files of early versions have none.
     """
 
     task: str
@@ -128,9 +130,14 @@ class LawDocument:
     forecasts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     parts: Parts = ()
     no_intervals: str = ""
+    edited: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         _check(self)
+
+    @cached_property
+    def _places_of_groups(self) -> dict[str, int]:
+        return {group: place for place, group in enumerate(self.groups)}
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -160,7 +167,7 @@ class LawDocument:
         Raises:
             InputError: there is no such group.
         """
-        return _place("group", group, self.groups)
+        return _place("group", group, self._places_of_groups)
 
     def target_code(self, target: str) -> int:
         """Place of a target in `targets`.
@@ -168,13 +175,13 @@ class LawDocument:
         Raises:
             InputError: there is no such target.
         """
-        return _place("target", target, self.targets)
+        return _place("target", target, {name: place for place, name in enumerate(self.targets)})
 
 
-def _place(kind: str, name: str, known: Sequence[str]) -> int:
+def _place(kind: str, name: str, known: Mapping[str, int]) -> int:
     if name not in known:
-        raise InputError(f"the law has no {kind} {name!r}; its {kind}s are {_listed(known)}")
-    return known.index(name)
+        raise InputError(f"the law has no {kind} {name!r}; its {kind}s are {_listed(list(known))}")
+    return known[name]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -373,7 +380,14 @@ def to_json(document: LawDocument) -> str:
         content["parts"] = [list(pair) for pair in document.parts]
     if document.no_intervals:
         content["no_intervals"] = document.no_intervals
+    content["sha256"] = _digest(content)
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of the keys of law.json but its own, however they are spaced and ordered."""
+    rest = {key: value for key, value in content.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def from_json(text: str, where: str = "law.json") -> LawDocument:
@@ -392,6 +406,10 @@ def from_json(text: str, where: str = "law.json") -> LawDocument:
         raise InputError(f"{where} is not valid JSON: {str(error)[:200]}") from error
     fields = _Fields(content, where)
     found = fields.get("format", int)
+    if found > FORMAT:
+        raise InputError(
+            f"{where} was written by a newer discover (format {found}, this one reads up to {FORMAT}); update discover"
+        )
     if found != FORMAT:
         raise InputError(f"{where}, key format: {found}; this version reads format {FORMAT}")
     try:
@@ -438,6 +456,7 @@ def _document(fields: _Fields) -> LawDocument:
         forecasts=fields.get("forecasts", dict) if "forecasts" in fields.content else {},
         parts=fields.pairs("parts") if "parts" in fields.content else (),
         no_intervals=fields.get("no_intervals", str) if "no_intervals" in fields.content else "",
+        edited="sha256" in fields.content and fields.content["sha256"] != _digest(fields.content),
     )
 
 

@@ -38,4 +38,12 @@ class ClusterLostError(DiscoverError):
 
 
 class InterruptedRunError(DiscoverError):
-    """The user stopped a run before its result was written; the message says how to go on."""
+    """Somebody stopped a run before its end; the message says how to go on.
+
+    Attributes:
+        status: exit status of the command: 128 and the number of the signal, as shells have it.
+    """
+
+    def __init__(self, message: str, signal: int = 2) -> None:
+        super().__init__(message)
+        self.status = 128 + signal

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import warnings
 from typing import Annotated, Any
@@ -72,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Errors that a user can mend are one line on stderr. `--debug`, anywhere on the line, shows tracebacks.
     """
+    _fill_streams()
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     if not debug:
@@ -93,9 +96,54 @@ def main(arguments: list[str] | None = None) -> int:
     return status if isinstance(status, int) else 0
 
 
+def _fill_streams() -> None:
+    """Gives a process whose stdout or stderr is closed one that goes nowhere.
+
+    Otherwise the next file that it opens, such as a journal, would take the number of the closed one, and what
+    libraries print would be written into it. A reader of stderr that goes away does not end a run, either.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+    elif sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = _Notes(sys.stderr)
+
+
+class _Notes(io.TextIOWrapper):
+    """A stderr whose reader may go away."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        super().__init__(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            self._give_up()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+
+    def __del__(self) -> None:
+        """The buffer stays open: it belongs to the interpreter."""
+
+
 def _failed(problem: Exception) -> int:
     if isinstance(problem, DiscoverError):
-        return _report(str(problem), INTERRUPTED if isinstance(problem, InterruptedRunError) else FAILURE)
+        return _report(str(problem), problem.status if isinstance(problem, InterruptedRunError) else FAILURE)
     if isinstance(problem, typer.Abort):
         return _report("interrupted", INTERRUPTED)
     unexpected = _unexpected_value(problem)
@@ -139,7 +187,5 @@ def _report(message: str, status: int) -> int:
 
 def _closed_pipe() -> int:
     """Somebody like `head` stopped reading: not an error, but nothing more may be written."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

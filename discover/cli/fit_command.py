@@ -131,8 +131,13 @@ class _Job:
         """
         from discover.documents import from_fit
         from discover.fitting import THOROUGH, FitFailure, covariance, fit
+        from discover.scoring import problem_of
+        from discover.scoring.score import FOLD_EFFORT
 
-        result = fit(self.structure, self.table, recipe, seed=seed, effort=THOROUGH)
+        some = problem_of(self.task, self.table).table
+        result = fit(self.structure, some, recipe, seed=seed, effort=THOROUGH)
+        if len(some) < len(self.table) and not isinstance(result, FitFailure):  # the best of many starts, for all rows
+            result = fit(self.structure, self.table, recipe, effort=FOLD_EFFORT, warm=[result.by_name])
         if isinstance(result, FitFailure):
             raise InputError(f"{self.task.table}: no fit of {self.structure.text}: {result.text}")
         columns = [self.task.column(name) for name in self.table.features]

@@ -23,11 +23,15 @@ def read_law(source: Path) -> tuple[LawDocument, str]:
     Raises:
         InputError: no such folder, file or law; a run without a law; a damaged file; a law without published constants.
     """
+    from discover.cli.output import note, tell_notes
     from discover.documents import read
     from discover.runs.folder import open_folder
 
     if source.is_file():
-        return read(source), str(source)
+        document = read(source)
+        if document.edited:
+            note(f"note: {source} was changed after discover wrote it; what follows is of the changed law")
+        return document, str(source)
     if not source.exists() and (found := _published(str(source))) is not None:
         return found, str(source)
     if not source.exists():
@@ -38,6 +42,7 @@ def read_law(source: Path) -> tuple[LawDocument, str]:
     folder = open_folder(source)
     if not folder.law_path.is_file():
         raise InputError(f"{source} has no law yet; continue it with: discover resume {quoted(source)}")
+    tell_notes(folder.doubts())
     return read(folder.law_path), str(folder.law_path)
 
 

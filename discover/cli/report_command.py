@@ -46,9 +46,11 @@ def report(
     Example: discover report runs/data_constrained-seed0-1 --open
     """
     from discover.cli.kernel_note import compile_kernel
-    from discover.cli.output import note, print_json
+    from discover.cli.output import note, print_json, tell_notes
     from discover.report import write_report
+    from discover.runs.folder import open_folder
 
+    tell_notes(open_folder(folder).doubts())
     compile_kernel()
     written = write_report(folder, form, out, open_sealed=sealed)
     if json:

@@ -208,13 +208,15 @@ def resume(
     json: Json = False,
 ) -> None:
     """Continue an interrupted run; it ends in the same law as if nothing had happened."""
-    from discover.cli.output import note
+    from discover.cli.output import note, tell_notes
     from discover.runs.session import reopen
 
     session = reopen(folder, workers)
     if session.finished:
         note(f"{folder} has spent what it was given; this is what it found")
-        _print_result(session.folder.found(), json)
+        tell_notes(session.folder.doubts())
+        found = session.folder.found()
+        _print_result(None if found is None else found.model_copy(update={"run_dir": str(folder)}), json)
         return
     with _cluster(cluster, quiet) as client:
         _conduct(session, quiet, json, llm_url, client=client)
@@ -223,16 +225,19 @@ def resume(
 def evaluate(folder: Folder, json: Json = False) -> None:
     """Score the law of a run on the sealed rows; the journal counts every opening."""
     from discover.cli.kernel_note import compile_kernel
+    from discover.cli.output import tell_notes
     from discover.runs.outcome import evaluate_again
     from discover.runs.session import reopen
 
     session = reopen(folder)
+    tell_notes(session.folder.doubts())
     compile_kernel()
     _print_result(evaluate_again(session), json)
 
 
 def show(folder: Folder, json: Json = False) -> None:
     """Print what a run found, without opening the sealed rows."""
+    from discover.cli.output import tell_notes
     from discover.runs.folder import open_folder
 
     opened = open_folder(folder)
@@ -244,6 +249,7 @@ def show(folder: Folder, json: Json = False) -> None:
             f"{folder} has no result yet ({laws} laws scored, {progress.seconds:.0f} s); "
             f"continue it with: discover resume {quoted(folder)}"
         )
+    tell_notes(opened.doubts())
     _print_result(result.model_copy(update={"run_dir": str(folder)}), json)
 
 
@@ -258,6 +264,7 @@ def _conduct(
 ) -> None:
     from discover.cli.progress import Shown
     from discover.discovery import conduct
+    from discover.runs.session import INTERRUPTED
 
     interrupts = count_interrupts()
     again = f"discover resume {quoted(session.folder.path)}"
@@ -268,10 +275,13 @@ def _conduct(
     except (KeyboardInterrupt, InputError) as problem:
         if isinstance(problem, InputError) and not interrupts:  # else the search was ended before it had any law
             raise
-        raise InterruptedRunError(f"interrupted before the result was written; go on with: {again}") from problem
+        text = f"interrupted before the result was written; go on with: {again}"
+        raise InterruptedRunError(text, *interrupts[-1:]) from problem
     # What was told before the search is not told again.
     told = fresh and not quiet and not json
     _print_result(result.model_copy(update={"problems": ()}) if told else result, json)
+    if result.stopped == INTERRUPTED:
+        raise InterruptedRunError(f"interrupted; this is the law so far, go on with: {again}", *interrupts[-1:])
 
 
 def _idle(islands: int, workers: int) -> str:

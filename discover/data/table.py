@@ -96,6 +96,17 @@ class Table:
             rows.append(own[np.linspace(0, len(own) - 1, count).astype(np.int64)])
         return np.concatenate(rows)
 
+    def part(self, n: int, order: Floats) -> Ints:
+        """About n rows that stand for all: those of `spread`, the largest, and those with the ends of every column.
+
+        Args:
+            order: scale of every row, shape (n,).
+        """
+        columns = [*self.features.values(), *self.targets.T]
+        ends = [place for values in columns for place in (int(values.argmin()), int(values.argmax()))]
+        largest = np.argsort(order, kind="stable")[-max(1, n // 20) :]
+        return np.unique(np.concatenate([self.spread(n, order), largest, np.array(ends, dtype=np.int64)]))
+
 
 def check_errors(table: Table, where: str) -> None:
     """Refuses standard errors beside which the targets hardly vary: most likely they are another column.

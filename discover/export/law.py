@@ -155,6 +155,13 @@ class FittedLaw:
         return self._ensemble.inputs
 
     @cached_property
+    def _per_group(self) -> list[dict[str, Floats]]:
+        """For every target, constant -> values by the place of the group."""
+        document = self.document
+        sets = [[document.constant_set(group, target) for group in self.groups] for target in self.targets]
+        return [{n: np.array([one.values[n] for one in found]) for n in document.constant_names} for found in sets]
+
+    @cached_property
     def _ensemble(self) -> Ensemble:
         return Ensemble.from_document(self.document)
 
@@ -260,9 +267,8 @@ class FittedLaw:
     def _target(self, values: Mapping[str, Floats], codes: NDArray[np.int64], t: int, shape: Any) -> Floats:
         document = self.document
         known: dict[str, Any] = dict(values)
-        for name in document.constant_names:
-            of_group = np.array([document.constant_set(g, self.targets[t]).values[name] for g in self.groups])
-            known[name] = of_group[codes]
+        for name, per_group in self._per_group[t].items():
+            known[name] = per_group[codes]
         return np.array(np.broadcast_to(evaluate(document.expr, known), shape))
 
 

@@ -98,9 +98,10 @@ class _Predict:
         names = [f"{t}: {c}" if several else c for t in document.targets for c in document.constant_names]
         heads = ["group", *inputs(document), *document.targets, "row of constants", *names]
         cells = [[Cell(head, BOLD) for head in heads]]
+        columns = {name: [values[name] for _, values in rows] for name in inputs(document)}
+        predicted = np.asarray(law(columns, group=[group for group, _ in rows])).reshape(len(rows), -1)
         for number, (group, values) in enumerate(rows, start=2):
-            predicted = np.atleast_1d(law(values, group=group))
-            cells.append(self._row(number, group, values, [float(v) for v in predicted]))
+            cells.append(self._row(number, group, values, predicted[number - 2].tolist()))
         return Sheet("Predict", cells)
 
     def _row(self, row: int, group: str, values: Mapping[str, float], predicted: Sequence[float]) -> list[Cell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,11 +29,14 @@ class TaskSource(Strict):
     Attributes:
         kind: a shipped task, a task file, or a bare table.
         place: name of the shipped task, or absolute path of the file.
+        beside: the same file as seen from the run folder, for when both were moved together; "" for shipped tasks and
+            for runs of early versions.
         options: keyword arguments of `task_from_table` that were given; empty for the other kinds.
     """
 
     kind: Literal["shipped", "file", "table"]
     place: str
+    beside: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
 
     @staticmethod
@@ -50,23 +54,42 @@ class TaskSource(Strict):
             given["test_rows"] = str(Path(given["test_rows"]).absolute())
         return TaskSource(kind="table", place=str(path.absolute()), options=given)
 
+    def seen_from(self, folder: Path) -> TaskSource:
+        """The source with its place relative to a run folder as well."""
+        if self.kind == "shipped":
+            return self
+        try:
+            return self.model_copy(update={"beside": os.path.relpath(self.place, folder.absolute())})
+        except ValueError:  # on another drive
+            return self
+
     def load(self, folder: Path | None = None) -> Task:
         """The task.
 
         Args:
-            folder: of the run; the files of a table that was given in memory are there, named without a folder.
+            folder: of the run; the files of a table that was given in memory are there, named without a folder. From
+                there a file is found, too, that is gone from its place because both were moved.
 
         Raises:
             InputError: file, key, column or cell not as expected.
         """
         if self.kind == "shipped":
             return load_task(self.place)
+        place, options = self._place(folder), dict(self.options)
         if self.kind == "file":
-            return load_task(Path(self.place))
-        options = dict(self.options)
+            return load_task(place)
         if "test_rows" in options:
-            options["test_rows"] = str(_beside(folder, options["test_rows"]))
-        return task_from_table(_beside(folder, self.place), **options)
+            rows = _beside(folder, options["test_rows"])
+            if not rows.exists():  # moved as the table was
+                rows = place.parent / os.path.relpath(rows, Path(self.place).parent)
+            options["test_rows"] = os.path.normpath(rows)
+        return task_from_table(place, **options)
+
+    def _place(self, folder: Path | None) -> Path:
+        place = _beside(folder, self.place)
+        if folder is None or not self.beside or place.exists() or not (folder / self.beside).exists():
+            return place
+        return Path(os.path.normpath(folder / self.beside))
 
 
 def _beside(folder: Path | None, name: str) -> Path:

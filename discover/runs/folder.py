@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from discover.documents import write_whole
+from discover.documents import read, write_whole
 from discover.errors import InputError
 from discover.plain_data import json_text, quoted
 from discover.runs.config import RunConfig, read_config
@@ -143,6 +143,25 @@ class RunFolder:
             first = problem.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise InputError(f"{self.result_path} is damaged: key {place}: {first['msg']}") from None
+
+    def doubts(self) -> list[str]:
+        """What was changed or lost in the folder since the run ended, one sentence each.
+
+        Raises:
+            InputError: a file is damaged.
+        """
+        found, result = [], self.result()
+        if self.law_path.is_file() and read(self.law_path).edited:
+            found.append(f"{self.law_path} was changed after discover wrote it; what follows is of the changed law")
+        if result is not None:
+            journal = self.journal_path.read_bytes() if self.journal_path.is_file() else b""
+            counts = {"step": result.get("evaluations", 0), "opened": result.get("opened", 0)}
+            for kind, known in counts.items():
+                held = journal.count(f'"kind":"{kind}"'.encode())
+                if held < known:
+                    what = "laws scored" if kind == "step" else "openings of the sealed rows"
+                    found.append(f"{self.journal_path} was cut: it holds {held} of {known} {what}")
+        return found
 
     def write_result(self, result: Result) -> None:
         """Writes what the end of the run prints.

@@ -14,7 +14,7 @@ from discover.data.table import Table
 from discover.documents import LawDocument, from_fit, law_keys, read, write
 from discover.errors import InputError
 from discover.expressions import evaluate
-from discover.fitting import covariance, diagnose
+from discover.fitting import FitFailure, covariance, diagnose, fit
 from discover.forecasts import Ensemble, with_uncertainty
 from discover.plain_data import quoted
 from discover.proposers.base import Told
@@ -29,7 +29,8 @@ from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.runs.verdict import CLOSE
 from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metrics
-from discover.scoring.score import row_weights
+from discover.scoring.problem import whole_problem
+from discover.scoring.score import FOLD_EFFORT, row_weights
 from discover.search import SearchResult
 from discover.search.tally import Tally
 
@@ -74,7 +75,8 @@ def conclude(
         InputError: a file cannot be written.
     """
     weights = fold_weights(session.problem)
-    document = law_document(session, found, weights)
+    found, train = _on_all_rows(session, found)
+    document = law_document(session, found, weights, train)
     document = with_uncertainty(session.problem, document, found.fits, found.stack, seed=session.config.seed)
     write(document, session.folder.law_path)
     keys: dict[str, Any] = {
@@ -104,13 +106,36 @@ def conclude(
     return result
 
 
-def law_document(session: Session, found: SearchResult, weights: Sequence[float]) -> LawDocument:
-    """The best law of a search, with the standard errors of its constants."""
-    weights_of_rows = row_weights(session.problem, found.fit.recipe.emphasis)
+def _on_all_rows(session: Session, found: SearchResult) -> tuple[SearchResult, Problem]:
+    """The best law fitted to all train rows, where the search had a part of them, and the problem with all rows."""
+    if session.problem.rows is None:
+        return found, session.problem
+    whole = whole_problem(session.task)
+    best, recipe = found.best, found.fit.recipe
+    again = fit(
+        found.fit.structure, whole.table, recipe, effort=FOLD_EFFORT, warm=[found.fit.by_name],
+        weights=row_weights(whole, recipe.emphasis),
+    )  # fmt: skip
+    if isinstance(again, FitFailure):
+        return found, session.problem
+    best = replace(best, score=replace(best.score, fit=again))
+    return replace(found, best=best, finalists=(best, *found.finalists[1:])), whole
+
+
+def law_document(
+    session: Session, found: SearchResult, weights: Sequence[float], problem: Problem | None = None
+) -> LawDocument:
+    """The best law of a search, with the standard errors of its constants.
+
+    Args:
+        problem: of the rows that it was fitted to; by default those that laws are judged on.
+    """
+    problem = problem or session.problem
+    weights_of_rows = row_weights(problem, found.fit.recipe.emphasis)
     return from_fit(
         found.fit,
-        session.train,
-        errors=covariance(found.fit, session.train, weights_of_rows).errors,
+        problem.table,
+        errors=covariance(found.fit, problem.table, weights_of_rows).errors,
         task=session.task.name,
         columns=[session.task.column(name) for name in session.train.features],
         group_column=session.task.group,

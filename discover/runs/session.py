@@ -124,7 +124,7 @@ def begin(
         llm=llm,
         open_sealed=open_sealed,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
-        source=source,
+        source=source.seen_from(folder.path),
         train=train_facts(train),
         sealed=task.sealed_print(),
         versions=current_versions(),

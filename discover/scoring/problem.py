@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -25,13 +25,16 @@ Floats = NDArray[np.float64]
 Kind = Literal["scale", "logged", "share", "other"]
 Direction = Literal["decreasing", "increasing"]
 
+MOST_ROWS = 20_000  # of a long table, on which laws are found and judged; more tell nothing more of a few constants
+LONG = 1.5  # tables less than this much longer are used whole
+
 
 @dataclass(frozen=True)
 class Problem:
     """Train rows and declared knowledge; sealed rows are not part of it and cannot be reached from it.
 
     Attributes:
-        table: the train rows.
+        table: the train rows, or a part of a long table, see `rows`.
         kinds: per feature: a positive scale, a logarithm of one, a share of a mixture, or anything else.
         axes: features to extrapolate along; empty if the task does not extrapolate in scale.
         monotone: features along which the target is known to fall or rise.
@@ -43,6 +46,8 @@ class Problem:
         error_scale: what errors are counted in, see `discover.scoring.scales`.
         roles: feature -> the variable of the law library that it is, where it was told.
         rules: by which laws are judged, chosen and averaged.
+        rows: how many train rows there are, where `table` is a part of them; else None. Laws are then found and judged
+            on that part, and the constants of the chosen one are fitted to all.
     """
 
     table: Table
@@ -59,6 +64,7 @@ class Problem:
     error_scale: ErrorScale = "value"
     roles: dict[str, str] = field(default_factory=dict)
     rules: Rules = RULES
+    rows: int | None = None
 
     def on_scale(self, values: Floats) -> Floats:
         """Measured or predicted values of the target on the scale on which errors count, shape (..., n_targets).
@@ -82,7 +88,7 @@ class Problem:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What to tell of how rows and errors count, before anything is searched."""
-        return (*sweep_notes(self), *_scale_notes(self))
+        return (*_part_notes(self), *sweep_notes(self), *_scale_notes(self))
 
     @cached_property
     def swept(self) -> tuple[str, ...]:
@@ -125,7 +131,7 @@ def column_kind(values: Floats, logged: bool, fraction: bool) -> Kind:
 
 
 def problem_of(task: Task, train: Table | None = None) -> Problem:
-    """The problem of a task: its train rows and declarations.
+    """The problem of a task: its train rows and declarations; of a long table a part of the rows.
 
     Args:
         task: read for its declarations; its train rows are read unless they are given.
@@ -135,6 +141,16 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
         InputError: see `Task.train`, or the task's error scale has no place for some target, or its
             roles are not variables of the law library.
     """
+    whole = whole_problem(task, train)
+    table = whole.table
+    if len(table) <= LONG * MOST_ROWS:
+        return whole
+    scale = sum((whole.coordinate(axis) for axis in whole.axes), np.zeros(len(table)))
+    return replace(whole, table=table.take(table.part(MOST_ROWS, scale)), rows=len(table))
+
+
+def whole_problem(task: Task, train: Table | None = None) -> Problem:
+    """The problem of a task with all of its train rows, see `problem_of`."""
     table, axes = task.train() if train is None else train, task.extrapolate
     if task.card is None:  # the order of a shipped table is its own
         table = in_canonical_order(table, {name: task.column(name).heading for name in table.features})
@@ -160,6 +176,16 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
         units={name: task.column(name).unit for name in task.features},
         error_scale=error_scale,
         roles=dict(task.roles),
+    )
+
+
+def _part_notes(problem: Problem) -> tuple[str, ...]:
+    """That a long table is judged by a part of it."""
+    if problem.rows is None:
+        return ()
+    return (
+        f"of {problem.rows:,} rows {len(problem.table):,} judge the laws, of every group and scale and the largest; "
+        "run and fit fit the constants of their law to all, which run does after its time",
     )
 
 

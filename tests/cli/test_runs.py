@@ -198,8 +198,8 @@ class Process:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
 
-    def interrupt(self) -> tuple[str, str]:
-        self.process.send_signal(signal.SIGINT)
+    def interrupt(self, number: signal.Signals) -> tuple[str, str]:
+        self.process.send_signal(number)
         return self.process.communicate(timeout=60)
 
 
@@ -222,11 +222,13 @@ def test_a_killed_run_ends_in_the_same_law(discover, tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_shows_what_it_has_and_can_go_on(discover) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_shows_what_it_has_and_can_go_on(discover, number, status) -> None:
     process = Process("r", "--budget", "300s", "--workers", "2", "-q")
     process.wait_for_bytes(40_000)
-    out, err = process.interrupt()
-    assert process.process.returncode == 0, err
+    out, err = process.interrupt(number)
+    assert process.process.returncode == status, err
+    assert "error: interrupted; this is the law so far, go on with: discover resume r" in err
     assert "interrupted" in out
     assert "discover resume r" in out
     assert b'"opened"' not in Path("r/steps.jsonl").read_bytes()

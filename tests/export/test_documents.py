@@ -53,7 +53,7 @@ def change(path: str, value: Any) -> str:
     ("path", "value", "key"),
     [
         ("format", ..., "key format: missing"),
-        ("format", FORMAT + 1, "key format: 2"),
+        ("format", FORMAT + 1, "was written by a newer discover (format 2"),
         ("formula", ..., "key formula: missing"),
         ("formula", "E + (", "key formula: expected"),
         ("formula", "__import__('os')", "key formula"),

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from discover.documents import ConstantSet, FeatureInfo, LawDocument
 from discover.errors import InputError
 from discover.export import export
 from discover.export.spreadsheet import Cell, Sheet, column_name, to_xlsx
@@ -218,3 +219,18 @@ def test_text_is_never_markup() -> None:
     content = to_xlsx([Sheet('a"b', [[Cell("<b>&\x00"), Cell(None), Cell(0.1 + 0.2)]])])
     cells = cells_of(content, 'a"b')
     assert cells == {"A1": (None, "<b>& "), "C1": (None, 0.1 + 0.2)}
+
+
+def test_a_law_of_many_groups_is_written_with_the_constants_of_each() -> None:
+    groups = tuple(f"corpus {i}" for i in range(2000))
+    constants = tuple(ConstantSet(group, "loss", {"E": float(i), "a": 0.5}) for i, group in enumerate(groups))
+    document = LawDocument(
+        task="many", formula="E + params**(-a)", features=(FeatureInfo("params"),), targets=("loss",),
+        group_column="corpus", groups=groups, constants=constants, n_constants=2,
+        domain={"params": (1.0, 4.0)}, target_range={"loss": (0.0, 2000.0)},
+    )  # fmt: skip
+    content = export(document, "xlsx")
+    assert isinstance(content, bytes)
+    shown = cells_of(content, "Predict")
+    assert (shown["A5999"][1], shown["C5999"][1]) == ("corpus 1999", 2000.0)
+    assert shown["C6001"][1] == 1999.5

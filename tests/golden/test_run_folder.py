@@ -73,3 +73,12 @@ def test_finished_run_is_not_continued(run, kept):
     done = command("resume", run, "--json")
     assert done.status == 0, done.err
     assert done.json["formula"] == kept["formula"]
+
+
+def test_run_that_an_older_search_did_not_finish_must_be_started_anew(run):
+    for name in ("result.json", "law.json"):
+        (run / name).unlink()
+    done = command("resume", run, "--quiet")
+    assert done.status != 0
+    assert "cannot be repeated" in done.err
+    assert "start a new run" in done.err

@@ -100,7 +100,7 @@ def test_laws_of_a_model_are_steps_like_all_others(table: Path, kind: str, tmp_p
 
 
 def test_a_model_without_a_law_of_use_leaves_the_search_as_it_is(table: Path) -> None:
-    with serve(ScriptedServer([], Step(chat(formulas("E + A*", "tokens**2", "B + C"))))) as server:
+    with serve(ScriptedServer([], Step(chat(formulas("E + A*", "tokens", "B + C"))))) as server:
         assert run(table, "with", "--llm", "m", "--llm-url", server.url) == 0
     assert run(table, "without") == 0
     assert result("with")["llm"]["refused"]
@@ -112,10 +112,10 @@ BAD = {
     "E + A*tokens**": "formula",
     "__import__('os').environ": "formula",
     "E + A*B": "column",
-    "tokens**2": "constants",
+    "tokens": "constants",
     "E + A*log(0 - tokens)": "domain",
     "E + A*tokens**a + B*tokens**b + C*tokens**c + D*tokens**d": "budget",
-    "+".join(f"tokens**{i}*log(tokens)**{i}" for i in range(2, 34)): "size",
+    "a+" + "+".join(f"tokens**{i}*log(tokens)**{i}" for i in range(2, 34)): "size",
 }
 
 

@@ -103,7 +103,7 @@ class Course:
         """Notes a step of the search."""
         told = step.told
         self.steps, self.seconds = told.index + 1, seconds
-        if self.best is None or told.merit < self.best.merit:
+        if self.best is None or told.penalty < self.best.penalty:
             self.best = told
         candidate = told.candidate.attributed()
         if not candidate.published or candidate.origin == NO_LAW:

@@ -153,8 +153,8 @@ class Follower:
         proposer = self._proposers.setdefault(step.proposer, Proposer())
         proposer.scored += 1
         proposer.entered += step.entered
-        if step.merit < self._lead:
-            self._lead, self._leader = step.merit, step
+        if step.penalty < self._lead:
+            self._lead, self._leader = step.penalty, step
             proposer.leads += 1
             self._leads.append((step.index, step.inner_error, step.formula))
         known = self._by_size.get(step.complexity)

@@ -14,12 +14,12 @@ from discover.scoring import Score
 
 @dataclass(frozen=True)
 class Told:
-    """What became of a proposed candidate: its step number, score, merit and whether the archive took it."""
+    """What became of a proposed candidate: its step number, score, penalty and whether the archive took it."""
 
     index: int
     candidate: Candidate
     score: Score
-    merit: float
+    penalty: float
     added: bool
 
     @property

@@ -35,7 +35,7 @@ from discover.scoring import Problem
 LAG = 12  # batches between question and answer, where the answer has a fixed place
 STALE = 12  # batches without a better law, after which an engine is asked
 STALE_SHARE = 1 / 3  # of all batches so far, that these must at least be
-BETTER = 0.01  # of the merit: a law is better by at least one per cent of its error
+BETTER = 0.01  # of the penalty: a law is better by at least one per cent of its error
 MOST_CUTS = 8  # terms that are cut from an equation to bring it within the budget of constants
 MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody waits for another
 PATIENCE_S = 5.0  # that a search with a budget of time waits for an answer that is due
@@ -156,7 +156,7 @@ class EngineProposer:
         return bool(self.queue)
 
     def tell(self, results: Sequence[Told]) -> None:
-        best = min((told.merit for told in results), default=math.inf)
+        best = min((told.penalty for told in results), default=math.inf)
         self._batches += 1
         if best < self._best - BETTER:
             self._improved = self._batches

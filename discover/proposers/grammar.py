@@ -225,7 +225,7 @@ def recipes(problem: Problem) -> list[Recipe]:
 def _tournament(elites: Sequence[Told], rng: np.random.Generator) -> Told:
     """The best of two or three elites drawn at random."""
     picks = rng.integers(len(elites), size=int(rng.integers(2, 4)))
-    return min((elites[int(i)] for i in picks), key=lambda told: told.merit)
+    return min((elites[int(i)] for i in picks), key=lambda told: told.penalty)
 
 
 # -- moves: from the parents' trees to a new one, or None if the move does not apply ---------------------

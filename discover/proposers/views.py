@@ -285,7 +285,7 @@ def _pick(elites: Sequence[Told], rng: np.random.Generator) -> Told | None:
     if not elites:
         return None
     picks = rng.integers(len(elites), size=2)
-    return min((elites[int(i)] for i in picks), key=lambda told: told.merit)
+    return min((elites[int(i)] for i in picks), key=lambda told: told.penalty)
 
 
 def _pooled(

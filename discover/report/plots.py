@@ -714,14 +714,14 @@ def search_figure(content: Content) -> Figure | None:
     x, y = [], []
     for step, following in zip(lead, [*lead[1:], None], strict=True):
         x += [step.index + 1, following.index + 1 if following else last]
-        y += [step.merit, step.merit]
+        y += [step.penalty, step.penalty]
     series = [Series("line", "best so far", "front", np.array(x, float), np.array(y))]
     names = list(dict.fromkeys(step.proposer for step in content.steps))
     for number, name in enumerate(names):
         own = [step for step in lead if step.proposer == name]
         if own:
-            hover = tuple(f"law {s.index + 1}, {s.origin}\n{s.formula}\npenalty {quantity(s.merit)}" for s in own)
-            at = np.array([s.index + 1.0 for s in own]), np.array([s.merit for s in own])
+            hover = tuple(f"law {s.index + 1}, {s.origin}\n{s.formula}\npenalty {quantity(s.penalty)}" for s in own)
+            at = np.array([s.index + 1.0 for s in own]), np.array([s.penalty for s in own])
             shade = number / max(len(names) - 1, 1)
             series.append(Series("points", name, "other", *at, hover=hover, shade=shade))
     return Figure(

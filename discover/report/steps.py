@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from discover.runs.journal import Record
 from discover.runs.outcome import inner_error
 from discover.runs.records import score_of
-from discover.scoring import Problem, merit
+from discover.scoring import Problem, penalty
 from discover.scoring.folds import fold_weights
 
 
@@ -24,7 +24,7 @@ class StepFacts:
         complexity: weighted nodes.
         n_constants: per group and target.
         inner_error: on the inner folds, in variances of the target; infinite if refused.
-        merit: by which the search ranks; infinite if refused.
+        penalty: by which the search ranks; infinite if refused.
         entered: the archive took it.
     """
 
@@ -35,7 +35,7 @@ class StepFacts:
     complexity: int
     n_constants: int
     inner_error: float
-    merit: float
+    penalty: float
     entered: bool
 
 
@@ -77,7 +77,7 @@ def step_facts(problem: Problem, records: Sequence[Record]) -> tuple[StepFacts, 
                 complexity=score.complexity,
                 n_constants=score.n_constants,
                 inner_error=inner_error(score, weights),
-                merit=merit(score, np.array(weights)) if fitting else math.inf,
+                penalty=penalty(score, np.array(weights)) if fitting else math.inf,
                 entered=record["status"] != "refused",
             )
         )
@@ -88,8 +88,8 @@ def leaders(steps: Sequence[StepFacts]) -> list[StepFacts]:
     """The steps that were the best so far, in their order."""
     best, found = math.inf, []
     for step in steps:
-        if step.merit < best:
-            best = step.merit
+        if step.penalty < best:
+            best = step.penalty
             found.append(step)
     return found
 
@@ -104,7 +104,7 @@ def by_proposer(steps: Sequence[StepFacts]) -> list[ProposerFacts]:
             ProposerFacts(
                 name=name,
                 scored=len(own),
-                usable=sum(math.isfinite(step.merit) for step in own),
+                usable=sum(math.isfinite(step.penalty) for step in own),
                 entered=sum(step.entered for step in own),
                 leads=sum(step.index in leading for step in own),
             )

@@ -23,7 +23,7 @@ from discover.proposers.candidate import NO_LAW, Candidate
 from discover.proposers.library import Library, group_means, short_of_rows, structure_of
 from discover.runs.outcome import fold_logs, inner_error
 from discover.runs.verdict import CLOSE
-from discover.scoring import Fold, Problem, Score, make_folds, merit, points_beyond, predict_beyond, r_squared
+from discover.scoring import Fold, Problem, Score, make_folds, penalty, points_beyond, predict_beyond, r_squared
 from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
 from discover.search.pool import Pool
@@ -50,7 +50,7 @@ class Standing:
         candidate: structure and its best recipe.
         score: as of the search.
         error: held-out error, see `inner_error`.
-        merit: figure by which `discover run` ranks; lower is better.
+        penalty: figure by which `discover run` ranks; lower is better.
         also: other laws of the library that are the same.
         tied: the folds do not tell it from the best.
     """
@@ -60,7 +60,7 @@ class Standing:
     candidate: Candidate
     score: Score
     error: float
-    merit: float
+    penalty: float
     also: tuple[str, ...] = ()
     tied: bool = False
 
@@ -136,7 +136,7 @@ def compare(
     known, refused = _published(problem, weights, workers, seconds, on_event)
     if discover is not None:
         known = [*known, *_discovered(problem, discover, weights, known, on_event)]
-    ranked = _with_ties(_in_one_word(sorted(known, key=lambda one: (one.error, one.merit)), problem), weights)
+    ranked = _with_ties(_in_one_word(sorted(known, key=lambda one: (one.error, one.penalty)), problem), weights)
     apart = _apart(problem, [one for one in ranked if one.tied])
     target = task.column(task.target[0]).heading
     ranges = {name: (float(v.min()), float(v.max())) for name, v in problem.table.features.items()}
@@ -206,7 +206,7 @@ def _best_of_each(
 
 
 def _standing(name: str, kind: str, candidate: Candidate, score: Score, weights: Floats) -> Standing:
-    return Standing(name, kind, candidate, score, inner_error(score, weights), merit(score, weights))
+    return Standing(name, kind, candidate, score, inner_error(score, weights), penalty(score, weights))
 
 
 def _reason(name: str, candidates: Sequence[Candidate], scores: Sequence[Score | None]) -> str:
@@ -311,7 +311,7 @@ def keys(problem: Problem, one: Standing, drawn: Bootstrap | None, level: float)
         "folds": list(one.score.folds),
         "train_error": one.score.train,
         "r2": r_squared(fit.predict(table.features, table.group), table.targets),
-        "merit": one.merit,
+        "merit": one.penalty,
         "tied": one.tied,
         "n_constants": len(names),
         "shared": sorted(fit.structure.shared),

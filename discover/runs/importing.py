@@ -45,14 +45,14 @@ from discover.runs.outcome import conclude, inner_error
 from discover.runs.records import step_record
 from discover.runs.result import Result
 from discover.runs.session import Budget, Session, begin
-from discover.scoring import Problem, Score, Scorer, fold_weights, merit, r_squared
+from discover.scoring import Problem, Score, Scorer, fold_weights, penalty, r_squared
 from discover.scoring.stacking import Stack
 from discover.search import AddStatus, SearchResult, Step
 from discover.search.verdict import choose, weigh
 
 IMPORT = "import"
 IMPORTED = "imported"
-LAST = 1e3  # merit of a law that our own search would have refused
+LAST = 1e3  # penalty of a law that our own search would have refused
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def attempt(
     told = [one for one in tried if isinstance(one, Told)]
     if not told:
         return Attempt(formula, next(one for one in tried if isinstance(one, str)))
-    kept = min(told, key=lambda one: (one.score.refused is not None, one.merit))
+    kept = min(told, key=lambda one: (one.score.refused is not None, one.penalty))
     fit = kept.score.fit
     assert fit is not None
     fitted = fit.predict(table.features, table.group)
@@ -211,7 +211,7 @@ def _fitted(
     score = scorer.score(structure, recipe, published=True, effort=NORMAL, keep=True)
     if score.fit is None:
         return f"no fit: {score.refused}"
-    value = merit(score, scorer.weights)
+    value = penalty(score, scorer.weights)
     candidate = Candidate(structure, recipe, f"{IMPORT}:{formula.complexity or 'formula'}")
     return Told(index, candidate, score, value if math.isfinite(value) else LAST + score.train, added=True)
 
@@ -280,8 +280,8 @@ def import_laws(
 
 
 def _ranked(told: Sequence[Told], problem: Problem) -> tuple[list[Told], Stack]:
-    """The chosen law first, then the others by merit; and the average of those that a search would not refuse."""
-    finalists = sorted(told, key=lambda one: (one.merit, one.index))
+    """The chosen law first, then the others by penalty; and the average of those that a search would not refuse."""
+    finalists = sorted(told, key=lambda one: (one.penalty, one.index))
     sound = [one for one in finalists if one.score.refused is None]
     if not sound:
         return finalists, Stack(np.eye(len(finalists))[0], ())

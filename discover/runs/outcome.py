@@ -258,7 +258,7 @@ def _human_keys(problem: Problem, laws: Sequence[HumanLaw]) -> list[dict[str, An
 
 
 def _runners_up(found: SearchResult, weights: Sequence[float]) -> list[dict[str, Any]]:
-    """The best other laws: each with its best recipe, in the order of their merit."""
+    """The best other laws: each with its best recipe, in the order of their penalty."""
     best: dict[str, Told] = {}
     for told in found.finalists:
         best.setdefault(told.candidate.law_key, told)

@@ -4,7 +4,7 @@ from discover.scoring.beyond import broken_promises, implausible, points_beyond,
 from discover.scoring.folds import CUTS, Fold, fold_weights, make_folds
 from discover.scoring.metrics import Metrics, metrics, r_squared
 from discover.scoring.problem import Problem, column_kind, problem_of
-from discover.scoring.score import Score, Scorer, merit
+from discover.scoring.score import Score, Scorer, penalty
 
 __all__ = [
     "CUTS",
@@ -18,8 +18,8 @@ __all__ = [
     "fold_weights",
     "implausible",
     "make_folds",
-    "merit",
     "metrics",
+    "penalty",
     "points_beyond",
     "predict_beyond",
     "problem_of",

@@ -1,7 +1,7 @@
 """The score of a candidate: how well it forecasts larger scales that were held out inside the train rows.
 
 `Scorer.score` fits a candidate on all train rows, asks it for plausible values beyond the data, refits it on
-every fold (warm, from the larger fit) and measures the held-out errors. `merit` joins these figures into the
+every fold (warm, from the larger fit) and measures the held-out errors. `penalty` joins these figures into the
 one number by which candidates are ranked; `docs/selection.md` derives it and compares it with other rules.
 """
 
@@ -74,7 +74,7 @@ class Score:
     held_out: tuple[Floats, ...] = field(default=(), compare=False, repr=False)
 
 
-def merit(score: Score, weights: Floats, rule: Penalty = RULES.penalty) -> float:
+def penalty(score: Score, weights: Floats, rule: Penalty = RULES.penalty) -> float:
     """Lower is better; infinite for refused candidates."""
     if score.refused is not None or not score.folds:
         return math.inf
@@ -204,8 +204,8 @@ class Scorer:
         self._screen = problem.table.take(self._spread(SCREEN_ROWS)) if large else None
         self._screen_sweep = self._sweep_of(self._screen) if self._screen else None
 
-    def merit(self, score: Score) -> float:
-        return merit(score, self.weights, self.problem.rules.penalty)
+    def penalty(self, score: Score) -> float:
+        return penalty(score, self.weights, self.problem.rules.penalty)
 
     def score(
         self,

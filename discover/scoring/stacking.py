@@ -2,8 +2,8 @@
 
 One law out of many that the data cannot tell apart forecasts worse than their average. Its weights are found as in
 stacking (Wolpert 1992, Neural Networks 5, 241; Yao et al. 2018, Bayesian Analysis 13, 917): of all averages the one
-that would have forecast the inner folds best, held back towards what the laws' merits say of them, since folds are few
-and the laws were picked by the same folds.
+that would have forecast the inner folds best, held back towards what the laws' penalties say of them, since folds are
+few and the laws were picked by the same folds.
 """
 
 from __future__ import annotations
@@ -53,22 +53,22 @@ def rows_asked(fold: Fold, most: int = RULES.average.rows) -> Ints:
 
 
 def stacked(
-    problem: Problem, folds: Sequence[Fold], forecasts: Sequence[Sequence[Floats]], merits: Sequence[float]
+    problem: Problem, folds: Sequence[Fold], forecasts: Sequence[Sequence[Floats]], penalties: Sequence[float]
 ) -> Stack:
     """The average of laws.
 
     The weights minimise the mean over folds of the logarithm of the average's mean squared error, plus their
-    Kullback-Leibler distance from exp(-merit). A fold that a law has no forecast of counts for it as the average of
+    Kullback-Leibler distance from exp(-penalty). A fold that a law has no forecast of counts for it as the average of
     those that have.
 
     Args:
         problem: the train rows.
         folds: the inner folds.
         forecasts: per law and fold the values at `rows_asked`, shape (rows, T); NaN where there are none.
-        merits: of the laws, lower is better.
+        penalties: of the laws, lower is better.
     """
     rules = problem.rules.average
-    prior = np.exp(-(np.asarray(merits) - min(merits)))
+    prior = np.exp(-(np.asarray(penalties) - min(penalties)))
     prior /= prior.sum()
     products, values = [], 0.0
     for i, fold in enumerate(folds):

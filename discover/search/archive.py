@@ -62,18 +62,18 @@ class Archive:
         return len(self.cells)
 
     def add(self, told: Told) -> AddStatus:
-        if not math.isfinite(told.merit):
+        if not math.isfinite(told.penalty):
             return AddStatus.REFUSED
         cell = cell_of(told.candidate)
         old = self.cells.get(cell)
-        if old is not None and told.merit >= old.merit:
+        if old is not None and told.penalty >= old.penalty:
             return AddStatus.REFUSED
         self.cells[cell] = told
         self._sorted = None
         return AddStatus.NEW if old is None else AddStatus.IMPROVED
 
     def elites(self) -> list[Told]:
-        """Elites from best to worst merit."""
+        """Elites from best to worst penalty."""
         if self._sorted is None:
             self._sorted = sorted(self.cells.values(), key=_rank)
         return self._sorted
@@ -83,10 +83,10 @@ class Archive:
         return self.elites()[: self.breeding]
 
     def front(self) -> list[Told]:
-        """The Pareto front of merit against complexity, simplest first."""
+        """The Pareto front of penalty against complexity, simplest first."""
         front: list[Told] = []
-        for told in sorted(self.elites(), key=lambda t: (t.score.complexity, t.merit, t.index)):
-            if not front or told.merit < front[-1].merit:
+        for told in sorted(self.elites(), key=lambda t: (t.score.complexity, t.penalty, t.index)):
+            if not front or told.penalty < front[-1].penalty:
                 front.append(told)
         return front
 
@@ -98,11 +98,11 @@ class Leaders:
         self.kinds: dict[str, dict[str, Told]] = {}  # shape class -> `Candidate.key` -> the best of these
 
     def add(self, told: Told) -> None:
-        if not math.isfinite(told.merit):
+        if not math.isfinite(told.penalty):
             return
         kind = self.kinds.setdefault(shape_class(told.candidate.structure.expr), {})
         old = kind.get(told.candidate.key)
-        if old is None or told.merit < old.merit:
+        if old is None or told.penalty < old.penalty:
             kind[told.candidate.key] = told
         if len(kind) > OF_A_KIND:
             del kind[max(kind, key=lambda key: _rank(kind[key]))]
@@ -113,4 +113,4 @@ class Leaders:
 
 
 def _rank(told: Told) -> tuple[float, int]:
-    return told.merit, told.index
+    return told.penalty, told.index

@@ -95,8 +95,8 @@ class Guests:
             arm = told.candidate.origin.partition(":")[0]
             self._seen.add(told.candidate.key)
             self.bandit.reward(arm, told.added)
-            if told.merit < self._best:
-                self._best = told.merit
+            if told.penalty < self._best:
+                self._best = told.penalty
                 for adviser in self.advisers:
                     if adviser.name != arm and adviser.inspired(told.candidate):
                         self.bandit.reward(adviser.name, True)

@@ -135,7 +135,7 @@ class Epoch:
             bare = replace(candidate, inherited={})  # only the fit needs to know where to set out
             island.seen.add(fingerprint(bare))
             score = self.known.get(bare.key) or Job(candidate, _gate(island, candidate)).run(bench)
-            told = Told(self.begin + len(steps), bare, score, setting.merit(score), added=True)
+            told = Told(self.begin + len(steps), bare, score, setting.penalty(score), added=True)
             status = island.archive.add(told)
             steps.append(Step(told if status else replace(told, added=False), status, self.number))
             if island.grammar is not None:

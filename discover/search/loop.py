@@ -79,9 +79,9 @@ class SearchResult:
 
     Attributes:
         best: the chosen law with the fit to all train rows.
-        finalists: the laws of the closer look: `best`, then the others by merit.
+        finalists: the laws of the closer look: `best`, then the others by penalty.
         stack: their average, which is the forecast.
-        front: Pareto front of merit against complexity.
+        front: Pareto front of penalty against complexity.
         evaluations: candidates scored.
         seconds: time spent.
         stopped: why the search ended.

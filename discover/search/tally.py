@@ -63,7 +63,7 @@ class Tallies:
         for law in told:
             sender = self._sender(law)
             self.scored[sender] += 1
-            self.best[sender] = min(law.merit, self.best.get(sender, math.inf))
+            self.best[sender] = min(law.penalty, self.best.get(sender, math.inf))
 
     def final(self, team: Iterable[Proposer], finalists: Sequence[Told]) -> tuple[Tally, ...]:
         """One tally for each of the team, and for whoever else brought laws.
@@ -79,7 +79,7 @@ class Tallies:
         final, best = Counter(map(self._sender, finalists)), dict(self.best)
         for law in finalists:
             sender = self._sender(law)
-            best[sender] = min(law.merit, best.get(sender, math.inf))
+            best[sender] = min(law.penalty, best.get(sender, math.inf))
         names = [*self.asked, *(name for name in self.scored if name and name not in self.asked)]
         return tuple(
             Tally(name, self.asked[name], self.answered[name], self.scored[name], final[name], best.get(name, math.inf))

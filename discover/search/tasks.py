@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from discover.fitting import FitResult
 from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
-from discover.scoring import CUTS, Problem, Score, Scorer, fold_weights, merit
+from discover.scoring import CUTS, Problem, Score, Scorer, fold_weights, penalty
 from discover.scoring.score import FOLD_AGAIN, FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
 
 LOST = "could not be scored: the worker processes ended while they tried"
@@ -49,9 +49,9 @@ class Setting:
         """Weights of the inner folds."""
         return np.array(fold_weights(self.problem, self.cuts))
 
-    def merit(self, score: Score) -> float:
+    def penalty(self, score: Score) -> float:
         """The penalty of a law; infinite for one that was refused."""
-        return merit(score, self.weights, self.problem.rules.penalty)
+        return penalty(score, self.weights, self.problem.rules.penalty)
 
     def credited(self, candidate: Candidate) -> Candidate:
         """The candidate, or the published law that it is, whoever proposed it: one function has one score."""

@@ -44,20 +44,20 @@ def closer_look(
             looked += [] if setting.thin else [told]
             continue
         score = ticket.result()
-        looked.append(replace(told, score=score, merit=setting.merit(score)))
-    finalists = [told for told in looked if math.isfinite(told.merit)] or list(leaders)
-    return sorted(finalists, key=lambda t: (t.merit, t.index))
+        looked.append(replace(told, score=score, penalty=setting.penalty(score)))
+    finalists = [told for told in looked if math.isfinite(told.penalty)] or list(leaders)
+    return sorted(finalists, key=lambda t: (t.penalty, t.index))
 
 
 def weigh(finalists: Sequence[Told], problem: Problem) -> Stack:
     """How much each finalist counts in the forecast, which is their average.
 
-    A finalist that time did not suffice to look at closely is weighed by its merit alone.
+    A finalist that time did not suffice to look at closely is weighed by its penalty alone.
     """
     folds = make_folds(problem)
     sizes = [(len(rows_asked(fold)), problem.table.n_targets) for fold in folds]
     forecasts = [told.score.held_out or [np.full(size, np.nan) for size in sizes] for told in finalists]
-    return stacked(problem, folds, forecasts, [told.merit for told in finalists])
+    return stacked(problem, folds, forecasts, [told.penalty for told in finalists])
 
 
 def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:
@@ -67,7 +67,7 @@ def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:
     and where a task does not extrapolate, its folds ask what will be asked, so that the leader is the choice.
 
     Args:
-        finalists: by merit, best first.
+        finalists: by penalty, best first.
         weights: of the finalists in the average, see `weigh`.
     """
     leader = finalists[0]
@@ -76,12 +76,12 @@ def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:
     beyond = points_beyond(problem)
     said = np.stack([predict_beyond(fit, beyond)[FIRST_STEP] for fit in fits_of(finalists)])
     expected = average(said, weights, averages_logs(problem.table), problem.rules.average.reach)
-    tied = [i for i, told in enumerate(finalists) if told.merit <= leader.merit + problem.rules.choice.tie]
+    tied = [i for i, told in enumerate(finalists) if told.penalty <= leader.penalty + problem.rules.choice.tie]
     nearest = min(tied, key=lambda i: departure(said[i], expected, problem))
     placed = problem.on_scale(said)
     alike = distances(list(placed[tied]), placed[nearest]) <= _tolerance(leader, problem.rules.choice)
     same = [i for i, close in zip(tied, alike, strict=True) if close] or [nearest]
-    return min(same, key=lambda i: (finalists[i].score.complexity, finalists[i].merit, i))
+    return min(same, key=lambda i: (finalists[i].score.complexity, finalists[i].penalty, i))
 
 
 def fits_of(laws: Sequence[Told]) -> list[FitResult]:
@@ -113,7 +113,7 @@ def simplest(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
     """The law, or a simpler one that forecasts the same.
 
     That is itself without parts that move no value, one that it is a limit of and that fits as well, or itself without
-    a constant that may be zero if that is of no worse merit. A published law stays as it was published.
+    a constant that may be zero if that is of no worse penalty. A published law stays as it was published.
     """
     for _ in () if law.candidate.published else law.candidate.structure.constants:  # a step leaves one out, or more
         simpler = _simpler(law, setting, workers, out_of_time)
@@ -135,8 +135,8 @@ def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
             if out_of_time():
                 break
             score = workers.submit(Job(candidate, closer=True)).result()
-            told = replace(law, candidate=candidate, score=score, merit=setting.merit(score))
-            if score.fit is None or not math.isfinite(told.merit):
+            told = replace(law, candidate=candidate, score=score, penalty=setting.penalty(score))
+            if score.fit is None or not math.isfinite(told.penalty):
                 continue
             other = problem.on_scale(predict_beyond(score.fit, beyond)[FIRST_STEP])
             if distances([forecast, other], forecast)[1] <= _tolerance(law, problem.rules.choice):
@@ -148,7 +148,7 @@ def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
             return told
     errors = covariance(fit, problem.table, row_weights(problem, fit.recipe.emphasis)).errors
     for told in looked_at(laws_without(problem, law.candidate, fit, errors)):
-        if told.merit <= law.merit:
+        if told.penalty <= law.penalty:
             return told
     return None
 

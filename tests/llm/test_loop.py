@@ -91,7 +91,7 @@ def test_a_law_that_the_model_sees_wins_and_is_credited() -> None:
     problem = hidden()
     with_model, _, model, prompts = run(problem, in_turn(answer(right, insight="there is a bump near 1e8")))
     config = SearchConfig(seed=3, evaluations=96, seconds=None)
-    assert with_model.best.merit < search(problem, config).best.merit
+    assert with_model.best.penalty < search(problem, config).best.penalty
     credit = model.credit(with_model.best)
     assert credit is not None
     assert (credit.call, credit.formula, credit.rationale) == (1, BUMP, right["rationale"])

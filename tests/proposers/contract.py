@@ -56,9 +56,9 @@ def drive(proposer: Proposer, problem: Problem, batches: int = 3, n: int = 6, se
         results = []
         for candidate in fresh:
             score = scorer.score(candidate.structure, candidate.recipe)
-            result = Told(len(told), candidate, score, scorer.merit(score), added=False)
+            result = Told(len(told), candidate, score, scorer.penalty(score), added=False)
             status = archive.add(result)
-            told.append(Told(result.index, candidate, score, result.merit, bool(status)))
+            told.append(Told(result.index, candidate, score, result.penalty, bool(status)))
             results.append(told[-1])
         proposer.tell(results)
     return told
@@ -110,7 +110,7 @@ class ProposerContract:
 
     def test_some_candidates_can_be_fitted(self, proposer: Proposer, problem: Problem) -> None:
         told = drive(proposer, problem)
-        assert any(math.isfinite(t.merit) for t in told) or not self.proposes
+        assert any(math.isfinite(t.penalty) for t in told) or not self.proposes
 
     def test_no_more_than_asked(self, proposer: Proposer, problem: Problem) -> None:
         rng = np.random.default_rng(0)
@@ -139,8 +139,10 @@ class ProposerContract:
         told = drive(proposer, problem, batches=1)
         for t in told:
             proposer.drop(t.candidate, "proposed before")
-        others = [Told(t.index, Candidate(t.candidate.structure, t.candidate.recipe, "other:x"), t.score, t.merit, True)
-                  for t in told]  # fmt: skip
+        others = [
+            Told(t.index, Candidate(t.candidate.structure, t.candidate.recipe, "other:x"), t.score, t.penalty, True)
+            for t in told
+        ]
         proposer.tell(others)
         proposer.ask(4, others, rng)
 

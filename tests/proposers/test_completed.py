@@ -48,7 +48,7 @@ def test_the_grammar_begins_with_them_and_the_right_one_is_found() -> None:
     assert not grammar.first
     scorer = Scorer(problem)
     scores = [scorer.score(c.structure, c.recipe) for c in completed]
-    best = min(scores, key=scorer.merit)
+    best = min(scores, key=scorer.penalty)
     assert best.train < 2e-5
 
 

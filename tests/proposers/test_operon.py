@@ -22,7 +22,7 @@ TEAM = ("library", "grammar", "operon")
 
 
 def course(found):
-    return [(t.candidate.key, t.merit) for t in found.finalists]
+    return [(t.candidate.key, t.penalty) for t in found.finalists]
 
 
 def test_without_the_package_the_reason_names_the_command(monkeypatch):

@@ -121,7 +121,7 @@ def test_a_search_with_recorded_fronts_uses_them(tmp_path):
     found = search(problem, SearchConfig(0, 30, None), proposers=[proposer])
     assert found.stopped in ("budget of evaluations reached", "no more candidates")
     assert any(t.candidate.origin.startswith("pysr:") for t in found.finalists)
-    assert math.isfinite(found.best.merit)
+    assert math.isfinite(found.best.penalty)
 
 
 @pytest.mark.parametrize("mood", ["die", "hang", "nonsense", "error"])
@@ -132,7 +132,7 @@ def test_a_search_goes_on_when_the_engine_does_not(tmp_path, mood, monkeypatch):
     proposer.limit_s = 0.4
     monkeypatch.setattr("discover.proposers.engine_proposer.MOST_FRUITLESS", 2)
     found = search(problem, SearchConfig(0, 40, None), proposers=[proposer])
-    assert math.isfinite(found.best.merit)
+    assert math.isfinite(found.best.penalty)
     assert events
     assert {event.proposer for event in events} == {"pysr"}
 
@@ -261,7 +261,9 @@ def test_settings_are_arguments_that_the_installed_version_has(tmp_path):
 @pytest.mark.parametrize(("label", "kind"), [("table", "scale"), ("table", "other"), ("logs", "scale")])
 def test_guesses_have_the_values_of_the_elites_in_the_columns_of_the_view(label, kind):
     problem = plain_problem()
-    elites = sorted((t for t in drive(Library(problem), problem, 2) if math.isfinite(t.merit)), key=lambda t: t.merit)
+    elites = sorted(
+        (t for t in drive(Library(problem), problem, 2) if math.isfinite(t.penalty)), key=lambda t: t.penalty
+    )
     shown = replace(problem, kinds=dict.fromkeys(problem.kinds, kind))
     view = make_view(label, shown, elites, np.random.default_rng(0))
     assert view is not None
@@ -330,7 +332,9 @@ def test_a_process_warms_up_on_small_tables_of_every_kind_of_question():
 
 def test_template_guesses_are_functions_of_numbered_arguments():
     problem = grouped_problem()
-    elites = sorted((t for t in drive(Library(problem), problem, 2) if math.isfinite(t.merit)), key=lambda t: t.merit)
+    elites = sorted(
+        (t for t in drive(Library(problem), problem, 2) if math.isfinite(t.penalty)), key=lambda t: t.penalty
+    )
     view = make_view("template", problem, elites, np.random.default_rng(0))
     assert view is not None
     proposer = PySR(problem, Circumstances(True, Logbook()), ("unused",))

@@ -214,7 +214,7 @@ def test_an_interrupt_leaves_the_engine_alone_and_ends_the_search():
 @pytest.mark.parametrize("make_problem", [plain_problem, grouped_problem])
 def test_a_search_by_time_finds_a_law(make_problem):
     found = search(make_problem(), SearchConfig(0, None, 120.0, ("pysr",), 1))
-    assert math.isfinite(found.best.merit)
+    assert math.isfinite(found.best.penalty)
     assert any(told.candidate.origin.startswith("pysr:") for told in found.finalists)
 
 

@@ -58,7 +58,7 @@ def bound(task, paths):
                 structures, _, _ = structures_of(row.equation, columns, task.table, engine=True)
         except FormulaError:
             continue
-        found += [scorer.merit(scorer.score(structure, Recipe())) for structure in structures]
+        found += [scorer.penalty(scorer.score(structure, Recipe())) for structure in structures]
     assert math.isfinite(min(found))
     return min(found)
 

@@ -49,7 +49,7 @@ def test_errors_in_logarithms_choose_the_law_that_all_rows_follow() -> None:
         scorer = Scorer(steps_to_a_loss(scale))
         scores = [scorer.score(law, recipes(scorer.problem)[0]) for law in (true, other)]
         assert [score.refused for score in scores] == [None, None]
-        apart[scale] = scorer.merit(scores[1]) - scorer.merit(scores[0])
+        apart[scale] = scorer.penalty(scores[1]) - scorer.penalty(scores[0])
     assert apart["log"] > 2.0
     assert apart["log"] > apart["value"] + 1.0
 

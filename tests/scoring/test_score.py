@@ -1,4 +1,4 @@
-"""Scores and merits: what is refused and why, and what the figures are."""
+"""Scores and penalties: what is refused and why, and what the figures are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from discover.fitting import FitResult, Recipe, Structure, fit
 from discover.laws import get_law
 from discover.proposers.library import structure_of
 from discover.rules import RULES, Penalty
-from discover.scoring import Problem, Score, Scorer, merit
+from discover.scoring import Problem, Score, Scorer, penalty
 from discover.scoring.score import (
     FAR,
     FOLD_AGAIN,
@@ -46,7 +46,7 @@ def test_the_true_law_forecasts_best(scorer: Scorer) -> None:
     assert good.refused is None
     assert len(good.folds) == len(scorer.folds)
     assert max(good.folds) < min(poor.folds)
-    assert scorer.merit(good) < scorer.merit(poor) - 2
+    assert scorer.penalty(good) < scorer.penalty(poor) - 2
     assert good.fit is not None
     assert good.train == pytest.approx(np.mean(good.fit.residuals(scorer.problem.table) ** 2) / scorer.variance[0])
 
@@ -88,7 +88,7 @@ def test_too_many_constants_are_not_even_fitted(scorer: Scorer) -> None:
     score = scorer.score(law("E + A*N**(-a) + B*D**(-b) + C*(N*D)**(-c)"), Recipe())
     assert score.refused == "7 constants; the task allows 6"
     assert score.fit is None
-    assert scorer.merit(score) == math.inf
+    assert scorer.penalty(score) == math.inf
 
 
 def test_the_gate_lets_only_near_laws_on_the_folds(scorer: Scorer) -> None:
@@ -205,13 +205,13 @@ WEIGHTS = np.array([0.5, 0.3, 0.2])
 MEASURED = Score(train=0.02, folds=(0.01, 0.04, 0.1), description=0.7, complexity=11)
 
 
-def test_merit_by_hand() -> None:
+def test_penalty_by_hand() -> None:
     logs = [math.log(e + RULES.penalty.floor) for e in MEASURED.folds]
     mean = 0.5 * logs[0] + 0.3 * logs[1] + 0.2 * logs[2]
     rule = Penalty(train=0.9, description=0.4, novelty=0.5)
     expected = mean + 0.9 * math.log(0.02 + RULES.penalty.floor) + 0.4 * 0.7 + 0.5
-    assert merit(MEASURED, WEIGHTS, rule) == pytest.approx(expected, rel=1e-12)
-    assert merit(replace(MEASURED, published=True), WEIGHTS, rule) == pytest.approx(expected - 0.5, rel=1e-12)
+    assert penalty(MEASURED, WEIGHTS, rule) == pytest.approx(expected, rel=1e-12)
+    assert penalty(replace(MEASURED, published=True), WEIGHTS, rule) == pytest.approx(expected - 0.5, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -224,14 +224,14 @@ def test_merit_by_hand() -> None:
         {"folds": ()},
     ],
 )
-def test_what_makes_a_merit_worse(worse) -> None:
-    assert merit(replace(MEASURED, **worse), WEIGHTS) > merit(MEASURED, WEIGHTS)
+def test_what_makes_a_penalty_worse(worse) -> None:
+    assert penalty(replace(MEASURED, **worse), WEIGHTS) > penalty(MEASURED, WEIGHTS)
 
 
 def test_errors_above_the_ceiling_and_below_the_floor_count_as_equal() -> None:
-    high = [merit(replace(MEASURED, folds=(0.01, 0.04, e)), WEIGHTS) for e in (RULES.penalty.ceiling, 1e3, 1e300)]
+    high = [penalty(replace(MEASURED, folds=(0.01, 0.04, e)), WEIGHTS) for e in (RULES.penalty.ceiling, 1e3, 1e300)]
     assert high[0] == high[1] == high[2]
-    low = [merit(replace(MEASURED, folds=(e, e, e)), WEIGHTS) for e in (0.0, RULES.penalty.floor * 1e-4)]
+    low = [penalty(replace(MEASURED, folds=(e, e, e)), WEIGHTS) for e in (0.0, RULES.penalty.floor * 1e-4)]
     assert low[0] == pytest.approx(low[1], abs=1e-3)
 
 
@@ -250,7 +250,7 @@ def test_a_target_without_variance_is_scored() -> None:
     score = scorer.score(law("E", "N"), Recipe(), published=True)
     assert score.refused is None
     assert score.train == pytest.approx(0.0, abs=1e-20)
-    assert math.isfinite(scorer.merit(score))
+    assert math.isfinite(scorer.penalty(score))
 
 
 @pytest.mark.parametrize("seed", [12, 10])
@@ -261,4 +261,4 @@ def test_the_true_law_of_two_small_families_is_judged_and_leads(seed: int) -> No
     other = scorer.score(structure_of(get_law("power_law_inverse_shift(tokens)")), Recipe(), published=True)
     assert true.refused is None
     assert max(true.folds) < 0.5
-    assert scorer.merit(true) < scorer.merit(other)
+    assert scorer.penalty(true) < scorer.penalty(other)

@@ -26,8 +26,8 @@ def forecasts(problem: Problem, factors: list[float]) -> list[list[np.ndarray]]:
     return [[factor * values for values in measured] for factor in factors]
 
 
-def weights_of(problem: Problem, factors: list[float], merits: list[float]) -> np.ndarray:
-    return stacked(problem, make_folds(problem), forecasts(problem, factors), merits).weights
+def weights_of(problem: Problem, factors: list[float], penalties: list[float]) -> np.ndarray:
+    return stacked(problem, make_folds(problem), forecasts(problem, factors), penalties).weights
 
 
 def test_laws_that_err_on_both_sides_share_the_average() -> None:

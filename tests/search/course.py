@@ -48,11 +48,11 @@ def run(
 def course(result: SearchResult, steps: list[Step]) -> str:
     """Every step and the outcome, floats to the last digit."""
     lines = [
-        f"{s.index} {s.batch} {s.status.name} {s.told.merit!r} {s.told.candidate.origin} {s.told.candidate.parents}"
+        f"{s.index} {s.batch} {s.status.name} {s.told.penalty!r} {s.told.candidate.origin} {s.told.candidate.parents}"
         f" {s.told.candidate.key} {s.told.score.refused} {s.told.score.folds}"
         for s in steps
     ]
-    lines += [f"{t.index} {t.merit!r} {t.candidate.structure.text}" for t in result.finalists]
+    lines += [f"{t.index} {t.penalty!r} {t.candidate.structure.text}" for t in result.finalists]
     lines.append(f"{result.best.candidate.structure.text} {result.fit.constants.tolist()} {result.stopped}")
     return "\n".join(lines)
 

@@ -41,8 +41,8 @@ class Adviser:
         return False
 
     def listen(self, elites: Sequence[Told]) -> None:
-        merits = [told.merit for told in elites]
-        assert merits == sorted(merits)
+        penalties = [told.penalty for told in elites]
+        assert penalties == sorted(penalties)
         assert len({told.index for told in elites}) == len(elites)
         self.listened += 1
 
@@ -119,7 +119,7 @@ def _leaders(steps: Sequence[Step]) -> list[Step]:
     best = np.inf
     found = []
     for step in steps:
-        if step.told.merit < best:
-            best = step.told.merit
+        if step.told.penalty < best:
+            best = step.told.penalty
             found.append(step)
     return found

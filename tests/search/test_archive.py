@@ -19,9 +19,9 @@ from discover.search.archive import cell_of, shape_class
 LAWS = ("E + A*n**(-a)", "E + A*d**(-a)", "E + A*log(n)", "E", "E + A*n**(-a) + B*d**(-b)", "A*n**(-a)*d**(-b) + E")
 
 
-def told(index: int, merit: float, text: str = LAWS[0], complexity: int = 5) -> Told:
+def told(index: int, penalty: float, text: str = LAWS[0], complexity: int = 5) -> Told:
     candidate = Candidate(Structure(parse(text, ["n", "d"])), Recipe(), "x:y")
-    return Told(index, candidate, Score(complexity=complexity), merit, False)
+    return Told(index, candidate, Score(complexity=complexity), penalty, False)
 
 
 def test_what_becomes_of_a_candidate() -> None:
@@ -68,17 +68,17 @@ additions = st.lists(
 @given(additions)
 def test_whatever_is_added(entries) -> None:
     archive, best = Archive(breeding=3), dict[object, float]()
-    for i, (merit, text, complexity) in enumerate(entries):
-        one = told(i, merit, text, complexity)
+    for i, (penalty, text, complexity) in enumerate(entries):
+        one = told(i, penalty, text, complexity)
         cell = cell_of(one.candidate)
         before = best.get(cell, math.inf)
-        assert bool(archive.add(one)) == (merit < before)
-        best[cell] = min(before, merit)
+        assert bool(archive.add(one)) == (penalty < before)
+        best[cell] = min(before, penalty)
     elites = archive.elites()
-    assert [t.merit for t in elites] == sorted(m for m in best.values() if math.isfinite(m))
+    assert [t.penalty for t in elites] == sorted(m for m in best.values() if math.isfinite(m))
     assert archive.parents() == elites[:3]
     front = archive.front()
     assert [t.score.complexity for t in front] == sorted({t.score.complexity for t in front})
-    assert all(a.merit > b.merit for a, b in pairwise(front))
+    assert all(a.penalty > b.penalty for a, b in pairwise(front))
     for one in elites:  # everything is on the front or behind it
-        assert any(t.score.complexity <= one.score.complexity and t.merit <= one.merit for t in front)
+        assert any(t.score.complexity <= one.score.complexity and t.penalty <= one.penalty for t in front)

@@ -270,7 +270,7 @@ def test_the_best_is_a_finalist_and_was_found_by_a_step(alone) -> None:
     result, steps = alone
     assert result.best is result.finalists[0]
     assert steps[result.best.index].told.candidate.attributed() == result.best.candidate
-    rest = [t.merit for t in result.finalists[1:]]
+    rest = [t.penalty for t in result.finalists[1:]]
     assert rest == sorted(rest)
     assert result.best.score.fit is result.fit
     assert problem().table.n_groups == result.fit.constants.shape[0]

@@ -62,5 +62,5 @@ def test_everyone_is_accounted_for():
     assert silent_tally.best_penalty == math.inf
     for name in ("library", "grammar"):
         assert 0 < tallies[name].answered <= tallies[name].asked
-    best = min(t.merit for t in found.finalists)
+    best = min(t.penalty for t in found.finalists)
     assert min(tally.best_penalty for tally in found.proposers) <= best

@@ -25,14 +25,14 @@ def problem() -> Problem:
     return problem_from({"x": x}, 2 + 1e3 * x**-0.5, axes=("x",))
 
 
-def law(problem: Problem, index: int, merit: float, complexity: int, text: str, **constants: float) -> Told:
+def law(problem: Problem, index: int, penalty: float, complexity: int, text: str, **constants: float) -> Told:
     fit = law_with(problem, text, **constants)
     score = Score(folds=(0.1,), complexity=complexity, fit=fit)
-    return Told(index, Candidate(fit.structure, Recipe(), "x:y"), score, merit, True)
+    return Told(index, Candidate(fit.structure, Recipe(), "x:y"), score, penalty, True)
 
 
-def power(problem: Problem, index: int, merit: float, floor: float = 2.0) -> Told:
-    return law(problem, index, merit, 9, "E + A*x**(-a)", E=floor, A=1e3, a=0.5)
+def power(problem: Problem, index: int, penalty: float, floor: float = 2.0) -> Told:
+    return law(problem, index, penalty, 9, "E + A*x**(-a)", E=floor, A=1e3, a=0.5)
 
 
 def alike(laws: list[Told]) -> np.ndarray:
@@ -116,8 +116,8 @@ def test_a_closer_look_ranks_anew_and_stops_when_time_is_up(problem: Problem) ->
     with Pool(setting, 1) as pool:
         looked = closer_look(leaders[::-1], setting, pool, lambda: False)
         assert [t.index for t in looked] == [0, 1]
-        assert looked[0].merit < -10
-        assert all(len(t.score.folds) == len(setting.weights) and math.isfinite(t.merit) for t in looked)
+        assert looked[0].penalty < -10
+        assert all(len(t.score.folds) == len(setting.weights) and math.isfinite(t.penalty) for t in looked)
         kept = closer_look(leaders, setting, pool, lambda: True)
     assert kept == leaders
 
@@ -126,7 +126,7 @@ def told(problem: Problem, text: str, origin: str = "grammar:add_term") -> Told:
     """A law as the closer look leaves it."""
     structure = Structure(parse(text, list(problem.table.features)))
     score = Scorer(problem).score(structure, Recipe(), published=origin.startswith("library:"), effort=NORMAL)
-    return Told(3, Candidate(structure, Recipe(), origin), score, Scorer(problem).merit(score), True)
+    return Told(3, Candidate(structure, Recipe(), origin), score, Scorer(problem).penalty(score), True)
 
 
 def decay() -> Problem:
@@ -147,7 +147,7 @@ def test_a_law_is_given_at_its_limit() -> None:
     assert law.score.fit is not None
     simpler = settled(law, problem)
     assert simpler.candidate.structure.text == "E + A*exp(k1*x)"
-    assert simpler.merit < law.merit
+    assert simpler.penalty < law.penalty
     assert (simpler.index, simpler.candidate.origin) == (law.index, law.candidate.origin)
     assert simpler.score.train <= 1.01 * law.score.train
     assert simpler.score.fit is not None
@@ -169,8 +169,8 @@ def test_constants_that_may_be_zero_are_left_out(problem: Problem) -> None:
     noisy = problem_from({"x": x}, 2 + 1e3 * x**-0.5 + noise, axes=("x",))
     structure = Structure(parse("E + A*x**(-a) + B*log(x)", ["x"]))
     score = Scorer(noisy).score(structure, Recipe(), effort=NORMAL)
-    law = Told(3, Candidate(structure, Recipe(), "grammar:add_term"), score, Scorer(noisy).merit(score), True)
+    law = Told(3, Candidate(structure, Recipe(), "grammar:add_term"), score, Scorer(noisy).penalty(score), True)
     simpler = settled(law, noisy)
     assert simpler.candidate.structure.text == "E + A*x**alpha"
-    assert simpler.merit <= law.merit
+    assert simpler.penalty <= law.penalty
     assert settled(simpler, noisy) is simpler

@@ -1,0 +1,33 @@
+"""The campaign of faults in its short form, and that it goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "campaign"
+
+
+def campaign(work: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), "--work", str(work), "--json", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=900)
+
+
+def test_hostile_formulas_are_answered_and_a_campaign_goes_on(tmp_path) -> None:
+    first = campaign(tmp_path, "--only", "formulas", "--trials", "3")
+    assert first.returncode == 0, first.stdout + first.stderr
+    again = campaign(tmp_path, "--only", "formulas", "--trials", "5")
+    assert json.loads(again.stdout) == {"outcomes": [["formulas", "answered", 5]], "wrong": []}
+    assert len((tmp_path / "trials.jsonl").read_text().splitlines()) == 5
+
+
+@pytest.mark.slow
+def test_damaged_files_are_answered_and_a_killed_run_ends_in_the_same_law(tmp_path) -> None:
+    done = campaign(tmp_path, "--trials", "6", "--only", "damage")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = campaign(tmp_path, "--trials", "1", "--only", "kill")
+    assert done.returncode == 0, done.stdout + done.stderr

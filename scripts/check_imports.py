@@ -43,7 +43,7 @@ EXCEPTIONS: dict[str, tuple[frozenset[str], str]] = {
     "search/pool.py": (OUTSIDE_MODULES, "worker processes"),
     "search/processes.py": (frozenset(("multiprocessing",)), "how these are started"),
     "search/cluster.py": (
-        frozenset(("concurrent", "threading")),
+        frozenset(("concurrent", "signal", "threading")),
         "its workers, and a bench for each of their threads",
     ),
     "search/island.py": (frozenset(("time",)), "an epoch ends when time is up"),

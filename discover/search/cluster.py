@@ -6,6 +6,7 @@ too, so that it can be made again wherever the worker that had it is gone. Needs
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -96,7 +97,7 @@ def connected(address: str) -> Iterator[Client]:
         InputError: Dask is not installed, the text is no address, or nobody answers there.
     """
     try:
-        from distributed import Client, LocalCluster
+        from distributed import Client, LocalCluster, WorkerPlugin
     except ImportError:
         raise InputError("--cluster needs Dask's distributed; install discover with its extra `cluster`") from None
     if address.startswith(LOCAL):
@@ -108,6 +109,14 @@ def connected(address: str) -> Iterator[Client]:
             LocalCluster(n_workers=int(number), threads_per_worker=1, dashboard_address=":0", silence_logs=50) as local,
             Client(local) as client,
         ):
+
+            class Undisturbed(WorkerPlugin):  # type: ignore[misc]
+                """Ctrl-C reaches all processes of a terminal; it is the driver's to handle."""
+
+                def setup(self, worker: object) -> None:
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+            client.register_plugin(Undisturbed())
             yield client
         return
     try:

@@ -54,10 +54,14 @@ def test_a_cluster_finds_what_one_process_finds_though_workers_are_killed(client
 def test_an_interrupted_search_gives_what_the_cluster_has_found(client: Client) -> None:
     def interrupt(step: Step) -> None:
         if step.index == 20:
+            for pid in pids(client):  # as Ctrl-C in a terminal
+                os.kill(pid, signal.SIGINT)
             raise KeyboardInterrupt
 
+    before = pids(client)
     result, steps = run(evaluations=80, client=client, on_step=interrupt)
     assert (result.stopped, len(steps)) == ("interrupted", 21)
+    assert set(before) <= set(pids(client))
 
 
 def test_workers_of_another_version_are_refused_in_one_sentence(client: Client, monkeypatch) -> None:

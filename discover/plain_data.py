@@ -1,4 +1,4 @@
-"""Values as JSON takes them; numbers and durations as people write them."""
+"""Values as JSON takes them; numbers, durations and tables as people write and read them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from discover.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 """What the letter behind a count stands for, as in models of 70M and 7B parameters and data of 1.4T tokens."""
@@ -128,3 +131,25 @@ def quoted(path: object) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 row`, `2 rows`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number for people: few digits, an exponent where it is very large or small, a dash for none."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.{digits}g}"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Table:
+    """A plain table; `right` are the places of columns to align at the right. Cells are folded, never cut."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
+    aligned = set(right)
+    for place, heading in enumerate(columns):
+        result.add_column(heading, justify="right" if place in aligned else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(Text(printable(cell)) for cell in row))
+    return result

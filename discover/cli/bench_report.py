@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from discover.report.terminal import table
+from discover.plain_data import table
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -294,7 +294,7 @@ class _Answer:
         }
 
     def lines(self) -> list[str | Printed]:
-        from discover.report.terminal import number, table
+        from discover.plain_data import number, table
 
         grouped, priced = self.document.group_column, self.cost is not None
         targets = list(self.found.before)
@@ -397,7 +397,7 @@ def _question(found: Allocation, by_name: bool) -> list[str]:
 
 
 def _one(best: Optimum, found: Allocation) -> Printed:
-    from discover.report.terminal import number, table
+    from discover.plain_data import number, table
 
     rows = [(name, quantity) for name, quantity in best.features.items()]
     rows += [("cost", best.cost)] if best.cost is not None else []
@@ -421,7 +421,7 @@ def _forecast(found: Forecast) -> Quantity:
 
 
 def _several(found: Allocation) -> Printed:
-    from discover.report.terminal import number, table
+    from discover.plain_data import number, table
 
     grouped = any(best.group is not None for best in found.optima)
     swept = any(best.budget is not None for best in found.optima)
@@ -466,7 +466,7 @@ def _meaning(found: Allocation) -> list[str]:
 
 
 def _of_law(quantity: Quantity) -> str:
-    from discover.report.terminal import number
+    from discover.plain_data import number
 
     return "-" if quantity.law is None else number(quantity.law)
 
@@ -507,7 +507,7 @@ def _warning(text: str, places: list[str], of: int) -> str:
 
 def _place(best: Optimum) -> str:
     """Group and budget of an optimum, as the end of a phrase."""
-    from discover.report.terminal import number
+    from discover.plain_data import number
 
     parts = [best.group or "", number(best.budget) if best.budget is not None else ""]
     named = ", ".join(part for part in parts if part)
@@ -515,13 +515,13 @@ def _place(best: Optimum) -> str:
 
 
 def _span(ends: tuple[float, float] | None, digits: int = 3) -> str:
-    from discover.report.terminal import number
+    from discover.plain_data import number
 
     return "-" if ends is None else f"{number(ends[0], digits)} to {number(ends[1], digits)}"
 
 
 def _with_interval(quantity: Quantity, digits: int = 4) -> str:
-    from discover.report.terminal import number
+    from discover.plain_data import number
 
     text = number(quantity.value, digits)
     return text if quantity.interval is None else f"{text} ({_span(quantity.interval)})"

@@ -46,7 +46,7 @@ def engines(
     if install is not None:
         return _install(install)
     from discover.cli.output import print_json, stdout
-    from discover.report.terminal import table
+    from discover.plain_data import table
 
     limit = duration_s(timeout, "--timeout")
     rows = [_row(name, limit) for name in _names()]

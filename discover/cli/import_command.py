@@ -202,7 +202,7 @@ def _readable(formulas: list[Formula]) -> list[str]:
 
 def _front(result: Result) -> list[Any]:
     """What became of every formula of a front; of a single one only what its numbers said before the fit."""
-    from discover.report.terminal import number, table
+    from discover.plain_data import number, table
 
     attempts = result.imported
     if len(attempts) == 1:

@@ -8,7 +8,7 @@ import typer
 
 from discover.cli.options import names
 from discover.cli.output import print_json, stdout
-from discover.report.terminal import number, table
+from discover.plain_data import number, table
 
 if TYPE_CHECKING:
     from discover.laws import ConstantSpec, Law

@@ -11,7 +11,7 @@ import typer
 
 from discover.cli.output import note, print_json, stdout
 from discover.errors import InputError
-from discover.report.terminal import table
+from discover.plain_data import table
 
 if TYPE_CHECKING:
     from discover.llm.servers import Server

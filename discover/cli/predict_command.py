@@ -334,7 +334,7 @@ CAUSES = {"constants": "constants", "laws": "which law", "drift": "beyond the da
 def _show(answer: _Answer, out: Path | None) -> None:
     from discover.cli.output import note, stdout
     from discover.forecasts.points import excesses, impossible
-    from discover.report.terminal import number, table
+    from discover.plain_data import number, table
 
     document, asked = answer.document, answer.asked
     console = stdout()
@@ -384,7 +384,7 @@ def _show(answer: _Answer, out: Path | None) -> None:
 
 def _as_given(asked: _Asked, i: int, name: str, value: float) -> str:
     """13B where 13B was asked."""
-    from discover.report.terminal import number
+    from discover.plain_data import number
 
     text = asked.given[i].get(name, "") if asked.given else ""
     return text if text[-1:].isalpha() and text[:1].isdigit() else number(value, 6)

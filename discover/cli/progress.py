@@ -14,7 +14,7 @@ import typer
 from discover.cli.kernel_note import compile_kernel
 from discover.cli.output import note, stderr, tell_notes, tell_problems
 from discover.discovery import Course, Watcher
-from discover.report.terminal import number
+from discover.plain_data import number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

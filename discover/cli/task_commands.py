@@ -10,8 +10,7 @@ import typer
 from discover.cli import table_options as own
 from discover.cli.output import print_json, stdout, tell_notes, tell_problems
 from discover.errors import InputError
-from discover.plain_data import quoted
-from discover.report.terminal import number, table
+from discover.plain_data import number, quoted, table
 
 if TYPE_CHECKING:
     from discover.data.cards import Column

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from discover.plain_data import counted, with_error, with_interval
-from discover.report.terminal import Lines, error_unit, html_of, not_judged, number, table, text_of
+from discover.plain_data import counted, number, table, with_error, with_interval
+from discover.report.terminal import Lines, error_unit, html_of, not_judged, text_of
 from discover.runs.comparison import Comparison, Standing, keys, resamples
 from discover.runs.inspection import Located
 from discover.runs.verdict import CLOSE_BY

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import html
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from discover.data.names import listed
-from discover.plain_data import printable, quoted, with_error
+from discover.plain_data import number, printable, quoted, table, with_error
 from discover.runs.credit import credit_said
 from discover.runs.result import ConstantSet, Judged, Result, RunnerUp
 from discover.runs.verdict import CLOSE_SAID, Verdict, verdict_of
@@ -27,28 +26,6 @@ MOST_PROBLEMS = 5
 """How many problems of a table are told; who has more of them mends these first."""
 
 Lines = list["str | Table"]
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """A number for people: few digits, an exponent where it is very large or small, a dash for none."""
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.{digits}g}"
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Table:
-    """A plain table; `right` are the places of columns to align at the right. Cells are folded, never cut."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    result = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
-    aligned = set(right)
-    for place, heading in enumerate(columns):
-        result.add_column(heading, justify="right" if place in aligned else "left", overflow="fold")
-    for row in rows:
-        result.add_row(*(Text(printable(cell)) for cell in row))
-    return result
 
 
 def problem_lines(texts: Sequence[str]) -> list[str]:

@@ -127,7 +127,7 @@ def _repeated(table: Table) -> Iterator[Finding]:
     if again:
         repeat = "row repeats" if len(again) == 1 else "rows repeat"
         text = f"{len(again)} {repeat} an earlier row exactly, so that it counts more than once"
-        yield Finding("duplicate", text, "delete them if they are copies of one run", tuple(sorted(again)))
+        yield Finding("duplicate", text, "keep one row of each run", tuple(sorted(again)))
     if against:
         what = "/".join(table.target_names)
         text = f"{len(against)} rows have equal features but {what} that differ by up to {largest:.3g}"

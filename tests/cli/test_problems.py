@@ -20,7 +20,7 @@ def test_problems_are_told_with_the_lines_of_the_file(discover, runs_csv) -> Non
     outcome = discover("run", "runs.csv", "--target", "loss", *FEW[:-1], "--out", "r", "--json")
     told = [line for line in outcome.err.splitlines() if line.startswith("problem: ")]
     assert len(told) == 2
-    assert "repeat an earlier row" in told[0]
+    assert "repeats an earlier row" in told[0]
     assert "(line 32)" in told[0]
     assert "far off every law" in told[1]
     assert "(line 10)" in told[1]

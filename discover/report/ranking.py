@@ -91,6 +91,7 @@ def _keys(found: Comparison, seed: int) -> dict[str, Any]:
         "features": list(found.task.features),
         "group_column": found.task.group,
         "rows": len(train),
+        "all_rows": found.problem.rows or len(train),
         "cuts": [{"label": fold.label, "weight": fold.weight} for fold in found.folds],
         "laws": laws,
         "refused": [{"law": name, "reason": reason} for name, reason in found.refused],
@@ -114,15 +115,16 @@ def _lines(shown: Mapping[str, Any], everything: bool) -> list[str | Table]:
     if not laws:
         return ["No law could be judged on this table.", *_refused(shown, everything=True)]
     head = f"{shown['task']}: {', '.join(shown['targets'])} from {', '.join(shown['features'])}; "
-    head += f"{shown['rows']} rows, {len(shown['cuts'])} cuts{not_judged(shown['not_judged'])}"
+    head += f"{_rows(shown)}, {len(shown['cuts'])} cuts{not_judged(shown['not_judged'])}"
     unit = error_unit(shown["error_scale"])
+    of = "all" if shown["rows"] == shown["all_rows"] else "these"
     return [
         *textwrap.wrap(head, WIDTH),
         "",
         _ranking(laws if everything else _leaders(laws)),
         "",
         f"error: squared error on the largest scales held out of the rows, in variances of {unit}",
-        "R2: of the fit to all rows; fit: loss and space of its residuals, large: larger scales weigh more",
+        f"R2: of the fit to {of} rows; fit: loss and space of its residuals, large: larger scales weigh more",
         "",
         *_verdict(shown),
         "",
@@ -131,6 +133,12 @@ def _lines(shown: Mapping[str, Any], everything: bool) -> list[str | Table]:
         *_nameable(shown, everything),
         *_next(shown),
     ]
+
+
+def _rows(shown: Mapping[str, Any]) -> str:
+    """How many rows judge the laws, and of how many."""
+    some, everything = shown["rows"], shown["all_rows"]
+    return f"{some} rows" if some == everything else f"{some:,} of {everything:,} rows"
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:

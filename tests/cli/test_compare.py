@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from discover.report.ranking import NAME_WIDTH, _constant, _folded
+from discover.scoring import problem
 
 from .commands import Outcome, assert_one_error, table_text
 
@@ -50,6 +51,17 @@ def test_the_law_of_ones_own_table_wins_and_fits_a_page(discover, runs_csv) -> N
     assert float(alpha[2]) < 0.34 < float(alpha[3])
     assert "group means" in shown.out
     assert "published laws fit the columns" in shown.err
+
+
+def test_a_part_of_a_long_table_is_said_to_be_one(mistaken, runs_csv, monkeypatch) -> None:
+    monkeypatch.setattr(problem, "MOST_ROWS", 18)
+    options = ("compare", "runs.csv", "--target", "loss", "--features", "params", "--workers", "1", "--quiet")
+    shown = mistaken(*options)
+    some, everything = re.search(r"(\d+) of (\d+) rows", shown.out).groups()
+    assert int(some) < int(everything) == 30
+    assert "R2: of the fit to these rows" in shown.out
+    asked = mistaken(*options, "--json").json
+    assert (asked["rows"], asked["all_rows"]) == (int(some), 30)
 
 
 def test_long_names_are_folded_and_open_ends_are_dashes() -> None:

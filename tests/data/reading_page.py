@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from decimal import Decimal
 
 from discover.data.aliases import multiple_of
@@ -11,6 +12,7 @@ from discover.data.files import READERS, SPREADSHEETS
 
 from .notations import HEADINGS, MISSING, NOTATIONS, STYLES
 
+WIDTH = 120
 HEAD = """# What we read
 
 This page is made by `scripts/reading_page` from the table of notations that the tests write in random tables and read
@@ -58,14 +60,16 @@ compare columns with `==`, `!=`, `<`, `<=`, `>`, `>=`, joined by `and`. With sea
 
 ## Trackers
 
-| export | known by |
-|---|---|
-| Weights & Biases: runs | `State`, `Created`, `Runtime`, `config.`, `summary.`, `_step` |
-| Weights & Biases: line charts | `RUN - METRIC`, `__MIN`, `__MAX`: rows of run and step; `--target "RUN - METRIC"` takes one run |
-| MLflow: `search_runs` | `metrics.`, `params.`, `tags.`, `artifact_uri` |
-| Neptune, Comet, ClearML, Aim | `sys/`, `experimentKey`, `hyperparams`, `hparams.`, or four headings of books such as owner and creation time |
-| TensorBoard: scalars | `Wall time,Step,Value` |
-| lists of logged values | `tag`, `step`, `value`: one column per tag |
+A tracker is known by these headings:
+
+- Weights & Biases, runs: `State`, `Created`, `Runtime`, `config.`, `summary.`, `_step`
+- Weights & Biases, line charts: `RUN - METRIC`, `__MIN`, `__MAX`. They give rows of run and step;
+  `--target "RUN - METRIC"` takes one run.
+- MLflow, `search_runs`: `metrics.`, `params.`, `tags.`, `artifact_uri`
+- Neptune, Comet, ClearML, Aim: `sys/`, `experimentKey`, `hyperparams`, `hparams.`, or four headings of books such as
+  owner and creation time
+- TensorBoard, scalars: `Wall time,Step,Value`
+- lists of logged values: `tag`, `step`, `value`. They give one column per tag.
 
 ## Columns that are no features
 
@@ -97,4 +101,13 @@ def text() -> str:
     headings = ", ".join(f"`{heading}` (10^{multiple_of(heading)})" for heading in HEADINGS if multiple_of(heading))
     missing = ", ".join(f"`{cell}`" if cell else "a blank" for cell in MISSING)
     failed = ", ".join(f"`{word}`" for word in sorted(FAILED) if " " not in word)
-    return "\n".join(lines) + "\n" + TAIL.format(headings=headings, missing=missing, failed=failed)
+    page = "\n".join(lines) + "\n" + TAIL.format(headings=headings, missing=missing, failed=failed)
+    return "\n\n".join(_wrapped(part) for part in page.split("\n\n"))
+
+
+def _wrapped(paragraph: str) -> str:
+    """The paragraph without long lines; tables and lists are as they were."""
+    lines = paragraph.splitlines()
+    if paragraph.startswith(("|", "-")) or all(len(line) <= WIDTH for line in lines):
+        return paragraph
+    return textwrap.fill(" ".join(lines), WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -104,9 +104,10 @@ class Board:
         row = self.shelf.row(key)
         readable = self.shelf.confined(folder.journal_path) is not None
         state = self._follower(key, folder).state() if readable else dict(NOTHING)
-        said = self.processes.said(folder.path).strip().splitlines()
-        state |= {"status": row.status, "seconds": row.seconds, "noted": row.evaluations}
-        return JSONResponse(plain(state | {"said": said[-1] if said and row.status == "running" else ""}))
+        state |= {"status": row.status, "seconds": row.seconds, "noted": row.evaluations, "said": ""}
+        if row.status == "running":
+            state["said"] = self._said(folder)
+        return JSONResponse(plain(state))
 
     def compare(self, request: Request) -> Response:
         """Several runs side by side."""
@@ -118,7 +119,7 @@ class Board:
         targets = _distinct(target for side in sides for target in side.law.targets)
         page = self.pages.render(
             "compare.html", rows=rows, keys=keys, columns=columns, groups=groups,
-            targets=targets if len(targets) > 1 else [],
+            targets=targets if len(targets) > 1 else [], differ=len({row.target for row in rows}) > 1,
         )  # fmt: skip
         return HTMLResponse(page)
 
@@ -226,6 +227,13 @@ class Board:
     def _asked(self, request: Request) -> tuple[str, RunFolder]:
         key = request.query_params.get("run", "")
         return key, self.shelf.run(key)
+
+    def _said(self, folder: RunFolder) -> str:
+        """What a reader of a run under way must know besides its laws."""
+        if stopped := folder.progress().stopped:
+            return f"The search is over ({stopped}). How sure its law is, is being worked out."
+        said = self.processes.said(folder.path).splitlines()
+        return " ".join(line for line in said if line.startswith("problem: "))
 
     def _law(self, folder: RunFolder) -> Path:
         place = self.shelf.confined(folder.law_path)

@@ -16,8 +16,7 @@ OPEN_PATHS = ("/static/board.css", "/static/report.css")
 """What the page shows that says the link is wrong; they tell nothing."""
 SAFE = ("GET", "HEAD")
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "style-src 'self' 'unsafe-inline'; "  # plots place themselves by styles of their elements
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 REPORT_POLICY = (
@@ -75,11 +74,11 @@ class Guard:
             return PlainTextResponse("This board is not reached under that host name; see --allow.\n", 421)
         if request.method not in SAFE and not self._is_own(request, host):
             return PlainTextResponse("This request comes from another page than the board's.\n", 403)
-        if self._knows(request.cookies.get(self.cookie, "")) or request.url.path in OPEN_PATHS:
-            return None
         given = parse_qs(request.url.query).get("token", [""])[0]
         if request.method == "GET" and request.url.path == "/" and self._knows(given):
             return self._welcome()
+        if self._knows(request.cookies.get(self.cookie, "")) or request.url.path in OPEN_PATHS:
+            return None
         text = "Open the link that the board has printed where it was started: it carries the key to this page."
         return HTMLResponse(self.refused(text), 403)
 

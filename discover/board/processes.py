@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from discover.errors import InputError
 from discover.plain_data import quoted
@@ -23,6 +25,7 @@ FRESH_S = 20.0  # a run notes its progress every second, and a journal line less
 SETTLE_S = 5.0  # from the release of the journal's lock to the note that the search is over
 BEGIN_S = 120.0  # from run.toml to the first line of the journal, with the kernel to be compiled
 END_S = 120.0  # from the end of the search to its result, with the uncertainty of many laws
+LONGEST_END_S = 3600.0  # afterwards the number of its process may be another one's
 TAIL = 4000  # characters
 
 
@@ -130,7 +133,9 @@ def at_work(folder: RunFolder) -> bool:
     noted, judged = _age(folder.progress_path), _age(folder.result_path)
     if folder.result_path.exists() and judged <= noted:
         return False
-    if folder.progress().stopped:
+    if (progress := folder.progress()).stopped:
+        if progress.machine == platform.node() and os.name == "posix":
+            return noted < LONGEST_END_S and _is_alive(progress.pid)
         return noted < END_S
     if not folder.journal_path.exists():
         return _age(folder.config_path) < BEGIN_S
@@ -152,6 +157,17 @@ def holder(journal: Path) -> int | None:
         if len(words) >= 6 and words[1] == "FLOCK" and words[5] == place:
             return int(words[4])
     return None
+
+
+def _is_alive(pid: Any) -> bool:
+    """Whether this machine has a process of this number."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:  # somebody else's
+        return True
+    except (OSError, OverflowError, TypeError):
+        return False
+    return True
 
 
 def _age(path: Path) -> float:

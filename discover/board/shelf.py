@@ -161,7 +161,7 @@ class Shelf:
         try:
             config = folder.config()
             model = "" if config.llm is None else config.llm.model
-            table = config.source.place.replace("\\", "/").rpartition("/")[2]
+            table = config.source.place.replace("\\", "/").rpartition("/")[2].removesuffix(".toml")
             row = Row(key, config.task, table, model=model, started=config.started)
             place = self.confined(folder.result_path)
             if place is None:

@@ -38,11 +38,14 @@ class Progress:
         seconds: time spent searching, over all sessions.
         evaluations: candidates scored.
         stopped: why the search ended, in words, "interrupted" if it may go on; "" while it has not ended.
+        machine, pid: of the process that works out the result of a search that has ended; it holds no lock.
     """
 
     seconds: float = 0.0
     evaluations: int = 0
     stopped: str = ""
+    machine: str = ""
+    pid: int = 0
 
 
 @dataclass(frozen=True)

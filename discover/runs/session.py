@@ -6,6 +6,8 @@ and brings every part to the state it was in; then the search goes on.
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -227,7 +229,7 @@ def pursue(
         )
         journal.sync()
     watch.go()
-    session.folder.write_progress(Progress(watch(), result.evaluations, result.stopped))
+    session.folder.write_progress(Progress(watch(), result.evaluations, result.stopped, platform.node(), os.getpid()))
     return replace(result, seconds=watch())
 
 

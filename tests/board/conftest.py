@@ -122,6 +122,13 @@ def close(client: Client) -> None:
     client.process.stdout.close()
 
 
+def end_runs(folder: Path) -> None:
+    """Ends what still searches below a folder."""
+    for journal in folder.rglob("steps.jsonl"):
+        if (pid := holder(journal)) is not None:
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.fixture
 def opened() -> Iterator[Callable[..., Client]]:
     """Serves boards, and ends them and the runs below their folders when the test is over, whatever its outcome."""
@@ -136,9 +143,7 @@ def opened() -> Iterator[Callable[..., Client]]:
     for folder, client in clients:
         if client.process.poll() is None:
             close(client)
-        for journal in folder.rglob("steps.jsonl"):
-            if (pid := holder(journal)) is not None:
-                os.kill(pid, signal.SIGKILL)
+        end_runs(folder)
 
 
 @pytest.fixture(scope="session")
@@ -154,16 +159,29 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "first"
 
 
-@pytest.fixture
-def folder(finished: Path, tmp_path: Path) -> Path:
-    """A folder above two finished runs, one of them with a hostile name."""
-    home = tmp_path / "runs"
+def two_runs(finished: Path, home: Path) -> Path:
+    """Two copies of a run below a new folder, one of them with a hostile name."""
     shutil.copytree(finished, home / "first")
     shutil.copytree(finished, home / "more" / HOSTILE)
     return home
 
 
 @pytest.fixture
-def board(folder: Path, opened: Callable[..., Client]) -> Client:
-    """A board above the two runs."""
-    return opened(folder)
+def folder(finished: Path, tmp_path: Path) -> Path:
+    """A folder above two runs, to be changed."""
+    return two_runs(finished, tmp_path / "runs")
+
+
+@pytest.fixture(scope="module")
+def home(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder above two runs that the tests of a module share."""
+    return two_runs(finished, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def board(home: Path) -> Iterator[Client]:
+    """A board above them."""
+    client = serve(home)
+    yield client
+    close(client)
+    end_runs(home)

@@ -58,6 +58,8 @@ def test_the_link_leaves_a_cookie_that_scripts_and_other_sites_do_not_get(board:
     assert "HttpOnly" in headers["set-cookie"]
     assert "samesite=strict" in headers["set-cookie"].lower()
     assert b"token" not in content
+    again, _, content = board.ask("GET", "/?" + urlsplit(board.link).query)  # opened once more: it leaves the address
+    assert (again, b"first" in content) == (200, False)
     assert "first" in board.page("/")
 
 
@@ -85,7 +87,7 @@ def test_every_answer_forbids_other_scripts_and_frames(board: Client) -> None:
         _, headers, _ = board.ask("GET", path)
         rules = dict(rule.strip().partition(" ")[::2] for rule in headers["content-security-policy"].split(";"))
         assert rules["default-src"] == "'none'"
-        assert rules["script-src"] == "'self'"
+        assert rules["script-src"] == rules["style-src"] == "'self'"
         assert rules["frame-ancestors"] == "'none'"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"

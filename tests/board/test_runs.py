@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ def upload(board: Client, content: str, name: str = "own.csv") -> dict[str, Any]
     return found
 
 
+@pytest.mark.slow
 def test_a_run_is_begun_watched_stopped_and_resumed_and_outlives_the_board(
     tmp_path: Path, opened: Callable[..., Client]
 ) -> None:
@@ -83,14 +85,14 @@ def test_a_run_is_begun_watched_stopped_and_resumed_and_outlives_the_board(
     assert law.targets[0].startswith("loss")
 
 
-def test_what_the_command_refuses_is_told_and_leaves_no_folder(tmp_path: Path, opened: Callable[..., Client]) -> None:
-    board = opened(tmp_path)
+def test_what_the_command_refuses_is_told_and_leaves_no_folder(board: Client, home: Path) -> None:
     found = upload(board, table())
+    before = sorted(home.iterdir())
     text = board.refused("start", table=found["table"], search={"budget": "--out=/tmp"})
     assert "--budget is '--out=/tmp'; expected a duration" in text
     text = board.refused("start", table=found["table"], search={"out": "/tmp/x"})
     assert "a search has the settings" in text
-    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["tables"]
+    assert [path for path in sorted(home.iterdir()) if path.name != ".discover-board"] == before
 
 
 @pytest.mark.parametrize(
@@ -109,8 +111,8 @@ def test_a_wrong_correction_is_told_at_once(board: Client, change: dict[str, str
     assert said in board.refused("start", table=found["table"], roles=roles, along=[], search={})
 
 
-def test_the_report_is_made_once_and_again_after_a_new_result(board: Client, folder: Path) -> None:
-    place = folder / "first" / "report.html"
+def test_the_report_is_made_once_and_again_after_a_new_result(board: Client, home: Path) -> None:
+    place = home / "first" / "report.html"
     board.act("report", run="first")
     made = place.stat().st_mtime_ns
     board.act("report", run="first")
@@ -118,22 +120,22 @@ def test_the_report_is_made_once_and_again_after_a_new_result(board: Client, fol
     assert "Scaling law report" in board.page("/report?run=first")
 
 
-def test_exports_are_those_of_the_command(board: Client, folder: Path) -> None:
+def test_exports_are_those_of_the_command(board: Client, home: Path) -> None:
     for target in ("python", "latex", "xlsx"):
         status, headers, content = board.ask("GET", f"/export?run=more%2F{quote(HOSTILE, safe='')}&to={target}")
         assert status == 200
         assert headers["content-disposition"].startswith("attachment; filename*=UTF-8''runs_law")
         if target != "xlsx":
-            done = command("export", folder / "first", "--to", target, folder=folder)
+            done = command("export", home / "first", "--to", target, folder=home)
             assert content.decode() == done.stdout
     assert board.ask("GET", "/export?run=first&to=nothing")[0] == 400
 
 
-def test_compared_forecasts_are_those_of_predict(board: Client, folder: Path) -> None:
+def test_compared_forecasts_are_those_of_predict(board: Client, home: Path) -> None:
     at = {"params": "7B", "tokens": "1.4T"}
     keys = ["first", f"more/{HOSTILE}"]
     found = board.act("compare", runs=keys, at=at, group="code", along="tokens")
-    law = discover.load(folder / "first")
+    law = discover.load(home / "first")
     expected = law.predict(params=7e9, tokens=1.4e12, group="code", interval=0.9)
     for side in found["runs"]:
         assert side["value"] == pytest.approx(expected.value, rel=1e-12)
@@ -150,11 +152,13 @@ def test_compared_forecasts_are_those_of_predict(board: Client, folder: Path) ->
     assert "expected 2 to 8" in board.refused("compare", runs=keys[:1])
 
 
-def test_the_list_is_sent_again_only_when_it_has_changed(board: Client, folder: Path) -> None:
+def test_the_list_is_sent_again_only_when_it_has_changed(board: Client, home: Path) -> None:
+    run = Path(shutil.copytree(home / "first", home / "copy"))
     _, headers, content = board.ask("GET", "/rows")
-    assert content.count(b"<tr") == 2
+    assert content.count(b"<tr") == 3
     version = headers["x-version"]
     assert board.ask("GET", f"/rows?known={version}")[0] == 204
-    (folder / "first" / "result.json").write_text("{}")
+    (run / "result.json").write_text("{}")
     status, headers, _ = board.ask("GET", f"/rows?known={version}")
     assert (status, headers["x-version"] != version) == (200, True)
+    shutil.rmtree(run)

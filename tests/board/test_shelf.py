@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -113,6 +116,13 @@ def test_a_run_that_works_out_its_result_is_not_taken_for_a_stopped_one(folder: 
     run.result_path.unlink()
     run.write_progress(Progress(12.5, 30, "interrupted"))
     assert by_key(Shelf(folder))["first"].status == "running"
+    run.write_progress(Progress(12.5, 30, "interrupted", platform.node(), os.getpid()))
+    os.utime(run.progress_path, (time.time() - 600,) * 2)
+    assert by_key(Shelf(folder))["first"].status == "running"
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    run.write_progress(Progress(12.5, 30, "interrupted", platform.node(), ended.pid))
+    assert by_key(Shelf(folder))["first"].status == "interrupted"
     content = json.loads((folder / "more" / HOSTILE / "result.json").read_bytes())
     run.result_path.write_text(json.dumps(content | {"stopped": "interrupted"}))
     assert by_key(Shelf(folder))["first"].status == "interrupted"

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ os.execv(sys.argv[3], sys.argv[3:])
 def find_chromium() -> str | None:
     """Path of a Chromium, or None."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+FAULTS = """
+axe.run(document, {resultTypes: ["violations"]}).then(found => JSON.stringify(found.violations
+  .filter(fault => ["serious", "critical"].includes(fault.impact))
+  .map(fault => [fault.id, fault.nodes.map(node => node.html.slice(0, 120))])))
+"""
 
 
 class Page:
@@ -120,6 +128,33 @@ class Page:
         """Moves the pointer to a place in the window."""
         for shift in (5.0, 0.0):
             self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + shift, y=y)
+
+    def press(self, key: str) -> None:
+        """One key: a sign, or a name such as Tab, Enter, End."""
+        code = {"Tab": 9, "Enter": 13, "End": 35, " ": 32}.get(key, 0)
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+        for kind, typed in (("keyDown", text), ("keyUp", "")):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, text=typed, windowsVirtualKeyCode=code)
+
+    def tab_to(self, selector: str) -> None:
+        """Goes on with the Tab key until an element that fits has the focus."""
+        for _ in range(100):
+            self.press("Tab")
+            if self.evaluate(f"document.activeElement.matches({json.dumps(selector)})"):
+                return
+        raise AssertionError(f"the Tab key does not reach {selector}")
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Puts a file into a field, as the dialogue of the system would."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+
+    def serious_faults(self) -> Any:
+        """What axe-core finds that keeps people from using the page: rule and elements."""
+        axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+        self.call("Runtime.evaluate", expression=axe)
+        return json.loads(self.evaluate(FAULTS))
 
     def wait_for(self, script: str) -> Any:
         """The value of an expression, as soon as it is neither empty nor false."""

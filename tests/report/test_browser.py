@@ -78,6 +78,14 @@ def test_page_fits_and_every_plot_is_drawn(made: dict[str, Made], page: Page, na
     assert loaded == [made[name].html.resolve().as_uri()]
 
 
+@pytest.mark.parametrize(("name", "width", "dark"), [("own", 1280, False), ("data_constrained", 400, True)])
+def test_page_has_no_serious_fault_for_those_who_cannot_see_or_point(
+    made: dict[str, Made], page: Page, name: str, width: int, dark: bool
+) -> None:
+    page.open(made[name].html, width, dark=dark)
+    assert page.serious_faults() == []
+
+
 def test_page_follows_the_width_of_the_window(made: dict[str, Made], page: Page) -> None:
     page.open(made["data_constrained"].html, 1280)
     page.resize(700)

@@ -33,12 +33,20 @@ export function number(value, digits = 4) {
   return String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
-// Of a logarithmic axis: powers of ten alone where there are many.
+const compact = new Intl.NumberFormat("en", { notation: "compact" });
+const short = value => (value >= 1e3 ? compact.format(value).replace("K", "k") : number(value, 1).replace(/^1 × /, ""));
+
+// Of a logarithmic axis: powers of ten alone where there are many, else 1, 2 and 5 of each.
 export function log(values) {
   const known = values.filter(value => Number.isFinite(value));
   if (!known.length || Math.min(...known) <= 0) return { type: "linear" };
-  const decades = Math.log10(Math.max(...known) / Math.min(...known));
-  return { type: "log", ...(decades > 1 ? { dtick: decades > 2.5 ? 1 : "D2" } : {}) };
+  const [low, high] = [Math.min(...known), Math.max(...known)].map(Math.log10);
+  if (high - low <= 1) return { type: "log" };
+  const tickvals = [];
+  for (let power = Math.floor(low); power <= high; power += 1) {
+    for (const step of high - low > 2.5 ? [1] : [1, 2, 5]) tickvals.push(Number(`${step}e${power}`));
+  }
+  return { type: "log", tickvals, ticktext: tickvals.map(short) };
 }
 
 export function rgba(hex, opacity) {

@@ -46,8 +46,7 @@ function start() {
   function choose() {
     for (const box of body.querySelectorAll("[name=pick]")) box.checked = chosen.has(box.value);
     const enough = chosen.size >= 2;
-    compare.textContent = chosen.size ? `Compare ${chosen.size}` : "Compare";
-    compare.title = enough ? "" : "Tick two or more runs that have a law";
+    compare.textContent = enough ? `Compare ${chosen.size}` : "Tick runs to compare";
     compare.setAttribute("aria-disabled", String(!enough));
     if (enough) compare.href = `/compare?${[...chosen].map(key => `run=${encodeURIComponent(key)}`).join("&")}`;
     else compare.removeAttribute("href");

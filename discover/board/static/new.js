@@ -9,7 +9,7 @@ const busy = document.getElementById("busy");
 const trouble = document.getElementById("trouble");
 const columns = document.getElementById("columns").tBodies[0];
 const ROLES = JSON.parse(form.dataset.roles);
-const WORDS = { target: "target", feature: "predict from", group: "group: own constants", errors: "standard error", weights: "weight", unused: "leave out" };
+const WORDS = { target: "target", feature: "predict from", group: "group", errors: "standard error", weights: "weight", unused: "leave out" };
 let table = "";
 let corrected = false;
 
@@ -62,7 +62,7 @@ function row(heading) {
   const along = document.createElement("input");
   along.type = "checkbox";
   along.checked = heading.along;
-  along.setAttribute("aria-label", `reach further along ${heading.name}`);
+  along.setAttribute("aria-label", `extrapolate along ${heading.name}`);
   made.insertCell().append(along);
   const mark = () => {
     made.className = role.value === "unused" ? "unused" : "";

@@ -50,7 +50,7 @@ function rate(state) {
 function proposers(found) {
   const table = document.getElementById("proposers");
   const all = Object.values(found).reduce((sum, one) => sum + one.scored, 0);
-  table.hidden = all === 0;
+  table.hidden = document.getElementById("meant").hidden = all === 0;
   const rows = Object.entries(found).sort(([, a], [, b]) => b.scored - a.scored).map(([name, one]) => {
     const row = document.createElement("tr");
     for (const [text, kind] of [[name, ""], [one.scored.toLocaleString("en"), "number"],
@@ -65,6 +65,8 @@ function proposers(found) {
 }
 
 function draw(state) {
+  page.querySelector(".grid").hidden = state.best.length === 0;
+  if (!state.best.length) return;
   const [blue, orange] = colours();
   const steps = state.best.map(step => step.index + 1);
   const errors = state.best.map(step => step.error);
@@ -74,7 +76,7 @@ function draw(state) {
   const best = { x: steps, y: errors, text: told, hovertemplate: "%{text}<extra></extra>", mode: "lines+markers",
     line: { shape: "hv", color: blue, width: 2 }, marker: { size: 6 } };
   plot(document.getElementById("best"), [best], {
-    x: { title: "laws tried", ...(last > 50 ? log(steps) : {}) }, y: { title: "held-out error", ...log(errors) },
+    x: { title: "laws tried", ...(last > 50 ? log(steps) : { rangemode: "tozero", tickformat: ",d" }) }, y: { title: "held-out error", ...log(errors) },
   });
   const front = state.front;
   const others = { x: front.map(law => law.complexity), y: front.map(law => law.error),
@@ -82,7 +84,7 @@ function draw(state) {
     hovertemplate: "%{text}<extra></extra>", mode: "lines+markers", line: { color: orange, width: 1.5, shape: "hv" },
     marker: { size: 8, color: front.map(law => (law.formula === state.leader ? blue : orange)) } };
   plot(document.getElementById("front"), [others], {
-    x: { title: "complexity (nodes of the formula)" }, y: { title: "held-out error", ...log(others.y) },
+    x: { title: "complexity (nodes of the formula)", rangemode: "tozero" }, y: { title: "held-out error", ...log(others.y) },
   });
 }
 

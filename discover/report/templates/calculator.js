@@ -64,6 +64,7 @@ function startCalculator(page) {
     const end = value > high ? high : low;
     if (!positive || !(value > 0)) return { name, text: `${name} is ${value > high ? "above" : "below"} the data (${size(end)})`, times: 0 };
     const times = Math.max(value / end, end / value);
+    if (times < 1.005) return null; // the end of the data as its field shows it, rounded
     const side = value > high ? "times the largest" : "times below the smallest";
     return { name, text: `${name} is ${quantity(times, 3)} ${side} in the data (${size(end)})`, times };
   }

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 _SEARCH, _OUTPUT = "Search", "Output"
 
+Subjects = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TASK|TABLE...",
+        help="A shipped task, a task file (.toml), or a table of your own; several of them, or a folder of tables, "
+        "for a run of each.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed and --evaluations, same law.", rich_help_panel=_SEARCH)]
 BudgetText = Annotated[
     str | None,
@@ -78,7 +86,12 @@ Proposers = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Run folder; by default a new one, runs/TASK-seedS-N.", rich_help_panel=_OUTPUT),
+    typer.Option(
+        metavar="DIR",
+        help="Run folder; by default a new one, runs/TASK-seedS-N. With several tables the folder above their runs, "
+        "where the same command goes on.",
+        rich_help_panel=_OUTPUT,
+    ),
 ]
 Blind = Annotated[
     bool,
@@ -98,7 +111,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    subject: own.Subject,
+    subjects: Subjects,
     seed: Seed = 0,
     budget: BudgetText = None,
     evaluations: Evaluations = None,
@@ -142,10 +155,14 @@ def run(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Find the law of a task, or of your own table.
+    """Find the law of a task, or of your own table; of several tables one after another.
+
+    Several tables, or a folder of them, get a run each with the same options, budget and caps, and one overview at the
+    end. A table that cannot be read costs only its own run; the exit status is then 1.
 
     Examples: discover run data_constrained --budget 60s, or
-    discover run runs.csv --target loss --holdout 0.2
+    discover run runs.csv --target loss --holdout 0.2, or
+    discover run ablations/ --target loss --out runs/ablations
     """
     options = own.read_options(
         target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
@@ -153,8 +170,15 @@ def run(
         run=run_column, sheet=sheet, where=where,
         error_scale=error_scale, roles=roles,
     )  # fmt: skip
-    from discover.discovery import DEFAULT_BUDGET, usual_workers
+    from discover.cli import many_tables
+    from discover.cli.output import tell_notes
+    from discover.cli.progress import Shown
+    from discover.discovery import DEFAULT_BUDGET, conduct, usual_workers
     from discover.runs import models
+
+    many = many_tables.subjects_of(subjects, test_rows)
+    if many is not None and llm_replay is not None:
+        raise InputError("--llm-replay repeats the run of one table; expected one TABLE")
 
     model = models.config_of(
         {
@@ -185,18 +209,27 @@ def run(
         budget = DEFAULT_BUDGET
     seconds = None if budget is None else duration_s(budget)
     from discover.runs.session import Budget, begin
-
-    source = own.source_of(subject, options)
     from discover.search.team import chosen
 
+    source = own.source_of(subjects[0], options) if many is None else None
     team, left_out = chosen(names(proposers) or ())
     with _cluster(cluster, quiet) as client:
         there = usual_workers() if client is None else sum(client.nthreads().values())
         spend = Budget(seconds, evaluations, workers or there, islands)
-        session = begin(source, seed, spend, out, not no_sealed, model, team)
-        if session.config.islands < session.config.workers:
-            left_out += (_idle(session.config.islands, session.config.workers),)
-        _conduct(session, quiet, json, llm_url, left_out, fresh=True, client=client)
+        if spend.used_islands < spend.workers:
+            left_out += (_idle(spend.used_islands, spend.workers),)
+        if source is not None:
+            session = begin(source, seed, spend, out, not no_sealed, model, team)
+            _conduct(session, quiet, json, llm_url, left_out, fresh=True, client=client)
+            return
+        if not quiet:
+            tell_notes(left_out)
+
+        def one(session: Session, fresh: bool) -> Result:
+            return conduct(session, Shown(quiet), inspected=fresh, model_url=llm_url, client=client)
+
+        asked = many_tables.Asked(options, seed, spend, not no_sealed, model, team)
+        many_tables.run_all(many or (), asked, out, one, quiet, json)
 
 
 def resume(

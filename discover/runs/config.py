@@ -75,7 +75,7 @@ class TaskSource(Strict):
         """
         if self.kind == "shipped":
             return load_task(self.place)
-        place, options = self._place(folder), dict(self.options)
+        place, options = self.file(folder), dict(self.options)
         if self.kind == "file":
             return load_task(place)
         if "test_rows" in options:
@@ -85,7 +85,8 @@ class TaskSource(Strict):
             options["test_rows"] = os.path.normpath(rows)
         return task_from_table(place, **options)
 
-    def _place(self, folder: Path | None) -> Path:
+    def file(self, folder: Path | None) -> Path:
+        """The file of the task or table, as `load` finds it."""
         place = _beside(folder, self.place)
         if folder is None or not self.beside or place.exists() or not (folder / self.beside).exists():
             return place

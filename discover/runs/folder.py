@@ -191,7 +191,7 @@ def new_folder(wanted: Path | None, task: str, seed: int) -> RunFolder:
         if (wanted / "run.toml").is_file():
             raise InputError(f"{wanted} holds a run already; continue it with: discover resume {quoted(wanted)}")
         raise InputError(f"the folder {wanted} is not empty; expected a new or an empty one")
-    _make(wanted, exist_ok=True)
+    make_folder(wanted, exist_ok=True)
     return RunFolder(wanted)
 
 
@@ -200,13 +200,17 @@ def _first_free(parent: Path, stem: str) -> Path:
     number = 1
     while True:
         name = f"{stem}-{number}"
-        if name not in taken and _make(parent / name, exist_ok=False):
+        if name not in taken and make_folder(parent / name, exist_ok=False):
             return parent / name
         number += 1
 
 
-def _make(path: Path, exist_ok: bool) -> bool:
-    """Makes the folder; False when another process was faster."""
+def make_folder(path: Path, exist_ok: bool) -> bool:
+    """Makes the folder; False when another process was faster.
+
+    Raises:
+        InputError: it is a file, or cannot be made or written to.
+    """
     try:
         path.mkdir(parents=True, exist_ok=exist_ok)
     except FileExistsError:

@@ -92,6 +92,11 @@ class Budget:
     workers: int
     islands: int | None = None
 
+    @property
+    def used_islands(self) -> int:
+        """As many as keep all processes busy, unless the law is to be the same on every machine."""
+        return self.islands or (ISLANDS if self.evaluations is not None else max(ISLANDS, self.workers))
+
 
 def begin(
     source: TaskSource,
@@ -121,7 +126,7 @@ def begin(
         budget_s=budget.seconds,
         evaluations=budget.evaluations,
         workers=budget.workers,
-        islands=budget.islands or _usual_islands(budget),
+        islands=budget.used_islands,
         proposers=tuple(proposers) or chosen((AUTO,))[0],
         llm=llm,
         open_sealed=open_sealed,
@@ -158,11 +163,6 @@ def reopen(path: Path, workers: int | None = None) -> Session:
             f"{found.rows} now); start a new run"
         )
     return Session(folder, config, task, problem_of(task, train))
-
-
-def _usual_islands(budget: Budget) -> int:
-    """As many as keep all processes busy, unless the law is to be the same on every machine."""
-    return ISLANDS if budget.evaluations is not None else max(ISLANDS, budget.workers)
 
 
 class Stopwatch:

@@ -38,6 +38,13 @@ def average(values: Floats, weights: Floats, logs: bool, reach: float = RULES.av
     return out
 
 
+def half_width(values: Floats, weights: Floats) -> Floats:
+    """Half width of the weighted middle two thirds of what laws say, which are all finite, over the first axis."""
+    low, _, high = _quantiles(values, np.broadcast_to(weights.reshape(-1, *[1] * (values.ndim - 1)), values.shape))
+    out: Floats = (high - low) / 2.0
+    return out
+
+
 def _quantiles(values: Floats, shares: Floats) -> tuple[Floats, ...]:
     """The weighted quantiles `HALF` over the first axis."""
     order = np.argsort(values, axis=0, kind="stable")

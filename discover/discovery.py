@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     Rows = pd.DataFrame | Mapping[str, Any] | str | os.PathLike[str]
 
 DEFAULT_BUDGET = "60s"
+LONGEST = "10m"  # until a search has settled
 MOST_WORKERS = 8
 LISTS = ("target", "features", "extrapolate", "errors")  # options that take one heading or several
 TABLE, TEST_ROWS = "table.json", "test_rows.json"  # of a table in memory, in the run's folder
@@ -71,6 +72,7 @@ class Course:
         steps: laws scored.
         seconds: time spent.
         best: the law with the least penalty so far, with its score.
+        settled: its forecast beyond the data has come to rest, see `discover.search.settling`.
         human: published laws that were scored -> inner error.
     """
 
@@ -79,6 +81,7 @@ class Course:
     steps: int = 0
     seconds: float = 0.0
     best: Told | None = None
+    settled: bool = False
     human: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -102,7 +105,7 @@ class Course:
     def take(self, step: Step, seconds: float) -> None:
         """Notes a step of the search."""
         told = step.told
-        self.steps, self.seconds = told.index + 1, seconds
+        self.steps, self.seconds, self.settled = told.index + 1, seconds, step.settled
         if self.best is None or told.penalty < self.best.penalty:
             self.best = told
         candidate = told.candidate.attributed()
@@ -186,6 +189,11 @@ def usual_workers() -> int:
     return max(1, min(free, MOST_WORKERS))
 
 
+def usual_budget(until_settled: bool) -> str:
+    """The time of a search where none was given."""
+    return LONGEST if until_settled else DEFAULT_BUDGET
+
+
 # --- for Python
 
 
@@ -232,6 +240,7 @@ def run(
     seed: int = 0,
     budget: float | str | None = None,
     evaluations: int | None = None,
+    until_settled: bool = False,
     workers: int | None = None,
     islands: int | None = None,
     client: Client | None = None,
@@ -252,6 +261,8 @@ def run(
         seed: of every random draw; same seed and evaluations, same law.
         budget: time to search, in seconds or as "60s", "5m", "1h"; by default 60 s if `evaluations` is not given.
         evaluations: laws to score; makes the result independent of the machine's speed.
+        until_settled: end as soon as the forecast beyond the data has come to rest; the budget is then the most that
+            is spent, by default 10 min.
         workers: processes; by default one per processor, at most 8. They do not change what is found.
         islands: populations that breed apart and exchange their best, each of which keeps one process busy; by
             default 2, and with a budget of time alone at least one for every process.
@@ -273,10 +284,10 @@ def run(
     """
     model = model_of(llm)
     if budget is None and evaluations is None:
-        budget = DEFAULT_BUDGET
+        budget = usual_budget(until_settled)
     seconds = duration_s(budget, "budget") if isinstance(budget, str) else budget
     team, _ = chosen((proposers,) if isinstance(proposers, str) else proposers)
-    spend = Budget(seconds, evaluations, workers or usual_workers(), islands)
+    spend = Budget(seconds, evaluations, workers or usual_workers(), islands, until_settled)
     folder = new_folder(_temporary() if out is None else Path(out), "", seed)
     try:
         source = _source(table, target, options, folder.path)

@@ -208,6 +208,20 @@ class Average:
 
 
 @dataclass(frozen=True)
+class Settling:
+    """When a search counts as settled, see `discover.search.settling`; no law depends on it."""
+
+    moved: float = _rule(
+        0.25, "over a doubling of laws the forecast beyond the data moves by no more",
+        "what it is unsure by anyway is then hardly larger", unit="errors to be expected there",
+    )  # fmt: skip
+    gained: float = _rule(
+        0.1, "over a doubling of laws the least penalty falls by no more", "a better law may say something else yet"
+    )
+    least: int = _rule(256, "fewer laws do not settle", "the library is still being tried", unit="laws")
+
+
+@dataclass(frozen=True)
 class Rules:
     """All rules."""
 
@@ -218,6 +232,7 @@ class Rules:
     penalty: Penalty = Penalty()
     choice: Choice = Choice()
     average: Average = Average()
+    settling: Settling = Settling()
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Group and name of every rule."""

@@ -62,6 +62,7 @@ class Asked:
             (config.seed, self.seed),
             (config.budget_s, self.spend.seconds),
             (config.evaluations, self.spend.evaluations),
+            (config.until_settled, self.spend.until_settled),
             (config.islands, self.spend.islands or config.islands),
             (config.proposers, self.team),
             (config.llm, self.model),

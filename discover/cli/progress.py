@@ -96,7 +96,7 @@ class Shown(Watcher):
         human = self._best_human()
         best += f", human {number(human[1], 3)}" if human else ""
         formula = f": {course.formula}" if course.formula else ""
-        note(f"{self._clock()}, {self._count()}{best}{formula}")
+        note(f"{self._state()}{best}{formula}")
         if self.model is not None:
             note(f"  model: {self.model.proposer.status_line}")
 
@@ -105,7 +105,7 @@ class Shown(Watcher):
         from rich.text import Text
 
         grid = Table.grid(padding=(0, 2))
-        grid.add_row(Text(self.course.session.task.name, style="bold"), Text(f"{self._clock()}, {self._count()}"))
+        grid.add_row(Text(self.course.session.task.name, style="bold"), Text(self._state()))
         if self.course.best is not None:
             formula = Text(self.course.formula, overflow="ellipsis", no_wrap=True)
             grid.add_row("best law", formula)
@@ -124,6 +124,9 @@ class Shown(Watcher):
         human = self.course.human
         own = {law: human[law] for law in self.course.session.task.baselines if law in human} or human
         return min(own.items(), key=lambda item: item[1]) if own else None
+
+    def _state(self) -> str:
+        return f"{self._clock()}, {self._count()}, {'' if self.course.settled else 'not '}settled"
 
     def _clock(self) -> str:
         budget = self.course.session.config.budget_s

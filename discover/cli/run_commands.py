@@ -50,6 +50,15 @@ Evaluations = Annotated[
         rich_help_panel=_SEARCH,
     ),
 ]
+UntilSettled = Annotated[
+    bool,
+    typer.Option(
+        "--until-settled",
+        help="End as soon as the forecast beyond the data has come to rest; --budget and --evaluations are then the "
+        "most that is spent. By default at most 10m.",
+        rich_help_panel=_SEARCH,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -115,6 +124,7 @@ def run(
     seed: Seed = 0,
     budget: BudgetText = None,
     evaluations: Evaluations = None,
+    until_settled: UntilSettled = False,
     workers: Workers = None,
     islands: Islands = None,
     cluster: ClusterName = None,
@@ -173,7 +183,7 @@ def run(
     from discover.cli import many_tables
     from discover.cli.output import tell_notes
     from discover.cli.progress import Shown
-    from discover.discovery import DEFAULT_BUDGET, conduct, usual_workers
+    from discover.discovery import conduct, usual_budget, usual_workers
     from discover.runs import models
 
     many = many_tables.subjects_of(subjects, test_rows)
@@ -205,17 +215,19 @@ def run(
         seed, evaluations = seed or repeated.seed, repeated.evaluations
         islands = islands or repeated.islands
         proposers = ",".join(repeated.proposers) if proposers == "auto" else proposers
-    if budget is None and evaluations is None:
-        budget = DEFAULT_BUDGET
+    bounded = budget is not None or evaluations is not None
+    budget = budget if bounded else usual_budget(until_settled)
     seconds = None if budget is None else duration_s(budget)
     from discover.runs.session import Budget, begin
     from discover.search.team import chosen
 
     source = own.source_of(subjects[0], options) if many is None else None
     team, left_out = chosen(names(proposers) or ())
+    if until_settled and not bounded:
+        left_out += (f"searching until the forecast has settled, for {budget} at most",)
     with _cluster(cluster, quiet) as client:
         there = usual_workers() if client is None else sum(client.nthreads().values())
-        spend = Budget(seconds, evaluations, workers or there, islands)
+        spend = Budget(seconds, evaluations, workers or there, islands, until_settled)
         if spend.used_islands < spend.workers:
             left_out += (_idle(spend.used_islands, spend.workers),)
         if source is not None:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from discover.data.names import listed
-from discover.plain_data import number, printable, quoted, table, with_error
+from discover.plain_data import counted, number, printable, quoted, table, with_error
+from discover.rules import RULES
 from discover.runs.credit import credit_said
-from discover.runs.result import ConstantSet, Judged, Result, RunnerUp
+from discover.runs.result import ConstantSet, Judged, Result, RunnerUp, Settled
 from discover.runs.verdict import CLOSE_SAID, Verdict, verdict_of
 
 if TYPE_CHECKING:
@@ -222,8 +223,41 @@ def _account(result: Result) -> list[str]:
     laws = "1 law" if result.evaluations == 1 else f"{result.evaluations} laws"
     return [
         f"{laws} scored in {result.seconds:.0f} s ({rate:.0f}/s), seed {result.seed}; {result.stopped}",
+        *_settled(result),
         *_model(result.llm),
     ]
+
+
+def _settled(result: Result) -> list[str]:
+    """Whether the search had settled, and what to give it if it had not."""
+    found = result.settled
+    if found is None:
+        return []
+    again = "; twice the laws may move them as far again" if found.since and found.more else ""
+    more = f"{again}; try {found.more}" if found.more else ""
+    return [f"{'settled' if found.yes else 'not settled'}: {_rest(found)}{more}"]
+
+
+def _rest(found: Settled) -> str:
+    """How far the forecasts have come to rest."""
+    rules, short = RULES.settling, ""
+    if found.laws < rules.least:
+        short = f"{counted(found.laws, 'law')} are too few to tell"
+    elif not found.yes and _at_most(found.moved, rules.moved) and _at_most(found.gained, rules.gained):
+        short = "at rest, but not for long enough to tell"
+    if not found.since:
+        return short or "nothing to compare with yet"
+    said = f"from {found.since:,} to {found.laws:,} laws the forecasts beyond the data moved by "
+    said += f"{number(found.moved, 2)} of the error to be expected there"
+    if found.gained:
+        said += f" and the least penalty fell by {number(found.gained, 2)}"
+    if found.apart is not None:
+        said += f"; the islands' best laws differ by {number(found.apart, 2)} of it"
+    return f"{short}; {said}" if short else said
+
+
+def _at_most(value: float | None, most: float) -> bool:
+    return value is not None and value <= most
 
 
 def _proposers(result: Result) -> Lines:

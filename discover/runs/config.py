@@ -178,6 +178,7 @@ class RunConfig(Strict):
         seed: of every random draw.
         budget_s: seconds of search; None where only evaluations count.
         evaluations: candidates to score; None where only time counts.
+        until_settled: the search ends earlier if it has settled.
         workers: worker processes; does not change the result of an evaluation budget.
         islands: populations that breed apart.
         proposers: names of who suggests candidates.
@@ -195,6 +196,7 @@ class RunConfig(Strict):
     seed: Annotated[int, Field(ge=0)] = 0
     budget_s: Annotated[float, Field(gt=0)] | None = None
     evaluations: Annotated[int, Field(ge=1)] | None = None
+    until_settled: bool = False
     workers: Annotated[int, Field(ge=1)] = 1
     islands: Annotated[int, Field(ge=1)] = 2
     proposers: tuple[str, ...] = ("library", "grammar")

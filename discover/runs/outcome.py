@@ -32,6 +32,7 @@ from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metr
 from discover.scoring.problem import whole_problem
 from discover.scoring.score import FOLD_EFFORT, row_weights
 from discover.search import SearchResult
+from discover.search.loop import BY_EVALUATIONS, BY_TIME
 from discover.search.tally import Tally
 
 Floats = NDArray[np.float64]
@@ -39,6 +40,7 @@ Floats = NDArray[np.float64]
 LLM = "llm"  # name of the proposer that asks a language model
 RUNNERS_UP = 4
 COMPARED = 2
+TWICE_DOUBLED = 4  # times what a search had that has not settled
 
 
 def inner_error(score: Score, weights: Sequence[float] | Floats) -> float:
@@ -91,6 +93,7 @@ def conclude(
         "evaluations": found.evaluations,
         "seconds": round(found.seconds, 3),
         "stopped": found.stopped,
+        "settled": None if found.settled is None else {**asdict(found.settled), "more": _more(found)},
         "run_dir": str(session.folder.path),
         "notes": list(session.notes),
         "problems": saved(session.folder.path),
@@ -120,6 +123,17 @@ def _on_all_rows(session: Session, found: SearchResult) -> tuple[SearchResult, P
         return found, session.problem
     best = replace(best, score=replace(best.score, fit=again))
     return replace(found, best=best, finalists=(best, *found.finalists[1:])), whole
+
+
+def _more(found: SearchResult) -> str:
+    """What to give a search that has not settled: enough to double its laws twice, and to tell."""
+    if found.settled is None or found.settled.yes:
+        return ""
+    laws = max(found.evaluations * TWICE_DOUBLED, 2 * RULES.settling.least)
+    if found.stopped == BY_EVALUATIONS:
+        return f"{laws:,} evaluations"
+    minutes = math.ceil(found.seconds * laws / max(found.evaluations, 1) / 60)
+    return f"a budget of {minutes}m" if found.stopped == BY_TIME else ""
 
 
 def law_document(

@@ -94,6 +94,22 @@ class Brought(_Kept):
     best_penalty: float | None = None
 
 
+class Settled(_Kept):
+    """How far the search had settled, see `discover.search.settling.Settled`.
+
+    Attributes:
+        more: what to give a search that had not, as words after "try"; "" where no budget ended it.
+    """
+
+    yes: bool
+    laws: int
+    since: int = 0
+    moved: float | None = None
+    gained: float | None = None
+    apart: float | None = None
+    more: str = ""
+
+
 class TableProblem(_Kept):
     """What is the matter with the table, see `discover.runs.inspection.Located`."""
 
@@ -131,6 +147,7 @@ class Result(_Kept):
         sealed_rows: how many there are; None where an older version did not say.
         human: published laws.
         evaluations, seconds, stopped: what was spent, and why the search ended.
+        settled: how far the search had settled; None where nothing was searched, or an older version did not say.
         run_dir: the run folder.
         notes: what was guessed of the table, and what was left out.
         problems: of the table.
@@ -167,6 +184,7 @@ class Result(_Kept):
     evaluations: int
     seconds: float
     stopped: str
+    settled: Settled | None = None
     run_dir: str = ""
     notes: tuple[str, ...] = ()
     problems: tuple[TableProblem, ...] = ()

@@ -85,12 +85,13 @@ class Session:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run is asked to spend, see `RunConfig`; without islands, the usual number of them."""
+    """What a run is asked to spend at most, see `RunConfig`; without islands, the usual number of them."""
 
     seconds: float | None
     evaluations: int | None
     workers: int
     islands: int | None = None
+    until_settled: bool = False
 
     @property
     def used_islands(self) -> int:
@@ -125,6 +126,7 @@ def begin(
         seed=seed,
         budget_s=budget.seconds,
         evaluations=budget.evaluations,
+        until_settled=budget.until_settled,
         workers=budget.workers,
         islands=budget.used_islands,
         proposers=tuple(proposers) or chosen((AUTO,))[0],
@@ -259,6 +261,7 @@ def search_config(config: RunConfig) -> SearchConfig:
         proposers=config.proposers,
         workers=config.workers,
         islands=config.islands,
+        until_settled=config.until_settled,
     )
 
 

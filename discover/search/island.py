@@ -65,11 +65,13 @@ class Step:
         told: candidate and score.
         status: of the archive.
         batch: number of the epoch, from 0, over all islands.
+        settled: the search had settled before it, see `discover.search.settling`.
     """
 
     told: Told
     status: AddStatus
     batch: int = 0
+    settled: bool = False
 
     @property
     def index(self) -> int:

@@ -29,6 +29,7 @@ from discover.search.archive import Archive, Leaders
 from discover.search.guests import Guests, Handed
 from discover.search.island import Epoch, EpochResult, Island, Step, fingerprint
 from discover.search.pool import Pool
+from discover.search.settling import Settled, Settling
 from discover.search.tally import Tally
 from discover.search.tasks import Executor, Setting, Ticket
 from discover.search.team import make_team
@@ -44,6 +45,11 @@ ISLANDS = 2
 EXCHANGE_EVERY = 192  # laws of all islands
 NEWS = 16  # epochs of other islands, at most, whose candidates an island need not try again
 FINALISTS = 40
+
+# Why a search ended
+BY_EVALUATIONS = "budget of evaluations reached"
+BY_TIME = "budget of time reached"
+SETTLED = "the forecast has settled"
 FINAL_SHARE = 0.15  # of a time budget, kept for the closer look and for
 LIMIT_SHARE = 0.03  # what is simpler than the chosen law and says the same
 
@@ -62,6 +68,7 @@ class SearchConfig:
         workers: processes that score; does not change the result.
         islands: populations that breed apart and exchange their best.
         cuts: cut points per axis of the inner folds.
+        until_settled: the search ends when it has settled, within the budget.
     """
 
     seed: int = 0
@@ -71,6 +78,7 @@ class SearchConfig:
     workers: int = 1
     islands: int = ISLANDS
     cuts: int = CUTS
+    until_settled: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class SearchResult:
         evaluations: candidates scored.
         seconds: time spent.
         stopped: why the search ended.
+        settled: how far the search had settled; None where nothing was searched.
         proposers: what each of them brought.
     """
 
@@ -95,6 +104,7 @@ class SearchResult:
     evaluations: int
     seconds: float
     stopped: str
+    settled: Settled | None = None
     pay: Mapping[str, float] = field(default_factory=dict)
     proposers: tuple[Tally, ...] = ()
 
@@ -200,6 +210,7 @@ class _Search:
         self.islands = self.new_islands()
         self.emigrants: list[tuple[Told, ...]] = [()] * config.islands
         self.archive, self.leaders = Archive(), Leaders()
+        self.settling = Settling(setting, config.islands)
         self.news: deque[list[int]] = deque(maxlen=min(config.islands, NEWS))  # fingerprints by epoch
         self.refused = ""
         self.epochs = self.told = 0
@@ -225,18 +236,25 @@ class _Search:
             while True:
                 while len(self.queue) < self.config.islands and (epoch := self.next_epoch()) is not None:
                     self.queue.append(epoch)
+                if self.config.until_settled and self.settling.last.yes:
+                    self.cancel()
+                    return SETTLED
                 if self.queue:
                     self.finish(self.queue.popleft(), on_step)
                 elif self.at_limit():
-                    return "budget of evaluations reached"
+                    return BY_EVALUATIONS
                 elif self.out_of_time():
-                    return "budget of time reached"
+                    return BY_TIME
                 elif not self.guests.wait():
                     return "no more candidates"
         except KeyboardInterrupt:
-            for epoch in self.queue:
-                epoch.ticket.cancel()
+            self.cancel()
             return "interrupted"
+
+    def cancel(self) -> None:
+        """What is under way is not needed any more."""
+        for epoch in self.queue:
+            epoch.ticket.cancel()
 
     def left(self) -> float:
         """Laws that the budget of evaluations has left when all epochs under way have theirs."""
@@ -300,6 +318,8 @@ class _Search:
         for place in result.dropped:
             self.guests.drop(epoch.handed[place])
         self.guests.tell(told, room=epoch.size - len(epoch.handed))
+        if self.settling.due(self.told):
+            self.look()
 
     def note(self, step: Step, on_step: OnStep | None) -> Told:
         """A step of an island becomes one of the search."""
@@ -311,10 +331,15 @@ class _Search:
         if step.status:
             self.archive.add(told)
         self.leaders.add(told)
+        self.settling.note(told, step.batch)
         self.refused = min(filter(None, (self.refused, told.score.refused)), default="")
         if on_step is not None:
-            on_step(replace(step, told=told))
+            on_step(replace(step, told=told, settled=self.settling.last.yes))
         return told
+
+    def look(self) -> Settled:
+        """How far the search has settled."""
+        return self.settling.look(self.leaders.first(FINALISTS), self.told)
 
     # -- the end ----------------------------------------------------------------------------------------
 
@@ -326,7 +351,7 @@ class _Search:
                 "no law could be fitted to this table"
                 + (f"; the first reason was: {self.refused}" if self.refused else "")
             )
-        setting, problem = self.setting, self.setting.problem
+        setting, problem, settled = self.setting, self.setting.problem, self.look()
         finalists = closer_look(leaders, setting, self.executor, lambda: self.overdue(LIMIT_SHARE))
         finalists = [replace(told, candidate=told.candidate.attributed()) for told in finalists]
         finalists = without_twins(finalists, problem)
@@ -337,6 +362,6 @@ class _Search:
         finalists, stack = [finalists[i] for i in order], replace(stack, weights=stack.weights[order])
         return SearchResult(
             finalists[0], tuple(finalists), stack, tuple(self.archive.front()), self.told,
-            self.clock() - self.begin, stopped, self.guests.bandit.shares,
+            self.clock() - self.begin, stopped, settled, self.guests.bandit.shares,
             self.guests.tallies.final(self.guests.team, finalists),
         )  # fmt: skip

@@ -83,3 +83,42 @@ def test_what_every_proposer_brought_is_shown_with_a_dash_for_one_without_a_law(
     cells = [[str(cell) for cell in column.cells] for column in shown.columns]
     assert [row[0] for row in cells] == ["pysr", "1,200", "3", "40", "2", "-9.25"]
     assert [row[1] for row in cells] == ["operon", "0", "0", "0", "0", "-"]
+
+
+def settled_line(**settled: Any) -> str:
+    seen = {"yes": False, "laws": 400, "since": 192, "moved": 0.42, "gained": 0.3, "apart": 0.9} | settled
+    (line,) = [
+        str(line) for line in describe_result(result("grammar:drop", 0.2) | {"settled": seen}) if "settled" in str(line)
+    ]
+    return line
+
+
+def test_a_search_that_has_not_settled_says_what_to_give_it() -> None:
+    assert settled_line(more="a budget of 5m") == (
+        "not settled: from 192 to 400 laws the forecasts beyond the data moved by 0.42 of the error to be expected "
+        "there and the least penalty fell by 0.3; the islands' best laws differ by 0.9 of it; twice the laws may move "
+        "them as far again; try a budget of 5m"
+    )
+    assert settled_line().endswith("differ by 0.9 of it")
+
+
+def test_a_search_that_has_settled_asks_for_nothing() -> None:
+    line = settled_line(yes=True, gained=0.0, apart=None)
+    assert line.startswith("settled: from 192 to 400 laws ")
+    assert line.endswith("moved by 0.42 of the error to be expected there")
+
+
+def test_a_rest_that_was_seen_once_is_told() -> None:
+    line = settled_line(moved=0.05, gained=0.0)
+    assert line.startswith("not settled: at rest, but not for long enough to tell; from 192 to 400 laws the forecasts")
+
+
+def test_few_laws_are_too_few_to_tell() -> None:
+    line = settled_line(laws=40, since=0, moved=None, gained=None, apart=None, more="512 evaluations")
+    assert line == "not settled: 40 laws are too few to tell; try 512 evaluations"
+    line = settled_line(laws=100, since=48)
+    assert line.startswith("not settled: 100 laws are too few to tell; from 48 to 100 laws the forecasts")
+
+
+def test_results_of_older_versions_say_nothing_of_it() -> None:
+    assert not [line for line in describe_result(result("grammar:drop", 0.2)) if "settled" in str(line)]

@@ -82,6 +82,21 @@ def test_every_opening_of_the_sealed_rows_is_counted(discover) -> None:
     assert discover("show", "r", "--json").json["opened"] == 2
 
 
+def test_an_easy_table_settles_before_its_bound(discover, runs_csv) -> None:
+    options = ("--target", "loss", "--proposers", "library,grammar", "--workers", "1", "--out", "r")
+    shown = discover("run", "runs.csv", *options, "--until-settled", "--evaluations", "3000", "--json")
+    found = shown.json
+    assert (found["stopped"], found["settled"]["yes"]) == ("the forecast has settled", True)
+    assert found["settled"]["laws"] == found["evaluations"] < 3000
+    assert discover("resume", "r", "--json").json == found
+    assert "\nsettled: from " in discover("show", "r").out
+
+
+def test_a_search_of_few_laws_says_that_it_has_not_settled(discover) -> None:
+    shown = discover("run", "parallel", "--until-settled", "--evaluations", "40", "--workers", "1", "--quiet")
+    assert "; budget of evaluations reached\nnot settled: 40 laws are too few to tell; " in shown.out
+
+
 def test_folders_are_numbered_and_never_overwritten(discover) -> None:
     folders = [discover("run", "parallel", *FEW, "--json").json["run_dir"] for _ in range(2)]
     assert folders == ["runs/parallel-seed0-1", "runs/parallel-seed0-2"]

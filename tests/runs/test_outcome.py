@@ -17,11 +17,13 @@ from discover.proposers.candidate import Candidate
 from discover.proposers.library import recipe_of, structure_of
 from discover.runs.comparison import _standing
 from discover.runs.human import HumanLaw
-from discover.runs.outcome import _human_keys, _runners_up, inner_error
+from discover.runs.outcome import _human_keys, _more, _runners_up, inner_error
 from discover.runs.records import law_of
 from discover.scoring import Problem, Score, problem_of
 from discover.scoring.stacking import Stack
 from discover.search import SearchResult
+from discover.search.loop import BY_EVALUATIONS, BY_TIME
+from discover.search.settling import Settled
 
 ON_UNITS = "sld_data_constrained"
 
@@ -84,3 +86,20 @@ def test_runners_up_are_written_with_where_they_come_from_and_their_constants(pr
     hopeless = replace(best, score=replace(best.score, refused="too large"))
     (entry,) = _runners_up(SearchResult(hopeless, (hopeless, other), Stack(np.ones(2) / 2, ()), (), 2, 1.0, ""), (1.0,))
     assert not entry["close"]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "laws", "more"),
+    [
+        (BY_TIME, 400, "a budget of 5m"),
+        (BY_TIME, 64, "a budget of 9m"),
+        (BY_EVALUATIONS, 400, "1,600 evaluations"),
+        (BY_EVALUATIONS, 40, "512 evaluations"),
+        ("no more candidates", 400, ""),
+    ],
+)
+def test_a_search_that_has_not_settled_is_told_what_to_try(stopped: str, laws: int, more: str) -> None:
+    told = Told(0, Candidate(Structure(parse("E")), Recipe(), "grammar:drop"), Score(), 0.1, True)
+    found = SearchResult(told, (told,), Stack(np.ones(1), ()), (), laws, 61.0, stopped, Settled(False, laws))
+    assert _more(found) == more
+    assert _more(replace(found, settled=Settled(True, laws))) == ""

@@ -1,9 +1,4 @@
-"""A run folder of an earlier version is still read: what was found, its law, its journal.
-
-`run-1` is what `discover run runs.csv --target loss --holdout 0.2 --evaluations 24 --proposers library --workers 1`
-left when the formats of law.json, run.toml and the journal were 1, with the table named without its folder. Whoever
-raises a format adds a folder beside it.
-"""
+"""Run folders of earlier versions are still read: law, journal, what was found. README.md says how to add one."""
 
 from __future__ import annotations
 
@@ -19,6 +14,9 @@ from ..cli.commands import command
 
 GOLDEN = Path(__file__).parent
 FOLDERS = sorted(path.name for path in GOLDEN.glob("run-*"))
+
+
+OLDEST, NEWEST = FOLDERS[0], FOLDERS[-1]
 
 
 @pytest.fixture(params=FOLDERS)
@@ -75,10 +73,57 @@ def test_finished_run_is_not_continued(run, kept):
     assert done.json["formula"] == kept["formula"]
 
 
-def test_run_that_an_older_search_did_not_finish_must_be_started_anew(run):
+def test_report_is_written(run, kept):
+    assert command("report", run, "--format", "md", "--out", "report.md").status == 0
+    report = Path("report.md").read_text(encoding="utf-8")
+    for entry in kept["constants"]:
+        assert entry["group"] in report
+
+
+def test_forecast_of_the_command_is_that_of_python(run):
+    asked = command("predict", run, "--at", "params=7B,tokens=140B", "--group", "web", "--json").json
+    forecast = discover.load(run).predict(params=7e9, tokens=1.4e11, group="web", interval=0.9)
+    assert asked["points"][0]["forecasts"][0]["value"] == pytest.approx(forecast.value, rel=1e-9)
+
+
+def unfinished(run):
     for name in ("result.json", "law.json"):
         (run / name).unlink()
-    done = command("resume", run, "--quiet")
+    return run
+
+
+@pytest.mark.parametrize("run", [OLDEST], indirect=True)
+def test_run_that_an_older_search_did_not_finish_must_be_started_anew(run):
+    done = command("resume", unfinished(run), "--quiet")
     assert done.status != 0
     assert "cannot be repeated" in done.err
     assert "start a new run" in done.err
+
+
+@pytest.mark.parametrize("run", [NEWEST], indirect=True)
+def test_run_of_the_present_search_goes_on_to_the_same_law(run, kept):
+    journal = (run / "steps.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "steps.jsonl").write_bytes(b"".join(journal[: len(journal) // 2]))
+    done = command("resume", unfinished(run), "--quiet", "--json")
+    assert done.status == 0, done.err
+    assert done.json["formula"] == kept["formula"]
+    assert done.json["inner_error"] == pytest.approx(kept["inner_error"], rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "old", "new"), [
+    ("law.json", '"format": 1', '"format": 2'),
+    ("run.toml", "format = 1", "format = 2"),
+    ("steps.jsonl", '"v":1', '"v":2'),
+])  # fmt: skip
+@pytest.mark.parametrize("run", [NEWEST], indirect=True)
+def test_newer_format_is_refused_by_name(run, name, old, new):
+    path = run / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    if name == "steps.jsonl":
+        unfinished(run)
+    done = command(*(("export", "--to", "json") if name == "law.json" else ("resume",)), run)
+    assert done.status != 0
+    assert name in done.err
+    assert "newer discover (format 2, this one reads up to 1)" in done.err

@@ -102,7 +102,7 @@ def test_an_answer_that_ended_in_an_error_is_a_failed_call_not_an_empty_answer(t
 NOTATIONS = {
     "loss = E + A/params^alpha + B/tokens^beta": True,
     "E + A·params^(−alpha) + B·tokens^(−beta)": True,
-    "L_0 + \\frac{A}{N^{\\alpha}} + \\frac{B}{D^{\\beta}}": False,  # no column is called N or D
+    "L_0 + \\frac{A}{N^{\\alpha}} + \\frac{B}{D^{\\beta}}": True,  # N and D are the columns of that meaning
     "E + A*params**(-alpha) if tokens > 1e9 else E + B*tokens**(-beta)": False,
 }
 """Formulas of small models, and whether they are laws of the table."""

@@ -13,6 +13,7 @@ import pytest
 from discover.cli.many_tables import places_of, subjects_of
 from discover.errors import InputError
 
+from ..docs.test_schemas import faults
 from .commands import COMMAND, assert_one_error, table_text
 
 OPTIONS = ("--target", "loss", "--holdout", "0.2", "--evaluations", "12", "--workers", "1")
@@ -51,6 +52,7 @@ def test_an_interrupted_folder_of_tables_goes_on_to_one_overview(discover, table
     again = discover("run", "tables", *OPTIONS, "--out", "o", "--json")
     assert again.status == 1, again.err
     found = again.json
+    assert faults("run-many", found) == []
     assert [row["table"] for row in found["tables"]] == [
         f"tables/{name}" for name in ("a.csv", "b.csv", "c.csv", "d.tsv")
     ]

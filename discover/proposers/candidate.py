@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -51,6 +52,12 @@ class Candidate:
     def attributed(self) -> Candidate:
         """With the published law as its origin, where it is one."""
         return replace(self, origin=FROM_LIBRARY + self.law) if self.law else self
+
+    def descended(self, parents: tuple[int, ...]) -> Candidate:
+        """The candidate with these parents. It keeps the keys that were worked out, which `replace` would forget."""
+        child = copy(self)
+        object.__setattr__(child, "parents", parents)
+        return child
 
     @cached_property
     def law_key(self) -> str:

@@ -295,7 +295,7 @@ class _Search:
             number,
             number * EPOCH,
             size if number >= self.last_known else len(known),  # an epoch that was ended early is so again
-            tuple(replace(c, parents=tuple(self.places[i] for i in c.parents)) for _, c in handed),
+            tuple(c.descended(tuple(self.places[i] for i in c.parents)) for _, c in handed),
             self.emigrants[island - 1] if exchanges and islands > 1 else (),
             tuple(chain.from_iterable(self.news)),
             known,
@@ -324,7 +324,7 @@ class _Search:
     def note(self, step: Step, on_step: OnStep | None) -> Told:
         """A step of an island becomes one of the search."""
         parents = tuple(self.index[place] for place in step.told.candidate.parents)
-        told = replace(step.told, index=self.told, candidate=replace(step.told.candidate, parents=parents))
+        told = replace(step.told, index=self.told, candidate=step.told.candidate.descended(parents))
         self.index[step.index] = told.index
         self.places.append(step.index)
         self.told += 1

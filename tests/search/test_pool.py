@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+
+import pytest
 
 from discover.expressions import parse
 from discover.fitting import Recipe, Structure
@@ -45,3 +48,12 @@ def test_a_job_whose_worker_was_killed_once_is_tried_again() -> None:
     pool = Killed(good_from=2)
     assert pool.submit(JOB).result().train == 0.5
     assert pool.tries == 2
+
+
+def test_a_candidate_keeps_its_key_on_the_way_to_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, packed = JOB.candidate.key, pickle.dumps(JOB.candidate)
+    monkeypatch.setattr("discover.proposers.candidate.skeleton", None)  # as it takes the driver's time
+    there = pickle.loads(packed)
+    child = there.descended((3,))
+    assert (child.key, child.parents, there.parents) == (key, (3,), ())
+    assert child.structure is there.structure

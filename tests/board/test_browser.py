@@ -52,6 +52,7 @@ def check_quiet(page: Page, home: str) -> None:
     assert [one for one in page.requests if not one.startswith((home, "data:", "about:"))] == []
 
 
+@pytest.mark.slow
 def test_pages_fit_and_have_no_serious_fault(board: Client, page: Page) -> None:
     home = enter(page, board)
     for width, dark in ((1280, False), (400, True)):

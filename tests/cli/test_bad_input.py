@@ -195,6 +195,7 @@ def test_changed_train_rows_are_noticed_on_resume(discover, run_r) -> None:
     assert_one_error(discover("resume", "r"), "runs.csv", "changed")
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_and_leaves_the_journal_whole(discover, runs_csv) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, resource.RLIM_INFINITY))

@@ -19,6 +19,7 @@ FEW = ("--evaluations", "25", "--workers", "1")
 TASKS = ("parallel", "easy_question")
 
 
+@pytest.mark.slow
 def test_an_interrupted_benchmark_goes_on_and_gives_its_figures(discover) -> None:
     process = subprocess.Popen(
         [*COMMAND, "bench", *TASKS, "--seeds", "2", *FEW, "--out", "b"],

@@ -82,6 +82,7 @@ def test_all_laws_with_their_constants_are_shown_on_demand(discover, runs_csv) -
     assert len(everything.out.splitlines()) > 1.5 * len(some.out.splitlines())
 
 
+@pytest.mark.slow
 def test_discovered_laws_stand_in_the_same_ranking(discover, runs_csv) -> None:
     found = laws(
         discover("compare", "runs.csv", "--target", "loss", "--evaluations", "400", "--workers", "1", "--json")
@@ -138,6 +139,7 @@ def test_bad_input_is_answered_in_words(discover, mistaken, runs_csv) -> None:
     assert sorted(Path().iterdir()) == before
 
 
+@pytest.mark.slow
 def test_columns_that_the_library_does_not_know_can_be_named(discover, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     area, drop = np.geomspace(0.3, 7, 40), np.tile([0.0, 0.02, 0.1, 0.15, 0.3], 8)

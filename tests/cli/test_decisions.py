@@ -38,6 +38,7 @@ def test_a_sweep_prints_a_row_per_budget_and_exponents(discover, run_of) -> None
     assert "params ~ budget^0." in shown.out
 
 
+@pytest.mark.slow
 def test_the_least_cost_of_a_result(discover, run_of) -> None:
     found = discover(
         "allocate", run_of("runs.csv"), "--cost", FLOPS, "--minimise", "cost", "--subject-to", "loss <= 2.2", "--json"

@@ -32,6 +32,7 @@ def tables(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_interrupted_folder_of_tables_goes_on_to_one_overview(discover, tables) -> None:
     process = subprocess.Popen(
         [*COMMAND, "run", "tables", *OPTIONS, "--out", "o"],

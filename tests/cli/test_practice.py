@@ -57,6 +57,7 @@ def curves(first_step: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.slow
 def test_rows_before_the_first_step_are_left_out_with_count_and_lines(discover) -> None:
     Path("curves.csv").write_text(curves())
     fit = discover("fit", "chinchilla", "curves.csv", "--target", "loss")
@@ -108,6 +109,7 @@ def test_exponents_that_look_simple_are_tried_as_given_and_fitted(discover) -> N
     assert "far off every law" not in by_hand.err
 
 
+@pytest.mark.slow
 def test_of_a_curve_that_turns_later_it_is_said_that_no_interval_covers_it(discover) -> None:
     """Accuracies rise, seem to saturate, and rise again when the learning rate has decayed."""
     rows = [f"{epoch},{0.51 - 0.5 * epoch**-0.6 + 0.004 * math.sin(epoch / 6):.5f}" for epoch in range(1, 61)]

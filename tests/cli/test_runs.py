@@ -82,6 +82,7 @@ def test_every_opening_of_the_sealed_rows_is_counted(discover) -> None:
     assert discover("show", "r", "--json").json["opened"] == 2
 
 
+@pytest.mark.slow
 def test_an_easy_table_settles_before_its_bound(discover, runs_csv) -> None:
     options = ("--target", "loss", "--proposers", "library,grammar", "--workers", "1", "--out", "r")
     shown = discover("run", "runs.csv", *options, "--until-settled", "--evaluations", "3000", "--json")

@@ -178,6 +178,7 @@ def test_an_unknown_option_is_a_type_error(frame):
     assert not Path("run").exists()
 
 
+@pytest.mark.slow
 def test_published_laws_are_ranked_as_the_command_ranks_them(runs_csv, frame):
     ranking = discover.compare(frame, "loss", holdout=0.2, workers=1)
     shown = command("compare", runs_csv, "--target", "loss", "--holdout", "0.2", "--workers", "1", "--json").json

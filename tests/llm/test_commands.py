@@ -59,6 +59,7 @@ def rows(folder: str) -> list[dict[str, Any]]:
 # --- routers that answer 200 with an error in the body --------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_passing_refusal_in_the_body_of_a_reply_is_retried(table: Path) -> None:
     with serve(ScriptedServer([Step(LIMITED)] * 2, Step(chat(formulas(LAW))))) as server:
         done = run(table, "out", "--llm", "m", "--llm-url", server.url, "--llm-parallel", "1", *LONG)
@@ -70,6 +71,7 @@ def test_a_passing_refusal_in_the_body_of_a_reply_is_retried(table: Path) -> Non
     assert json.loads(Path("out/result.json").read_text())["llm"]["proposed"] > 0
 
 
+@pytest.mark.slow
 def test_a_lasting_refusal_in_the_body_is_told_and_changes_no_law(table: Path) -> None:
     with serve(ScriptedServer([], Step(LIMITED))) as server:
         done = run(table, "with", "--llm", "m", "--llm-url", server.url, *LONG)

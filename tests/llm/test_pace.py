@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from discover.data.tasks import load_task
 from discover.llm.budget import Caps
 from discover.llm.client import Endpoint, OpenAIProvider
@@ -111,6 +113,7 @@ class Counted(LanguageModel):
         self._counted(super().close)
 
 
+@pytest.mark.slow
 def test_a_slow_model_takes_under_a_twentieth_of_a_real_search(tmp_path: Path) -> None:
     """No answer comes within such a search: all that a model costs is asking, hearing and waiting."""
     task = load_task("parallel")

@@ -233,6 +233,7 @@ def test_the_key_reaches_the_server_and_nothing_else(table: Path) -> None:
     assert not any(secret in text for text in everything for secret in (KEY, "hush-hush"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_without_paying_twice(table: Path) -> None:
     answers = some_good()
 

@@ -37,6 +37,7 @@ def test_the_number_of_workers_changes_nothing():
     assert any(t.candidate.origin.startswith("operon") for t in runs[0].finalists) or runs[0].pay["operon"] > 0
 
 
+@pytest.mark.slow
 def test_until_the_engine_is_asked_the_search_is_the_same_as_without_it():
     problem, answers = plain_problem(), list[Answer]()
     alone = search(problem, SearchConfig(3, 16 * STALE, None, TEAM[:2]))
@@ -45,6 +46,7 @@ def test_until_the_engine_is_asked_the_search_is_the_same_as_without_it():
     assert answers
 
 
+@pytest.mark.slow
 def test_killed_ten_times_a_search_ends_in_the_same_law():
     problem = plain_problem()
     results, events, kills = [], list[Event](), 0
@@ -82,6 +84,7 @@ def children_of(pid: int) -> list[str]:
     return out
 
 
+@pytest.mark.slow
 def test_a_resumed_search_uses_the_answers_it_had():
     problem, answers = plain_problem(), list[Answer]()
     config = SearchConfig(0, 900, None, ("grammar", "operon"))

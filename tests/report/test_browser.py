@@ -79,6 +79,7 @@ def test_page_fits_and_every_plot_is_drawn(made: dict[str, Made], page: Page, na
 
 
 @pytest.mark.parametrize(("name", "width", "dark"), [("own", 1280, False), ("data_constrained", 400, True)])
+@pytest.mark.slow
 def test_page_has_no_serious_fault_for_those_who_cannot_see_or_point(
     made: dict[str, Made], page: Page, name: str, width: int, dark: bool
 ) -> None:

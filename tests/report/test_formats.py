@@ -31,6 +31,7 @@ def test_markdown_names_pictures_that_are_there(made: dict[str, Made], name: str
     assert "$$" in text or "= $" in text
 
 
+@pytest.mark.slow
 def test_tables_of_markdown_keep_their_columns(made: dict[str, Made], tmp_path: Path) -> None:
     command("report", made["own"].run, "--format", "md", "--out", tmp_path / "law.md")
     widths: list[int] = []
@@ -43,6 +44,7 @@ def test_tables_of_markdown_keep_their_columns(made: dict[str, Made], tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["sft", "own"])
+@pytest.mark.slow
 def test_pdf_is_made_without_a_browser(made: dict[str, Made], name: str, tmp_path: Path) -> None:
     pytest.importorskip("typst", reason="typst is not installed")
     done = command("report", made[name].run, "--format", "pdf", "--out", tmp_path / "law.pdf")

@@ -226,6 +226,7 @@ def test_names_from_the_table_are_text(made: dict[str, Made]) -> None:
                 assert not re.search(r"<(?!br>)", told)
 
 
+@pytest.mark.slow
 def test_sealed_rows_stay_out_while_they_are_closed(made: dict[str, Made], tmp_path: Path) -> None:
     done = command("run", "parallel", *FEW, "--no-sealed", "--out", "run", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -241,6 +242,7 @@ def test_sealed_rows_stay_out_while_they_are_closed(made: dict[str, Made], tmp_p
     assert openings(tmp_path / "run") == ["evaluate"]
 
 
+@pytest.mark.slow
 def test_a_curve_through_rows_that_share_no_setting_spans_the_whole_axis(tmp_path: Path) -> None:
     lines = [f"{1e7 * 2**i:g},{1e9 * 3**i:g},{2 + 50 * (1e7 * 2**i) ** -0.3 + 80 * (1e9 * 3**i) ** -0.25:.6f}"
              for i in range(10)]  # fmt: skip

@@ -36,6 +36,7 @@ def pids(client: Client) -> list[int]:
     return list(client.run(os.getpid).values())
 
 
+@pytest.mark.slow
 def test_a_cluster_finds_what_one_process_finds_though_workers_are_killed(client: Client) -> None:
     alone, before = course(*run(evaluations=80)), pids(client)
     at = iter((3, 30, 55))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from discover.data.table import Ints
 from discover.errors import FormulaError
 from discover.expressions import Call, Expr, evaluate, features_in
-from discover.fitting import FitResult, signed_domains
+from discover.fitting import FitResult
 from discover.proposers.candidate import Candidate, Floats
-from discover.proposers.grammar import renamed
-from discover.proposers.surgery import Names, places, replaced, under_new_names, without
+from discover.proposers.limits import Values, rewritten
+from discover.proposers.surgery import Names, places, replaced, without
 from discover.scoring import Problem
 from discover.scoring.beyond import points_beyond
 
 DEAD = 1e-4  # of the target's standard deviation: a part that moves no value by more is not there
-Values = dict[str, Floats | float]
 
 
 def laws_without_dead_parts(problem: Problem, candidate: Candidate, fit: FitResult) -> Iterator[Candidate]:
@@ -26,13 +24,7 @@ def laws_without_dead_parts(problem: Problem, candidate: Candidate, fit: FitResu
 
     Such are `1e-24/(k3 + params)` beside a loss, and `1 + 1e-12*tokens**alpha` as a factor.
     """
-    for expr, known in _live(problem, fit):
-        found = renamed(problem, expr, candidate.structure.shared)
-        if found is not None:
-            structure, new = found
-            inherited = under_new_names(known, new)
-            structure = replace(structure, domains=signed_domains(structure.expr, inherited))
-            yield replace(candidate, structure=structure, inherited=inherited)
+    return rewritten(problem, candidate, _live(problem, fit))
 
 
 def _live(problem: Problem, fit: FitResult) -> Iterator[tuple[Expr, Values]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +36,12 @@ Values = dict[str, Floats | float]
 
 def simpler_laws(problem: Problem, candidate: Candidate, fit: FitResult) -> Iterator[Candidate]:
     """The candidate with one part at the limit that it is near in a fit, and what it sets out from."""
-    for expr, known in at_limits(fit, problem.table):
+    return rewritten(problem, candidate, at_limits(fit, problem.table))
+
+
+def rewritten(problem: Problem, candidate: Candidate, forms: Iterable[tuple[Expr, Values]]) -> Iterator[Candidate]:
+    """The candidate in other forms, each given with the constants that it sets out from, whose signs it keeps."""
+    for expr, known in forms:
         found = renamed(problem, expr, candidate.structure.shared)
         if found is not None:
             structure, new = found

@@ -14,7 +14,7 @@ from discover.forecasts.drift import Drift, Reach, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up, with_forecasts
 from discover.rules import RULES, Average
-from discover.scoring import Fold, Problem, broken_promises, make_folds, points_beyond, predict_beyond
+from discover.scoring import Fold, Problem, broken_promises, points_beyond, predict_beyond
 from discover.scoring.beyond import Beyond
 from discover.scoring.score import FOLD_EFFORT, row_weights
 from discover.scoring.stacking import Stack, averages_logs, rows_asked
@@ -198,7 +198,7 @@ def drift_of(problem: Problem, law: FitResult, noise: Noise, held_out: Sequence[
     Args:
         held_out: what the average forecast of each fold at `rows_asked`; without it the law is refitted to each.
     """
-    folds = make_folds(problem)
+    folds = problem.folds
     errors, distances, shares_of_folds = [], [], []
     for i, fold in enumerate(folds):
         inner, outer = problem.table.take(fold.fit), problem.table.take(rows_asked(fold))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from discover.fitting import FitFailure, fit
 from discover.proposers.base import Told
-from discover.scoring import Problem, make_folds
+from discover.scoring import Problem
 from discover.scoring.score import FOLD_EFFORT, row_weights
 
 Floats = NDArray[np.float64]
@@ -41,7 +41,7 @@ class Judge:
         table = problem.table
         order = sum((problem.coordinate(axis) for axis in problem.axes), np.zeros(len(table)))
         rows = np.sort(table.spread(ROWS, order)) if len(table) > ROWS else np.arange(len(table))
-        self._folds = [(rows[f.fit[rows]], rows[f.judge[rows]]) for f in make_folds(problem) if f.nearest]
+        self._folds = [(rows[f.fit[rows]], rows[f.judge[rows]]) for f in problem.folds if f.nearest]
         self._known: OrderedDict[int, HeldOut | None] = OrderedDict()
 
     def held_out(self, told: Told) -> HeldOut | None:

@@ -14,7 +14,7 @@ from discover.proposers.base import Told
 from discover.proposers.candidate import FROM_LIBRARY, NO_LAW, Candidate
 from discover.proposers.grammar import recipes
 from discover.proposers.surgery import exponents, well_named
-from discover.scoring import Problem, make_folds
+from discover.scoring import Problem
 
 SHAPE = "shape"  # origin of laws of something else than the target
 
@@ -56,7 +56,7 @@ class Library:
 def short_of_rows(problem: Problem) -> tuple[str, ...]:
     """Identifiers of published laws that fit the columns but have, in every form, more constants than some group rows,
     in the table or in what a fold leaves of it to fit on. Nothing can be said of how they forecast."""
-    tables = [problem.table, *(problem.table.take(fold.fit) for fold in make_folds(problem))]
+    tables = [problem.table, *(problem.table.take(fold.fit) for fold in problem.folds)]
     fits: dict[str, bool] = {}
     for candidate in Library(problem).queue:
         if candidate.published:

@@ -23,7 +23,7 @@ from discover.proposers.candidate import NO_LAW, Candidate
 from discover.proposers.library import Library, group_means, short_of_rows, structure_of
 from discover.runs.outcome import fold_logs, inner_error
 from discover.runs.verdict import CLOSE
-from discover.scoring import Fold, Problem, Score, make_folds, penalty, points_beyond, predict_beyond, r_squared
+from discover.scoring import Fold, Problem, Score, penalty, points_beyond, predict_beyond, r_squared
 from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
 from discover.search.pool import Pool
@@ -125,7 +125,7 @@ def compare(
 
     begin = time.monotonic()
     problem = problem_of(task)
-    folds = make_folds(problem)
+    folds = problem.folds
     if not folds:
         raise InputError(
             f"{task.table}: no rows can be held out to judge laws on ({len(problem.table)} rows, "

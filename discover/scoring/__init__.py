@@ -1,13 +1,12 @@
 """Judging laws by how they extrapolate inside the train rows."""
 
 from discover.scoring.beyond import broken_promises, implausible, points_beyond, predict_beyond
-from discover.scoring.folds import CUTS, Fold, fold_weights, make_folds
+from discover.scoring.folds import Fold, fold_weights, make_folds
 from discover.scoring.metrics import Metrics, metrics, r_squared
 from discover.scoring.problem import Problem, column_kind, problem_of
 from discover.scoring.score import Score, Scorer, penalty
 
 __all__ = [
-    "CUTS",
     "Fold",
     "Metrics",
     "Problem",

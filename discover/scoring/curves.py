@@ -7,10 +7,13 @@ which its beginning tells much.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.scoring.problem import Problem
+if TYPE_CHECKING:
+    from discover.scoring.problem import Problem
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -16,18 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.rules import RULES
 from discover.scoring.curves import parts_of_runs
-from discover.scoring.problem import Problem
+
+if TYPE_CHECKING:
+    from discover.scoring.problem import Problem
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-CUTS = RULES.folds.cuts
 MOST_LEVELS = 24  # of an axis that are tried, evenly spread; more differ by little
 
 
@@ -49,7 +50,12 @@ class Fold:
 
 
 def make_folds(problem: Problem, cuts: int | None = None) -> tuple[Fold, ...]:
-    """The folds of a problem; empty if the table is too small to hold anything out."""
+    """Cuts the folds of a problem; `Problem.folds` are those by its own rules.
+
+    Args:
+        problem: train rows and axes.
+        cuts: cut points per family of folds, in place of the rule's.
+    """
     rules = problem.rules.folds
     cuts = rules.cuts if cuts is None else cuts
     families = [(family, rules.decay, 1.0) for family in _families(problem, cuts) if family]
@@ -75,9 +81,9 @@ def make_folds(problem: Problem, cuts: int | None = None) -> tuple[Fold, ...]:
     return tuple(Fold(f.label, f.fit, f.judge, f.weight / total, f.nearest) for f in folds)
 
 
-def fold_weights(problem: Problem, cuts: int | None = None) -> tuple[float, ...]:
+def fold_weights(problem: Problem) -> tuple[float, ...]:
     """Weights of the folds of a problem, in their order."""
-    return tuple(fold.weight for fold in make_folds(problem, cuts))
+    return tuple(fold.weight for fold in problem.folds)
 
 
 Family = list[tuple[str, Mask]]

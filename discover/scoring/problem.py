@@ -15,6 +15,7 @@ from discover.data.table import Table
 from discover.data.task_files import ErrorScale
 from discover.laws.library import check_roles
 from discover.rules import RULES, Rules
+from discover.scoring.folds import Fold, make_folds
 from discover.scoring.scales import check_scale, guessed_scale, on_scale, target_span
 from discover.scoring.sweeps import sweep_notes, sweep_weights, swept_columns
 
@@ -89,6 +90,11 @@ class Problem:
     def notes(self) -> tuple[str, ...]:
         """What to tell of how rows and errors count, before anything is searched."""
         return (*_part_notes(self), *sweep_notes(self), *_scale_notes(self))
+
+    @cached_property
+    def folds(self) -> tuple[Fold, ...]:
+        """The inner folds, on which laws are judged; empty if the table is too small to hold anything out."""
+        return make_folds(self)
 
     @cached_property
     def swept(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from discover.scoring.beyond import (
     settings_beyond,
     wrong_direction,
 )
-from discover.scoring.folds import CUTS, make_folds
+from discover.scoring.folds import make_folds
 from discover.scoring.problem import Problem
 from discover.scoring.stacking import rows_asked
 from discover.scoring.sweeps import sweep_weights
@@ -175,14 +175,14 @@ class Scorer:
     """Scores candidates of one problem; pure but for the work done once here.
 
     Args:
-        cuts: cut points per family of folds.
+        cuts: cut points per family of folds, in place of the rule's.
         rows: about how many rows to fit and judge on; the folds with their weights and all else are those of the whole
             table, but for the best run of a size, which is the best of these rows. None for all rows.
     """
 
-    def __init__(self, problem: Problem, cuts: int = CUTS, rows: int | None = None) -> None:
+    def __init__(self, problem: Problem, cuts: int | None = None, rows: int | None = None) -> None:
         self.problem = problem
-        self.folds = make_folds(problem, cuts)
+        self.folds = problem.folds if cuts is None else make_folds(problem, cuts)
         n = len(problem.table)
         self.rows = self._spread(rows) if rows is not None and is_thinned(n, rows) else np.arange(n)
         self.table = problem.table.take(self.rows) if len(self.rows) < n else problem.table

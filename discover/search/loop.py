@@ -23,7 +23,7 @@ from discover.proposers.base import Adviser, Proposer, Told
 from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.library import Library
 from discover.proposers.logbook import Logbook
-from discover.scoring import CUTS, Problem, Score
+from discover.scoring import Problem, Score
 from discover.scoring.stacking import Stack
 from discover.search.archive import Archive, Leaders
 from discover.search.guests import Guests, Handed
@@ -67,7 +67,6 @@ class SearchConfig:
         proposers: names from `discover.search.team.PROPOSERS`.
         workers: processes that score; does not change the result.
         islands: populations that breed apart and exchange their best.
-        cuts: cut points per axis of the inner folds.
         until_settled: the search ends when it has settled, within the budget.
     """
 
@@ -77,7 +76,6 @@ class SearchConfig:
     proposers: tuple[str, ...] = ("library", "grammar")
     workers: int = 1
     islands: int = ISLANDS
-    cuts: int = CUTS
     until_settled: bool = False
 
 
@@ -157,7 +155,7 @@ def search(
     team = list(proposers) if proposers is not None else make_team(config.proposers, problem, circumstances)
     team += advisers
     published = {key: law for p in team if isinstance(p, Library) for key, law in p.laws.items()}
-    setting = Setting(problem, config.cuts, published)
+    setting = Setting(problem, published)
     try:
         if not len(setting.weights):
             raise InputError(

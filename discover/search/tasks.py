@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from discover.fitting import FitResult
 from discover.fitting.fit import NORMAL
 from discover.proposers.candidate import Candidate
-from discover.scoring import CUTS, Problem, Score, Scorer, fold_weights, penalty
+from discover.scoring import Problem, Score, Scorer, fold_weights, penalty
 from discover.scoring.score import FOLD_AGAIN, FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
 
 LOST = "could not be scored: the worker processes ended while they tried"
@@ -31,12 +31,10 @@ class Setting:
 
     Attributes:
         problem: train rows and declared knowledge.
-        cuts: cut points per axis of the inner folds.
         published: the laws of the library as they are first proposed, by `Candidate.law_key`.
     """
 
     problem: Problem
-    cuts: int = CUTS
     published: Mapping[str, Candidate] = field(default_factory=dict)
 
     @property
@@ -47,7 +45,7 @@ class Setting:
     @cached_property
     def weights(self) -> NDArray[np.float64]:
         """Weights of the inner folds."""
-        return np.array(fold_weights(self.problem, self.cuts))
+        return np.array(fold_weights(self.problem))
 
     def penalty(self, score: Score) -> float:
         """The penalty of a law; infinite for one that was refused."""
@@ -64,8 +62,8 @@ class Bench:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.quick = Scorer(setting.problem, setting.cuts, SEARCH_ROWS)
-        self.full = Scorer(setting.problem, setting.cuts) if setting.thin else self.quick
+        self.quick = Scorer(setting.problem, rows=SEARCH_ROWS)
+        self.full = Scorer(setting.problem) if setting.thin else self.quick
 
 
 Result = TypeVar("Result", covariant=True)

@@ -17,7 +17,7 @@ from discover.proposers.candidate import Candidate
 from discover.proposers.dead_parts import laws_without_dead_parts
 from discover.proposers.limits import laws_without, simpler_laws
 from discover.rules import Choice
-from discover.scoring import Problem, make_folds, points_beyond, predict_beyond
+from discover.scoring import Problem, points_beyond, predict_beyond
 from discover.scoring.consensus import distances, twins
 from discover.scoring.score import parameters, row_weights
 from discover.scoring.stacking import Stack, averages_logs, departure, rows_asked, stacked
@@ -54,7 +54,7 @@ def weigh(finalists: Sequence[Told], problem: Problem) -> Stack:
 
     A finalist that time did not suffice to look at closely is weighed by its penalty alone.
     """
-    folds = make_folds(problem)
+    folds = problem.folds
     sizes = [(len(rows_asked(fold)), problem.table.n_targets) for fold in folds]
     forecasts = [told.score.held_out or [np.full(size, np.nan) for size in sizes] for told in finalists]
     return stacked(problem, folds, forecasts, [told.penalty for told in finalists])

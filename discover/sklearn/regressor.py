@@ -25,7 +25,7 @@ from discover.fitting import FitFailure, FitResult, Structure, covariance
 from discover.fitting import fit as fit_structure
 from discover.forecasts import DRAWS, with_uncertainty
 from discover.proposers.surgery import well_named
-from discover.scoring import Problem, column_kind, make_folds
+from discover.scoring import Problem, column_kind
 from discover.scoring.score import row_weights
 from discover.scoring.stacking import Stack
 from discover.search import SearchConfig, search
@@ -241,7 +241,7 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _searched(self, problem: Problem, seed: int) -> tuple[list[FitResult], Stack | None]:
         """The chosen law, then the others of the search's end, and their average."""
-        if not make_folds(problem):
+        if not problem.folds:
             warnings.warn(
                 f"{len(problem.table)} different rows are too few to hold some out and judge laws; y's mean is used",
                 stacklevel=3,

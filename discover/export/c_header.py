@@ -9,7 +9,32 @@ from discover.documents import LawDocument
 from discover.export.identifiers import C, quoted
 from discover.export.layout import Layout, lay_out, real_literal
 
-_HEADER = Template("""\
+NAMES = """\
+static const char *const ${prefix}_groups[${guard}_N_GROUPS] = {
+$groups
+};
+
+static const char *const ${prefix}_targets[${guard}_N_TARGETS] = {
+$targets
+};
+"""
+"""The names of groups and targets, for a template."""
+
+PLACE = """\
+/* Place of a group by its name; ${guard}_N_GROUPS if there is none of that name. */
+static inline size_t ${prefix}_group(const char *name)
+{
+    size_t place = 0;
+    while (place < ${guard}_N_GROUPS && strcmp(name, ${prefix}_groups[place]) != 0) {
+        place++;
+    }
+    return place;
+}
+"""
+"""The function that gives the place of a group, for a template."""
+
+_HEADER = Template(
+    """\
 $heading
 
 #ifndef ${guard}_LAW_H
@@ -22,23 +47,13 @@ $heading
 #define ${guard}_N_GROUPS $n_groups
 #define ${guard}_N_TARGETS $n_targets
 
-static const char *const ${prefix}_groups[${guard}_N_GROUPS] = {
-$groups
-};
-
-static const char *const ${prefix}_targets[${guard}_N_TARGETS] = {
-$targets
-};
+"""
+    + NAMES
+    + """\
 $table
-/* Place of a group by its name; ${guard}_N_GROUPS if there is none of that name. */
-static inline size_t ${prefix}_group(const char *name)
-{
-    size_t place = 0;
-    while (place < ${guard}_N_GROUPS && strcmp(name, ${prefix}_groups[place]) != 0) {
-        place++;
-    }
-    return place;
-}
+"""
+    + PLACE
+    + """\
 
 /* Predicted value of one target; NaN if there is no such group or target. */
 static inline double ${prefix}_predict(size_t group, size_t target, $arguments)
@@ -51,7 +66,8 @@ $lookups
 }
 
 #endif
-""")
+"""
+)
 
 
 def c_header(document: LawDocument) -> str:
@@ -65,8 +81,8 @@ def c_header(document: LawDocument) -> str:
         prefix=prefix,
         n_groups=len(document.groups),
         n_targets=len(document.targets),
-        groups=_strings(document.groups),
-        targets=_strings(document.targets),
+        groups=string_lines(document.groups),
+        targets=string_lines(document.targets),
         table=_table(layout, prefix),
         arguments=", ".join(f"double {name}" for name in layout.arguments),
         lookups="\n".join(
@@ -77,21 +93,27 @@ def c_header(document: LawDocument) -> str:
     )
 
 
-def _strings(names: tuple[str, ...]) -> str:
+def string_lines(names: tuple[str, ...]) -> str:
+    """Strings, one a line."""
     return ",\n".join(f"    {quoted(name, 'c')}" for name in names)
 
 
 def _table(layout: Layout, prefix: str) -> str:
     """The constants, [group][target][constant]; nothing for a formula without constants."""
-    document, names = layout.document, layout.constants
+    names = layout.constants
     if not names:
         return ""
+    guard = prefix.upper()
+    size = f"[{guard}_N_GROUPS][{guard}_N_TARGETS][{len(names)}]"
+    body = ",\n".join(f"    {{{sets}}}" for sets in constant_sets(layout))
+    return f"\n// {', '.join(names)}\nstatic const double {prefix}_constants{size} = {{\n{body}\n}};\n"
+
+
+def constant_sets(layout: Layout) -> list[str]:
+    """The constants of every group, those of a target in braces of their own."""
+    document, names = layout.document, layout.constants
     groups = []
     for group in document.groups:
         sets = [document.constant_set(group, target).values for target in document.targets]
-        rows = ", ".join("{" + ", ".join(real_literal(values[name]) for name in names) + "}" for values in sets)
-        groups.append(f"    {{{rows}}}")
-    guard = prefix.upper()
-    size = f"[{guard}_N_GROUPS][{guard}_N_TARGETS][{len(names)}]"
-    body = ",\n".join(groups)
-    return f"\n// {', '.join(names)}\nstatic const double {prefix}_constants{size} = {{\n{body}\n}};\n"
+        groups.append(", ".join("{" + ", ".join(real_literal(values[name]) for name in names) + "}" for values in sets))
+    return groups

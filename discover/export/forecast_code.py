@@ -5,15 +5,16 @@ Every language gets a function per law, the weights, and the mean; intervals nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from string import Template
 
 from discover.averages import HALF
 from discover.data.names import to_identifier
 from discover.documents import LawDocument
+from discover.export import c_header, javascript_module, jax_module, julia_module, numpy_module, r_script
 from discover.export.identifiers import JAVASCRIPT, JULIA, PYTHON, C, R, one_line, quoted, safe_names
-from discover.export.javascript_module import STEP, javascript_layout, needs_step
-from discover.export.layout import Layout, exact_literal, lay_out, real_literal
+from discover.export.javascript_module import STEP, javascript_layout, needs_step, strings
+from discover.export.layout import Layout, lay_out, real_literal
 from discover.export.numpy_module import lines, tuple_text
 from discover.forecasts import Ensemble
 from discover.rules import RULES
@@ -94,29 +95,6 @@ def average(said$logs):
 $rows
 ''')
 
-_NUMPY_ROWS = """\
-def _rows(group):
-    if group is None:
-        if len(GROUPS) > 1:
-            raise ValueError(f"name a group: one of {GROUPS}")
-        return np.zeros((), dtype=np.int64)
-    names = np.asarray(group, dtype=object)
-    unknown = {str(name) for name in names.ravel()} - set(GROUPS)
-    if unknown:
-        raise ValueError(f"unknown group {sorted(unknown)[0]!r}; the groups are {GROUPS}")
-    return np.reshape([GROUPS.index(str(name)) for name in names.ravel()], names.shape).astype(np.int64)"""
-_JAX_ROWS = """\
-def _rows(group):
-    if group is None:
-        if len(GROUPS) > 1:
-            raise ValueError(f"name a group: one of {GROUPS}")
-        return jnp.zeros((), dtype=int)
-    if isinstance(group, str):
-        if group not in GROUPS:
-            raise ValueError(f"unknown group {group!r}; the groups are {GROUPS}")
-        return jnp.asarray(GROUPS.index(group))
-    return jnp.asarray(group)"""
-
 
 def _arrays(document: LawDocument, language: str, np: str, quiet: str) -> str:
     ensemble = Ensemble.from_document(document)
@@ -155,7 +133,7 @@ def _arrays(document: LawDocument, language: str, np: str, quiet: str) -> str:
         slack="1e-6" if jax else "1e-12",
         quantiles=HALF,
         reach=RULES.average.reach,
-        rows=_JAX_ROWS if jax else _NUMPY_ROWS,
+        rows=jax_module.ROWS if jax else numpy_module.ROWS,
     )
 
 
@@ -190,7 +168,8 @@ def _heading(ensemble: Ensemble, mark: str) -> str:
 
 # -- languages that take one point at a time ----------------------------------------------------------------
 
-_C = Template("""\
+_C = Template(
+    """\
 $heading
 
 #ifndef ${guard}_FORECAST_H
@@ -204,27 +183,17 @@ $heading
 #define ${guard}_N_TARGETS $n_targets
 #define ${guard}_N_LAWS $n_laws
 
-static const char *const ${prefix}_groups[${guard}_N_GROUPS] = {
-$groups
-};
-
-static const char *const ${prefix}_targets[${guard}_N_TARGETS] = {
-$targets
-};
+"""
+    + c_header.NAMES
+    + """\
 
 static const double ${prefix}_weights[${guard}_N_LAWS] = {$weights};
 
 $functions
 
-/* Place of a group by its name; ${guard}_N_GROUPS if there is none of that name. */
-static inline size_t ${prefix}_group(const char *name)
-{
-    size_t place = 0;
-    while (place < ${guard}_N_GROUPS && strcmp(name, ${prefix}_groups[place]) != 0) {
-        place++;
-    }
-    return place;
-}
+"""
+    + c_header.PLACE
+    + """\
 
 /* Weighted mean of values, or of their logarithms; one far from the median counts as less far. */
 static inline double ${prefix}_average(const double *said, int logs)
@@ -280,7 +249,8 @@ $calls
 }
 
 #endif
-""")
+"""
+)
 
 
 def c_forecast(document: LawDocument) -> str:
@@ -302,8 +272,8 @@ def c_forecast(document: LawDocument) -> str:
     return _C.substitute(
         heading=_heading(ensemble, "//"), guard=prefix.upper(), prefix=prefix,
         n_groups=len(document.groups), n_targets=len(document.targets), n_laws=len(layouts),
-        groups=_rows_of(quoted(name, "c") for name in document.groups),
-        targets=_rows_of(quoted(name, "c") for name in document.targets),
+        groups=c_header.string_lines(document.groups),
+        targets=c_header.string_lines(document.targets),
         weights=", ".join(map(repr, ensemble.weights.tolist())),
         functions="\n".join(functions), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
         arguments=", ".join(f"double {name}" for name in arguments), calls=",\n".join(calls),
@@ -311,18 +281,10 @@ def c_forecast(document: LawDocument) -> str:
     )  # fmt: skip
 
 
-def _rows_of(texts: object) -> str:
-    return ",\n".join(f"    {text}" for text in texts)  # type: ignore[attr-defined]
-
-
 def _c_law(layout: Layout, name: str) -> str:
     document, constants = layout.document, layout.constants
-    groups = []
-    for group in document.groups:
-        sets = [document.constant_set(group, target).values for target in document.targets]
-        groups.append("{" + ", ".join("{" + ", ".join(real_literal(v[c]) for c in constants) + "}" for v in sets) + "}")
     table = f"    static const double known[{len(document.groups)}][{len(document.targets)}][{len(constants)}] = {{\n"
-    table += ",\n".join(f"        {row}" for row in groups) + "\n    };\n"
+    table += ",\n".join(f"        {{{sets}}}" for sets in c_header.constant_sets(layout)) + "\n    };\n"
     found = [f"    const double {layout.names[c]} = known[group][target][{i}];" for i, c in enumerate(constants)]
     body = table + "\n".join(found) if constants else "    (void)group;\n    (void)target;"
     head = ", ".join(["size_t group", "size_t target", *(f"double {one}" for one in layout.arguments)])
@@ -350,9 +312,7 @@ $laws
  * @returns {number}
  */
 export function predict(columns, of = {}) {
-  for (const name of FEATURES) {
-    if (typeof columns[name] !== "number") throw new TypeError(`$${name} is $${columns[name]}; expected a number`);
-  }
+$checks
   const group = place(of.group, GROUPS, "group"), target = place(of.target, TARGETS, "target");
   const said = LAWS.map(law => law.value(law.inputs.map(name => columns[name]), law.constants[group][target]));
   return Math.min(Math.max(average(said, $logs), $low), $high);
@@ -376,12 +336,7 @@ function average(said, logs) {
   return logs ? Math.exp(mean) : mean;
 }
 
-function place(name, known, kind) {
-  if (name === undefined && known.length === 1) return 0;
-  const found = known.indexOf(name);
-  if (found < 0) throw new RangeError(`$${kind} is $${name}; expected one of $${known.slice(0, 8).join(", ")}`);
-  return found;
-}
+$place
 """)
 
 
@@ -392,28 +347,18 @@ def javascript_forecast(document: LawDocument) -> str:
     low, high = ensemble.bounds
     return _JAVASCRIPT.substitute(
         heading=_heading(ensemble, "//"),
-        groups=_strings(document.groups), targets=_strings(document.targets), features=_strings(ensemble.inputs),
+        groups=strings(document.groups), targets=strings(document.targets), features=strings(ensemble.inputs),
         weights=ensemble.weights.tolist(), step=f"{STEP}\n" if any(map(needs_step, layouts)) else "",
         laws=",\n".join(_javascript_law(layout) for layout in layouts), logs=str(ensemble.logs).lower(),
         low="-Infinity" if low == -_INF else repr(low), high="Infinity" if high == _INF else repr(high),
-        quantiles=list(HALF), reach=RULES.average.reach,
+        quantiles=list(HALF), reach=RULES.average.reach, checks=javascript_module.CHECKS, place=javascript_module.PLACE,
     )  # fmt: skip
 
 
-def _strings(names: Sequence[str]) -> str:
-    return f"[{', '.join(quoted(name, 'javascript') for name in names)}]"
-
-
 def _javascript_law(layout: Layout) -> str:
-    document = layout.document
-    constants = [
-        "[" + ", ".join(
-            "[" + ", ".join(exact_literal(document.constant_set(g, t).values[c]) for c in layout.constants) + "]"
-            for t in document.targets
-        ) + "]" for g in document.groups
-    ]  # fmt: skip
     names = ", ".join(layout.names[name] for name in layout.constants)
-    return (f"  {{ inputs: {_strings(layout.inputs)},\n    constants: [{', '.join(constants)}],\n"
+    constants = ", ".join(javascript_module.constant_sets(layout))
+    return (f"  {{ inputs: {strings(layout.inputs)},\n    constants: [{constants}],\n"
             f"    value: ([{', '.join(layout.arguments)}], [{names}]) => {layout.text} }}")  # fmt: skip
 
 
@@ -432,12 +377,7 @@ $constants
 # The average of the laws. Features are vectors of equal length (or of length 1); `group` is one name or one per
 # row. With several targets the result is a matrix with one column per target.
 predict_law <- function($arguments, group = NULL) {
-  if (is.null(group)) {
-    if (length(law_groups) > 1) stop("name a group: one of ", paste(law_groups, collapse = ", "))
-    group <- law_groups
-  }
-  rows <- match(as.character(group), law_groups)
-  if (anyNA(rows)) stop("unknown group: ", group[is.na(rows)][1])
+$rows
   points <- data.frame($points, rows)
   columns <- lapply(seq_along(law_targets), function(column) {
     said <- cbind(
@@ -445,10 +385,7 @@ $calls
     )
     pmin(pmax(apply(said, 1, law_average, logs = $logs), $low), $high)
   })
-  if (length(law_targets) == 1) return(columns[[1]])
-  values <- do.call(cbind, columns)
-  colnames(values) <- law_targets
-  values
+$values
 }
 
 # Weighted mean of values, or of their logarithms; one far from the median counts as less far.
@@ -477,14 +414,9 @@ def r_forecast(document: LawDocument) -> str:
     layouts, arguments = _laid_out(
         ensemble, lambda one: lay_out(one, "r", reserved, power="^", number=real_literal), reserved
     )
-    shape = f"nrow = {len(document.groups)}, ncol = {len(document.targets)}"
     constants, functions, calls = [], [], []
     for i, layout in enumerate(layouts):
-        tables = []
-        for name in layout.constants:
-            by_target = [value for column in zip(*layout.values(name), strict=True) for value in column]
-            tables.append(f"{quoted(name)} = matrix(c({', '.join(map(real_literal, by_target))}), {shape})")
-        constants.append(f"  list({', '.join(tables)})")
+        constants.append(f"  list({', '.join(r_script.matrices(layout))})")
         found = [f"  {layout.names[name]} <- law_constants[[{i + 1}]][[{quoted(name)}]][cbind(rows, column)]"
                  for name in layout.constants]  # fmt: skip
         head = ", ".join([*layout.arguments, "rows", "column"])
@@ -500,7 +432,7 @@ def r_forecast(document: LawDocument) -> str:
         arguments=", ".join(arguments), points=", ".join(arguments), calls=",\n".join(calls),
         logs=str(ensemble.logs).upper(), low="-Inf" if low == -_INF else repr(low),
         high="Inf" if high == _INF else repr(high), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
-        functions="\n".join(functions),
+        functions="\n".join(functions), rows=r_script.ROWS, values=r_script.VALUES,
     )  # fmt: skip
 
 
@@ -525,8 +457,7 @@ $functions
 # The average of the laws for one target. Features are numbers or arrays of equal shape; `group` is one name, or an
 # array with one name per row. Group and target may be left out where there is a single one.
 function predict($arguments; group=only(GROUPS), target=only(TARGETS))
-    column = place(target, TARGETS, "target")
-    rows = group isa AbstractString ? place(group, GROUPS, "group") : [place(g, GROUPS, "group") for g in group]
+$places
     return point.($arguments, rows, column)
 end
 
@@ -550,11 +481,7 @@ function average(said, logs)
     return logs ? exp(mean) : mean
 end
 
-function place(name, known, kind)
-    found = findfirst(==(String(name)), known)
-    found === nothing && throw(ArgumentError("unknown $$kind $$name; known: $$known"))
-    return found
-end
+$place
 
 end
 """)
@@ -566,21 +493,12 @@ def julia_forecast(document: LawDocument) -> str:
     own = {"GROUPS", "TARGETS", "CONSTANTS", "WEIGHTS", "place", "point", "ScalingForecast", "only", "average", "clamp"}
     reserved = JULIA | OWN_NAMES | own
 
-    def number(value: float) -> str:
-        return exact_literal(value) if abs(value) < 100 else real_literal(value)
-
     layouts, arguments = _laid_out(
-        ensemble, lambda one: lay_out(one, "julia", reserved, power="^", number=number), reserved
+        ensemble, lambda one: lay_out(one, "julia", reserved, power="^", number=julia_module.number_text), reserved
     )
     constants, functions, calls = [], [], []
     for i, layout in enumerate(layouts):
-        tables = []
-        for name in layout.constants:
-            rows = "; ".join(" ".join(real_literal(value) for value in row) for row in layout.values(name))
-            tables.append(
-                f"{quoted(name)} => reshape(Float64[{rows}], {len(document.groups)}, {len(document.targets)})"
-            )
-        constants.append(f"    Dict{{String,Matrix{{Float64}}}}({', '.join(tables)}),")
+        constants.append(f"    Dict{{String,Matrix{{Float64}}}}({', '.join(julia_module.matrices(layout))}),")
         found = [f"    {layout.names[name]} = CONSTANTS[{i + 1}][{quoted(name)}][rows, column]"
                  for name in layout.constants]  # fmt: skip
         head = ", ".join([*layout.arguments, "rows", "column"])
@@ -595,4 +513,5 @@ def julia_forecast(document: LawDocument) -> str:
         functions="\n\n".join(functions), arguments=", ".join(arguments), calls=", ".join(calls),
         logs=str(ensemble.logs).lower(), low="-Inf" if low == -_INF else repr(low),
         high="Inf" if high == _INF else repr(high), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
+        places=julia_module.PLACES, place=julia_module.PLACE,
     )  # fmt: skip

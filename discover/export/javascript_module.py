@@ -13,6 +13,21 @@ from discover.expressions.tree import Call
 
 STEP = "const step = x => (x > 0 ? 1 : x < 0 ? 0 : x === 0 ? 0.5 : NaN);\n"
 
+CHECKS = """\
+  for (const name of FEATURES) {
+    if (typeof columns[name] !== "number") throw new TypeError(`${name} is ${columns[name]}; expected a number`);
+  }"""
+"""Refuses a point that lacks one of FEATURES."""
+
+PLACE = """\
+function place(name, known, kind) {
+  if (name === undefined && known.length === 1) return 0;
+  const found = known.indexOf(name);
+  if (found < 0) throw new RangeError(`${kind} is ${name}; expected one of ${known.slice(0, 8).join(", ")}`);
+  return found;
+}"""
+"""The place of a group or target by its name, as a function of a module."""
+
 _MODULE = Template("""\
 $heading
 
@@ -33,9 +48,7 @@ $step/**
  * @returns {number}
  */
 export function predict(columns, of = {}) {
-  for (const name of FEATURES) {
-    if (typeof columns[name] !== "number") throw new TypeError(`$${name} is $${columns[name]}; expected a number`);
-  }
+$checks
   const constants = CONSTANTS[place(of.group, GROUPS, "group")][place(of.target, TARGETS, "target")];
   return law(FEATURES.map(name => columns[name]), constants);
 }
@@ -44,12 +57,7 @@ function law([$arguments], [$names]) {
   return $text;
 }
 
-function place(name, known, kind) {
-  if (name === undefined && known.length === 1) return 0;
-  const found = known.indexOf(name);
-  if (found < 0) throw new RangeError(`$${kind} is $${name}; expected one of $${known.slice(0, 8).join(", ")}`);
-  return found;
-}
+$place
 """)
 
 
@@ -58,15 +66,17 @@ def javascript_module(document: LawDocument) -> str:
     layout = javascript_layout(document)
     return _MODULE.substitute(
         heading=layout.heading("//"),
-        groups=_strings(document.groups),
-        targets=_strings(document.targets),
-        features=_strings(layout.inputs),
+        groups=strings(document.groups),
+        targets=strings(document.targets),
+        features=strings(layout.inputs),
         order=", ".join(layout.constants) or "no constants",
-        constants=",\n".join(_constants(layout, group) for group in document.groups),
+        constants=",\n".join(f"  {sets}" for sets in constant_sets(layout)),
         step=f"{STEP}\n" if needs_step(layout) else "",
         arguments=", ".join(layout.arguments),
         names=", ".join(layout.names[name] for name in layout.constants),
         text=layout.text,
+        checks=CHECKS,
+        place=PLACE,
     )
 
 
@@ -80,12 +90,16 @@ def needs_step(layout: Layout) -> bool:
     return any(isinstance(node, Call) and node.op == "step" for node in walk(layout.document.expr))
 
 
-def _strings(names: Sequence[str]) -> str:
+def strings(names: Sequence[str]) -> str:
+    """A list of strings."""
     return f"[{', '.join(quoted(name, 'javascript') for name in names)}]"
 
 
-def _constants(layout: Layout, group: str) -> str:
-    document = layout.document
-    sets = [document.constant_set(group, target).values for target in document.targets]
-    rows = ", ".join("[" + ", ".join(exact_literal(values[name]) for name in layout.constants) + "]" for values in sets)
-    return f"  [{rows}]"
+def constant_sets(layout: Layout) -> list[str]:
+    """The constants of every group, those of a target in a list of their own."""
+    document, groups = layout.document, []
+    for group in document.groups:
+        sets = [document.constant_set(group, target).values for target in document.targets]
+        rows = ("[" + ", ".join(exact_literal(values[name]) for name in layout.constants) + "]" for values in sets)
+        groups.append(f"[{', '.join(rows)}]")
+    return groups

@@ -9,6 +9,19 @@ from discover.export.identifiers import PYTHON
 from discover.export.layout import lay_out
 from discover.export.numpy_module import constant_lines, lines, lookups, tuple_text
 
+ROWS = """\
+def _rows(group):
+    if group is None:
+        if len(GROUPS) > 1:
+            raise ValueError(f"name a group: one of {GROUPS}")
+        return jnp.zeros((), dtype=int)
+    if isinstance(group, str):
+        if group not in GROUPS:
+            raise ValueError(f"unknown group {group!r}; the groups are {GROUPS}")
+        return jnp.asarray(GROUPS.index(group))
+    return jnp.asarray(group)"""
+"""The places of groups by their names or places, as a function of a module."""
+
 _MODULE = Template('''\
 $heading
 #
@@ -45,16 +58,7 @@ $lookups
     return jnp.stack(values, axis=-1) if len(TARGETS) > 1 else values[0]
 
 
-def _rows(group):
-    if group is None:
-        if len(GROUPS) > 1:
-            raise ValueError(f"name a group: one of {GROUPS}")
-        return jnp.zeros((), dtype=int)
-    if isinstance(group, str):
-        if group not in GROUPS:
-            raise ValueError(f"unknown group {group!r}; the groups are {GROUPS}")
-        return jnp.asarray(GROUPS.index(group))
-    return jnp.asarray(group)
+$rows
 ''')
 
 _RESERVED = PYTHON | {"table"}
@@ -73,4 +77,5 @@ def jax_module(document: LawDocument) -> str:
         shapes=", ".join(f"{name}.shape" for name in layout.arguments),
         lookups=lookups(layout, "table"),
         text=layout.text,
+        rows=ROWS,
     )

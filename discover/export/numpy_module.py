@@ -8,6 +8,19 @@ from discover.documents import LawDocument
 from discover.export.identifiers import PYTHON, quoted
 from discover.export.layout import Layout, lay_out
 
+ROWS = """\
+def _rows(group):
+    if group is None:
+        if len(GROUPS) > 1:
+            raise ValueError(f"name a group: one of {GROUPS}")
+        return np.zeros((), dtype=np.int64)
+    names = np.asarray(group, dtype=object)
+    unknown = {str(name) for name in names.ravel()} - set(GROUPS)
+    if unknown:
+        raise ValueError(f"unknown group {sorted(unknown)[0]!r}; the groups are {GROUPS}")
+    return np.reshape([GROUPS.index(str(name)) for name in names.ravel()], names.shape).astype(np.int64)"""
+"""The places of groups by their names, as a function of a module that exports several."""
+
 _MODULE = Template('''\
 $heading
 
@@ -40,16 +53,7 @@ $lookups
     return np.stack(values, axis=-1) if len(TARGETS) > 1 else np.array(values[0])[()]
 
 
-def _rows(group):
-    if group is None:
-        if len(GROUPS) > 1:
-            raise ValueError(f"name a group: one of {GROUPS}")
-        return np.zeros((), dtype=np.int64)
-    names = np.asarray(group, dtype=object)
-    unknown = {str(name) for name in names.ravel()} - set(GROUPS)
-    if unknown:
-        raise ValueError(f"unknown group {sorted(unknown)[0]!r}; the groups are {GROUPS}")
-    return np.reshape([GROUPS.index(str(name)) for name in names.ravel()], names.shape).astype(np.int64)
+$rows
 ''')
 
 
@@ -66,6 +70,7 @@ def numpy_module(document: LawDocument) -> str:
         shapes=", ".join(f"{name}.shape" for name in layout.arguments),
         lookups=lookups(layout),
         text=layout.text,
+        rows=ROWS,
     )
 
 

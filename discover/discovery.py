@@ -194,6 +194,14 @@ def usual_budget(until_settled: bool) -> str:
     return LONGEST if until_settled else DEFAULT_BUDGET
 
 
+def search_beside(seconds: float | None, evaluations: int | None, seed: int, workers: int) -> SearchConfig | None:
+    """The search for further laws that published ones are compared with; None where it has no budget."""
+    if seconds is None and evaluations is None:
+        return None
+    team = chosen((AUTO,))[0]
+    return SearchConfig(seed=seed, evaluations=evaluations, seconds=seconds, proposers=team, workers=workers)
+
+
 # --- for Python
 
 
@@ -285,7 +293,7 @@ def run(
     model = model_of(llm)
     if budget is None and evaluations is None:
         budget = usual_budget(until_settled)
-    seconds = duration_s(budget, "budget") if isinstance(budget, str) else budget
+    seconds = _seconds(budget)
     team, _ = chosen((proposers,) if isinstance(proposers, str) else proposers)
     spend = Budget(seconds, evaluations, workers or usual_workers(), islands, until_settled)
     folder = new_folder(_temporary() if out is None else Path(out), "", seed)
@@ -347,12 +355,7 @@ def compare(
     from discover.runs import comparison
 
     processes = workers or usual_workers()
-    seconds = duration_s(budget, "budget") if isinstance(budget, str) else budget
-    plan = None
-    if seconds is not None or evaluations is not None:
-        plan = SearchConfig(
-            seed=seed, evaluations=evaluations, seconds=seconds, proposers=chosen((AUTO,))[0], workers=processes
-        )
+    plan = search_beside(_seconds(budget), evaluations, seed, processes)
     folder = _temporary()
     task = _source(table, target, options, folder).load(folder)
     check_varies(task.train(), str(task.table))
@@ -496,6 +499,10 @@ class RunResult:
             where += ", until Python ends; .save(folder) keeps it"
         more = ["interrupted; discover.resume(folder) goes on"] if self.found.stopped == INTERRUPTED else []
         return [*more, where]
+
+
+def _seconds(budget: float | str | None) -> float | None:
+    return duration_s(budget, "budget") if isinstance(budget, str) else budget
 
 
 def _temporary() -> Path:

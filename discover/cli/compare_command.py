@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from discover.cli import run_commands as options_of
 from discover.cli import table_options as own
 from discover.errors import InputError
 from discover.plain_data import duration_s
-
-if TYPE_CHECKING:
-    from discover.search import SearchConfig
 
 Discover = Annotated[
     str | None,
@@ -74,7 +71,7 @@ def compare(
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.output import note, print_json, print_lines, tell_notes, tell_problems
     from discover.data.checks import check_varies
-    from discover.discovery import usual_workers
+    from discover.discovery import search_beside, usual_workers
     from discover.report.ranking import Ranking
     from discover.runs import comparison
     from discover.runs.inspection import inspect
@@ -86,7 +83,10 @@ def compare(
         error_scale=error_scale, roles=roles,
     )  # fmt: skip
     processes = workers or usual_workers()
-    plan = _plan(discover, evaluations, seed, processes)
+    if discover is not None and evaluations is not None:
+        raise InputError("--discover and --evaluations both say how long to search; expected one of them")
+    seconds = None if discover is None else duration_s(discover, "--discover")
+    plan = search_beside(seconds, evaluations, seed, processes)
     task = own.source_of(subject, options).load()
     check_varies(task.train(), str(task.table))
 
@@ -108,16 +108,3 @@ def compare(
         print_json(ranking.keys)
         return
     print_lines(ranking.lines(everything))
-
-
-def _plan(discover: str | None, evaluations: int | None, seed: int, workers: int) -> SearchConfig | None:
-    if discover is None and evaluations is None:
-        return None
-    if discover is not None and evaluations is not None:
-        raise InputError("--discover and --evaluations both say how long to search; expected one of them")
-    from discover.search import SearchConfig
-    from discover.search.team import AUTO, chosen
-
-    seconds = None if discover is None else duration_s(discover, "--discover")
-    team = chosen((AUTO,))[0]
-    return SearchConfig(seed=seed, evaluations=evaluations, seconds=seconds, proposers=team, workers=workers)

@@ -19,7 +19,7 @@ from discover.fitting import report as fit_report
 if TYPE_CHECKING:
     import pandas as pd
 
-    from discover.laws.library import Law
+    from discover.law.published import Law
 
 __all__ = ["as_table", "fit", "fit_report"]
 
@@ -146,7 +146,8 @@ def _structure(
     """The structure, the loss that is usual for it, and the law's own target if the table has it."""
     if isinstance(law, Structure):
         return law, Recipe(), None
-    from discover.laws.library import Law, get_law, names_law
+    from discover.law.library import get_law, names_law
+    from discover.law.published import Law
     from discover.proposers.library import recipe_of, structure_of
 
     if isinstance(law, str) and not names_law(law):

@@ -26,9 +26,9 @@ from discover.board.live import NOTHING, Follower
 from discover.board.pages import Pages, counts
 from discover.board.processes import Processes
 from discover.board.shelf import Shelf
-from discover.documents import read
 from discover.errors import DiscoverError, InputError
 from discover.export import TARGETS, export, file_name
+from discover.law.storage import read
 from discover.plain_data import counted, plain
 from discover.runs.folder import RunFolder
 

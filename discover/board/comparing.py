@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.documents import LawDocument, read
 from discover.errors import DiscoverError, InputError
 from discover.export import FittedLaw
 from discover.forecasts import Ensemble
 from discover.forecasts.points import excesses
+from discover.law.document import LawDocument
+from discover.law.storage import read
 from discover.plain_data import number_in
 
 Floats = NDArray[np.float64]

@@ -15,8 +15,8 @@ from discover.data.guesses import NO_GROUP, guess_target, task_from_table
 from discover.data.reading import RawTable, read_table
 from discover.data.task_writing import task_text
 from discover.data.tasks import Task
-from discover.documents import write_whole
 from discover.errors import DiscoverError, InputError
+from discover.files import write_whole
 from discover.plain_data import number_in
 
 HOME = "tables"

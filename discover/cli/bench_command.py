@@ -177,7 +177,7 @@ def _outcome(result: Result) -> str:
 def _show(opened: Bench, failures: dict[str, str], markdown: Path | None, json: bool) -> None:
     from discover.cli.bench_report import describe_summary, markdown_of
     from discover.cli.output import print_json, print_lines
-    from discover.documents import write_whole
+    from discover.files import write_whole
     from discover.runs.bench_summary import summarise
     from discover.runs.standings import load_standings
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from discover.data.table import Floats, Table
     from discover.decisions import Allocation, Optimum, Points, Quantity, Suggestion
-    from discover.documents import LawDocument
     from discover.forecasts import Ensemble, Forecast
+    from discover.law.document import LawDocument
     from discover.scoring import Problem
 
 PER_DECADE = 1

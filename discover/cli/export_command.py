@@ -39,9 +39,9 @@ def register(app: typer.Typer) -> None:
 def export(source: Source, to: To, what: What = "law", out: Out = None) -> None:
     """Write the law of a run, or its forecast, as code or as a document, in full precision and for every group."""
     from discover.cli.output import note
-    from discover.documents import write_whole
     from discover.export import export as render
     from discover.export import file_name
+    from discover.files import write_whole
 
     document, _ = read_law(source)
     content = render(document, to, what)

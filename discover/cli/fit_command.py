@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from discover.data.reading import RawTable
     from discover.data.table import Table
     from discover.data.tasks import Task
-    from discover.documents import LawDocument
     from discover.fitting import Bootstrap, FitResult, Recipe, Structure
-    from discover.laws import Law
+    from discover.law import Law
+    from discover.law.document import LawDocument
 
 LawArgument = Annotated[
     str,
@@ -75,8 +75,8 @@ def fit(
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.law_text import fit_summary
     from discover.cli.output import print_json
-    from discover.documents import write
     from discover.fitting import report
+    from discover.law.storage import write
 
     job = _job(law, data, target, pairs(columns, "--columns"), group, weights, errors, sheet, where)
     recipe = _recipe(job.recipe, loss, scale)
@@ -129,8 +129,8 @@ class _Job:
         Raises:
             InputError: there is no fit; the message gives the reason.
         """
-        from discover.documents import from_fit
         from discover.fitting import THOROUGH, FitFailure, covariance, fit
+        from discover.fitting.document import from_fit
         from discover.scoring import problem_of
         from discover.scoring.score import FOLD_EFFORT
 
@@ -180,7 +180,7 @@ def _job(
     from discover.data.reading import read_table
     from discover.expressions import Feature, plain_notation, read_formula, substitute
     from discover.fitting import Recipe, Structure
-    from discover.laws import get_law, names_law
+    from discover.law import get_law, names_law
     from discover.proposers.library import recipe_of, structure_of
 
     raw = read_table(data, sheet, where).with_columns([target] if target else [])

@@ -11,7 +11,7 @@ from discover.cli.output import print_json, stdout
 from discover.plain_data import number, table
 
 if TYPE_CHECKING:
-    from discover.laws import ConstantSpec, Law
+    from discover.law import ConstantSpec, Law
 
 Identifier = Annotated[str | None, typer.Argument(metavar="[ID]", help="Name of a law, to explain it.")]
 Columns = Annotated[
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def laws(law: Identifier = None, columns: Columns = None, json: Json = False) -> None:
     """List the library of published laws, or explain one law."""
-    from discover.laws import get_law, laws_for, load_library
+    from discover.law import get_law, laws_for, load_library
 
     if law is not None:
         _show(get_law(law), json)

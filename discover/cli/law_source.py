@@ -9,7 +9,7 @@ from discover.errors import InputError
 from discover.plain_data import quoted
 
 if TYPE_CHECKING:
-    from discover.documents import LawDocument
+    from discover.law.document import LawDocument
 
 SOURCE_HELP = (
     "The folder of a run, a law.json, or a published law such as chinchilla or chinchilla:replication, "
@@ -24,7 +24,7 @@ def read_law(source: Path) -> tuple[LawDocument, str]:
         InputError: no such folder, file or law; a run without a law; a damaged file; a law without published constants.
     """
     from discover.cli.output import note, tell_notes
-    from discover.documents import read
+    from discover.law.storage import read
     from discover.runs.folder import open_folder
 
     if source.is_file():
@@ -48,8 +48,8 @@ def read_law(source: Path) -> tuple[LawDocument, str]:
 
 def _published(text: str) -> LawDocument | None:
     """The law of the library that a text names, with published constants; None if it names none."""
-    from discover.documents import from_published
-    from discover.laws import load_library
+    from discover.law import load_library
+    from discover.law.document import from_published
 
     name, _, label = text.partition(":")
     law = load_library().get(name)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from discover.data.table import Table
-    from discover.documents import LawDocument
     from discover.fitting import Bootstrap, FitResult
+    from discover.law.document import LawDocument
 
 
 def fit_summary(document: LawDocument, fit: FitResult, rows: Table, resamples: Bootstrap | None) -> dict[str, Any]:
     """The keys of a fit; `intervals` are 90 % bootstrap intervals, null without a bootstrap."""
-    from discover.documents import law_keys
     from discover.fitting import diagnose, no_freedom
+    from discover.law.storage import law_keys
     from discover.scoring import metrics
 
     found = metrics(fit.predict(rows.features, rows.group), rows.targets)

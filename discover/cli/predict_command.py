@@ -16,8 +16,8 @@ from discover.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from discover.documents import LawDocument
     from discover.forecasts import Ensemble, Forecast
+    from discover.law.document import LawDocument
 
 MANY = 40  # points shown in full on a terminal
 NOTABLE = 0.01  # of an interval's width: a value outside of the middle of the draws by less is at its end by rounding
@@ -59,7 +59,7 @@ def predict(
     Example: discover predict runs/moe-seed0-1 --at params=7e9,experts=64
     """
     from discover.cli.output import note, print_json
-    from discover.documents import write_whole
+    from discover.files import write_whole
     from discover.forecasts import Ensemble
 
     document, place = read_law(source)
@@ -265,7 +265,7 @@ class _Answer:
         return {level: by for level, by in found.items() if by > NOTABLE * widths[level]}
 
     def keys(self) -> dict[str, Any]:
-        from discover.documents import law_keys
+        from discover.law.storage import law_keys
 
         about = law_keys(self.document)
         laws = [] if self.ensemble is None else self.ensemble.laws

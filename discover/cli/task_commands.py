@@ -66,8 +66,8 @@ def new(
     from discover.data.guesses import guess_target, task_from_table
     from discover.data.reading import read_table
     from discover.data.task_writing import task_text
-    from discover.documents import write_whole
-    from discover.laws.library import laws_for
+    from discover.files import write_whole
+    from discover.law.matching import laws_for
     from discover.runs.inspection import inspect
 
     place = out or table.with_suffix(".toml")

@@ -22,12 +22,13 @@ from discover.decisions.optimum import AT_BOUND, STARTS, Infeasible, Solution, f
 from discover.decisions.pooled import LawOptimum, central, fixed_exponents, held_at_limit
 from discover.decisions.questions import BUDGET, MOST_CORNERS, WITHIN, Ends, Plan, Question, plan
 from discover.decisions.smooth import Floats, Variable, natural
-from discover.documents import LawDocument, read
 from discover.errors import InputError
 from discover.export.law import FittedLaw
 from discover.expressions import Expr, evaluate, feature_names
 from discover.forecasts import Draws, Ensemble, Forecast
 from discover.forecasts.points import excesses, impossible
+from discover.law.document import LawDocument
+from discover.law.storage import read
 
 LEVEL = 0.9
 MOST_BUDGETS = 60

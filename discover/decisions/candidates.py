@@ -15,10 +15,10 @@ from discover.data.table import Table
 from discover.decisions.questions import Ends, read_formula
 from discover.decisions.smooth import Floats
 from discover.decisions.suggestion import Points
-from discover.documents import LawDocument
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.forecasts import Ensemble
+from discover.law.document import LawDocument
 from discover.scoring import Problem, points_beyond
 from discover.scoring.beyond import ALL
 

@@ -15,7 +15,6 @@ from discover.data.formula_names import by_meaning
 from discover.data.names import near
 from discover.decisions.optimum import Condition, Minimisation
 from discover.decisions.smooth import Known, Smooth, Variable, natural
-from discover.documents import LawDocument
 from discover.errors import FormulaError, InputError
 from discover.expressions import (
     Constant,
@@ -32,6 +31,7 @@ from discover.expressions import (
     walk,
 )  # fmt: skip
 from discover.expressions import read_formula as read_expression
+from discover.law.document import LawDocument
 
 COST = "cost"
 BUDGET = "log budget"  # the known value of the budget's condition; no name of a formula has a space

@@ -5,9 +5,9 @@ from __future__ import annotations
 from string import Template
 
 from discover.data.names import to_identifier
-from discover.documents import LawDocument
 from discover.export.identifiers import C, quoted
 from discover.export.layout import Layout, lay_out, real_literal
+from discover.law.document import LawDocument
 
 NAMES = """\
 static const char *const ${prefix}_groups[${guard}_N_GROUPS] = {

@@ -10,13 +10,13 @@ from string import Template
 
 from discover.averages import HALF
 from discover.data.names import to_identifier
-from discover.documents import LawDocument
 from discover.export import c_header, javascript_module, jax_module, julia_module, numpy_module, r_script
 from discover.export.identifiers import JAVASCRIPT, JULIA, PYTHON, C, R, one_line, quoted, safe_names
 from discover.export.javascript_module import STEP, javascript_layout, needs_step, strings
 from discover.export.layout import Layout, lay_out, real_literal
 from discover.export.numpy_module import lines, tuple_text
 from discover.forecasts import Ensemble
+from discover.law.document import LawDocument
 from discover.rules import RULES
 
 OWN_NAMES = frozenset(("average", "said", "known", "shares", "order", "passed", "laws", "columns", "names", "law"))

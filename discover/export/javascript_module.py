@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Template
 
-from discover.documents import LawDocument
 from discover.export.identifiers import JAVASCRIPT, quoted
 from discover.export.layout import Layout, exact_literal, lay_out
 from discover.expressions import walk
 from discover.expressions.tree import Call
+from discover.law.document import LawDocument
 
 STEP = "const step = x => (x > 0 ? 1 : x < 0 ? 0 : x === 0 ? 0.5 : NaN);\n"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from string import Template
 
-from discover.documents import LawDocument
 from discover.export.identifiers import PYTHON
 from discover.export.layout import lay_out
 from discover.export.numpy_module import constant_lines, lines, lookups, tuple_text
+from discover.law.document import LawDocument
 
 ROWS = """\
 def _rows(group):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from discover.documents import LawDocument
 from discover.export.identifiers import one_line
 from discover.export.layout import inputs, meaning_of
 from discover.expressions import Number, to_latex, walk
 from discover.expressions.printing import latex_name
+from discover.law.document import LawDocument
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",

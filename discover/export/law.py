@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.names import near
-from discover.documents import LawDocument, read
 from discover.errors import InputError
 from discover.export.layout import inputs
 from discover.expressions import Constant, Expr, Number, evaluate, substitute, to_latex, to_sympy
 from discover.forecasts import Ensemble
 from discover.forecasts.points import headings, original
+from discover.law.document import LawDocument
+from discover.law.storage import read
 from discover.plain_data import number_in
 
 Floats = NDArray[np.float64]

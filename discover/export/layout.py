@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from discover.documents import ColumnLike, LawDocument
 from discover.export.identifiers import one_line, safe_names
 from discover.expressions import Dialect, Expr, feature_names, to_text
 from discover.expressions.printing import number_text
+from discover.law.document import ColumnLike, LawDocument
 
 
 def real_literal(value: float) -> str:

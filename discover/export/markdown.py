@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from discover.documents import LawDocument
 from discover.export.identifiers import one_line
 from discover.export.latex import equation
 from discover.export.layout import meaning_of
 from discover.expressions.printing import number_text
+from discover.law.document import LawDocument
 
 
 def markdown(document: LawDocument) -> str:

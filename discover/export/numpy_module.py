@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from string import Template
 
-from discover.documents import LawDocument
 from discover.export.identifiers import PYTHON, quoted
 from discover.export.layout import Layout, lay_out
+from discover.law.document import LawDocument
 
 ROWS = """\
 def _rows(group):

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.documents import LawDocument
 from discover.expressions import to_mathml
 from discover.expressions.typesetting import mathml_name
 from discover.forecasts import Ensemble
+from discover.law.document import LawDocument
 from discover.plain_data import rounded, with_error
 
 Floats = NDArray[np.float64]

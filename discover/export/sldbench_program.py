@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from string import Template
 
-from discover.documents import LawDocument
 from discover.export.identifiers import PYTHON
 from discover.export.layout import Layout, lay_out
 from discover.export.numpy_module import lines
+from discover.law.document import LawDocument
 
 _PROGRAM = Template('''\
 $heading

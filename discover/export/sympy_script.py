@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from string import Template
 
-from discover.documents import LawDocument
 from discover.export.identifiers import PYTHON, quoted
 from discover.export.layout import exact_literal, lay_out
 from discover.export.numpy_module import tuple_text
 from discover.expressions import OPERATORS
+from discover.law.document import LawDocument
 
 _SCRIPT = Template('''\
 $heading

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from discover.data.names import near, to_identifier
-from discover.documents import LawDocument, to_json
 from discover.errors import InputError
 from discover.export.c_header import c_header
 from discover.export.forecast_code import (
@@ -29,6 +28,8 @@ from discover.export.sldbench_program import sldbench_program
 from discover.export.sympy_script import sympy_script
 from discover.export.torch_module import torch_module
 from discover.export.workbook import workbook
+from discover.law.document import LawDocument
+from discover.law.storage import to_json
 
 What = Literal["law", "forecast"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from string import Template
 
-from discover.documents import LawDocument
 from discover.export.identifiers import PYTHON
 from discover.export.layout import lay_out
 from discover.export.numpy_module import constant_lines, lines, tuple_text
 from discover.expressions import Call, Constant, Expr, Number, call
+from discover.law.document import LawDocument
 
 _MODULE = Template('''\
 $heading

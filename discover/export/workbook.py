@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discover.documents import LawDocument
 from discover.errors import InputError
 from discover.export.law import FittedLaw
 from discover.export.layout import geometric_middle, inputs, meaning_of, real_literal
 from discover.export.spreadsheet import BOLD, INPUT, Cell, Formula, Sheet, column_name, to_xlsx
 from discover.expressions import Dialect, feature_names, to_text
+from discover.law.document import LawDocument
 
 _LONGEST = 8192  # characters of a formula that Excel accepts
 Row = tuple[str, Mapping[str, float]]

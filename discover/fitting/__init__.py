@@ -5,7 +5,8 @@ from discover.fitting.fit import NORMAL, QUICK, THOROUGH, Effort, fit, has_rows_
 from discover.fitting.limits import Limit, limits
 from discover.fitting.reporting import report
 from discover.fitting.result import Diagnostics, FitFailure, FitResult, Outcome, Reason
-from discover.fitting.structure import (
+from discover.fitting.uncertainty import Bootstrap, Covariance, Profile, bootstrap, covariance, profile
+from discover.law.structure import (
     NONNEGATIVE,
     POSITIVE,
     REAL,
@@ -16,7 +17,6 @@ from discover.fitting.structure import (
     recipe_from_text,
     signed_domains,
 )
-from discover.fitting.uncertainty import Bootstrap, Covariance, Profile, bootstrap, covariance, profile
 
 __all__ = [
     "NONNEGATIVE",

@@ -19,7 +19,7 @@ from discover.fitting.layout import Layout
 from discover.fitting.program import Program, compile_program, log_formula
 from discover.fitting.result import Diagnostics, FitFailure, FitResult, Outcome, Reason
 from discover.fitting.starts import draw
-from discover.fitting.structure import Domain, Recipe, Structure
+from discover.law.structure import Domain, Recipe, Structure
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from discover.data.table import Table
 from discover.expressions import evaluate
-from discover.fitting.structure import Recipe, Structure
+from discover.law.structure import Recipe, Structure
 
 Floats = NDArray[np.float64]
 

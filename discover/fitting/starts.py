@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.expressions import OPERATORS, Call, Constant, Expr, Feature, Number, constant_names
-from discover.fitting.structure import Structure
+from discover.law.structure import Structure
 
 Floats = NDArray[np.float64]
 _ROWS = 24  # rows on which sizes are measured

@@ -21,7 +21,7 @@ from discover.expressions import Number, substitute
 from discover.fitting.fit import Effort, fit
 from discover.fitting.linearise import ALL_GROUPS, Component, linearise
 from discover.fitting.result import FitFailure, FitResult
-from discover.fitting.structure import Recipe, Structure
+from discover.law.structure import Recipe, Structure
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.averages import average
-from discover.documents import LawDocument, read
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.forecasts.drift import Drift
 from discover.forecasts.points import used_columns, why_needed
+from discover.law.document import LawDocument
+from discover.law.storage import read
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -8,11 +8,11 @@ from dataclasses import asdict, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.documents import LawDocument
 from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit, freedom, no_freedom
 from discover.forecasts.drift import Drift, Reach, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up, with_forecasts
+from discover.law.document import LawDocument
 from discover.rules import RULES, Average
 from discover.scoring import Fold, Problem, broken_promises, points_beyond, predict_beyond
 from discover.scoring.beyond import Beyond

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.aliases import STEP_NAMES, squash
-from discover.documents import LawDocument
 from discover.expressions import feature_names
+from discover.law.document import LawDocument
 
 Floats = NDArray[np.float64]
 ROUNDING = 1e-9

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.documents import ConstantSet, LawDocument
 from discover.errors import DiscoverError, InputError
 from discover.expressions import constant_names, parse
 from discover.forecasts.drift import Drift, Reach
 from discover.forecasts.ensemble import Draws, Ensemble, Noise
+from discover.law.document import ConstantSet, LawDocument
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 
 from discover.expressions import Expr, add, features_in, mul, power, sub
-from discover.laws import laws_for
+from discover.law import laws_for
 from discover.proposers.blocks import TWO, Maker
 from discover.proposers.surgery import Names
 from discover.scoring import Problem

@@ -28,7 +28,7 @@ from discover.expressions import (
     walk,
 )
 from discover.fitting import Domain, Recipe, Structure
-from discover.fitting.structure import recipe_from_text
+from discover.law.structure import recipe_from_text
 from discover.proposers.grammar import positive
 from discover.scoring import Problem
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from discover.expressions import Constant, substitute
 from discover.fitting import Domain, Recipe, Structure, has_rows_for
-from discover.laws.library import Law, laws_for, predicts
+from discover.law.matching import laws_for, predicts
+from discover.law.published import Law
 from discover.proposers.base import Told
 from discover.proposers.candidate import FROM_LIBRARY, NO_LAW, Candidate
 from discover.proposers.grammar import recipes

@@ -44,7 +44,7 @@ def write_report(
         InputError: no run, a run without an end, another format, or a file that cannot be written.
         UnavailableError: a library that the format needs is not installed.
     """
-    from discover.documents import write_whole
+    from discover.files import write_whole
     from discover.report.content import gather
     from discover.report.sections import report_of
     from discover.runs.folder import open_folder
@@ -77,7 +77,7 @@ def write_report(
 
 
 def _write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> tuple[Path, ...]:
-    from discover.documents import write_whole
+    from discover.files import write_whole
 
     try:
         folder.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from discover.fitting import Recipe
-from discover.laws import load_library
+from discover.law import load_library
 from discover.plain_data import counted
 from discover.report.blocks import TableBlock
 from discover.report.content import Content

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from discover.data.table import Table
-from discover.documents import LawDocument, read
 from discover.errors import InputError
 from discover.expressions import complexity
 from discover.fitting import Diagnosis, Diagnostics, FitResult, Recipe, Structure, diagnose
 from discover.forecasts import Ensemble
+from discover.law.document import LawDocument
+from discover.law.storage import read
 from discover.plain_data import quoted
 from discover.report.steps import StepFacts, step_facts
 from discover.runs.human import human_laws

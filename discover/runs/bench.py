@@ -26,8 +26,9 @@ from pydantic import Field
 
 from discover.data.toml_text import to_toml
 from discover.data.tomls import Strict, build_model, read_toml
-from discover.documents import current_versions, write_whole
 from discover.errors import InputError
+from discover.files import write_whole
+from discover.law.document import current_versions
 from discover.proposers.random_formulas import RandomFormulas
 from discover.runs.config import ModelConfig, TaskSource
 from discover.runs.folder import RunFolder, open_folder

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from discover.data.tasks import Task
 from discover.errors import InputError
 from discover.fitting import Bootstrap, FitResult, bootstrap, covariance
-from discover.laws.library import get_law, nameable
+from discover.law.library import get_law
+from discover.law.matching import nameable
 from discover.proposers.candidate import NO_LAW, Candidate
 from discover.proposers.library import Library, group_means, short_of_rows, structure_of
 from discover.runs.outcome import fold_logs, inner_error

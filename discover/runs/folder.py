@@ -20,8 +20,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from discover.documents import read, write_whole
 from discover.errors import InputError
+from discover.files import write_whole
+from discover.law.storage import read
 from discover.plain_data import json_text, quoted
 from discover.runs.config import RunConfig, read_config
 from discover.runs.journal import Record, read_journal

@@ -10,7 +10,7 @@ import numpy as np
 
 from discover.data.table import Table
 from discover.fitting import THOROUGH, Diagnostics, FitFailure, FitResult, fit
-from discover.laws import Law, get_law
+from discover.law import Law, get_law
 from discover.proposers.library import recipe_of, structure_of
 
 Variant = Literal["published", "refitted"]

@@ -19,7 +19,7 @@ from discover.data.checks import Columns, Finding, check_early, check_residuals,
 from discover.data.names import listed
 from discover.data.table import Table
 from discover.data.tasks import Task
-from discover.documents import write_whole
+from discover.files import write_whole
 from discover.fitting import Effort, FitResult, Recipe, Structure, fit
 from discover.proposers.library import Library
 from discover.scoring import Problem, problem_of

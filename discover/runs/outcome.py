@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.table import Table
-from discover.documents import LawDocument, from_fit, law_keys, read, write
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.fitting import FitFailure, covariance, diagnose, fit
+from discover.fitting.document import from_fit
 from discover.forecasts import Ensemble, with_uncertainty
+from discover.law.document import LawDocument
+from discover.law.storage import law_keys, read, write
 from discover.plain_data import quoted
 from discover.proposers.base import Told
 from discover.proposers.candidate import NO_LAW

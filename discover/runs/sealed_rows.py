@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from discover.data.table import Table
-from discover.documents import write_whole
 from discover.errors import InputError
+from discover.files import write_whole
 from discover.plain_data import quoted
 
 NAME = "sealed.json"

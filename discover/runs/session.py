@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from discover.data.checks import check_varies
 from discover.data.table import Table
 from discover.data.tasks import Task
-from discover.documents import current_versions
 from discover.errors import DiscoverError, InputError
+from discover.law.document import current_versions
 from discover.proposers.base import Adviser
 from discover.proposers.logbook import Event, Logbook
 from discover.runs.config import ModelConfig, RunConfig, TaskSource, train_facts

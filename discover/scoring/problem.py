@@ -13,7 +13,7 @@ from discover.data.canonical import in_canonical_order
 from discover.data.orders import Parts, parts_of
 from discover.data.table import Table
 from discover.data.task_files import ErrorScale
-from discover.laws.library import check_roles
+from discover.law.matching import check_roles
 from discover.rules import RULES, Rules
 from discover.scoring.folds import Fold, make_folds
 from discover.scoring.scales import check_scale, guessed_scale, on_scale, target_span

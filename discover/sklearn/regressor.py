@@ -17,13 +17,14 @@ from discover.api import fit as fit_law
 from discover.data.aliases import is_logged
 from discover.data.guesses import scale_axes
 from discover.data.table import Table
-from discover.documents import LawDocument, from_fit
 from discover.errors import DiscoverError
 from discover.export.law import FittedLaw
 from discover.expressions import Constant
 from discover.fitting import FitFailure, FitResult, Structure, covariance
 from discover.fitting import fit as fit_structure
+from discover.fitting.document import from_fit
 from discover.forecasts import DRAWS, with_uncertainty
+from discover.law.document import LawDocument
 from discover.proposers.surgery import well_named
 from discover.scoring import Problem, column_kind
 from discover.scoring.score import row_weights

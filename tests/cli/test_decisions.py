@@ -61,7 +61,8 @@ def test_repeated_data_needs_its_size_said(discover, run_of) -> None:
 
 
 def test_groups_without_an_answer_are_told_beside_the_others(discover) -> None:
-    from discover.documents import ConstantSet, FeatureInfo, LawDocument, write
+    from discover.law.document import ConstantSet, FeatureInfo, LawDocument
+    from discover.law.storage import write
 
     sets = [ConstantSet(g, "accuracy", {"c": c, "b": 60.0, "a": 1e-4}) for g, c in (("easy", 90.0), ("hard", 50.0))]
     law = LawDocument(

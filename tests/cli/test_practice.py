@@ -175,7 +175,7 @@ def test_names_that_are_headings_and_constants_are_said(discover) -> None:
 
 
 def test_the_loss_of_a_data_constrained_law_is_that_of_its_constants(discover) -> None:
-    from discover.laws import get_law
+    from discover.law import get_law
 
     published = {"E": 1.869144, "A": 520.825, "B": 1487.716, "alpha": 0.3526596, "beta": 0.3526596}
     published |= {"R_N": 5.309743, "R_D": 15.387756}

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from discover import load
-from discover.documents import to_json
 from discover.errors import InputError
 from discover.forecasts import Ensemble, with_forecasts
+from discover.law.storage import to_json
 
 from .commands import assert_one_error, loss, table_text
 

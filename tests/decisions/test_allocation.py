@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discover import allocate, load
-from discover.documents import LawDocument, write
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.forecasts import Ensemble
+from discover.law.document import LawDocument
+from discover.law.storage import write
 
 from .laws import CHINCHILLA, FLOPS, PUBLISHED, SEEN, document, ensemble
 

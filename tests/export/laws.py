@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from discover.documents import ConstantSet, FeatureInfo, LawDocument
 from discover.export import FittedLaw
 from discover.expressions import constant_names, parse
+from discover.law.document import ConstantSet, FeatureInfo, LawDocument
 
 N_POINTS = 200
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from discover.data.table import Table
-from discover.documents import FORMAT, LawDocument, from_fit, from_json, read, to_json, write
 from discover.errors import InputError
 from discover.expressions import parse
 from discover.fitting import FitResult, Structure, fit
+from discover.fitting.document import from_fit
+from discover.law.document import LawDocument
+from discover.law.storage import FORMAT, from_json, read, to_json, write
 
 from .laws import CASES
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from discover.documents import LawDocument
 from discover.errors import InputError
 from discover.export import TARGETS, export, file_name
 from discover.expressions import constant_names, parse
 from discover.forecasts import Draws, Ensemble, Noise, with_forecasts
 from discover.forecasts.drift import Drift, Reach
 from discover.forecasts.storing import runner_up
+from discover.law.document import LawDocument
 
 from .laws import CASES, N_POINTS
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import discover
-from discover.documents import write
 from discover.errors import InputError
 from discover.export import FittedLaw
+from discover.law.storage import write
 
 from .laws import CASES
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from discover.documents import ConstantSet, LawDocument
 from discover.errors import InputError
 from discover.export import TARGETS, export, file_name
 from discover.export.identifiers import safe_names
 from discover.expressions import parse
+from discover.law.document import ConstantSet, LawDocument
 
 from .laws import CASES
 

@@ -15,11 +15,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from discover.documents import ConstantSet, FeatureInfo, LawDocument
 from discover.errors import InputError
 from discover.export import export
 from discover.export.spreadsheet import Cell, Sheet, column_name, to_xlsx
 from discover.export.workbook import workbook_of
+from discover.law.document import ConstantSet, FeatureInfo, LawDocument
 
 from .laws import CASES, N_POINTS, Case
 

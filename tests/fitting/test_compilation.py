@@ -14,7 +14,7 @@ from discover.fitting.compilation import ENTRIES, is_compiled
 SCORES = """
 from discover.data.tasks import load_task
 from discover.fitting import Recipe, Structure
-from discover.laws import laws_for
+from discover.law import laws_for
 from discover.scoring import Scorer, problem_of
 problem = problem_of(load_task("lr_bsz"))
 scorer = Scorer(problem, rows=1000)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from discover.data.table import Table
-from discover.documents import from_fit
 from discover.expressions import parse
 from discover.fitting import FitResult, Structure, fit
+from discover.fitting.document import from_fit
 from discover.forecasts import Ensemble, make_ensemble
 from discover.scoring import Problem, make_folds
 from discover.scoring.stacking import Stack, rows_asked

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from discover.documents import from_fit
+from discover.fitting.document import from_fit
 from discover.forecasts import make_ensemble
 from discover.forecasts.making import counted, drift_of, noise_of
 from discover.scoring import make_folds

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from discover.documents import from_fit, from_json, to_json, write
 from discover.errors import InputError
+from discover.fitting.document import from_fit
 from discover.forecasts import Ensemble, with_forecasts
 from discover.forecasts.storing import runner_up
+from discover.law.storage import from_json, to_json, write
 
 from .tables import ensemble_of, fitted, line
 

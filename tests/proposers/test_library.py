@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from discover.laws import get_law, laws_for
+from discover.law import get_law, laws_for
 from discover.proposers.grammar import recipes
 from discover.proposers.library import Library, short_of_rows, structure_of
 from discover.proposers.surgery import exponents

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from discover.documents import read
 from discover.fitting import FitResult, fit
+from discover.law.storage import read
 from discover.runs.config import TaskSource
 from discover.runs.outcome import conclude
 from discover.runs.session import Budget, begin, pursue

@@ -11,7 +11,7 @@ import pytest
 from discover.data.tasks import load_task
 from discover.expressions import parse
 from discover.fitting import Effort, FitResult, Recipe, Structure, fit
-from discover.laws import get_law
+from discover.law import get_law
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.library import recipe_of, structure_of

@@ -16,7 +16,7 @@ from discover.data.table import Table
 from discover.errors import InputError
 from discover.expressions import parse
 from discover.fitting import Recipe, Structure
-from discover.laws import get_law
+from discover.law import get_law
 from discover.proposers import Candidate, Told
 from discover.proposers.library import Library
 from discover.scoring import Problem, Score, Scorer

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from discover.expressions import evaluate
-from discover.laws import get_law
-from discover.laws.synthetic import synthetic_table
+from discover.law import get_law
+from discover.law.synthetic import synthetic_table
 
 Values = Mapping[str, float]
 

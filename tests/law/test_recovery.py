@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from discover.fitting import FitResult, diagnose, fit
-from discover.laws import load_library
-from discover.laws.synthetic import synthetic_table
+from discover.law import load_library
+from discover.law.synthetic import synthetic_table
 from discover.proposers.library import structure_of
 
 LAWS = load_library()

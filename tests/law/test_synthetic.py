@@ -7,8 +7,8 @@ import pytest
 
 from discover.errors import InputError
 from discover.expressions import evaluate
-from discover.laws import get_law, load_library
-from discover.laws.synthetic import synthetic_table
+from discover.law import get_law, load_library
+from discover.law.synthetic import synthetic_table
 
 CHINCHILLA = get_law("chinchilla")
 

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from discover.data.table import Floats, Table
 from discover.errors import InputError
 from discover.expressions import evaluate
-from discover.laws.library import Law, Variable
+from discover.law.published import Law, Variable
 
 Design = Literal["random", "grid"]
 

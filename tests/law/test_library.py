@@ -12,9 +12,9 @@ import pytest
 
 from discover.errors import InputError
 from discover.expressions import constant_names, evaluate, feature_names, parse, to_text
-from discover.laws import Law, check_law, get_law, laws_for, load_laws, load_library, names_law
-from discover.laws.library import glossary
-from discover.laws.synthetic import synthetic_table
+from discover.law import Law, check_law, get_law, laws_for, load_laws, load_library, names_law
+from discover.law.published import glossary
+from discover.law.synthetic import synthetic_table
 
 LAWS = load_library()
 EACH_LAW = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
@@ -128,7 +128,7 @@ def test_glossary_knows_the_columns_of_the_benchmark() -> None:
 
 def test_library_loads_without_heavy_packages_in_a_fresh_process() -> None:
     code = (
-        "import sys; from discover.laws import load_library; load_library();"
+        "import sys; from discover.law import load_library; load_library();"
         "assert not {'pandas', 'sympy', 'numba', 'scipy'} & set(sys.modules), 'heavy import'"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

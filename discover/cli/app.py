@@ -12,10 +12,10 @@ import typer
 
 from discover._version import __version__
 from discover.cli import (
+    allocate_command,
     bench_command,
     board_command,
     compare_command,
-    decision_commands,
     engine_commands,
     export_command,
     fit_command,
@@ -25,6 +25,7 @@ from discover.cli import (
     predict_command,
     report_command,
     run_commands,
+    suggest_command,
     task_commands,
 )
 from discover.errors import DiscoverError, InterruptedRunError
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 for family in (
     run_commands, compare_command, import_command, bench_command, fit_command, export_command, task_commands,
-    law_commands, llm_commands, engine_commands, decision_commands, predict_command, report_command,
+    law_commands, llm_commands, engine_commands, allocate_command, suggest_command, predict_command, report_command,
     board_command,
 ):  # fmt: skip
     family.register(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from discover.errors import InputError
 from discover.plain_data import number_in
@@ -64,3 +65,26 @@ def number_or_nan(text: str) -> float:
         return number_in(text)
     except ValueError:
         return math.nan
+
+
+def bounds_of(texts: Sequence[str] | None) -> dict[str, tuple[float | None, float | None]]:
+    """`NAME=LOW:HIGH,...` as name -> ends, either of which may be left out.
+
+    Raises:
+        InputError: the text is not of this form.
+    """
+    out = {}
+    for name, span in pairs(",".join(texts or ()), "--bounds").items():
+        low, sign, high = span.partition(":")
+        ends = [_end(end) for end in (low, high)]
+        if not sign or any(end is not None and math.isnan(end) for end in ends):
+            raise InputError(f"--bounds gives {name!r} the range {span!r}; expected LOW:HIGH such as 1e8:1e12")
+        out[name] = (ends[0], ends[1])
+    return out
+
+
+def _end(text: str) -> float | None:
+    if not text.strip():
+        return None
+    value = number_or_nan(text)
+    return value if math.isfinite(value) else math.nan

@@ -1,13 +1,17 @@
-"""C99: a header with the constants and a function; needs the mathematical library (-lm)."""
+"""C99: a header with the constants and a function, of a law or a forecast; needs the mathematical library (-lm)."""
 
 from __future__ import annotations
 
 from string import Template
 
+from discover.averages import HALF
 from discover.data.names import to_identifier
+from discover.export.forecast_code import INF, forecast_heading, laid_out
 from discover.export.identifiers import C, quoted
 from discover.export.layout import Layout, lay_out, real_literal
+from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
+from discover.rules import RULES
 
 NAMES = """\
 static const char *const ${prefix}_groups[${guard}_N_GROUPS] = {
@@ -117,3 +121,126 @@ def constant_sets(layout: Layout) -> list[str]:
         sets = [document.constant_set(group, target).values for target in document.targets]
         groups.append(", ".join("{" + ", ".join(real_literal(values[name]) for name in names) + "}" for values in sets))
     return groups
+
+
+_FORECAST = Template(
+    """\
+$heading
+
+#ifndef ${guard}_FORECAST_H
+#define ${guard}_FORECAST_H
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define ${guard}_N_GROUPS $n_groups
+#define ${guard}_N_TARGETS $n_targets
+#define ${guard}_N_LAWS $n_laws
+
+"""
+    + NAMES
+    + """\
+
+static const double ${prefix}_weights[${guard}_N_LAWS] = {$weights};
+
+$functions
+
+"""
+    + PLACE
+    + """\
+
+/* Weighted mean of values, or of their logarithms; one far from the median counts as less far. */
+static inline double ${prefix}_average(const double *said, int logs)
+{
+    const double quantiles[3] = {$quantiles};
+    double value[${guard}_N_LAWS], share[${guard}_N_LAWS], ends[3];
+    double total = 0.0, mean = 0.0;
+    size_t n = 0;
+    for (size_t i = 0; i < ${guard}_N_LAWS; i++) {
+        const double moved = logs ? (said[i] > 0.0 ? log(said[i]) : NAN) : said[i];
+        size_t place = n;
+        if (!isfinite(moved)) {
+            continue;
+        }
+        for (; place > 0 && value[place - 1] > moved; place--) {
+            value[place] = value[place - 1];
+            share[place] = share[place - 1];
+        }
+        value[place] = moved;
+        share[place] = ${prefix}_weights[i];
+        total += share[place];
+        n++;
+    }
+    if (n == 0) {
+        return logs ? ${prefix}_average(said, 0) : NAN;
+    }
+    for (size_t k = 0; k < 3; k++) {
+        size_t i = 0;
+        double passed = share[0];
+        while (i + 1 < n && passed / total < quantiles[k] - 1e-12) {
+            passed += share[++i];
+        }
+        ends[k] = value[i];
+    }
+    const double reach = $reach * (ends[2] - ends[0]) / 2.0;
+    for (size_t i = 0; i < n; i++) {
+        mean += share[i] / total * fmin(fmax(value[i], ends[1] - reach), ends[1] + reach);
+    }
+    return logs ? exp(mean) : mean;
+}
+
+/* The average of the laws for one target; NaN if there is no such group or target. */
+static inline double ${prefix}_forecast(size_t group, size_t target, $arguments)
+{
+    if (group >= ${guard}_N_GROUPS || target >= ${guard}_N_TARGETS) {
+        return NAN;
+    }
+    const double said[${guard}_N_LAWS] = {
+$calls
+    };
+    const double mean = ${prefix}_average(said, $logs);
+    return $bounded;
+}
+
+#endif
+"""
+)
+
+
+def c_forecast(document: LawDocument) -> str:
+    """Source of a header with a function PREFIX_forecast; its names begin with the task's name."""
+    ensemble = Ensemble.from_document(document)
+    prefix = to_identifier(document.task or "law").lower().strip("_") or "law"
+    reserved = C | {prefix, "said", "mean"}
+    layouts, arguments = laid_out(
+        ensemble, lambda one: lay_out(one, "c", reserved, power="pow(", number=real_literal), reserved
+    )
+    functions, calls = [], []
+    for i, layout in enumerate(layouts):
+        name = f"{prefix}_law_{i + 1}"
+        functions.append(_law(layout, name))
+        given = [arguments[ensemble.inputs.index(one)] for one in layout.inputs]
+        calls.append(f"        {name}({', '.join(['group', 'target', *given])})")
+    low, high = ensemble.bounds
+    bounded = "mean" if low == -INF else f"fmax(mean, {low!r})"
+    return _FORECAST.substitute(
+        heading=forecast_heading(ensemble, "//"), guard=prefix.upper(), prefix=prefix,
+        n_groups=len(document.groups), n_targets=len(document.targets), n_laws=len(layouts),
+        groups=string_lines(document.groups),
+        targets=string_lines(document.targets),
+        weights=", ".join(map(repr, ensemble.weights.tolist())),
+        functions="\n".join(functions), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
+        arguments=", ".join(f"double {name}" for name in arguments), calls=",\n".join(calls),
+        logs=int(ensemble.logs), bounded=bounded if high == INF else f"fmin({bounded}, {high!r})",
+    )  # fmt: skip
+
+
+def _law(layout: Layout, name: str) -> str:
+    document, constants = layout.document, layout.constants
+    table = f"    static const double known[{len(document.groups)}][{len(document.targets)}][{len(constants)}] = {{\n"
+    table += ",\n".join(f"        {{{sets}}}" for sets in constant_sets(layout)) + "\n    };\n"
+    found = [f"    const double {layout.names[c]} = known[group][target][{i}];" for i, c in enumerate(constants)]
+    body = table + "\n".join(found) if constants else "    (void)group;\n    (void)target;"
+    head = ", ".join(["size_t group", "size_t target", *(f"double {one}" for one in layout.arguments)])
+    return f"static inline double {name}({head})\n{{\n{body}\n    return {layout.text};\n}}\n"

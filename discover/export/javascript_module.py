@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Template
 
+from discover.averages import HALF
+from discover.export.forecast_code import INF, forecast_heading, laid_out
 from discover.export.identifiers import JAVASCRIPT, quoted
 from discover.export.layout import Layout, exact_literal, lay_out
 from discover.expressions import walk
 from discover.expressions.tree import Call
+from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
+from discover.rules import RULES
 
 STEP = "const step = x => (x > 0 ? 1 : x < 0 ? 0 : x === 0 ? 0.5 : NaN);\n"
 
@@ -103,3 +107,74 @@ def constant_sets(layout: Layout) -> list[str]:
         rows = ("[" + ", ".join(exact_literal(values[name]) for name in layout.constants) + "]" for values in sets)
         groups.append(f"[{', '.join(rows)}]")
     return groups
+
+
+_FORECAST = Template("""\
+$heading
+
+export const GROUPS = $groups;
+export const TARGETS = $targets;
+export const FEATURES = $features;
+export const WEIGHTS = $weights;
+
+$step// of every law: its columns, its constants [group][target], and its value
+const LAWS = [
+$laws
+];
+
+/**
+ * The average of the laws at one point.
+ *
+ * @param {Object<string, number>} columns a number for every one of FEATURES; further ones are ignored
+ * @param {{group?: string, target?: string}} [of] which of GROUPS and TARGETS; needed where there are several
+ * @returns {number}
+ */
+export function predict(columns, of = {}) {
+$checks
+  const group = place(of.group, GROUPS, "group"), target = place(of.target, TARGETS, "target");
+  const said = LAWS.map(law => law.value(law.inputs.map(name => columns[name]), law.constants[group][target]));
+  return Math.min(Math.max(average(said, $logs), $low), $high);
+}
+
+/** Weighted mean of values, or of their logarithms; one far from the median counts as less far. */
+function average(said, logs) {
+  const found = said
+    .map((value, i) => [logs ? (value > 0 ? Math.log(value) : NaN) : value, WEIGHTS[i]])
+    .filter(([value]) => Number.isFinite(value))
+    .sort((a, b) => a[0] - b[0]);
+  if (!found.length) return logs ? average(said, false) : NaN;
+  const total = found.reduce((sum, [, share]) => sum + share, 0);
+  const [low, middle, high] = $quantiles.map(q => {
+    let passed = 0;
+    return (found.find(([, share]) => (passed += share) / total >= q - 1e-12) ?? found[found.length - 1])[0];
+  });
+  const reach = $reach * (high - low) / 2;
+  const held = value => Math.min(Math.max(value, middle - reach), middle + reach);
+  const mean = found.reduce((sum, [value, share]) => sum + share / total * held(value), 0);
+  return logs ? Math.exp(mean) : mean;
+}
+
+$place
+""")
+
+
+def javascript_forecast(document: LawDocument) -> str:
+    """Source of a module with a function `predict`."""
+    ensemble = Ensemble.from_document(document)
+    layouts, _ = laid_out(ensemble, javascript_layout, JAVASCRIPT)
+    low, high = ensemble.bounds
+    return _FORECAST.substitute(
+        heading=forecast_heading(ensemble, "//"),
+        groups=strings(document.groups), targets=strings(document.targets), features=strings(ensemble.inputs),
+        weights=ensemble.weights.tolist(), step=f"{STEP}\n" if any(map(needs_step, layouts)) else "",
+        laws=",\n".join(_law(layout) for layout in layouts), logs=str(ensemble.logs).lower(),
+        low="-Infinity" if low == -INF else repr(low), high="Infinity" if high == INF else repr(high),
+        quantiles=list(HALF), reach=RULES.average.reach, checks=CHECKS, place=PLACE,
+    )  # fmt: skip
+
+
+def _law(layout: Layout) -> str:
+    names = ", ".join(layout.names[name] for name in layout.constants)
+    constants = ", ".join(constant_sets(layout))
+    return (f"  {{ inputs: {strings(layout.inputs)},\n    constants: [{constants}],\n"
+            f"    value: ([{', '.join(layout.arguments)}], [{names}]) => {layout.text} }}")  # fmt: skip

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from string import Template
 
+from discover.averages import HALF
+from discover.export.forecast_code import INF, OWN_NAMES, forecast_heading, laid_out
 from discover.export.identifiers import JULIA, quoted
 from discover.export.layout import Layout, exact_literal, lay_out, real_literal
+from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
+from discover.rules import RULES
 
 PLACES = """\
     column = place(target, TARGETS, "target")
@@ -83,3 +87,84 @@ def matrices(layout: Layout) -> list[str]:
         shape = f"{len(layout.document.groups)}, {len(layout.document.targets)}"
         entries.append(f"{quoted(name)} => reshape(Float64[{rows}], {shape})")
     return entries
+
+
+_FORECAST = Template("""\
+$heading
+
+module ScalingForecast
+
+export predict
+
+const GROUPS = [$groups]
+const TARGETS = [$targets]
+const WEIGHTS = [$weights]
+
+# Of every law: constant -> value, one row per group, one column per target.
+const CONSTANTS = [
+$constants
+]
+
+$functions
+
+# The average of the laws for one target. Features are numbers or arrays of equal shape; `group` is one name, or an
+# array with one name per row. Group and target may be left out where there is a single one.
+function predict($arguments; group=only(GROUPS), target=only(TARGETS))
+$places
+    return point.($arguments, rows, column)
+end
+
+function point($arguments, rows, column)
+    said = [$calls]
+    return clamp(average(said, $logs), $low, $high)
+end
+
+# Weighted mean of values, or of their logarithms; one far from the median counts as less far.
+function average(said, logs)
+    moved = logs ? [s > 0 ? log(s) : NaN for s in said] : said
+    known = findall(isfinite, moved)
+    isempty(known) && return logs ? average(said, false) : NaN
+    known = known[sortperm(moved[known])]
+    value, share = moved[known], WEIGHTS[known] ./ sum(WEIGHTS[known])
+    passed = cumsum(share)
+    passed[length(passed)] = 1.0
+    low, middle, high = [value[findfirst(>=(q - 1e-12), passed)] for q in ($quantiles)]
+    reach = $reach * (high - low) / 2
+    mean = sum(share .* clamp.(value, middle - reach, middle + reach))
+    return logs ? exp(mean) : mean
+end
+
+$place
+
+end
+""")
+
+
+def julia_forecast(document: LawDocument) -> str:
+    """Source of a module that exports `predict`."""
+    ensemble = Ensemble.from_document(document)
+    own = {"GROUPS", "TARGETS", "CONSTANTS", "WEIGHTS", "place", "point", "ScalingForecast", "only", "average", "clamp"}
+    reserved = JULIA | OWN_NAMES | own
+
+    layouts, arguments = laid_out(
+        ensemble, lambda one: lay_out(one, "julia", reserved, power="^", number=number_text), reserved
+    )
+    constants, functions, calls = [], [], []
+    for i, layout in enumerate(layouts):
+        constants.append(f"    Dict{{String,Matrix{{Float64}}}}({', '.join(matrices(layout))}),")
+        found = [f"    {layout.names[name]} = CONSTANTS[{i + 1}][{quoted(name)}][rows, column]"
+                 for name in layout.constants]  # fmt: skip
+        head = ", ".join([*layout.arguments, "rows", "column"])
+        functions.append(f"function law_{i + 1}({head})\n" + "\n".join([*found, f"    return {layout.text}"]) + "\nend")
+        given = [arguments[ensemble.inputs.index(one)] for one in layout.inputs]
+        calls.append(f"law_{i + 1}({', '.join([*given, 'rows', 'column'])})")
+    low, high = ensemble.bounds
+    return _FORECAST.substitute(
+        heading=forecast_heading(ensemble, "#"), groups=", ".join(quoted(name) for name in document.groups),
+        targets=", ".join(quoted(name) for name in document.targets),
+        weights=", ".join(map(repr, ensemble.weights.tolist())), constants="\n".join(constants),
+        functions="\n\n".join(functions), arguments=", ".join(arguments), calls=", ".join(calls),
+        logs=str(ensemble.logs).lower(), low="-Inf" if low == -INF else repr(low),
+        high="Inf" if high == INF else repr(high), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
+        places=PLACES, place=PLACE,
+    )  # fmt: skip

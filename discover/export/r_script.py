@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from string import Template
 
+from discover.averages import HALF
+from discover.export.forecast_code import INF, OWN_NAMES, forecast_heading, laid_out
 from discover.export.identifiers import R, quoted
 from discover.export.layout import Layout, lay_out, real_literal
+from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
+from discover.rules import RULES
 
 ROWS = """\
   if (is.null(group)) {
@@ -77,3 +81,77 @@ def matrices(layout: Layout) -> list[str]:
         by_target = [value for column in zip(*layout.values(name), strict=True) for value in column]
         entries.append(f"{quoted(name)} = matrix(c({', '.join(map(real_literal, by_target))}), {shape})")
     return entries
+
+
+_FORECAST = Template("""\
+$heading
+
+law_groups <- c($groups)
+law_targets <- c($targets)
+law_weights <- c($weights)
+
+# Of every law: constant -> value, one row per group, one column per target.
+law_constants <- list(
+$constants
+)
+
+# The average of the laws. Features are vectors of equal length (or of length 1); `group` is one name or one per
+# row. With several targets the result is a matrix with one column per target.
+predict_law <- function($arguments, group = NULL) {
+$rows
+  points <- data.frame($points, rows)
+  columns <- lapply(seq_along(law_targets), function(column) {
+    said <- cbind(
+$calls
+    )
+    pmin(pmax(apply(said, 1, law_average, logs = $logs), $low), $high)
+  })
+$values
+}
+
+# Weighted mean of values, or of their logarithms; one far from the median counts as less far.
+law_average <- function(said, logs) {
+  moved <- if (logs) log(ifelse(said > 0, said, NA)) else said
+  known <- which(is.finite(moved))
+  if (length(known) == 0) return(if (logs) law_average(said, FALSE) else NaN)
+  known <- known[order(moved[known])]
+  value <- moved[known]
+  share <- law_weights[known] / sum(law_weights[known])
+  ends <- sapply(c($quantiles), function(q) value[which(c(cumsum(share)[-length(share)], 1) >= q - 1e-12)[1]])
+  reach <- $reach * (ends[3] - ends[1]) / 2
+  mean <- sum(share * pmin(pmax(value, ends[2] - reach), ends[2] + reach))
+  if (logs) exp(mean) else mean
+}
+
+$functions
+""")
+
+
+def r_forecast(document: LawDocument) -> str:
+    """Source of a script that defines `predict_law`."""
+    ensemble = Ensemble.from_document(document)
+    own = {"column", "law_groups", "law_targets", "law_constants", "law_weights", "predict_law", "values", "points"}
+    reserved = R | OWN_NAMES | own
+    layouts, arguments = laid_out(
+        ensemble, lambda one: lay_out(one, "r", reserved, power="^", number=real_literal), reserved
+    )
+    constants, functions, calls = [], [], []
+    for i, layout in enumerate(layouts):
+        constants.append(f"  list({', '.join(matrices(layout))})")
+        found = [f"  {layout.names[name]} <- law_constants[[{i + 1}]][[{quoted(name)}]][cbind(rows, column)]"
+                 for name in layout.constants]  # fmt: skip
+        head = ", ".join([*layout.arguments, "rows", "column"])
+        functions.append(f"law_{i + 1} <- function({head}) {{\n" + "\n".join([*found, f"  {layout.text}"]) + "\n}\n")
+        given = [f"points[[{ensemble.inputs.index(one) + 1}]]" for one in layout.inputs]
+        calls.append(f"      law_{i + 1}({', '.join([*given, 'points$rows', 'column'])})")
+    low, high = ensemble.bounds
+    return _FORECAST.substitute(
+        heading=forecast_heading(ensemble, "#"),
+        groups=", ".join(quoted(name, "r") for name in document.groups),
+        targets=", ".join(quoted(name, "r") for name in document.targets),
+        weights=", ".join(map(repr, ensemble.weights.tolist())), constants=",\n".join(constants),
+        arguments=", ".join(arguments), points=", ".join(arguments), calls=",\n".join(calls),
+        logs=str(ensemble.logs).upper(), low="-Inf" if low == -INF else repr(low),
+        high="Inf" if high == INF else repr(high), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
+        functions="\n".join(functions), rows=ROWS, values=VALUES,
+    )  # fmt: skip

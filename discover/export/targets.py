@@ -8,22 +8,15 @@ from typing import Literal
 
 from discover.data.names import near, to_identifier
 from discover.errors import InputError
-from discover.export.c_header import c_header
-from discover.export.forecast_code import (
-    c_forecast,
-    javascript_forecast,
-    jax_forecast,
-    julia_forecast,
-    numpy_forecast,
-    r_forecast,
-)
-from discover.export.javascript_module import javascript_module
+from discover.export.array_forecast import jax_forecast, numpy_forecast
+from discover.export.c_header import c_forecast, c_header
+from discover.export.javascript_module import javascript_forecast, javascript_module
 from discover.export.jax_module import jax_module
-from discover.export.julia_module import julia_module
+from discover.export.julia_module import julia_forecast, julia_module
 from discover.export.latex import latex
 from discover.export.markdown import markdown
 from discover.export.numpy_module import numpy_module
-from discover.export.r_script import r_script
+from discover.export.r_script import r_forecast, r_script
 from discover.export.sldbench_program import sldbench_program
 from discover.export.sympy_script import sympy_script
 from discover.export.torch_module import torch_module

@@ -24,10 +24,12 @@ from discover.fitting import Structure
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
-from discover.proposers.equations import law_of, named, read_equation, untangle
+from discover.proposers.equations import read_equation
 from discover.proposers.grammar import MAX_COMPLEXITY, recipes
+from discover.proposers.literals import law_of, named
 from discover.proposers.logbook import Answer, Logbook, Question, Ready, Row
 from discover.proposers.surgery import places, terms, without
+from discover.proposers.untangling import untangle
 from discover.proposers.views import LABELS, TEMPLATE, View, make_view, scaled_equation
 from discover.proposers.worker import Reply, Worker
 from discover.scoring import Problem

@@ -21,9 +21,10 @@ from discover.proposers.base import Told
 from discover.proposers.engine_proposer import Circumstances, EngineProposer
 from discover.proposers.engines.julia import environment, find_julia
 from discover.proposers.engines.probe import known_table
-from discover.proposers.equations import is_template, read_equation, read_template, untangle
+from discover.proposers.equations import is_template, read_equation, read_template
 from discover.proposers.hall_of_fame import read_hall_of_fame
 from discover.proposers.logbook import Row
+from discover.proposers.untangling import untangle
 from discover.proposers.views import LABELS, MOST_GROUPS, PLAIN, TEMPLATE, View, make_view, medians
 from discover.proposers.worker import Worker, python_command
 from discover.scoring import Problem

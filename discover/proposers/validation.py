@@ -25,9 +25,9 @@ from discover.expressions import (
     walk,
 )
 from discover.fitting import Structure
-from discover.proposers.equations import named
 from discover.proposers.grammar import MAX_COMPLEXITY, renamed
 from discover.proposers.hints import meant, with_hints
+from discover.proposers.literals import named
 from discover.scoring import Problem
 
 _LARGEST = 4 * MAX_COMPLEXITY  # before constants are merged; larger trees are not worked on

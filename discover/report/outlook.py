@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from discover.decisions import allocate, suggest
-from discover.decisions.allocation import Optimum
+from discover.decisions.answer import Optimum
 from discover.decisions.candidates import costs_of, grid, points_ahead
 from discover.decisions.suggestion import Points
 from discover.errors import DiscoverError
 from discover.forecasts.points import excesses
-from discover.report import plots
+from discover.report.axes import POINTS, farthest, feature_axis, largest_run, run_at, target_axis, units
 from discover.report.calculator import usual_cost
 from discover.report.content import Content
 from discover.report.figures import Figure, Series
@@ -99,8 +99,8 @@ def headline(content: Content) -> str:
     if content.result.no_law or not content.session.problem.axes:
         return ""
     group = _largest_group(content)
-    multiple = plots.farthest(content, group)
-    found = told(content, plots.run_at(content, group, multiple), group)
+    multiple = farthest(content, group)
+    found = told(content, run_at(content, group, multiple), group)
     if not math.isfinite(found.value):
         return ""
     document = content.document
@@ -114,7 +114,7 @@ def headline(content: Content) -> str:
 
 def _largest_group(content: Content) -> int:
     problem = content.session.problem
-    rows = [plots.largest_run(content, group, problem.axes) for group in range(content.train.n_groups)]
+    rows = [largest_run(content, group, problem.axes) for group in range(content.train.n_groups)]
     sizes = [sum(float(problem.coordinate(name)[row]) for name in problem.axes) for row in rows]
     return int(np.argmax(np.round(sizes, 9)))
 
@@ -130,15 +130,15 @@ def forecast_rows(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ..
     if not content.session.problem.axes:
         return None
     document = content.document
-    units = plots.units(content)
-    single = len(units) == 1
+    everything = units(content)
+    single = len(everything) == 1
     shown = _shown(content)
     rows = []
-    for unit in units[:MOST_GROUPS]:
-        far = plots.farthest(content, unit.group)
+    for unit in everything[:MOST_GROUPS]:
+        far = farthest(content, unit.group)
         multiples = sorted({*MULTIPLES, far}) if single else [far]
         for multiple in multiples:
-            found = told(content, plots.run_at(content, unit.group, multiple), unit.group, unit.target)
+            found = told(content, run_at(content, unit.group, multiple), unit.group, unit.target)
             label = f"{quantity(multiple, 3)}×" if single else unit.label
             sizes = [size(found.at[name]) for name in shown]
             rows.append((label, *sizes, found.number(found.value), found.half, found.most, found.reason or NONE))
@@ -183,7 +183,7 @@ def spending(content: Content) -> Spending | None:
     rows = content.train.group == group
     columns = {name: content.train.features[name][rows] for name in names}
     costs = costs_of(Points(columns, (document.groups[group],) * int(rows.sum())), cost, {})
-    start = plots.run_at(content, group, 1.0)
+    start = run_at(content, group, 1.0)
     fixed = {name: start[name] for name in _shown(content) if name not in names}
     largest = float(costs.max())
     curves = np.geomspace(float(costs.min()), BUDGETS[-1] * largest, CURVES)
@@ -217,7 +217,7 @@ def _isoflop(
     """The target along the first size, the second one taking what is left of each budget; and the best of each."""
     first, second = names
     target = content.document.targets[0]
-    start = plots.run_at(content, group, 1.0)
+    start = run_at(content, group, 1.0)
     series = list(_isoflop_curves(content, group, cost, (first, second), {**start, **fixed}, optima))
     best_x = np.array([one.features[first].value for one in optima])
     best_y = np.array([_at(content, group, {**start, **fixed}, one) for one in optima])
@@ -228,8 +228,8 @@ def _isoflop(
         label="",
         caption=f"{target} along {first}, each curve at one budget ({cost}); {second} takes what is left of it. "
         "Diamonds are the best sizes, the dashed line through them is the compute frontier.",
-        x=plots.feature_axis(content, first),
-        y=plots.target_axis(content, 0),
+        x=feature_axis(content, first),
+        y=target_axis(content, 0),
         series=tuple(series),
         rules=((float(content.train.features[first][content.train.group == group].max()), "end of the train rows"),),
     )
@@ -253,7 +253,7 @@ def _isoflop_curves(
     for number, one in enumerate(optima):
         assert one.budget is not None
         best = one.features[first].value
-        x = np.geomspace(best / AROUND, best * AROUND, plots.POINTS)
+        x = np.geomspace(best / AROUND, best * AROUND, POINTS)
         columns = {name: np.full(len(x), value) for name, value in start.items()}
         columns |= {first: x, second: one.budget / (unit * x)}
         y = content.fit.predict(columns, np.full(len(x), group))[:, 0]

@@ -9,10 +9,14 @@ from typing import Any, Literal
 
 from discover.data.names import near
 from discover.errors import InputError, UnavailableError
-from discover.report import plots
+from discover.report.axes import units
+from discover.report.beyond_plots import beyond
 from discover.report.content import Content, gather
 from discover.report.figures import Figure, Gallery
+from discover.report.fit_plots import fit_gallery
 from discover.report.plotly_view import plotly_json
+from discover.report.residual_plots import parity_gallery, residual_gallery
+from discover.report.search_plots import front_figure, search_figure
 from discover.report.still_view import drawing_of
 
 Library = Literal["plotly", "matplotlib"]
@@ -34,10 +38,10 @@ def plot_forecast(
         UnavailableError: the library is not installed.
     """
     content = gather(Path(run))
-    made = plots.fit_gallery(content)
+    made = fit_gallery(content)
     figures = [] if made is None else list(made.figures)
     if group is not None:
-        known = [unit.label for unit in plots.units(content)]
+        known = [unit.label for unit in units(content)]
         figures = [figure for figure in figures if figure.label.partition("; along")[0] == _one(group, known, "group")]
     if along is not None:
         ends = {figure.key.split("-", 3)[3]: figure for figure in reversed(figures)}
@@ -48,30 +52,30 @@ def plot_forecast(
 def plot_beyond(run: str | PathLike[str], *, group: str | None = None, library: Library = "plotly") -> Any:
     """Plots the law and its rivals from the largest run on. Arguments and errors: see `plot_forecast`."""
     content = gather(Path(run))
-    found = plots.beyond(content)
+    found = beyond(content)
     return _drawn(_of_group(content, None if found is None else found.plots, group), library)
 
 
 def plot_parity(run: str | PathLike[str], *, target: str | None = None, library: Library = "plotly") -> Any:
     """Plots measured against predicted values. Arguments and errors: see `plot_forecast`."""
-    made = plots.parity_gallery(gather(Path(run)))
+    made = parity_gallery(gather(Path(run)))
     return _drawn(_labelled(made, target, "target"), library)
 
 
 def plot_residuals(run: str | PathLike[str], column: str | None = None, *, library: Library = "plotly") -> Any:
     """Plots the residuals against a column or the group. Arguments and errors: see `plot_forecast`."""
-    return _drawn(_labelled(plots.residual_gallery(gather(Path(run))), column, "column"), library)
+    return _drawn(_labelled(residual_gallery(gather(Path(run))), column, "column"), library)
 
 
 def plot_front(run: str | PathLike[str], *, library: Library = "plotly") -> Any:
     """Plots inner error against complexity for all laws tried. Arguments and errors: see `plot_forecast`."""
-    figure = plots.front_figure(gather(Path(run)))
+    figure = front_figure(gather(Path(run)))
     return _drawn([] if figure is None else [figure], library)
 
 
 def plot_search(run: str | PathLike[str], *, library: Library = "plotly") -> Any:
     """Plots the best penalty so far against the number of laws scored. Arguments and errors: see `plot_forecast`."""
-    figure = plots.search_figure(gather(Path(run)))
+    figure = search_figure(gather(Path(run)))
     return _drawn([] if figure is None else [figure], library)
 
 
@@ -79,7 +83,7 @@ def _of_group(content: Content, made: Gallery | None, group: str | None) -> list
     figures = [] if made is None else list(made.figures)
     if group is None:
         return figures
-    label = _one(group, [unit.label for unit in plots.units(content)], "group")
+    label = _one(group, [unit.label for unit in units(content)], "group")
     return [figure for figure in figures if figure.label == label]
 
 

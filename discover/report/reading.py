@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from discover.export.layout import inputs
-from discover.report import plots
+from discover.report.axes import farthest, run_at
 from discover.report.content import Content
 from discover.report.texts import listed, percent, quantity, settings
 
@@ -39,8 +39,8 @@ def _scaled(content: Content) -> list[str]:
 
 def _effects(content: Content) -> Iterator[str]:
     """What doubling each size does at the largest train run, and at so many times it."""
-    far = plots.farthest(content, 0) if content.session.problem.axes else 1.0
-    here, there = plots.run_at(content, 0, 1.0), plots.run_at(content, 0, far)
+    far = farthest(content, 0) if content.session.problem.axes else 1.0
+    here, there = run_at(content, 0, 1.0), run_at(content, 0, far)
     target = content.document.targets[0]
     where = "the largest train run" if content.session.problem.axes else "the middle of the data"
     for number, name in enumerate(_scaled(content)):
@@ -76,7 +76,7 @@ def _size(then: float, now: float) -> str:
 def _together(content: Content) -> Iterator[str]:
     """Which sizes change what another one is worth."""
     names = _scaled(content)
-    at = plots.run_at(content, 0, 1.0)
+    at = run_at(content, 0, 1.0)
     apart: list[tuple[str, str, float]] = []
     linked: list[tuple[str, str, float]] = []
     for i, one in enumerate(names):
@@ -108,7 +108,7 @@ def _limit(content: Content) -> Iterator[str]:
     axes = [name for name in content.session.problem.axes if name in _scaled(content)]
     if not axes:
         return
-    at = plots.run_at(content, 0, 1.0)
+    at = run_at(content, 0, 1.0)
     target, grow = content.document.targets[0], listed(axes)
     values = [_value(content, at | {name: at[name] * factor for name in axes}) for factor in (1e30, 1e40)]
     verb = "grows" if len(axes) == 1 else "grow"

@@ -36,7 +36,9 @@ from discover.expressions import (
 from discover.fitting import NORMAL, Recipe, Structure
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
-from discover.proposers.equations import is_template, law_of, read_equation, simple_exponents, untangle
+from discover.proposers.equations import is_template, read_equation
+from discover.proposers.literals import law_of, simple_exponents
+from discover.proposers.untangling import untangle
 from discover.runs.config import TaskSource
 from discover.runs.folder import Progress
 from discover.runs.inspection import inspect, save

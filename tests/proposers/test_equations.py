@@ -12,7 +12,9 @@ import pytest
 from discover.data.tasks import load_task
 from discover.errors import FormulaError
 from discover.expressions import Expr, Feature, Number, call, constant_names, evaluate, feature_names, mul, parse
-from discover.proposers.equations import law_of, read_equation, read_template, untangle
+from discover.proposers.equations import read_equation, read_template
+from discover.proposers.literals import law_of
+from discover.proposers.untangling import untangle
 from tests.proposers.engine_texts import deep, junk, operon_equation, pysr_equation, stable
 
 TYPICAL = (3.0e8, 7.0e9, 40.0)

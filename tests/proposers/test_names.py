@@ -10,9 +10,9 @@ from discover.expressions import Constant, parse
 from discover.fitting import Recipe
 from discover.proposers import Told
 from discover.proposers.candidate import Candidate
-from discover.proposers.equations import law_of
 from discover.proposers.grammar import Grammar
 from discover.proposers.library import Library
+from discover.proposers.literals import law_of
 from discover.proposers.surgery import Names, well_named
 from discover.scoring import Problem, Score
 from discover.search import SearchConfig, search

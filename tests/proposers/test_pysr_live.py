@@ -220,7 +220,8 @@ def test_a_search_by_time_finds_a_law(make_problem):
 
 def test_every_equation_of_a_front_is_read(worker):
     from discover.expressions import Feature
-    from discover.proposers.equations import read_equation, untangle
+    from discover.proposers.equations import read_equation
+    from discover.proposers.untangling import untangle
 
     x, y = power_law()
     rows = ask(worker, job(x, y, maxsize=25)).rows

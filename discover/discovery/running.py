@@ -1,0 +1,164 @@
+"""`discover.run`, `discover.resume` and `discover.compare`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from discover.data.checks import check_varies
+from discover.discovery.conducting import Course, Watcher, conduct, search_beside, usual_budget, usual_workers
+from discover.discovery.results import RunResult, temporary
+from discover.discovery.tables import TableOptions, source_of_table
+from discover.plain_data import duration_s
+from discover.runs.config import ModelConfig
+from discover.runs.folder import new_folder
+from discover.runs.inspection import inspect
+from discover.runs.models import model_of
+from discover.runs.session import Budget, begin, reopen
+from discover.search.team import AUTO, chosen
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from discover.discovery.tables import Rows
+    from discover.report.ranking import Ranking
+
+
+def run(
+    table: Rows,
+    target: str | Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    budget: float | str | None = None,
+    evaluations: int | None = None,
+    until_settled: bool = False,
+    workers: int | None = None,
+    islands: int | None = None,
+    client: Client | None = None,
+    proposers: Sequence[str] = (AUTO,),
+    llm: str | Mapping[str, Any] | ModelConfig | None = None,
+    out: str | os.PathLike[str] | None = None,
+    open_sealed: bool = True,
+    on_step: Callable[[Course], None] | None = None,
+    **options: Unpack[TableOptions],
+) -> RunResult:
+    """Discovers the law of a table: searches for the one that extrapolates best, and judges it on sealed rows.
+
+    Args:
+        table: a data frame, a mapping of column names to values, the path of a table, the path of a task file
+            (`.toml`), or the name of a shipped task. What is not said of a table is guessed; the result's `notes`
+            say how.
+        target: heading or headings to predict; guessed if one column is headed like a result.
+        seed: of every random draw; same seed and evaluations, same law.
+        budget: time to search, in seconds or as "60s", "5m", "1h"; by default 60 s if `evaluations` is not given.
+        evaluations: laws to score; makes the result independent of the machine's speed.
+        until_settled: end as soon as the forecast beyond the data has come to rest; the budget is then the most that
+            is spent, by default 10 min.
+        workers: processes; by default one per processor, at most 8. They do not change what is found.
+        islands: populations that breed apart and exchange their best, each of which keeps one process busy; by
+            default 2, and with a budget of time alone at least one for every process.
+        client: of a Dask cluster whose workers score laws in place of processes of this machine.
+        proposers: who proposes laws, such as "library" and "grammar"; by default everyone who can work here.
+        llm: a language model that proposes laws, too, such as "ollama/qwen3"; or its settings, the options `--llm-...`
+            of `discover run` without their head: `{"model": "openai/gpt-5-mini", "calls": 50}`. A model that
+            `discover llm use` named counts for commands only.
+        out: the run folder, new or empty. By default a temporary one, which is removed when Python ends;
+            `RunResult.save` keeps it.
+        open_sealed: judge the law on the sealed rows at the end.
+        on_step: called with the `Course` of the search after every law. An error that it raises ends the run; a
+            KeyboardInterrupt ends the search, and the result is what was found until then.
+        options: of a table, see `TableOptions`.
+
+    Raises:
+        InputError: the table, an option or the folder is not as expected, or no law could be fitted.
+        UnavailableError: a proposer or the language model cannot be used here.
+    """
+    model = model_of(llm)
+    if budget is None and evaluations is None:
+        budget = usual_budget(until_settled)
+    seconds = _seconds(budget)
+    team, _ = chosen((proposers,) if isinstance(proposers, str) else proposers)
+    spend = Budget(seconds, evaluations, workers or usual_workers(), islands, until_settled)
+    folder = new_folder(temporary() if out is None else Path(out), "", seed)
+    try:
+        source = source_of_table(table, target, options, folder.path)
+        session = begin(source, seed, spend, folder, open_sealed, model, team)
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+    conduct(session, _Calling(on_step), client=client)
+    return RunResult(folder.path)
+
+
+def resume(
+    folder: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    client: Client | None = None,
+    on_step: Callable[[Course], None] | None = None,
+) -> RunResult:
+    """Continues an interrupted run, to the same law as if nothing had happened; of a finished run what it found.
+
+    Args:
+        folder: of the run, or its `RunResult`.
+        workers, client, on_step: as of `run`.
+
+    Raises:
+        InputError: no run, or its table is gone or has changed.
+    """
+    session = reopen(Path(folder), workers)
+    if not session.finished:
+        conduct(session, _Calling(on_step), inspected=False, client=client)
+    return RunResult(session.folder.path)
+
+
+def compare(
+    table: Rows,
+    target: str | Sequence[str] | None = None,
+    *,
+    budget: float | str | None = None,
+    evaluations: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    **options: Unpack[TableOptions],
+) -> Ranking:
+    """Ranks published laws by how well they forecast the larger scales of a table; it never opens sealed rows.
+
+    Args:
+        table, target: as of `run`.
+        budget, evaluations: how long to search for further laws; with neither, published laws only.
+        seed: of the search, and of the resamples for intervals.
+        workers: as of `run`.
+        options: of a table, see `TableOptions`.
+
+    Raises:
+        InputError: the table or an option is not as expected.
+    """
+    from discover.report.ranking import Ranking
+    from discover.runs import comparison
+
+    processes = workers or usual_workers()
+    plan = search_beside(_seconds(budget), evaluations, seed, processes)
+    folder = temporary()
+    task = source_of_table(table, target, options, folder).load(folder)
+    check_varies(task.train(), str(task.table))
+    found = comparison.compare(task, discover=plan, workers=processes)
+    return Ranking(found, inspect(task, found.problem), seed)
+
+
+class _Calling(Watcher):
+    """Calls the function of a user."""
+
+    def __init__(self, on_step: Callable[[Course], None] | None) -> None:
+        self.on_step = on_step
+
+    def step(self, course: Course) -> None:
+        if self.on_step is not None:
+            self.on_step(course)
+
+
+def _seconds(budget: float | str | None) -> float | None:
+    return duration_s(budget, "budget") if isinstance(budget, str) else budget

@@ -1,0 +1,244 @@
+"""Groups, axes and points of a report's figures: what is drawn, where, and how far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discover.data.table import Table
+from discover.export.layout import inputs
+from discover.report.content import Content
+from discover.report.figures import Axis, Floats, Role, Series
+from discover.report.texts import percent, quantity
+from discover.rules import RULES
+
+MOST_UNITS = 60  # groups, targets and axes of which a report has a plot
+POINTS = 48  # of a curve
+FEW = 3  # values along an axis that make a slice
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A group and a target: what has constants of its own."""
+
+    group: int
+    target: int
+    label: str
+
+
+def units(content: Content) -> list[Unit]:
+    """All groups and targets, labelled by what tells them apart."""
+    document = content.document
+    found = []
+    for g, group in enumerate(document.groups):
+        for t, target in enumerate(document.targets):
+            parts = [group] if len(document.groups) > 1 else []
+            parts += [target] if len(document.targets) > 1 else []
+            found.append(Unit(g, t, ", ".join(parts)))
+    return found
+
+
+def axis_title(content: Content, name: str) -> str:
+    """A column with its unit."""
+    unit = content.session.task.column(name).unit
+    return name if unit in ("", "1") or unit == name else f"{name} ({unit})"
+
+
+def feature_axis(content: Content, name: str) -> Axis:
+    """Logarithmic for a scale."""
+    return Axis(axis_title(content, name), content.session.problem.kinds[name] == "scale")
+
+
+def target_axis(content: Content, target: int, title: str | None = None) -> Axis:
+    """Logarithmic if no measured value is zero or below."""
+    positive = bool((content.train.targets[:, target] > 0).all())
+    if content.sealed is not None:
+        positive = positive and bool((content.sealed.targets[:, target] > 0).all())
+    return Axis(title or axis_title(content, content.document.targets[target]), positive)
+
+
+def rows_of(content: Content, table: Table, mask: Mask, target: int) -> tuple[str, ...]:
+    """What is told of rows when they are pointed at: columns, measured value, and how far off the law is."""
+    law = content.fit.predict(table.features, table.group)[:, target]
+    told = []
+    for row in np.flatnonzero(mask):
+        measured = table.targets[row, target]
+        parts = [table.group_names[table.group[row]]] if table.n_groups > 1 else []
+        parts += [f"{name} {quantity(float(values[row]))}" for name, values in table.features.items()]
+        off = f" (measured {percent(measured / law[row] - 1)})" if measured > 0 and law[row] > 0 else ""
+        parts += [f"measured {quantity(float(measured))}", f"law {quantity(float(law[row]))}{off}"]
+        told.append("\n".join(parts))
+    return tuple(told)
+
+
+def axes_of(content: Content) -> list[str]:
+    """Axes of scale; where the task has none, the columns of the formula that span more than a few values."""
+    problem = content.session.problem
+    if problem.axes:
+        return list(problem.axes)
+    used = inputs(content.document)
+    wide = [name for name in used if len(np.unique(problem.table.features[name])) >= FEW]
+    return [] if problem.of_kind("share") else wide
+
+
+def ordered(series: Sequence[Series]) -> tuple[Series, ...]:
+    """Bands at the back, points in front."""
+    place = {"band": 0, "line": 1, "points": 2}
+    return tuple(sorted(series, key=lambda s: (s.role != "faint") * 10 + place[s.kind]))
+
+
+def tables_of(content: Content) -> dict[Role, Table]:
+    """The train rows, and the sealed ones once they are open."""
+    found: dict[Role, Table] = {"train": content.train}
+    if content.sealed is not None:
+        found["sealed"] = content.sealed
+    return found
+
+
+def matching(table: Table, group: int, held: Mapping[str, float]) -> Mask:
+    """The rows of a group with these values."""
+    mask: Mask = table.group == group
+    for name, value in held.items():
+        mask = mask & (table.features[name] == value)
+    return mask
+
+
+def points_of(
+    content: Content,
+    table: Table,
+    mask: Mask,
+    unit: Unit,
+    axis: str,
+    role: Role,
+    shade: float | None,
+    legend: bool,
+    kind: Role | None = None,
+) -> list[Series]:
+    """The rows as points; none where there are no rows."""
+    if not mask.any():
+        return []
+    names = {"train": "train rows", "sealed": "sealed rows", "faint": f"{kind} rows, other settings"}
+    return [
+        Series(
+            "points",
+            names[role],
+            role,
+            table.features[axis][mask],
+            table.targets[mask, unit.target],
+            hover=rows_of(content, table, mask, unit.target),
+            shade=shade if role == "train" else None,
+            legend=legend and shade is None,
+        )
+    ]
+
+
+def largest_run(content: Content, group: int, axes: Sequence[str]) -> int:
+    """The train row of a group that is largest along these axes; of several the one that is largest otherwise."""
+    train, problem = content.train, content.session.problem
+    rows = np.flatnonzero(train.group == group)
+    size = sum((problem.coordinate(name)[rows] for name in axes), np.zeros(len(rows)))
+    others = [name for name in problem.of_kind("scale") if name not in axes]
+    rest = sum((problem.coordinate(name)[rows] for name in others), np.zeros(len(rows)))
+    return int(rows[np.lexsort((rest, np.round(size, 9)))[-1]])
+
+
+def reach(content: Content, axis: str) -> tuple[float, float]:
+    """From the smallest measured value of an axis to the multiple of the largest, or the target scale."""
+    problem = content.session.problem
+    values = np.concatenate([table.features[axis] for table in tables_of(content).values()])
+    wanted = problem.target_scale.get(axis, -math.inf)
+    largest, smallest = float(values.max()), float(values.min())
+    if axis not in problem.axes:
+        return smallest, largest
+    train_end = float(content.train.features[axis].max())
+    return smallest, max(largest, wanted, moved(content, axis, train_end, RULES.guards.multiple))
+
+
+def moved(content: Content, axis: str, value: float, multiple: float) -> float:
+    """A value of an axis at so many times the scale."""
+    kind = content.session.problem.kinds[axis]
+    if kind == "scale":
+        return value * multiple
+    if kind == "logged":
+        return value + math.log10(multiple)
+    spread = float(np.ptp(content.train.features[axis]))
+    return value + 0.5 * spread * math.log(multiple) / math.log(RULES.guards.multiple)
+
+
+def train_end(content: Content, group: int, axis: str) -> float:
+    """The largest train value of a group along an axis."""
+    return float(content.train.features[axis][content.train.group == group].max())
+
+
+def spaced(low: float, high: float, log: bool, n: int = POINTS) -> Floats:
+    """Even steps on the axis."""
+    if log:
+        return np.geomspace(low, high, n)
+    return np.linspace(low, high, n)
+
+
+def columns_at(content: Content, group: int, given: Mapping[str, Floats], like: int) -> dict[str, Floats]:
+    """All columns of the task at these points; those that are not given as in a train row."""
+    n = len(next(iter(given.values())))
+    return {
+        name: given.get(name, np.full(n, content.train.features[name][like])) for name in content.document.feature_names
+    }
+
+
+def bands_at(
+    content: Content,
+    unit: Unit,
+    columns: Mapping[str, Floats],
+    x: Floats,
+    levels: Sequence[float],
+    shade: float | None = None,
+) -> list[Series]:
+    """Intervals of a new measurement along these points."""
+    if content.ensemble is None:
+        return []
+    document = content.document
+    forecast = content.ensemble.intervals(
+        columns, [document.groups[unit.group]] * len(x), levels=levels, target=document.targets[unit.target]
+    )
+    return [
+        Series(
+            "band",
+            f"{level:.0%} interval".replace("%", " %"),
+            "law",
+            x,
+            forecast.lower[level],
+            forecast.upper[level],
+            shade=shade,
+            legend=shade is None,
+        )
+        for level in levels
+    ]
+
+
+def run_at(content: Content, group: int, multiple: float) -> dict[str, float]:
+    """A group's largest train run at so many times its scale; the middle of the data for a task without axes."""
+    problem, train = content.session.problem, content.train
+    if not problem.axes:
+        rows = train.group == group
+        return {name: float(np.median(train.features[name][rows])) for name in content.document.feature_names}
+    row = largest_run(content, group, problem.axes)
+    columns = {name: float(train.features[name][row]) for name in content.document.feature_names}
+    return {name: moved(content, name, v, multiple) if name in problem.axes else v for name, v in columns.items()}
+
+
+def farthest(content: Content, group: int) -> float:
+    """How far forecasts of a group are asked for, in multiples of its largest run: to the target scale where set."""
+    problem = content.session.problem
+    row = largest_run(content, group, problem.axes)
+    wanted = [RULES.guards.multiple]
+    for axis, value in problem.target_scale.items():
+        start = float(content.train.features[axis][row])
+        if problem.kinds.get(axis) == "scale" and start > 0:
+            wanted.append(value / start)
+    return max(wanted)

@@ -1,0 +1,112 @@
+"""The section on the reasons to doubt a law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from discover.plain_data import counted
+from discover.report.axes import units
+from discover.report.blocks import Block, Points, Text
+from discover.report.content import Content
+from discover.report.law_section import LEVEL, LOOSE, interval, loose
+from discover.report.texts import listed
+from discover.runs.verdict import CLOSE_SAID, verdict_of
+
+FEW_SEALED = 5  # rows below which nothing is said of their side
+BY_CHANCE = 0.01  # what happens more rarely is told as a doubt
+
+
+def doubt_blocks(content: Content) -> Iterator[Block]:
+    """Reasons to doubt the law, and notes on the table."""
+    found = tuple(_reasons(content))
+    if found:
+        yield Points(found, warning=True)
+    else:
+        yield Text(
+            "Nothing was found that speaks against this law: the search converged, the rows determine each of "
+            "its constants, and no other law fits them as well."
+        )
+    notes = [one.text for one in content.result.problems]
+    notes += content.result.notes
+    if notes:
+        yield Text("Notes on the table:")
+        yield Points(tuple(notes))
+
+
+def _reasons(content: Content) -> Iterator[str]:
+    for text in content.result.warnings:
+        yield _sentence(text)
+    if content.result.sealed_error:
+        yield _sentence(f"the sealed rows could not be read: {content.result.sealed_error}")
+    names = _undetermined(content)
+    if names:
+        yield names
+    close = [rival for rival in content.runners_up if rival.close]
+    if close:
+        named = listed([rival.name for rival in close])
+        yield f"The data hardly tell the law from {named} ({CLOSE_SAID})."
+    tied = 0 if content.ensemble is None else len(content.ensemble.laws) - 1
+    if tied > len(close):
+        yield (
+            f"{counted(tied, 'other law')} {'fits' if tied == 1 else 'fit'} the rows about as well: intervals are "
+            "those of all of them, and the constants are those of one."
+        )
+    lower = verdict_of(content.result).lower
+    if lower:
+        yield lower
+    yield from _on_sealed_rows(content)
+
+
+def _on_sealed_rows(content: Content) -> Iterator[str]:
+    """Whether the sealed rows lie to one side of the law, or out of its intervals."""
+    if content.sealed is None:
+        return
+    law = content.fit.predict(content.sealed.features, content.sealed.group)
+    for t, target in enumerate(content.document.targets):
+        above = int(np.sum(content.sealed.targets[:, t] > law[:, t]))
+        n = len(content.sealed)
+        most = max(above, n - above)
+        if n >= FEW_SEALED and 2.0 * _at_least(most, n, 0.5) < BY_CHANCE:
+            side = "above" if above > n - above else "below"
+            yield f"{most} of {n} sealed rows lie {side} the law in {target}: beyond the data it is off to one side."
+        if content.ensemble is None:
+            continue
+        names = [content.sealed.group_names[code] for code in content.sealed.group]
+        found = content.ensemble.intervals(content.sealed.features, names, levels=(LEVEL,), target=target)
+        measured = content.sealed.targets[:, t]
+        out = int(np.sum((measured < found.lower[LEVEL]) | (measured > found.upper[LEVEL])))
+        if _at_least(out, n, 1.0 - LEVEL) < BY_CHANCE:
+            yield f"{out} of {n} sealed rows lie outside of the 90 % interval in {target}: it is too narrow there."
+
+
+def _at_least(hits: int, n: int, chance: float) -> float:
+    """Probability of so many hits or more among n."""
+    from scipy.special import bdtrc
+
+    return float(bdtrc(hits - 1, n, chance)) if hits > 0 else 1.0
+
+
+def _undetermined(content: Content) -> str:
+    everything = units(content)
+    counts = {
+        name: sum(loose(*interval(content, unit, name)) for unit in everything)
+        for name in content.document.constant_names
+    }
+    open_ones = {name: count for name, count in counts.items() if count}
+    if not open_ones:
+        return ""
+    if len(everything) == 1:
+        named = listed(list(open_ones))
+    else:
+        named = listed([f"{name} in {count} of {len(everything)}" for name, count in open_ones.items()])
+    return (
+        f"The rows leave open how large these constants are: {named}. Their 90 % intervals reach across zero or over "
+        f"more than a factor of {LOOSE:g}; forecasts can be sharp all the same."
+    )
+
+
+def _sentence(text: str) -> str:
+    whole = text[:1].upper() + text[1:]
+    return whole if whole.endswith(".") else whole + "."

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from discover.errors import InputError, UnavailableError
-from discover.llm.dialects import Dialect, step_down
+from discover.llm.dialects import Dialect, plainest, step_down
 from discover.llm.provider import Completion, Problem, Reason, Request
-from discover.llm.replies import RETRIED, Reply, largest_usage, read_reply
+from discover.llm.refusals import RETRIED, Reply
+from discover.llm.replies import largest_usage, read_reply
 from discover.llm.schema import clip
 from discover.llm.secrets import Masker, shown_url
 from discover.llm.servers import OPENAI, Place, Server, bases, find_place, is_loopback, owner_of, with_scheme
@@ -34,6 +35,8 @@ LONGEST_WAIT_S = 20.0
 _HAVE_TOKENIZER = ("llamacpp", "vllm")
 _ANSWERED = (Reason.EMPTY, Reason.TRUNCATED, Reason.REFUSAL, Reason.FILTERED)
 _MAY_BE_DIALECT = (Reason.REQUEST, Reason.SERVER)
+_MAY_BE_FORM = (Reason.SERVER, Reason.DROPPED, Reason.EMPTY)
+"""Failures by which servers answer that stumble over the form of an answer, without saying so."""
 _MAY_BE_ADDRESS = (404, 405, 501)
 
 
@@ -156,6 +159,8 @@ class OpenAIProvider:
         self._rng = rng or random.Random()
         self._clock, self._sleep = clock, sleep
         self._not_before = -float("inf")
+        self.proven = False
+        """An answer came in this dialect."""
 
     async def complete(self, request: Request) -> Completion:
         """The answer of the endpoint; failures are `Completion.problem`, never exceptions."""
@@ -311,7 +316,7 @@ class _Call:
                 completion = self._read(reply)
                 problem = completion.problem
                 if problem is None or problem.reason in _ANSWERED:
-                    self.provider.dialect = self.dialect
+                    self._keep_dialect(completion)
                     return completion, False
                 self.last = str(problem)
                 self.refusals.append(clip(self.last, 300))
@@ -321,9 +326,26 @@ class _Call:
                     continue
                 failures += 1
                 wait = self._wait(problem, reply, failures)
-                if wait is None:
+                if wait is not None:
+                    await self.provider._sleep(wait)
+                elif self._may_be_form(problem) and _advice(reply) != "false":
+                    self.first_refusal = self.first_refusal or completion
+                    self.dialect = plainest(self.dialect)
+                else:
                     return self._failed(completion, problem, reply), self._is_no_model(reply, problem)
-                await self.provider._sleep(wait)
+
+    def _keep_dialect(self, completion: Completion) -> None:
+        """Keeps the dialect in which an answer came; after an empty one the next question is put plainly."""
+        problem = completion.problem
+        empty = problem is not None and self._may_be_form(problem) and not completion.text
+        self.provider.dialect = plainest(self.dialect) if empty else self.dialect
+        self.provider.proven = self.provider.proven or bool(completion.text)
+
+    def _may_be_form(self, problem: Problem) -> bool:
+        """Whether the server may have stumbled over the form of an answer: none has come in it yet."""
+        if self.provider.proven or self.request.schema is None or self.dialect.mode == "text":
+            return False
+        return problem.reason in _MAY_BE_FORM
 
     def _is_no_model(self, reply: Reply | Problem, problem: Problem) -> bool:
         """Whether this address answers like something else than a model: not there, or a page for people."""
@@ -347,9 +369,7 @@ class _Call:
         """The failure to report: the first refusal tells more than that of the plainest question."""
         if self.first_refusal and problem.reason in _MAY_BE_DIALECT:
             return self.first_refusal
-        headers = reply.headers if isinstance(reply, Reply) else {}
-        pause = retry_after_s(headers, time.time())
-        return replace(completion, problem=replace(problem, retry_after_s=pause))
+        return replace(completion, problem=replace(problem, retry_after_s=_pause(problem, reply)))
 
     async def _send(self, client: openai.AsyncOpenAI) -> Reply | Problem:
         import httpx2
@@ -373,20 +393,30 @@ class _Call:
 
     def _read(self, reply: Reply | Problem) -> Completion:
         if isinstance(reply, Reply):
-            return read_reply(reply, self.request)
+            return read_reply(reply, self.request, time.time())
         if reply.reason in (Reason.DROPPED, Reason.TOO_LARGE):  # the server may have done the work
             return Completion(problem=reply, usage=largest_usage(self.request))
         return Completion(problem=reply)
 
     def _wait(self, problem: Problem, reply: Reply | Problem, failures: int) -> float | None:
         """Seconds until the next attempt, None for no other attempt."""
-        headers = reply.headers if isinstance(reply, Reply) else {}
-        advice = headers.get("x-should-retry")
+        advice = _advice(reply)
         retried = problem.reason in RETRIED if advice not in ("true", "false") else advice == "true"
         if not retried or problem.final or failures >= self.provider.endpoint.attempts:
             return None
         backoff = min(8.0, self.provider.endpoint.backoff_s * 2 ** (failures - 1))
         backoff *= 1.0 - 0.25 * self.provider._rng.random()
-        wait = retry_after_s(headers, time.time()) or backoff
+        wait = _pause(problem, reply) or backoff
         patient = wait <= LONGEST_WAIT_S and self.provider._clock() + wait < self.deadline
         return wait if patient else None
+
+
+def _advice(reply: Reply | Problem) -> str | None:
+    """Whether the server says that the same call is worth another attempt."""
+    return reply.headers.get("x-should-retry") if isinstance(reply, Reply) else None
+
+
+def _pause(problem: Problem, reply: Reply | Problem) -> float | None:
+    """Seconds for which the server asks to be left alone, in words or in a header field."""
+    headers = reply.headers if isinstance(reply, Reply) else {}
+    return problem.retry_after_s or retry_after_s(headers, time.time())

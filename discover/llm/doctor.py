@@ -86,6 +86,8 @@ async def examine(
     request = Request(prompt.messages, answer_schema(2), max_tokens)
     tell("two proposals")
     first = await provider.complete(request)
+    if first.problem is not None and first.problem.reason is Reason.EMPTY:
+        first = await provider.complete(request)  # the provider puts it plainly from now on
     findings = [*_models(names, provider.model), _reached(first)]
     if first.problem is not None and not first.text:
         return Report(provider.endpoint.shown, tuple(findings), usable=False)

@@ -183,8 +183,22 @@ def read_answer(text: str, limit: int = 16) -> Reading:
     return Reading(tuple(proposals), tuple(refused), _insight(text))
 
 
-_THOUGHT_START = re.compile("<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-_THOUGHT_END = re.compile("</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+def answer_in_thoughts(text: str) -> str:
+    """The last whole answer among a model's thoughts, as JSON; "" if there is none."""
+    found = [value for value in _json_values(text[:MAX_TEXT]) if isinstance(value, dict) and "proposals" in value]
+    return json.dumps(found[-1]) if found else ""
+
+
+_THOUGHT = "(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think|begin_of_thought|end_of_thought)"
+_MARKS = (
+    (rf"<{_THOUGHT}(?: [^<>]{{0,40}})?>", f"</{_THOUGHT}>"),
+    (r"\[think\]", r"\[/think\]"),
+    ("◁think▷", "◁/think▷"),
+    (r"<\|(?:start_thinking|begin_of_thought)\|>", r"<\|(?:end_thinking|end_of_thought)\|>"),
+)
+"""How models mark their thoughts."""
+_THOUGHT_START = re.compile("|".join(start for start, _ in _MARKS), re.IGNORECASE)
+_THOUGHT_END = re.compile("|".join(end for _, end in _MARKS), re.IGNORECASE)
 
 
 def strip_wrapping(text: str) -> str:
@@ -203,19 +217,43 @@ def _before_thought(text: str) -> str:
 
 
 def _items(text: str) -> Iterator[Any]:
-    """Candidates for a proposal: from JSON anywhere in the text, else what follows a 'formula:'."""
-    found = False
+    """Candidates for a proposal: JSON anywhere in the text, else what follows a 'formula:', else formulas in print."""
+    text = _unpacked(text)
+    for source in (_rows_in(text), _rows_in(text.translate(_QUOTES)), _found(_LABELLED, text), _found(_PRINTED, text)):
+        first = next(source, None)
+        if first is not None:
+            yield first
+            yield from source
+            return
+
+
+def _rows_in(text: str) -> Iterator[Any]:
     for value in _json_values(text):
-        for row in _rows(value):
-            found = True
-            yield row
-    if not found:
-        yield from (match[1] or match[2] or match[3] for match in _LABELLED.finditer(text))
+        yield from _rows(value)
+
+
+def _found(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    for match in pattern.finditer(text):
+        yield next(filter(None, match.groups()), "")
+
+
+def _unpacked(text: str) -> str:
+    """The text inside, where an answer is JSON packed into a JSON string."""
+    if not text.startswith('"'):
+        return text
+    try:
+        inner = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return inner if isinstance(inner, str) else text
 
 
 def _rows(value: Any, depth: int = 0) -> Iterator[Any]:
-    if isinstance(value, dict) and "proposals" in value and depth < 3:
-        yield from _rows(value["proposals"], depth + 1)
+    key = _container(value)
+    if key is not None and depth < 3:
+        yield from _rows(_loaded(value[key]), depth + 1)
+    elif isinstance(value, dict) and depth and _is_numbered(value):
+        yield from value.values()
     elif isinstance(value, list) and depth < 3:
         for item in value:
             yield from _rows(item, depth + 1)
@@ -223,18 +261,61 @@ def _rows(value: Any, depth: int = 0) -> Iterator[Any]:
         yield value
 
 
-_FORMULA_KEYS = ("formula", "expression", "equation", "law")
+_CONTAINERS = ("proposals", "formulas", "expressions", "equations", "laws")
+_FORMULA_KEYS = ("formula", "expression", "equation", "law", "expr")
+
+
+def _container(value: Any) -> str | None:
+    """The key below which the proposals are."""
+    return _key(value, _CONTAINERS)
+
+
+def _formula_key(value: Any) -> str | None:
+    return _key(value, _FORMULA_KEYS)
+
+
+def _key(value: Any, names: Sequence[str]) -> str | None:
+    keys = {key.lower(): key for key in value} if isinstance(value, dict) else {}
+    return next((keys[name] for name in names if name in keys), None)
+
+
+def _is_numbered(value: dict[str, Any]) -> bool:
+    """Proposals that have names or numbers instead of places in a list."""
+    return bool(value) and (all(map(str.isdigit, value)) or all(isinstance(inner, dict) for inner in value.values()))
+
+
+def _loaded(value: Any) -> Any:
+    """A list that was packed into a string."""
+    if not (isinstance(value, str) and value.lstrip().startswith(("[", "{"))):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
 _LABELLED = re.compile(
-    r"[\"'`*]{0,3}\b(?:formula|expression|equation)[\"'`*]{0,3}[ \t]{0,5}[:=][ \t*]{0,5}"
-    r"(?:\"([^\"\n]{1,1000})\"|[`']([^`'\n]{1,1000})[`']|([^\"'`\n]{1,1000}))",
+    r"[\"'`*]{0,3}\b(?:formula|expression|equation)[\"'`*]{0,3}[ \t]{0,5}[:=>][ \t*]{0,5}"
+    r"(?:\"([^\"\n]{1,1000})\"|[`']([^`'\n]{1,1000})[`']|([^\"'`\s<][^\"'`\n<]{0,999}))",
     re.IGNORECASE,
 )
+_PRINTED = re.compile(
+    r"\$\$([^$]{1,1000})\$\$|\\\[(.{1,1000}?)\\\]|(?<!`)`([^`\n]{1,1000}[*/^][^`\n]{1,1000})`(?!`)", re.DOTALL
+)
+"""Formulas in prose without any label: set off, or as code."""
+_QUOTES = str.maketrans("“”„‟«»", '""""""')
 _START = re.compile(r"[\[{]")
+_BACKSLASH = re.compile(
+    r"(?<!\\)((?:\\\\){0,9})\\(?=[^\"\\/bfnrtu]|"
+    r"(?:bar|beta|big|frac|forall|nabla|neq|nu|rho|right|tan|tanh|tau|text|theta|tilde|times|underline|up)(?![a-z]))"
+)
+"""A backslash of LaTeX that JSON has no escape for, or would take for another character."""
 
 
 def _json_values(text: str) -> Iterator[Any]:
     """Complete JSON objects and arrays in the text, outermost first; the number of tries is bounded."""
-    decoder = json.JSONDecoder()
+    text = _BACKSLASH.sub(r"\1\\\\", text)
+    decoder = json.JSONDecoder(strict=False)  # small models break lines inside of texts
     position = 0
     for _ in range(_MAX_STARTS):
         start = _START.search(text, position)
@@ -247,12 +328,21 @@ def _json_values(text: str) -> Iterator[Any]:
             continue
         if _holds_formula(value):
             yield value
+        else:  # what it wraps may hold one
+            position = start.end()
 
 
 def _holds_formula(value: Any) -> bool:
     if isinstance(value, dict):
-        return "proposals" in value or any(key in value for key in _FORMULA_KEYS)
-    return isinstance(value, list) and any(isinstance(v, dict) and _holds_formula(v) for v in value[:100])
+        return _container(value) is not None or _formula_key(value) is not None
+    return isinstance(value, list) and any(map(_is_formula, value[:100]))
+
+
+def _is_formula(value: Any) -> bool:
+    """An object with a formula, or a bare one; names of constants in a list are none."""
+    if isinstance(value, str):
+        return any(sign in value for sign in "*^/")
+    return isinstance(value, dict) and _holds_formula(value)
 
 
 def _proposal(item: Any) -> Proposal | Refused:
@@ -261,6 +351,7 @@ def _proposal(item: Any) -> Proposal | Refused:
         item = {"formula": item}
     if not isinstance(item, dict):
         return Refused(shown, "a proposal is an object with a formula")
+    item = {key.lower(): value for key, value in item.items()}
     formula = next((item[key] for key in _FORMULA_KEYS if key in item), None)
     if not isinstance(formula, str):
         return Refused(shown, "the formula is missing or is not text")
@@ -307,12 +398,16 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 _SYMBOLS = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/"})
-_LEFT_SIDE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,40}(?:\([A-Za-z0-9_, ]{0,100}\))?\s{0,5}=(?!=)")
+_LEFT_SIDE = re.compile(
+    r"^(?:return\b|(?:\\(?:hat|text|mathrm|mathcal|tilde|bar)\{)?[A-Za-z_]\w{0,40}\}?"
+    r"(?:\([\w, ]{0,100}\))?\s{0,5}(?:=(?!=)|≈|:=))"
+)
+_AROUND = re.compile(r"^\\[(\[]|\\[)\]]$|[.,;]$|\s#.*$")
 
 
 def tidy_formula(text: str) -> str:
-    """The formula without fences, a left-hand side, or typographic signs."""
-    text = text.strip().strip("`$").strip().translate(_SYMBOLS)
+    """The formula without fences, a left-hand side, a comment, or typographic signs."""
+    text = _AROUND.sub("", text.strip().strip("`$").strip()).strip().translate(_SYMBOLS)
     return _LEFT_SIDE.sub("", text, count=1).strip()
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from discover.errors import InputError
 from discover.llm.budget import Budget, Spent
-from discover.llm.provider import Completion, Message, Problem, Reason, Request, Usage
+from discover.llm.provider import FINAL, Completion, Message, Problem, Reason, Request, Usage
 from discover.llm.replay import Journal
 from discover.llm.replies import CAUTIOUS_CHARACTERS, estimate_tokens, largest_usage
+from discover.llm.schema import read_answer
 from discover.llm.worker import Arrival, Worker
 
 _SMALLEST_CONTEXT = 2048
@@ -101,7 +102,8 @@ class Session:
     """Asks within a budget. A reached cap or a lasting failure stops the asking, not the run.
 
     Other failures pause it: twice as long after every further one, as long as the server asks, and over as soon
-    as an answer comes. After a failure one call at a time is risked.
+    as an answer comes. After a failure one call at a time is risked. What would be a mistake in an option, such as an
+    unknown model, is a failure of that kind too once the model has answered: servers are restarted.
     """
 
     def __init__(
@@ -244,14 +246,14 @@ class Session:
         self._waiting = False
         self._watch_prompt(request, completion.usage)
         problem = completion.problem
-        if problem is None or completion.text:
+        if problem is None or _useful(completion.text):
             self._answered(completion)
             return
         self._failures[problem.reason] = self._failures.get(problem.reason, 0) + 1
         if problem.reason is Reason.TOO_LONG:
             self._shorten(problem)
         raised = problem.reason in (Reason.TRUNCATED, Reason.EMPTY) and self._give_room(request, completion.usage)
-        if problem.final:
+        if problem.reason in FINAL and (problem.reason is Reason.QUOTA or not self._seconds):
             self._stop(str(problem))
         elif problem.reason in _USELESS:
             self._useless += not raised
@@ -340,6 +342,11 @@ class Session:
         found = min(most, max(least, _MARGIN * characters / usage.prompt))
         self._characters = found if not self._seconds else min(self._characters, found)
         self._budget.characters = self._characters
+
+
+def _useful(text: str) -> bool:
+    """Whether an answer that was cut holds a proposal that was not."""
+    return bool(text) and bool(read_answer(text).proposals)
 
 
 def pause_s(problem: Problem, in_a_row: int) -> float:

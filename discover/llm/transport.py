@@ -109,7 +109,7 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "").strip()
         try:
-            seconds = float(text) * unit
+            seconds = float(text.removesuffix("s")) * unit
         except ValueError:
             seconds = _seconds_until(text, now)
         if 0.0 < seconds < 1e6:

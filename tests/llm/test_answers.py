@@ -13,6 +13,7 @@ from discover.llm.schema import (
     MAX_FORMULA,
     MAX_RATIONALE,
     Proposals,
+    answer_in_thoughts,
     answer_patterns,
     answer_schema,
     clip,
@@ -44,6 +45,25 @@ WRAPPED = {
     "before a thought": f"{formulas(ONE, TWO)}<think>was that right?</think>",
     "cut": formulas(ONE, TWO, "E + C*n")[:-20],
     "no JSON": f"1. **Formula:** `{ONE}`\n2. formula: {TWO}\n",
+    "wrapped": json.dumps({"answer": json.loads(formulas(ONE, TWO))}),
+    "in an echo of the schema": json.dumps({"type": "object", "properties": json.loads(formulas(ONE, TWO))}),
+    "JSON in a JSON string": json.dumps(formulas(ONE, TWO)),
+    "a list in a JSON string": json.dumps({"proposals": json.dumps([{"formula": ONE}, {"formula": TWO}])}),
+    "another container": json.dumps({"laws": [{"law": ONE}, {"expr": TWO}]}),
+    "a container of texts": json.dumps({"Formulas": [ONE, TWO]}),
+    "a list of texts": json.dumps([ONE, TWO]),
+    "capitals": json.dumps({"Proposals": [{"Formula": ONE}, {"FORMULA": TWO}]}),
+    "numbered": json.dumps({"proposals": {"1": {"formula": ONE}, "2": {"formula": TWO}}}),
+    "numbered texts": json.dumps({"proposals": {"1": ONE, "2": TWO}}),
+    "broken lines": formulas(ONE, TWO).replace("because", "be\ncause"),
+    "typographic quotes": formulas(ONE, TWO).replace('"', "”"),
+    "tags": f"<formula>{ONE}</formula> <formula> {TWO} </formula>",
+    "code in prose": f"I propose `{ONE}` first, and then `{TWO}`, with `E` the floor.",
+    "displayed": f"First $$L = {ONE}$$, then \\[{TWO}\\]",
+    "a tool call": f'<tool_call>{{"name": "answer", "arguments": {formulas(ONE, TWO)}}}</tool_call>',
+    "brackets around a thought": f'[THINK]say {{"formula": "x"}}[/THINK]{formulas(ONE, TWO)}',
+    "marks around a thought": f'<|START_THINKING|>{{"formula": "x"}}<|END_THINKING|>{formulas(ONE, TWO)}',
+    "comments": formulas(ONE, TWO, "E + C*n").replace("}, {", "}, // next\n{")[:-45],
     "single quotes": f"{{'proposals': [{{'formula': '{ONE}'}}, {{'formula': '{TWO}'}},]}}",
 }
 
@@ -52,6 +72,30 @@ WRAPPED = {
 def test_proposals_are_found_in_any_wrapping(name: str) -> None:
     reading = read_answer(WRAPPED[name])
     assert [proposal.formula for proposal in reading.proposals] == [ONE, TWO]
+
+
+@pytest.mark.parametrize("command", ["\\alpha", "\\beta", "\\frac{1}{n}", "\\tau", "\\nu", "\\rho", "\\times n"])
+def test_a_backslash_that_json_has_no_escape_for_is_one_of_latex(command: str) -> None:
+    (proposal,) = read_answer(f'{{"proposals": [{{"formula": "E + A*n**{command}", "rationale": "a\\nb"}}]}}').proposals
+    assert proposal.formula == f"E + A*n**{command}"
+    assert proposal.rationale == "a b"
+    (proposal,) = read_answer(formulas(f"E + A*n**{command}")).proposals  # with the escapes that it should have
+    assert proposal.formula == f"E + A*n**{command}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["return E + A*n**(-a)", "\\hat{L} = E + A*n**(-a)", "L ≈ E + A*n**(-a)", "\\(E + A*n**(-a)\\)", "E + A*n**(-a),",
+     "E + A*n**(-a)  # the floor first", "`loss = E + A*n**(-a)`", "L(n) := E + A*n**(-a)"],
+)  # fmt: skip
+def test_what_stands_around_a_formula_is_dropped(text: str) -> None:
+    assert tidy_formula(text) == ONE
+
+
+def test_an_answer_among_thoughts_is_the_last_whole_one() -> None:
+    thoughts = f"Maybe {formulas('x')}? No. {formulas(ONE, TWO)} is better. {formulas(ONE)[:-9]}"
+    assert [p.formula for p in read_answer(answer_in_thoughts(thoughts)).proposals] == [ONE, TWO]
+    assert answer_in_thoughts('Perhaps {"formula": "x"}, {"a": 1}') == ""
 
 
 NOTHING = [

@@ -102,12 +102,16 @@ def test_an_answer_that_ended_in_an_error_is_a_failed_call_not_an_empty_answer(t
 # --- servers that ignore the form that they are asked for -----------------------------------------------
 
 NOTATIONS = {
-    "loss = E + A/params^alpha + B/tokens^beta": True,
-    "E + A·params^(−alpha) + B·tokens^(−beta)": True,
-    "L_0 + \\frac{A}{N^{\\alpha}} + \\frac{B}{D^{\\beta}}": True,  # N and D are the columns of that meaning
-    "E + A*params**(-alpha) if tokens > 1e9 else E + B*tokens**(-beta)": False,
+    "loss = E + A/params^alpha + B/tokens^beta": "E + A*params**alpha + B*tokens**beta",
+    "E + A·params^(−α) + B·tokens^(−β)": "E + A*params**alpha + B*tokens**beta",
+    "L_0 + \\frac{A}{N^{\\alpha}} + \\frac{B}{D^{\\beta}}": "E + A*params**alpha + B*tokens**beta",
+    "E + A*np.power(params, -alpha) + B*np.exp(-beta*np.log(tokens))": "E + A*params**alpha + B*exp(k1*log(tokens))",
+    "E + A*math.pow(params, -alpha)": "E + A*params**alpha",
+    "1.7 + 400*params**-0.34 + 410*tokens**-0.28": "E + A*params**alpha + B*tokens**beta",
+    "E + A*pow(params,-a)*(1 + log10(tokens))**-b": "E + A*params**alpha*(1 + log10(tokens))**beta",
+    "E + A*params**(-alpha) if tokens > 1e9 else E + B*tokens**(-beta)": "",
 }
-"""Formulas of small models, and whether they are laws of the table."""
+"""Formulas of small models, and the law that each is, "" for none; N and D are columns by their meaning."""
 
 
 def test_a_server_that_ignores_the_form_is_read_all_the_same(table: Path) -> None:
@@ -126,14 +130,20 @@ def test_a_server_that_ignores_the_form_is_read_all_the_same(table: Path) -> Non
         return Step(chat(text, usage=None if n % 3 == 0 else (900, 120)))
 
     with serve(ScriptedServer(answer)) as server:
-        done = run(table, "out", "--llm", "m", "--llm-url", server.url, "--llm-calls", "8")
+        done = run(table, "out", "--llm", "m", "--llm-url", server.url, "--llm-calls", "8", *LONG)
     assert done.returncode == 0, done.stderr
     proposals = [row for row in rows("out") if row["kind"] == "proposal"]
     answered = [row for row in rows("out") if row["kind"] == "used"]
     assert len(proposals) == 2 * len(answered) > 0  # no answer is lost
     for row in proposals:
-        (a_law,) = [law for text, law in NOTATIONS.items() if tidy_formula(text) == row["formula"]]
-        assert (row["refused"] is None or row["check"] == "duplicate") is a_law, row
+        (law,) = [law for text, law in NOTATIONS.items() if tidy_formula(text) == row["formula"]]
+        if row["refused"] is None:
+            assert row["law"] == law
+        elif not law:
+            assert "a law holds for all rows" in row["refused"]
+        else:
+            assert row["check"] == "duplicate", row
+    assert {row["formula"] for row in proposals} == set(map(tidy_formula, texts))
 
 
 def test_check_does_not_call_an_ignored_schema_obeyed(table: Path) -> None:

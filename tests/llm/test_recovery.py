@@ -218,6 +218,34 @@ def test_a_model_whose_thoughts_use_up_an_answer_gets_room(tmp_path: Path) -> No
     assert "8,192 are allowed" in session.status.notes[0]
 
 
+def test_a_model_that_thinks_aloud_gets_room_and_what_it_wrote_before_is_not_useful(tmp_path: Path) -> None:
+    def answer(body: Any) -> Step:
+        limit = body["max_tokens"]
+        return Step(GOOD) if limit > 2048 else Step(chat("Let us see.", finish="length", usage=(9, limit)))
+
+    with serve(ScriptedServer(answer)) as server:
+        session = open_at(server.url, tmp_path, Clock())
+        for step in range(2):
+            session.ask(question("a"), SCHEMA, step)
+            settled(session, step)
+        session.close()
+    assert session.max_tokens == 4096
+    assert (session.status.answered, session.status.failures) == (1, {Reason.TRUNCATED: 1})
+
+
+@pytest.mark.parametrize("refusal", [Step({"error": "no such model"}, 404), Step({"error": "who?"}, 401)])
+def test_a_refusal_that_would_be_lasting_is_none_of_a_model_that_has_answered(tmp_path: Path, refusal: Step) -> None:
+    clock = Clock()
+    with serve(ScriptedServer([Step(GOOD), refusal])) as server:
+        session = open_at(server.url, tmp_path, clock)
+        for step in range(4):  # at one of them it pauses
+            session.ask(question("a"), SCHEMA, step)
+            settled(session, step)
+            clock.now_s += 60.0
+        session.close()
+    assert (session.status.answered, session.status.spent.calls) == (2, 3)
+
+
 def test_room_that_the_user_fixed_is_kept_and_paid_empty_answers_end(tmp_path: Path) -> None:
     with serve(ScriptedServer([], Step(chat("", finish="length", usage=(9, 2048))))) as server:
         session = open_at(server.url, tmp_path, Clock(), settings=Settings(slots=1, most_tokens=2048))

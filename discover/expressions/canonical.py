@@ -8,7 +8,8 @@ identify. `skeleton` is the text of that, with constants renamed by place: equal
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 
 import numpy as np
 
@@ -187,20 +188,37 @@ def reduce_constants(expr: Expr, shared: Collection[str] = ()) -> Expr:
     Args:
         shared: constants with one value for all groups, which cannot take the place of one per group in front of a sum.
     """
+    return _reduced(expr, frozenset(shared), None)
+
+
+def reduction(expr: Expr, shared: Collection[str] = ()) -> tuple[Expr, dict[str, Expr]]:
+    """As `reduce_constants`, with what every constant that is left stands for, in constants of the formula before."""
+    stands_for: dict[str, Expr] = {}
+    reduced = _reduced(expr, frozenset(shared), stands_for)
+    return reduced, {name: simplify(stands_for.get(name, Constant(name))) for name in constant_names(reduced)}
+
+
+def _reduced(expr: Expr, shared: frozenset[str], stands_for: dict[str, Expr] | None) -> Expr:
     for _ in range(12):
         simple = simplify(expr)
         once = frozenset(name for name, count in constant_uses(simple).items() if count == 1)
-        expr = _Reducer(once, frozenset(shared)).reduce(simple)
+        expr = _Reducer(once, shared, stands_for).reduce(simple)
         if expr is simple:
             return simple
     return simplify(expr)
 
 
 class _Reducer:
-    """One pass of merging; `once` are the constants that appear in one place only."""
+    """One pass of merging.
 
-    def __init__(self, once: frozenset[str], shared: frozenset[str]) -> None:
-        self.once, self.shared = once, shared
+    Args:
+        once: the constants that appear in one place only.
+        shared: the constants with one value for all groups.
+        stands_for: what constants came to stand for so far, to be kept up; None where nobody asks.
+    """
+
+    def __init__(self, once: frozenset[str], shared: frozenset[str], stands_for: dict[str, Expr] | None) -> None:
+        self.once, self.shared, self.stands_for = once, shared, stands_for
 
     def free(self, node: Expr) -> bool:
         """No feature inside, at least one constant, and every constant appears nowhere else."""
@@ -211,20 +229,34 @@ class _Reducer:
         """A number, or free: it can be merged with what is free."""
         return isinstance(node, Number) or self.free(node)
 
+    def fixed(self, nodes: Iterable[Expr]) -> list[Expr]:
+        return [node for node in nodes if self.is_fixed(node)]
+
     def free_factors(self, term: Expr) -> list[Expr]:
         return [factor for factor in factors(term) if self.free(factor)]
 
-    def one_for(self, *nodes: Expr) -> Constant:
-        """The constant that stands for these: the first, or the first with a value per group."""
+    def one_for(self, nodes: Iterable[Expr], value: Callable[[], Expr]) -> Constant:
+        """The constant that stands for these: the first, or the first with a value per group.
+
+        Args:
+            nodes: what it takes the place of.
+            value: what it stands for from now on.
+        """
         constants = [n for node in nodes for n in walk(node) if isinstance(n, Constant)]
-        return next((c for c in constants if c.name not in self.shared), constants[0])
+        chosen = next((c for c in constants if c.name not in self.shared), constants[0])
+        self.note(chosen, value)
+        return chosen
+
+    def note(self, constant: Expr, value: Callable[[], Expr]) -> None:
+        if self.stands_for is not None and isinstance(constant, Constant):
+            self.stands_for[constant.name] = substitute(value(), self.stands_for)
 
     def reduce(self, node: Expr) -> Expr:
         """The node itself where nothing changes, so that what is known about it stays known."""
         if not isinstance(node, Call):
             return node
         if self.free(node):
-            return self.one_for(node)
+            return self.one_for((node,), lambda: node)
         if self.once.isdisjoint(constants_in(node)):
             return node
         reduced = self.combined(node, tuple(self.reduce(arg) for arg in node.args))
@@ -232,7 +264,7 @@ class _Reducer:
 
     def combined(self, node: Call, args: tuple[Expr, ...]) -> Expr:
         if node.op == "add":
-            return add(*self.without_offsets(self.collected(self.merged(args, absorbs=(Number,)))))
+            return add(*self.without_offsets(self.collected(self.merged(args, add))))
         if node.op == "mul":
             return self.product(args)
         if node.op == "pow" and self.free(args[1]) and isinstance(args[0], Call) and args[0].op == "exp":
@@ -243,14 +275,16 @@ class _Reducer:
             return self.log_of_product(args[0])
         return call(node.op, *args)
 
-    def merged(self, args: Iterable[Expr], absorbs: tuple[type, ...]) -> list[Expr]:
+    def merged(self, args: Iterable[Expr], together: Callable[..., Expr]) -> list[Expr]:
+        """The free ones as one constant, which takes in the numbers."""
         free: list[Expr] = []
         rest: list[Expr] = []
         for arg in args:
             (free if self.free(arg) else rest).append(arg)
         if free:
-            rest = [arg for arg in rest if not isinstance(arg, absorbs)]
-            rest.insert(0, self.one_for(*free))
+            numbers = [arg for arg in rest if isinstance(arg, Number)]
+            rest = [arg for arg in rest if not isinstance(arg, Number)]
+            rest.insert(0, self.one_for(free, lambda: together(*free, *numbers)))
         return rest
 
     def collected(self, terms: list[Expr]) -> list[Expr]:
@@ -263,10 +297,15 @@ class _Reducer:
         for rest, same in kept.items():
             scaled = [term for term in same if term != rest]
             if scaled and features_in(rest) and (len(same) > 1):
-                out.append(mul(self.one_for(*(self.free_factors(term)[0] for term in scaled)), rest))
+                firsts = (self.free_factors(term)[0] for term in scaled)
+                scale = self.one_for(firsts, partial(self.sum_of_scales, same))
+                out.append(mul(scale, rest))
             else:
                 out += same
         return out
+
+    def sum_of_scales(self, terms: Iterable[Expr]) -> Expr:
+        return add(*(mul(*self.fixed(factors(term))) for term in terms))
 
     def scale_in_front(self, node: Expr) -> Expr:
         """(c*x)**a is c'*x**a and exp(c + x) is c'*exp(x) where c is free; c' is positive then."""
@@ -280,14 +319,21 @@ class _Reducer:
         free = [arg for arg in inner.args if self.free(arg)]
         if not free:
             return node
-        return mul(self.one_for(*free), self.without_scale(node))
+        return mul(self.one_for(free, lambda: self.scale_of(node)), self.without_scale(node))
 
     def product(self, args: tuple[Expr, ...]) -> Expr:
-        first, *rest = self.merged(args, absorbs=(Number,))
+        first, *rest = self.merged(args, mul)
         if not self.free(first):
             return mul(first, *rest)
-        rest = [self.without_scale(factor) for factor in rest]
-        return mul(*rest) if any(self.takes(factor, first) for factor in rest) else mul(first, *rest)
+        scaled, rest = rest, [self.without_scale(factor) for factor in rest]
+        self.note(first, lambda: mul(first, *map(self.scale_of, scaled)))
+        taker = next((factor for factor in rest if self.takes(factor, first)), None)
+        if not isinstance(taker, Call):
+            return mul(first, *rest)
+        for term in taker.args:
+            own = self.free_factors(term)[0]
+            self.note(own, partial(mul, first, own))
+        return mul(*rest)
 
     def takes(self, node: Expr, scale: Expr) -> bool:
         """Whether a free scale in front of a sum can move into it: every term has a scale of its own."""
@@ -304,16 +350,17 @@ class _Reducer:
         floor = next((term for term in terms if self.free(term)), None)
         if floor is None:
             return terms
-        return [term if term is floor else self.without_offset(term, self.is_shared(floor)) for term in terms]
+        return [term if term is floor else self.without_offset(term, floor) for term in terms]
 
-    def without_offset(self, term: Expr, shared: bool) -> Expr:
+    def without_offset(self, term: Expr, floor: Expr) -> Expr:
         *rest, last = factors(term)
         if not (rest and isinstance(last, Call) and last.op == "add" and all(map(self.is_fixed, rest))):
             return term
-        offsets = [arg for arg in last.args if self.is_fixed(arg)]
+        offsets = self.fixed(last.args)
         moved = [node for node in (*rest, *offsets) if not isinstance(node, Number)]
-        if not offsets or (shared and not all(map(self.is_shared, moved))):
+        if not offsets or (self.is_shared(floor) and not all(map(self.is_shared, moved))):
             return term
+        self.note(floor, lambda: add(floor, mul(*rest, add(*offsets))))
         return mul(*rest, add(*(arg for arg in last.args if arg not in offsets)))
 
     def without_scale(self, node: Expr) -> Expr:
@@ -327,6 +374,16 @@ class _Reducer:
             return call("exp", add(*terms))
         return node
 
+    def scale_of(self, node: Expr) -> Expr:
+        """What `without_scale` leaves out."""
+        if not isinstance(node, Call) or not isinstance(inner := node.args[0], Call):
+            return ONE
+        if node.op == "pow" and not features_in(node.args[1]) and inner.op == "mul":
+            return power(mul(*self.fixed(inner.args)), node.args[1])
+        if node.op == "exp" and inner.op == "add":
+            return call("exp", add(*self.fixed(inner.args)))
+        return ONE
+
     def bare(self, base: Expr) -> Expr:
         if isinstance(base, Call) and base.op == "mul":
             return mul(*(arg for arg in base.args if not self.is_fixed(arg)))
@@ -338,7 +395,7 @@ class _Reducer:
         if not free:
             return call("log", product)
         rest = mul(*(arg for arg in product.args if not self.is_fixed(arg)))
-        return add(self.one_for(*free), call("log", rest))
+        return add(self.one_for(free, lambda: call("log", mul(*self.fixed(product.args)))), call("log", rest))
 
 
 def skeleton(expr: Expr, shared: Collection[str] = ()) -> str:

@@ -5,7 +5,6 @@ Advice is checked and, where it is of no use, left out: it never voids a formula
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -14,27 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from discover.errors import InputError
-from discover.expressions import (
-    Call,
-    Constant,
-    Expr,
-    Number,
-    constant_names,
-    constant_uses,
-    evaluate,
-    feature_names,
-    mul,
-    simplify,
-    walk,
-)
+from discover.expressions import Expr, constant_names, evaluate, feature_names, reduction
 from discover.fitting import Domain, Recipe, Structure
 from discover.law.structure import recipe_from_text
+from discover.proposers.candidate import Floats
 from discover.proposers.grammar import positive
 from discover.scoring import Problem
 
 MOST_EMPHASIS = 2.0
-RELATIONS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # signs and powers
-MOST_COMBINED = 4096  # relations of all constants that are tried together
+_MOST_COMBINED = 6  # constants between limits that one stands for
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _NAME = r"([A-Za-z_][A-Za-z0-9_]*)"
@@ -44,133 +31,136 @@ _ABOVE = re.compile(rf"{_NAME}\s*>=?\s*{_NUMBER}")
 _BELOW = re.compile(rf"{_NAME}\s*<=?\s*{_NUMBER}")
 
 
-@dataclass(frozen=True)
-class Meant:
-    """What a constant of the formula as it was written has become: sign * value**power of a constant of the structure.
+def stands_for(written: Expr, shared: Iterable[str], names: Mapping[str, str]) -> dict[str, Expr]:
+    """What every constant of a structure is in terms of the constants of the formula as it was written.
 
-    Attributes:
-        name: of the structure's constant.
-        sign: 1 or -1.
-        power: 1, or -1 for its reciprocal.
-    """
-
-    name: str
-    sign: int
-    power: int = 1
-
-    def value(self, written: float) -> float | None:
-        """The structure's value for one as it was written; None for the reciprocal of zero."""
-        if self.power > 0:
-            return self.sign * written
-        return self.sign / written if written else None
-
-    def limits(self, lower: float | None, upper: float | None) -> tuple[float | None, float | None] | None:
-        """The structure's limits; None where a reciprocal has none of the kind."""
-        if self.power < 0:
-            if lower is None or lower < 0.0:
-                return None
-            lower, upper = (1.0 / upper if upper else 0.0), (1.0 / lower if lower else None)
-        if self.sign > 0:
-            return lower, upper
-        return (None if upper is None else -upper), (None if lower is None else -lower)
-
-
-def meant(written: Expr, reduced: Expr, names: Mapping[str, str]) -> dict[str, Meant]:
-    """The constants that say the same after constants and numbers were merged, apart from a sign or a reciprocal.
-
-    All do if these are all that was taken in, as where E - A*x**(-a) became E + A*x**a with negative A and a. Else the
-    exponents do that are in both formulas.
+    Nothing is said if the two do not agree where that is tried.
 
     Args:
-        names: the structure's name of every constant that `reduced` has.
+        written: the formula.
+        shared: of its constants.
+        names: the structure's name of every constant that is left.
     """
-    found = _relations(written, reduced)
-    if found is None:
-        before, after = _exponents(simplify(written)), _exponents(reduced)
-        found = {name: (before[name] * after[name], 1) for name in before.keys() & after.keys()}
-    return {name: Meant(names[name], sign, power) for name, (sign, power) in found.items() if name in names}
+    reduced, meanings = reduction(written, tuple(shared))
+    symbols = sorted({*constant_names(written), *feature_names(written)})
+    for turn in (1.0, 2.0):
+        place = {name: 1.1 + 0.37 * math.sin(turn * (i + 1.0)) for i, name in enumerate(symbols)}
+        with np.errstate(all="ignore"):
+            meant = {name: evaluate(meaning, place) for name, meaning in meanings.items()}
+            same = np.isclose(evaluate(reduced, place | meant), evaluate(written, place), rtol=1e-9, atol=0.0)
+        if not same:
+            return {}
+    return {names[name]: meaning for name, meaning in meanings.items()}
 
 
-def _exponents(expr: Expr) -> dict[str, int]:
-    """The sign of every constant that is an exponent, and nothing else."""
-    found: dict[str, int] = {}
-    for node in walk(expr):
-        if isinstance(node, Call) and node.op == "pow":
-            exponent, sign = node.args[1], 1
-            if isinstance(exponent, Call) and exponent.op == "mul" and exponent.args[0] == Number(-1.0):
-                exponent, sign = mul(*exponent.args[1:]), -1
-            if isinstance(exponent, Constant):
-                found[exponent.name] = sign
-    uses = constant_uses(expr)
-    return {name: sign for name, sign in found.items() if uses[name] == 1}
+@dataclass
+class _Said:
+    """What was said of one constant."""
 
+    text: str
+    lower: float | None = None
+    start: float | None = None
+    upper: float | None = None
 
-def _relations(written: Expr, reduced: Expr) -> dict[str, tuple[int, int]] | None:
-    """Signs and powers of constants with which a formula says what another does; None if these do not suffice.
-
-    Compared at two places that are nothing special, for all combinations at once.
-    """
-    constants = constant_names(reduced)
-    if set(constant_names(written)) != set(constants):
-        return None
-    names = sorted({*constants, *feature_names(written)})
-    places = [{name: 1.1 + 0.37 * math.sin(turn * (i + 1.0)) for i, name in enumerate(names)} for turn in (1.0, 2.0)]
-    for relations in (RELATIONS[:2], RELATIONS):
-        if len(relations) ** len(constants) > MOST_COMBINED:
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        if self.lower is None and self.upper is None:
             return None
-        tried = np.array(list(itertools.product(relations, repeat=len(constants)))).reshape(-1, len(constants), 2)
-        fits = np.ones(len(tried), dtype=np.bool_)
-        for place in places:
-            there = place | {
-                name: tried[:, i, 0] * place[name] ** tried[:, i, 1].astype(float) for i, name in enumerate(constants)
-            }
-            fits &= np.isclose(evaluate(reduced, there), evaluate(written, place), rtol=1e-9, atol=0.0)
-        if fits.any():
-            first = tried[int(np.argmax(fits))]
-            return {name: (int(sign), int(power)) for name, (sign, power) in zip(constants, first, strict=True)}
-    return None
+        return -math.inf if self.lower is None else self.lower, math.inf if self.upper is None else self.upper
 
 
-def with_hints(structure: Structure, texts: Iterable[str], names: Mapping[str, Meant]) -> tuple[Structure, list[str]]:
+def with_hints(structure: Structure, texts: Iterable[str], meanings: Mapping[str, Expr]) -> tuple[Structure, list[str]]:
     """The structure with starts and limits of its constants.
 
     Args:
         texts: such as "alpha = 0.3", "0 < E < 2", "k > 0"; of two that say the same the later counts.
-        names: the constants of the formula as it was written, see `meant`.
+        meanings: of the structure's constants, see `stands_for`.
 
     Returns:
-        The structure, and the texts that are of no use: not of these forms, of constants that are not in the
-        formula or were merged with others, with empty limits, or with a start outside of the limits.
+        The structure, and the texts that are of no use: not of these forms, of constants that are not in the formula
+        or were merged with others of which nothing is said, with empty limits, or with a start outside of the limits.
     """
-    lower: dict[str, float] = {}
-    upper: dict[str, float] = {}
-    start: dict[str, float] = {}
-    said: dict[str, str] = {}
-    useless: list[str] = []
+    said, useless = _said(texts)
+    domains, guess = dict(structure.domains), dict(structure.guess)
+    used: set[str] = set()
+    for name, meaning in meanings.items():
+        of = {written: said[written] for written in constant_names(meaning) if written in said}
+        if not of or len(of) < len(constant_names(meaning)):
+            continue
+        start, limits = _start_of(meaning, of), _limits_of(meaning, of)
+        domain = _domain(structure.domain(name), *limits) if limits else structure.domain(name)
+        if domain is None or (start is not None and not domain.lower <= start <= domain.upper):
+            continue
+        if limits:
+            domains[name] = domain
+        if start is not None:
+            guess[name] = start
+        used |= of.keys() if limits or start is not None else set()
+    useless += [one.text for written, one in said.items() if written not in used]
+    return replace(structure, domains=domains, guess=guess), useless
+
+
+def _said(texts: Iterable[str]) -> tuple[dict[str, _Said], list[str]]:
+    """What was said of every constant, and what cannot be read."""
+    said: dict[str, _Said] = {}
+    unread: list[str] = []
     for text in texts:
         read = _read(text.strip())
-        if read is None or read[0] not in names:
-            useless.append(text)
+        if read is None:
+            unread.append(text)
             continue
-        said[read[0]] = text
-        for kept, value in zip((lower, start, upper), read[1:], strict=True):
+        one = said.setdefault(read[0], _Said(text))
+        one.text = text
+        for place, value in zip(("lower", "start", "upper"), read[1:], strict=True):
             if value is not None:
-                kept[read[0]] = value
-    domains, guess = dict(structure.domains), dict(structure.guess)
-    for written, text in said.items():
-        constant = names[written]
-        limited = written in lower or written in upper
-        limits = constant.limits(lower.get(written), upper.get(written)) if limited else (None, None)
-        domain = None if limits is None else _domain(structure.domain(constant.name), *limits)
-        value = constant.value(start[written]) if written in start else None
-        if domain is None or not domain.lower <= (domain.lower if value is None else value) <= domain.upper:
-            useless.append(text)
-            continue
-        if limited:
-            domains[constant.name] = domain
-        if value is not None:
-            guess[constant.name] = value
-    return replace(structure, domains=domains, guess=guess), useless
+                setattr(one, place, value)
+    return said, unread
+
+
+def _start_of(meaning: Expr, said: Mapping[str, _Said]) -> float | None:
+    """The value of a constant where those that it stands for start."""
+    starts = {name: one.start for name, one in said.items() if one.start is not None}
+    if len(starts) < len(said):
+        return None
+    with np.errstate(all="ignore"):
+        value = float(evaluate(meaning, starts))
+    return value if math.isfinite(value) else None
+
+
+_STEPS = np.concatenate([-np.geomspace(1e9, 1e-9, 10), [0.0], np.geomspace(1e-9, 1e9, 10)])
+
+
+def _limits_of(meaning: Expr, said: Mapping[str, _Said]) -> tuple[float, float] | None:
+    """The limits of a constant that stands for another one, or for several between limits of their own.
+
+    A start alone counts as the only value of a constant among others. None where there are no limits, or where they
+    are not those of its values at the ends.
+    """
+    ranges = [one.limits or (None if one.start is None else (one.start, one.start)) for one in said.values()]
+    if None in ranges or not any(one.limits for one in said.values()):
+        return None
+    if any(lower > upper for lower, upper in filter(None, ranges)):
+        return None
+    steps = [_between(*limits) for limits in ranges if limits is not None]
+    if len(steps) > 1 and (len(steps) > _MOST_COMBINED or not all(np.isfinite(step).all() for step in steps)):
+        return None
+    grid = np.meshgrid(*(step if len(steps) == 1 else step[[0, -1]] for step in steps))
+    with np.errstate(all="ignore"):
+        values = np.ravel(np.broadcast_to(evaluate(meaning, dict(zip(said, grid, strict=True))), grid[0].shape))
+    if len(steps) > 1:
+        return (float(values.min()), float(values.max())) if np.isfinite(values).all() else None
+    rises = np.diff(values[1:-1])
+    if np.isnan(values).any() or not (np.all(rises >= 0.0) or np.all(rises <= 0.0)):
+        return None
+    return float(min(values[0], values[-1])), float(max(values[0], values[-1]))
+
+
+def _between(lower: float, upper: float) -> Floats:
+    """Both ends, and steps between them."""
+    inner = _STEPS[(lower < _STEPS) & (upper > _STEPS)]
+    if math.isfinite(upper - lower):
+        inner = np.linspace(lower, upper, 9)[1:-1]
+    return np.array([lower, *inner, upper])
 
 
 def _read(text: str) -> tuple[str, float | None, float | None, float | None] | None:
@@ -186,9 +176,8 @@ def _read(text: str) -> tuple[str, float | None, float | None, float | None] | N
     return None
 
 
-def _domain(usual: Domain, lower: float | None, upper: float | None) -> Domain | None:
-    low = usual.lower if lower is None else max(lower, usual.lower)
-    high = usual.upper if upper is None else min(upper, usual.upper)
+def _domain(usual: Domain, lower: float, upper: float) -> Domain | None:
+    low, high = max(lower, usual.lower), min(upper, usual.upper)
     return Domain(low, high, log=usual.log and low >= 0.0) if low < high else None
 
 

@@ -26,7 +26,7 @@ from discover.expressions import (
 )
 from discover.fitting import Structure
 from discover.proposers.grammar import MAX_COMPLEXITY, renamed
-from discover.proposers.hints import meant, with_hints
+from discover.proposers.hints import stands_for, with_hints
 from discover.proposers.literals import named
 from discover.scoring import Problem
 
@@ -72,7 +72,8 @@ def structure_of_text(
         raise RefusedError("size", _too_large(size))
     try:
         reduced = reduce_constants(expr)
-        found = renamed(problem, expr, frozenset(shared) if problem.table.n_groups > 1 else frozenset())
+        common = frozenset(shared) if problem.table.n_groups > 1 else frozenset[str]()
+        found = renamed(problem, expr, common)
     except FormulaError as error:
         raise RefusedError("formula", str(error)) from None
     if found is None:
@@ -82,7 +83,7 @@ def structure_of_text(
         raise RefusedError("constants", "no constant in it, so there is nothing to fit")
     for part in _without_constants(reduced):
         _check_values(problem, part)
-    return with_hints(structure, constants, meant(expr, reduced, names) if constants else {})
+    return with_hints(structure, constants, stands_for(expr, common, names) if constants else {})
 
 
 def _parsed(problem: Problem, formula: str) -> Expr:

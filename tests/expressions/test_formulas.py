@@ -32,6 +32,7 @@ from discover.expressions import (
     parse,
     power,
     reduce_constants,
+    reduction,
     simplify,
     skeleton,
     sub,
@@ -137,6 +138,40 @@ def test_fewer_constants_never_more_and_no_new_names(expr: Expr) -> None:
     assert set(constant_names(reduced)) <= set(constant_names(expr))
     assert set(feature_names(reduced)) <= set(feature_names(expr))
     assert reduce_constants(reduced) == reduced
+
+
+@given(formulas, st.sets(st.sampled_from(CONSTANTS)))
+def test_what_a_merged_constant_stands_for_gives_the_values_of_the_formula(expr: Expr, shared: set[str]) -> None:
+    try:
+        reduced, stands_for = reduction(expr, shared)
+        assert reduced == reduce_constants(expr, shared)
+    except FormulaError:
+        assume(False)
+    assert stands_for.keys() == set(constant_names(reduced))
+    assume(_size(expr) < 1e9)
+    with np.errstate(all="ignore"):
+        written = values(expr)
+        meant = VALUES | {name: evaluate(meaning, VALUES) for name, meaning in stands_for.items()}
+        found = np.broadcast_to(evaluate(reduced, meant), (5,)).astype(float)
+    both = np.isfinite(written) & np.isfinite(found)
+    assert np.allclose(written[both], found[both], rtol=1e-6, atol=1e-6 * _size(expr))
+
+
+@pytest.mark.parametrize(
+    ("text", "stands_for"),
+    [
+        ("E + A*(k + 2*x)", {"E": "E + A*k", "A": "2*A"}),
+        ("A*(x/k)**(-a)", {"A": "A*k**a", "a": "-a"}),
+        ("E + A*exp(-(x - m)**2/w**2)", {"E": "E", "A": "A", "m": "-m", "w": "-1/w**2"}),
+        ("A*(k + m*x + n*y)", {"k": "A*k", "m": "A*m", "n": "A*n"}),
+        ("E - log(3*k*x)", {"E": "E - log(3*k)"}),
+    ],
+)
+def test_merged_constants_say_what_they_stand_for(text: str, stands_for: dict[str, str]) -> None:
+    found = reduction(parse(text, FEATURES))[1].values()
+    assert {to_text(meaning) for meaning in found} == {
+        to_text(simplify(parse(meaning, FEATURES))) for meaning in stands_for.values()
+    }
 
 
 @pytest.mark.parametrize(

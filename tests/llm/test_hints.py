@@ -43,6 +43,26 @@ def test_a_start_outside_of_its_limits_is_left_out_with_them() -> None:
     assert (structure.guess, structure.domains, useless) == ({}, {}, ["0 < power < 1"])
 
 
+def test_what_is_said_holds_in_a_bell_a_bowl_and_a_product() -> None:
+    said = ["0 < A < 1", "-2 < c < 2", "0.1 < w < 2", "w = 0.5", "c = 0.5"]
+    structure, useless = structure_of_text(PROBLEM, "E - A*exp(-((log(x) - c)/w)**2)", constants=said)
+    assert (structure.text, useless) == ("E + A*exp(k1*(k2 + log(x))**2)", [])
+    assert structure.guess == pytest.approx({"k1": -4.0, "k2": -0.5})
+    ranges = {name: (domain.lower, domain.upper) for name, domain in structure.domains.items()}
+    assert ranges == {"A": (-1.0, 0.0), "k1": pytest.approx((-100.0, -0.25)), "k2": (-2.0, 2.0)}
+    said = ["C > 0", "C = 0.02", "k = 20", "1 < k < 1e6"]
+    structure, useless = structure_of_text(PROBLEM, "E + C*log(3*k*x)**2", constants=said)
+    assert (structure.text, useless) == ("E + A*(k1 + log(x))**2", [])
+    assert structure.guess == pytest.approx({"A": 0.02, "k1": np.log(60.0)})
+    limits = structure.domains["k1"]
+    assert (limits.lower, limits.upper) == pytest.approx((np.log(3.0), np.log(3e6)))
+    assert structure.domains["A"].lower == 0.0
+    said = ["1 < scale < 2", "2 < k < 3", "power = 1"]
+    structure, useless = structure_of_text(PROBLEM, "scale*(x/k)**(-power)", constants=said)
+    limits = structure.domains["A"]
+    assert (structure.text, limits.lower, limits.upper, useless) == ("A*x**alpha", 2.0, 6.0, [])
+
+
 def test_constants_that_took_in_others_have_no_limits_but_exponents_do() -> None:
     said = ["0 < scale < 2", "0 < power < 1"]
     structure, useless = structure_of_text(PROBLEM, "floor + 3*scale*(x/k)**(-power)", constants=said)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from discover.data.cells import MULTIPLES
 from discover.data.exports import path_of
+from discover.data.names import folded
 
 Kind = Literal["size", "data", "compute", "inference", "setting"]
 
@@ -44,7 +45,11 @@ QUANTITIES: tuple[Quantity, ...] = (
         "N params param parameter model nparams numparams parameters nparameters numparameters paramcount "
         "parametercount modelsize modelparams nonembeddingparams nonembeddingparameters "
         "nonembeddingparamsize nonvocabparameters nonvocabparams denseparams "
-        "denseparametercount totalparams studentparams studentsize ns",
+        "denseparametercount totalparams studentparams studentsize ns "
+        "modelparameters trainableparams trainableparameters "
+        "nbparametres nombredeparametres parametres tailledumodele parametros numerodeparametros parametri "
+        "anzahlparameter parameterzahl parameteranzahl modellgrosse modellparameter 参数 参数量 参数数量 "
+        "模型参数 模型参数量 模型大小",
     ),
     Quantity(
         "active_params",
@@ -62,7 +67,9 @@ QUANTITIES: tuple[Quantity, ...] = (
         1,
         "D tokens token ntokens numtokens traintokens trainingtokens tokencount tokensseen seentokens totaltokens "
         "trainedtokens tokenstrained consumedtokens pretraintokens pretrainingtokens distilltokens distillationtokens "
-        "datasize datasetsize ndata ds",
+        "datasize datasetsize trainingdatasetsize ndata ds "
+        "jetons nbjetons nombredejetons jetonsdentrainement trainingstoken tokenzahl tokenanzahl anzahltoken "
+        "datenmenge token数 训练token 训练token数 数据量 训练数据量",
     ),
     Quantity(
         "examples",
@@ -88,7 +95,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         "training compute",
         1,
         "C flops flop nflops compute trainflops trainingflops pretrainflops trainingcompute traincompute "
-        "pretraincompute petaflopdays gpuhours",
+        "pretraincompute totalflos petaflopdays gpuhours computebudget flopbudget flopsbudget rechenaufwand "
+        "计算量 训练计算量",
     ),
     Quantity(
         "unique_tokens",
@@ -213,6 +221,7 @@ BOOKKEEPING_NAMES = frozenset(
         "job",
         "jobid",
         "slurmjobid",
+        "level0",
         "runhash",
         "hash",
         "uuid",
@@ -265,7 +274,17 @@ CLOCK_NAMES = frozenset(
         "secs",
         "hours",
         "minutes",
-        "eta",
+        "dauer",
+        "laufzeit",
+        "zeit",
+        "datum",
+        "duree",
+        "temps",
+        "datetimestart",
+        "datetimecomplete",
+        "timethisiters",
+        "timetotals",
+        "timesincerestore",
     )
 )
 """Headings that tell when and how long a run ran."""
@@ -338,92 +357,8 @@ TRACKER_NAMES = frozenset(
 )
 """Headings by which a tracker's export keeps its books."""
 
-OUTCOME_WORDS = frozenset(
-    (
-        "loss",
-        "losses",
-        "error",
-        "err",
-        "perplexity",
-        "ppl",
-        "accuracy",
-        "acc",
-        "score",
-        "bpb",
-        "nll",
-        "stderr",
-        "std",
-    )
-)
-"""Words of the commonest results and their errors."""
-
-SCORE_WORDS = frozenset(
-    (
-        "mmlu", "hellaswag", "arc", "arce", "arcc", "piqa", "siqa", "boolq", "winogrande", "openbookqa", "gsm8k",
-        "obqa",
-        "humaneval", "mbpp", "triviaqa", "truthfulqa", "naturalquestions", "nq", "bbh", "bigbench", "gpqa", "aime",
-        "swebench", "livecodebench", "ifeval", "drop", "race", "copa", "sciq", "wsc", "logiqa", "commonsenseqa", "csqa",
-        "lambada", "wikitext", "squad", "glue", "superglue", "imagenet", "top1", "top5", "bleu", "sacrebleu", "rouge",
-        "rougel", "chrf", "meteor", "comet22", "f1", "em", "pass", "match", "winrate", "elo", "auc", "auroc", "auprc",
-        "map", "miou", "iou", "wer", "cer", "fid", "psnr", "ssim", "clipscore", "recall", "precision", "mse", "rmse",
-        "mae", "bpc", "ce", "xent", "crossentropy", "entropy", "regret", "reward", "return", "returns", "brier", "ece",
-        "calibration", "kl", "verlust", "perte", "genauigkeit",
-    )
-)  # fmt: skip
-"""Words of benchmarks and of further results."""
-
-COST_WORDS = frozenset(
-    (
-        "throughput", "latency", "mfu", "hfu", "tps", "gpuhours", "gpuhour", "tpuhours", "devicehours", "cost", "price",
-        "usd", "dollars", "energy", "kwh", "power", "watts", "co2", "memory", "mem", "vram", "utilization",
-        "utilisation", "tokenspersec", "tokenspersecond", "tokpersec", "tokenss", "samplespersecond",
-        "samplespersec", "stepspersecond", "itspersecond", "gradnorm", "gradientnorm", "paramnorm", "walltime",
-    )
-)  # fmt: skip
-"""Words and headings of what a run takes: measured of it as results are."""
-
-AGGREGATES = frozenset(
-    ("mean", "avg", "average", "median", "last", "final", "best", "value", "smoothed", "ema", "p50", "score")
-)
-"""Last levels of a heading that say how a result was summed up; what it is stands before them."""
-
-SPREAD_WORDS = frozenset(
-    (
-        "std", "stdev", "stddev", "stderr", "sem", "se", "sigma", "sd", "var", "variance", "ci", "ci95", "ci90", "iqr",
-        "mad", "uncertainty", "unc", "errorbar", "errbar", "err", "plusminus", "spread",
-    )
-)  # fmt: skip
-"""Words of uncertainties, wherever they stand in a heading."""
-
-END_WORDS = frozenset(
-    (
-        "low", "high", "lower", "upper", "lo", "hi", "min", "max", "p05", "p5", "p10", "p25", "p75", "p90", "p95",
-        "q05",
-        "q25", "q75", "q95", "error", "errors", "ub", "lb",
-    )
-)  # fmt: skip
-"""Words of an uncertainty beside those of a result: `loss_low`, but not `min_lr`."""
-
-COUNT_NAMES = frozenset(
-    (
-        "weight", "weights", "sampleweight", "rowweight", "count", "counts", "nseeds", "seeds", "numseeds",
-        "nruns", "numruns", "nrepeats", "repeats", "replicates", "nreplicates", "trials", "ntrials", "nobs",
-        "wt", "wts",
-    )
-)  # fmt: skip
-"""Headings of weights and of how many runs were averaged."""
-
-GIVEN_WORDS = frozenset(("teacher", "draft", "proxy", "reference", "base", "pretrain", "pretrained", "upstream"))
-"""Words of models that were there before the run: their results are causes."""
-
-FALLING_WORDS = frozenset(("loss", "losses", "error", "perplexity", "ppl", "bpb", "nll"))
-"""Words of results that are better when smaller."""
-
-RISING_SHARES = frozenset(("accuracy", "acc", "pass", "match", "mmlu", "winrate"))
-"""Words of results that are shares, of one or in per cent."""
-
 _MULTIPLES = MULTIPLES | {"g": 9, "giga": 9, "mega": 6, "tera": 12, "peta": 15, "exa": 18, "zetta": 21}
-_WORD = r"[A-Za-z]+\.?"
+_WORD = r"[^\W\d_]+\.?"
 _SUFFIX = re.compile(
     rf"(?:[ _-]|,\s*)(?:in\s+)?(?P<bare>{_WORD})$"
     rf"|[(\[]\s*(?:in\s+|x\s*|×\s*|\*\s*)?(?P<inner>{_WORD}|1[eE][0-9]+|10(?:\^|\*\*)[0-9]+)[^)\]]*[)\]]$"
@@ -433,23 +368,49 @@ _BY_HEADING = {heading: quantity for quantity in QUANTITIES for heading in quant
 MANY = 1000.0
 _IF_LARGE = {"P": _BY_HEADING["params"]}
 """Capitals that stand for something else where the values are large."""
-_LOG_PREFIX = re.compile(r"^(log10|lg|log)[ _-]+(?=\w)", re.IGNORECASE)
+_LOG_PREFIX = re.compile(r"^(log_?10|lg|log)(?:[ _-]+(?=\w)|\s*\((?P<inner>[^()]+)\)$)", re.IGNORECASE)
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
+
+
+_TIMING = frozenset(
+    (
+        "time", "total", "train", "training", "eval", "test", "val", "wall", "clock", "per", "step", "iter", "epoch",
+        "s", "sec", "secs", "seconds", "ms", "min", "minutes", "h", "hours", "days", "elapsed", "run", "real", "gpu",
+        "forward", "backward", "start", "end", "stamp", "relative",
+    )
+)  # fmt: skip
+"""Words of headings of times: `step_time_ms`, but not `test_time_compute`."""
+
+_JOINED = re.compile(
+    r"(train(?:ing)?|val(?:id|idation)?|eval|test|dev|heldout|best|final|last|mean|avg|average)"
+    r"(loss|losses|error|err|acc|accuracy|ppl|perplexity|bpb|nll|score)"
+    r"|(\w+)(verlust|fehler|genauigkeit|损失|准确率|精度|困惑度)"
+)
+"""Words that are written together: `valloss`, `Validierungsverlust`."""
 
 
 def squash(heading: str) -> str:
     """The heading in lower case without separators and without a unit in brackets; capitals alone stay."""
-    bare = re.sub(r"[(\[].*?[)\]]", "", heading).strip()
-    return bare if len(bare) == 1 else re.sub(r"[^a-z0-9]", "", bare.lower())
+    bare = re.sub(r"[(\[].*?[)\]]", "", folded(heading)).strip()
+    return bare if len(bare) == 1 else re.sub(r"[\W_]", "", bare.lower())
 
 
 def words(heading: str) -> set[str]:
-    """The words of a heading in lower case, parted at separators and inner capitals."""
-    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", heading)}
+    """The words of a heading in lower case, parted at separators and inner capitals, and `valloss` as well."""
+    found = {word.lower() for word in _WORDS.findall(folded(heading))}
+    joined = (_JOINED.fullmatch(word) for word in found)
+    return found | {part for match in joined if match for part in match.groups() if part}
 
 
 def is_logged(heading: str) -> bool:
-    """Whether the heading says that its values are decimal logarithms (`log_flops`, `log10 N`)."""
+    """Whether the heading says that its values are decimal logarithms (`log_flops`, `log10(N)`)."""
     return _LOG_PREFIX.match(heading.strip()) is not None
+
+
+def is_clock(heading: str) -> bool:
+    """Whether a heading names a time: when a run was, or how long it took."""
+    last = path_of(heading.strip())[-1]
+    return squash(last) in CLOCK_NAMES or ("time" in words(last) and words(last) <= _TIMING)
 
 
 def recognise(heading: str, largest: float = 0.0) -> Quantity | None:
@@ -461,10 +422,10 @@ def recognise(heading: str, largest: float = 0.0) -> Quantity | None:
     Args:
         largest: value of the column, where it is known: a `P` in the thousands is no number of streams.
     """
-    last = _LOG_PREFIX.sub("", path_of(heading.strip())[-1])
+    last = _LOG_PREFIX.sub(lambda found: found["inner"] or "", path_of(heading.strip())[-1])
     known = _BY_HEADING.get(squash(last))
     if known is None and multiple_of(last):
-        known = _BY_HEADING.get(squash(_SUFFIX.sub("", last)))
+        known = _BY_HEADING.get(squash(_SUFFIX.sub("", folded(last))))
     return _IF_LARGE.get(squash(last), known) if largest > MANY else known
 
 
@@ -486,7 +447,7 @@ def by_quantity(headings: Iterable[str], largest: Mapping[str, float] | None = N
 
 def multiple_of(heading: str) -> int:
     """The power of ten by which a heading says its numbers must be multiplied: 6 for `params (M)`, else 0."""
-    found = _SUFFIX.search(heading.strip())
+    found = _SUFFIX.search(folded(heading).strip())
     if not found:
         return 0
     word = (found["bare"] or found["inner"]).lower().rstrip(".")
@@ -494,57 +455,8 @@ def multiple_of(heading: str) -> int:
     return int(power[1] or power[2]) if power else _MULTIPLES.get(word, 0)
 
 
-# --- results and what goes with them
-
-
-def is_result(heading: str) -> bool:
-    """Whether a heading names a result or a cost, of the run itself and not of a model that it was given."""
-    level = _last_level(heading)
-    found = words(level)
-    return _names_result(level) and not found & GIVEN_WORDS and not is_uncertainty(heading)
-
-
-def is_uncertainty(heading: str) -> bool:
-    """Whether a heading names how sure a result is, the weight of a row, or how many runs were averaged."""
-    last = path_of(heading.strip())[-1]
-    if re.search(r"__(MIN|MAX)$", heading) or squash(last) in COUNT_NAMES:
-        return True
-    found = words(last)
-    if found & SPREAD_WORDS or squash(last) in SPREAD_WORDS:
-        return True
-    if found & {"count", "counts", "weight", "weights", "seeds", "runs"} and recognise(heading) is None:
-        return "decay" not in found
-    whole = words(heading)
-    rest = whole - END_WORDS
-    return bool(found & END_WORDS) and bool(rest & (OUTCOME_WORDS | SCORE_WORDS))
-
-
-def is_small(heading: str) -> bool:
-    """Whether a heading names a result that never reaches a thousand: a loss, or bits per byte."""
-    return bool(words(_last_level(heading)) & (FALLING_WORDS - {"error", "perplexity", "ppl"}))
-
-
 def is_count(heading: str) -> bool:
     """Whether a heading names a number of parameters, tokens or the like, counted one by one."""
     quantity = recognise(heading)
     counted = quantity is not None and quantity.kind in ("size", "data") and quantity.rank == 1
     return counted and not multiple_of(heading) and not is_logged(heading)
-
-
-def _names_result(level: str) -> bool:
-    known = OUTCOME_WORDS | SCORE_WORDS | COST_WORDS
-    squashed = squash(level)
-    # "pass@1", "bits per byte" and "win rate" are parted otherwise than into words.
-    joined = ("bitsperbyte", "bitspercharacter", "bitsperchar", "winrate", "exactmatch", "crossentropy", "gradnorm")
-    return bool(words(level) & known) or squashed in known or any(part in squashed for part in joined)
-
-
-def _last_level(heading: str) -> str:
-    """The last level of a heading that is no mere summary: `loss` of `loss.mean` and of `loss.validation`."""
-    levels = path_of(heading.strip())
-    while len(levels) > 1 and squash(levels[-1]) in AGGREGATES | _HELD_OUT:
-        levels = levels[:-1]
-    return levels[-1]
-
-
-_HELD_OUT = frozenset(("val", "valid", "validation", "eval", "test", "train", "training", "heldout"))

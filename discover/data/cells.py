@@ -53,6 +53,7 @@ MULTIPLES = {
     "m": 6, "mn": 6, "mln": 6, "mio": 6, "million": 6, "millions": 6, "millionen": 6,
     "b": 9, "bn": 9, "bln": 9, "mrd": 9, "billion": 9, "billions": 9, "milliarden": 9, "milliards": 9,
     "t": 12, "tn": 12, "trillion": 12, "trillions": 12,
+    "lakh": 5, "lakhs": 5, "lac": 5, "crore": 7, "crores": 7, "cr": 7, "万": 4, "亿": 8,
 }  # fmt: skip
 """Letters and words behind a number or in a heading -> the power of ten that they mean."""
 
@@ -84,13 +85,15 @@ _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 def _core(point: str, comma: str) -> re.Pattern[str]:
     """A number without anything behind it. Before a group mark stands no zero: "0,500" is half of one."""
     groups = rf"(?P<grouped>[1-9][0-9]{{0,2}}(?P<mark>[{comma}'’{_BLANKS}])[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*)"
+    if comma == ",":  # in India only the last three digits are a group of three
+        groups = rf"(?:{groups}|(?P<indian>[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}))"
     plain = rf"[0-9]+(?:[{point}][0-9]*)?|[{point}][0-9]+"
     return re.compile(rf"[+-]?(?:{groups}(?:[{point}][0-9]+)?|(?:{plain})(?P<power>{_POWER})?)(?![0-9])")
 
 
 _CORES: dict[str, re.Pattern[str]] = {".": _core(".", ","), ",": _core(",", ".")}
 _BARE_POWER = re.compile(r"(2|10)(?:(?:\^|\*\*)[({]?([+-]?[0-9]+)[)}]?|([⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))")
-_PLUS_MINUS = re.compile(r"[ ]?(?:±|\+/-|\+-|\\pm)[ ]?")
+_PLUS_MINUS = re.compile(r"[ ]?(\()?(?:±|\+/-|\+-|\\pm)[ ]?")
 _OPENER = re.compile(r"[ ]?([(\[])")
 _BETWEEN = re.compile(r"[ ]?(?:,|;|-|–|to)[ ]?")
 _MULTIPLE = re.compile(rf"[ ]?({_any_of(MULTIPLES)})\.?(?![A-Za-z/])", re.IGNORECASE)
@@ -184,31 +187,53 @@ def _notation(text: str, sign: str) -> Written | None:
     found = core.match(text)
     if found is None:
         return None
-    value, place, error = _value(found, sign), found.end(), None
+    place, percent = _behind_percent(text, found.end())
+    error, place = _behind_error(text, place, core, sign)
+    place, factor, name = (place, 1.0, "") if percent else _behind_unit(text, place, multiples=not found["power"])
+    if factor == 1.0 and not name:
+        place, again = _behind_percent(text, place)
+        percent = percent or again
+    if place != len(text) or (percent and (found["grouped"] or found["power"])):
+        return None
+    factor, name = (0.01, "%") if percent else (factor, name)
+    scaled = [
+        None if one is None else float(f"{one * factor:.15g}") if factor != 1 else one
+        for one in (_value(found, sign), error)
+    ]
+    return None if scaled[0] is None else Written(scaled[0], name, scaled[1])
+
+
+def _behind_percent(text: str, place: int) -> tuple[int, bool]:
+    """Where the text goes on behind a percent sign, and whether there is one."""
+    found = _PERCENT.match(text, place)
+    return (found.end(), True) if found else (place, False)
+
+
+def _behind_error(text: str, place: int, core: re.Pattern[str], sign: str) -> tuple[float | None, int]:
+    """What stands behind a ±, which may be in brackets, and where the text goes on."""
     around = _PLUS_MINUS.match(text, place)
-    if around:
-        other = core.match(text, around.end())
-        if other is None:
-            return None
-        error, place = _value(other, sign), other.end()
-    else:
-        place = _behind_brackets(text, place, core)
-    multiple = _MULTIPLE.match(text, place) if not found["power"] else None
-    factor = 1.0
+    if not around:
+        return None, _behind_brackets(text, place, core)
+    found = core.match(text, around.end())
+    if found is None:
+        return None, place
+    if not around[1]:
+        return _value(found, sign), found.end()
+    end, _ = _behind_percent(text, found.end())
+    return (_value(found, sign), end + 1) if text[end : end + 1] == ")" else (None, place)
+
+
+def _behind_unit(text: str, place: int, *, multiples: bool) -> tuple[int, float, str]:
+    """Where the text goes on behind a multiple and a unit, the factor of the multiple, and the unit."""
+    factor, name = 1.0, ""
+    multiple = _MULTIPLE.match(text, place) if multiples else None
     if multiple:
         factor, place = 10.0 ** MULTIPLES[multiple[1].lower()], multiple.end()
     unit = _UNIT.match(text, place)
-    name = ""
     if unit:
-        if unit[1]:
-            factor *= 10.0 ** SI_PREFIXES[unit[1]]
+        factor *= 10.0 ** SI_PREFIXES[unit[1]] if unit[1] else 1.0
         name, place = UNITS[unit[2].lower()], unit.end()
-    elif not multiple and not found["grouped"] and (percent := _PERCENT.match(text, place)):
-        factor, name, place = 0.01, "%", percent.end()
-    if place != len(text):
-        return None
-    scaled = [None if one is None else float(f"{one * factor:.15g}") if factor != 1 else one for one in (value, error)]
-    return None if scaled[0] is None else Written(scaled[0], name, scaled[1])
+    return place, factor, name
 
 
 def _behind_brackets(text: str, place: int, core: re.Pattern[str]) -> int:
@@ -229,6 +254,8 @@ def _value(found: re.Match[str], sign: str) -> float:
     digits = digits.removesuffix(power)
     if found["grouped"]:
         digits = digits.replace(found["mark"], "")
+    if sign == "." and found["indian"]:
+        digits = digits.replace(",", "")
     digits = digits.replace(",", ".") if sign == "," else digits
     exponent = re.sub(r"^[eE]|^.*?10(\^|\*\*)?", "", power).translate(_RAISED).strip("(){}")
     return float(f"{digits}e{exponent}" if exponent else digits)

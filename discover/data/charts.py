@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from discover.data.aliases import CLOCK_NAMES, STEP_NAMES, squash
 from discover.data.cells import text_of, written
+from discover.data.results import is_result
 
 RUN = "run"
 MOST_TAGS = 50
@@ -111,9 +112,11 @@ def logged_values(columns: Mapping[str, Sequence[object]]) -> Reshaped | None:
     by_name = {squash(heading): heading for heading in columns}
     tag = next((by_name[name] for name in by_name if name in _TAG_HEADINGS), None)
     value = next((by_name[name] for name in by_name if name in _VALUE_HEADINGS), None)
-    if tag is None or value is None or not any(name in STEP_NAMES for name in by_name):
+    if tag is None or value is None:
         return None
     tags = list(dict.fromkeys(text_of(cell) for cell in columns[tag]))
+    if not any(name in STEP_NAMES for name in by_name) and not any(map(is_result, tags)):
+        return None
     if len(tags) > MOST_TAGS or "" in tags or set(tags) & set(columns) or any(written(name) for name in tags):
         return None
     kept = [heading for name, heading in by_name.items() if heading not in (tag, value) and name not in CLOCK_NAMES]

@@ -34,7 +34,8 @@ BOOK_HEADINGS = frozenset(
         "starttime", "endtime", "starttimemillis", "endtimemillis", "durationmillis", "serverendtime", "created",
         "createdat", "creationtime", "started", "updated", "lastupdate", "runtime", "duration", "activeduration",
         "user", "owner", "tags", "notes", "sweep", "workspace", "project", "projectname", "archived", "parenttask",
-        "state", "status", "sourcetype", "sourcename", "jobtype", "hostname", "entity", "filename",
+        "state", "status", "number", "datetimestart", "datetimecomplete", "sourcetype", "sourcename", "jobtype",
+        "hostname", "entity", "filename",
     )
 )  # fmt: skip
 """Headings of which a tracker's list of runs has several."""
@@ -46,6 +47,8 @@ SECTIONS = SETTINGS | RESULTS | BOOKS | {
 
 _POINT = re.compile(r"\.(?![^(\[]*[)\]])")
 """A point, but not that of `(Mio.)`."""
+_STUDY = re.compile(r"^(params|user_attrs|system_attrs|values)_")
+_OBJECTIVE = re.compile(r"value|values[._]\w+")
 _LITERAL = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|\b(nan|NaN|inf|Infinity)\b""")
 
 Cells = dict[str, list[object]]
@@ -80,6 +83,22 @@ def ending_in(name: str, headings: Collection[str]) -> list[str]:
     """The headings whose last levels are those of a name."""
     wanted = path_of(name)
     return [heading for heading in headings if path_of(heading)[-len(wanted) :] == wanted]
+
+
+def of_study(columns: Mapping[str, list[object]]) -> Cells | None:
+    """The columns of a study of Optuna with its levels parted by points, `params.lr`; None for other tables.
+
+    A column of numbers of trials, one of states and one of values tell it.
+    """
+    plain = {heading.lower() for heading in columns}
+    if not {"number", "state"} <= plain or not any(_OBJECTIVE.fullmatch(name) for name in plain):
+        return None
+    return {_STUDY.sub(r"\1.", heading): cells for heading, cells in columns.items()}
+
+
+def objectives(columns: Collection[str]) -> frozenset[str]:
+    """The columns of a study that hold what was optimised."""
+    return frozenset(heading for heading in columns if _OBJECTIVE.fullmatch(heading.lower()))
 
 
 def is_export(columns: Collection[str]) -> bool:

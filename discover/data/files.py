@@ -1,4 +1,4 @@
-"""Files into headings and cells: text in any encoding, spreadsheets, JSON in its shapes, Parquet and Arrow.
+"""Files into headings and cells: text in any encoding, tables of papers, spreadsheets, JSON, Parquet and Arrow.
 
 Encodings are told by charset-normalizer, spreadsheets are read by calamine, Parquet and Arrow by pyarrow.
 """
@@ -16,6 +16,7 @@ from typing import Any
 from discover.data.cells import text_of
 from discover.data.headers import Grid, Record, grid_of_records, grid_of_text
 from discover.data.names import listed, near
+from discover.data.pasted import pasted_records
 from discover.errors import InputError, UnavailableError
 
 ENCODINGS = ["cp1252", "gb18030", "cp1251", "shift_jis", "euc_kr", "utf_16_le", "utf_16_be"]
@@ -112,8 +113,36 @@ def _text(path: Path) -> tuple[str, list[str]]:
 
 def _read_separated(delimiters: str, path: Path) -> Content:
     text, remarks = _text(path)
+    return _of_text(path, text, remarks, delimiters)
+
+
+def _of_text(path: Path, text: str, remarks: Sequence[str], delimiters: str) -> Content:
     grid, delimiter = grid_of_text(path, text, delimiters)
     return _of_grid(path, grid, "line", delimiter in ", ", remarks)
+
+
+def _read_pasted(path: Path) -> Content:
+    text, remarks = _text(path)
+    found = _of_pasted(path, text, remarks)
+    if found is None:
+        raise InputError(f"{path} holds no table; expected one of Markdown, or a tabular of LaTeX")
+    return found
+
+
+def _of_pasted(path: Path, text: str, remarks: Sequence[str]) -> Content | None:
+    """The table that was pasted into a text from a paper or notes, if there is one."""
+    found = pasted_records(text)
+    if found is None:
+        return None
+    records, tables = found
+    notes = [f"of {tables} tables in the text the first is read"] if tables > 1 else []
+    return _of_grid(path, grid_of_records(path, records, "line", spread=True), "line", True, [*remarks, *notes])
+
+
+def _read_text(path: Path) -> Content:
+    """A text file of any kind: a pasted table, or cells between delimiters."""
+    text, remarks = _text(path)
+    return _of_pasted(path, text, remarks) or _of_text(path, text, remarks, ",\t;| ")
 
 
 def _of_grid(path: Path, grid: Grid, unit: str, pointed: bool, remarks: Sequence[str] = ()) -> Content:
@@ -153,12 +182,18 @@ def _read_spreadsheet(path: Path, sheet: str | None) -> Content:
     if len(filled) > 1:
         others = listed([repr(other) for other, _ in filled[1:]])
         remarks.append(f"of {len(filled)} sheets {name!r} is read; --sheet takes another ({others})")
-    return _of_grid(path, grid_of_records(path, records, "row"), "row", False, remarks)
+    spread = bool(book.get_sheet_by_name(name).merged_cell_ranges)
+    return _of_grid(path, grid_of_records(path, records, "row", spread=spread), "row", False, remarks)
 
 
 def _sheet_records(book: Any, name: str) -> list[Record]:
     sheet = book.get_sheet_by_name(name)
     rows = sheet.to_python(skip_empty_area=False)
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
+        title = not any(text_of(cell) for cell in rows[top][:left] + rows[top][right + 1 :])
+        if not title:  # what was merged stands in its first cell only
+            for row in rows[top : bottom + 1]:
+                row[left : right + 1] = [rows[top][left]] * (right + 1 - left)
     return [(place, list(row)) for place, row in enumerate(rows, start=1) if any(text_of(cell) for cell in row)]
 
 
@@ -285,7 +320,10 @@ READERS: dict[str, Callable[[Path], Content]] = {
     ".csv": partial(_read_separated, ",;\t|"),
     ".tsv": partial(_read_separated, "\t,;|"),
     ".tab": partial(_read_separated, "\t,;|"),
-    ".txt": partial(_read_separated, ",\t;| "),
+    ".txt": _read_text,
+    ".md": _read_pasted,
+    ".markdown": _read_pasted,
+    ".tex": _read_pasted,
     ".dat": partial(_read_separated, ",\t;| "),
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,

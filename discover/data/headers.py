@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from discover.data.cells import is_empty, says_failed, text_of, written
@@ -83,13 +83,14 @@ def grid_of_text(path: Path, text: str, delimiters: str) -> tuple[Grid, str]:
     return grid, delimiter
 
 
-def grid_of_records(path: Path, records: Sequence[Record], unit: str) -> Grid:
+def grid_of_records(path: Path, records: Sequence[Record], unit: str, *, spread: bool = False) -> Grid:
     """The grid of lines that are parted into cells.
 
     Args:
         path: for messages.
         records: the lines that are not blank.
         unit: what their numbers count.
+        spread: a heading over several columns stands in each of them; else in the first only.
 
     Raises:
         InputError: no heading line, or a row with more or fewer cells than the headings.
@@ -98,7 +99,7 @@ def grid_of_records(path: Path, records: Sequence[Record], unit: str) -> Grid:
     titles = _titles(rows)
     rows, above = rows[titles:], rows[:titles]
     levels = _levels([[text_of(cell) for cell in cells] for _, cells in rows[: MOST_LEVELS + 1]])
-    header = _joined([[text_of(cell) for cell in cells] for _, cells in rows[:levels]])
+    header = _joined([[text_of(cell) for cell in cells] for _, cells in rows[:levels]], spread)
     _check_words(path, header, rows[0][0], unit)
     body = rows[levels:]
     if body and all(len(cells) == len(header) + 1 and text_of(cells[-1]) for _, cells in body):
@@ -166,6 +167,8 @@ def _hashed_header(
     text = re.sub(r"^\s*(#+|%+|//)\s*", "", lines[place]).strip()
     cells = text.split() if delimiter == " " else next(csv.reader([text], delimiter=delimiter), [])
     words = [cell.strip() for cell in cells]
+    if words and not words[0]:  # a column headed `#`
+        words[0] = lines[place].strip()[0]
     return (place + 1, list(words)) if len(words) == len(records[0][1]) and all(words) else None
 
 
@@ -245,7 +248,7 @@ def _has_value(cells: Sequence[str]) -> bool:
     return any(cell and (written(cell, "?") is not None or says_failed(cell) or is_empty(cell)) for cell in cells)
 
 
-def _joined(levels: Sequence[Sequence[str]]) -> list[str]:
+def _joined(levels: Sequence[Sequence[str]], spread: bool) -> list[str]:
     """One heading per column from the lines of all of them, joined by dots; units in brackets by a blank."""
     if len(levels) < 2:
         return list(levels[0]) if levels else []
@@ -257,14 +260,15 @@ def _joined(levels: Sequence[Sequence[str]]) -> list[str]:
     filled = [list(row) for row in rows]
     for row, below in pairwise(filled):
         for place in range(1, width):
-            if not row[place] and below[place]:  # a heading over several columns stands above the first only
+            # A heading over several columns stands above the first only.
+            if not spread and not row[place] and below[place]:
                 row[place] = row[place - 1]
     headings = []
     for place in range(width):
         if names_index and place in index:
             headings.append(rows[-1][place])
             continue
-        parts = [row[place] for row in filled if row[place]]
+        parts = [key for key, _ in groupby(row[place] for row in filled if row[place])]
         headings.append(re.sub(r"\.(?=[(\[])", " ", ".".join(parts)))
     return headings
 

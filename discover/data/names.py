@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Container, Iterable, Sequence
 from difflib import get_close_matches
 
@@ -30,6 +31,14 @@ FUNCTIONS = frozenset(
 
 LONGEST_QUOTED = 60  # characters
 LEAST_NAME = 4  # letters of a constant that may be a mistyped column
+
+
+def folded(text: str) -> str:
+    """The text without accents: `Nb paramètres` becomes `Nb parametres`."""
+    if text.isascii():
+        return text
+    parted = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o").replace("ł", "l"))
+    return "".join(c for c in parted if not unicodedata.combining(c))
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -67,7 +76,7 @@ def is_usable(name: str) -> bool:
 
 def to_identifier(heading: str, taken: Container[str] = ()) -> str:
     """A heading as a name that a formula can use and that is not taken: `"Params (M)"` becomes `Params_M`."""
-    name = re.sub(r"[^A-Za-z0-9]+", "_", heading).strip("_") if not is_usable(heading) else heading
+    name = re.sub(r"[^A-Za-z0-9]+", "_", folded(heading)).strip("_") if not is_usable(heading) else heading
     if not name or name[0].isdigit() or name in FUNCTIONS:
         name = f"x_{name}".rstrip("_")
     unique, count = name, 2

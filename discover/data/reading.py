@@ -17,15 +17,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.data.aliases import AGGREGATES, is_count, is_small, squash
+from discover.data.aliases import is_count, squash
 from discover.data.cells import NAMES, Sign, Written, decimal_signs, is_empty, number, says_failed, text_of
 from discover.data.charts import Reshaped, chart_of, logged_values, single_curve
 from discover.data.columns import Numbers, numbers_in
 from discover.data.conditions import Condition, parse_conditions
-from discover.data.exports import ending_in, is_export, path_of, taken_apart
+from discover.data.exports import ending_in, is_export, objectives, of_study, path_of, taken_apart
 from discover.data.files import Content, read_file
 from discover.data.names import excerpt, listed, near
+from discover.data.results import AGGREGATES, is_small
 from discover.data.states import unfinished
+from discover.data.summaries import summary_rows
 from discover.data.table import Floats
 from discover.errors import InputError
 from discover.plain_data import printable
@@ -331,6 +333,8 @@ def _read(path: Path, sheet: str | None, where: str | None) -> RawTable:
         table = replace(per_run, wide=wide)
     elif reshaped is not None:
         table = _table(path, _in_shape(content, reshaped), conditions, reshaped.results)
+    elif (study := of_study(columns)) is not None:
+        table = _table(path, replace(content, columns=study), conditions, objectives(study))
     else:
         table = _table(path, content, conditions, single_curve(columns))
     if not len(table):
@@ -373,20 +377,33 @@ def _table(path: Path, content: Content, conditions: Sequence[Condition], result
         customary=customary,
         results=results,
     )
+    sums = summary_rows(columns)
+    if sums:
+        names = listed(list(dict.fromkeys(map(repr, sums.values()))))
+        row = "row sums" if len(sums) == 1 else "rows sum"
+        table = _without(table, sums, f"{len(sums)} {row} up the others and {_is(sums)} left out: {names}")
+        columns = table.columns
     asked = [(table.heading(one.column), one) for one in conditions]
     out = unfinished(columns, except_for=[heading for heading, _ in asked])
     if out:
         states = ", ".join(f"{count} {state}" for state, count in Counter(out.values()).items())
-        text = f"{len(out)} of {len(table)} runs did not finish and are left out: {states}"
+        run = "run" if len(table) == 1 else "runs"
+        text = f"{len(out)} of {len(table)} {run} did not finish and {_is(out)} left out: {states}"
         table = _without(table, out, text)
     for heading, one in asked:
         read, cells = table.written(heading), table.cells(heading)
         numbers = [None if found is None else found.value for found in read]
         gone = [row for row in range(len(table)) if not one.holds(cells[row], numbers[row])]
         if gone:
-            text = f"{len(gone)} of {len(table)} rows are left out by --where: {heading} is not {one.sign} {one.value}"
+            row = "row" if len(table) == 1 else "rows"
+            text = f"{len(gone)} of {len(table)} {row} {_is(gone)} left out by --where: "
+            text += f"{heading} is not {one.sign} {one.value}"
             table = _without(table, gone, text.replace("is not ==", "is not").replace("is not !=", "is"))
     return _with_errors(table)
+
+
+def _is(things: Collection[object]) -> str:
+    return "is" if len(things) == 1 else "are"
 
 
 def _without(table: RawTable, rows: Collection[int], text: str) -> RawTable:

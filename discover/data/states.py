@@ -21,15 +21,16 @@ UNFINISHED = frozenset(
         "crashed", "failed", "killed", "running", "preempted", "preempting", "pending", "queued", "diverged", "oom",
         "nan", "cancelled", "canceled", "timeout", "aborted", "error", "stopped", "scheduled", "unfinished",
         "incomplete", "interrupted", "active", "created", "in progress", "inprogress", "out of memory", "node fail",
-        "boot fail", "suspended", "requeued", "lost", "unknown", "draft", "paused",
+        "boot fail", "suspended", "pruned", "fail", "waiting", "requeued", "lost", "unknown", "draft", "paused",
     )
 )  # fmt: skip
 STATE_HEADINGS = frozenset(
     ("state", "runstate", "status", "runstatus", "jobstate", "jobstatus", "exitstatus", "outcome", "completion")
 )
 _FLAGS = {
-    "finished": True, "completed": True, "complete": True, "converged": True, "success": True, "succeeded": True,
-    "failed": False, "crashed": False, "diverged": False, "oom": False, "killed": False, "hascrashed": False,
+    "finished": True, "completed": True, "complete": True, "done": True, "converged": True, "success": True,
+    "succeeded": True, "failed": False, "crashed": False, "diverged": False, "oom": False, "killed": False,
+    "hascrashed": False,
 }  # fmt: skip
 """Headings of yes-or-no columns -> whether a yes is a run that finished."""
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -10,9 +10,10 @@ from itertools import islice, product
 
 import numpy as np
 
-from discover.data.aliases import FALLING_WORDS, RISING_SHARES, words
+from discover.data.aliases import words
 from discover.data.formula_names import by_meaning
 from discover.data.names import near
+from discover.data.results import FALLING_WORDS, RISING_SHARES
 from discover.decisions.optimum import Condition, Minimisation
 from discover.decisions.smooth import Known, Smooth, Variable, natural
 from discover.errors import FormulaError, InputError

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import permutations
 
-from discover.data.aliases import OUTCOME_WORDS, STEP_NAMES, by_quantity, is_logged, recognise, squash, words
+from discover.data.aliases import STEP_NAMES, by_quantity, is_logged, recognise, squash, words
+from discover.data.results import OUTCOME_WORDS
 from discover.errors import InputError
 from discover.expressions import skeleton
 from discover.law.library import known_variables, load_library

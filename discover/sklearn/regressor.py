@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from discover.api import fit as fit_law
 from discover.data.aliases import is_logged
-from discover.data.guesses import scale_axes
+from discover.data.relations import scale_axes
 from discover.data.table import Table
 from discover.errors import DiscoverError
 from discover.export.law import FittedLaw

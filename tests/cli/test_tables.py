@@ -165,7 +165,7 @@ def test_one_failed_run_does_not_change_the_task(discover) -> None:
         assert names(made[failed], "feature") == ["n_params", "train_tokens"]
         assert made[failed]["group"] is None
     told = set(made[True]["notes"]) - set(made[False]["notes"])
-    assert told == {"1 of 26 runs did not finish and are left out: 1 failed (line 27)"}
+    assert told == {"1 of 26 runs did not finish and is left out: 1 failed (line 27)"}
     assert made[True]["columns"] == made[False]["columns"]
     found = constants(discover("fit", "chinchilla", "runs.csv", "--target", "metrics.val_loss", "--json"))
     assert found["alpha"] == pytest.approx(LAW["alpha"], abs=0.012)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+
+INDIAN = re.compile(r"(?<=\d)(?=(?:\d\d)*\d{3}$)")
+"""Places of the commas in a whole number as India writes it."""
 
 Write = Callable[[Decimal, "Style"], str]
 
@@ -32,7 +36,9 @@ class Style:
     def number(self, value: Decimal) -> str:
         """A number in this style."""
         whole, _, part = f"{abs(value):f}".partition(".")
-        if self.mark:
+        if self.mark == "2,":  # groups of two above the last three digits
+            whole = INDIAN.sub(",", whole)
+        elif self.mark:
             whole = f"{int(whole):,}".replace(",", self.mark)
         return ("-" if value < 0 else "") + whole + (self.point + part if part else "")
 
@@ -46,6 +52,7 @@ STYLES = (
     Style("Scandinavian, Polish: no-break blanks", ",", "\u00a0", ";\t"),
     Style("Swiss", ".", "'", ",;\t"),
     Style("Swiss, typographic", ".", "’", ";\t"),
+    Style("Indian", ".", "2,", ",;\t"),
     Style("SI: blanks", ".", " ", ",;\t"),
 )
 
@@ -100,10 +107,17 @@ NOTATIONS = (
     Notation("word for thousands to trillions", _multiple(" million", 6), _few, LARGE),
     Notation("German word", _multiple(" Mio.", 6), _few, LARGE),
     Notation("count with its unit", _multiple("M tokens", 6), _few, LARGE),
+    Notation("crores", lambda value, style: f"{style.number((value / 10**7).normalize())} crore", _few, LARGE),
     Notation("per cent", lambda value, style: f"{style.number(value * 100)}%", _few, Decimal("0.251")),
     Notation("unit", lambda value, style: f"{style.number(value)} nats"),
     Notation("uncertainty", lambda value, style: f"{style.number(value)} ± {style.number(Decimal('0.01'))}"),
     Notation("uncertainty, +/-", lambda value, style: f"{style.number(value)} +/- {style.number(Decimal('0.01'))}"),
+    Notation(
+        "per cent with its uncertainty",
+        lambda value, style: f"{style.number(value * 100)}% ± {style.number(Decimal('0.5'))}",
+        lambda value: _few(value) and value < 1,
+        Decimal("0.251"),
+    ),
     Notation(
         "uncertainty in brackets", lambda value, style: f"{style.number(value)} ({style.number(Decimal('0.01'))})"
     ),

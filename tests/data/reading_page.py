@@ -23,13 +23,15 @@ back.
 {files}, and text files with `.gz` behind the suffix. Text is UTF-8, UTF-16, or what charset-normalizer makes of it,
 which is said. Of a spreadsheet the first sheet with rows is read; `--sheet NAME` takes another. JSON may hold a list of
 objects, an object with a list per column, or one of the shapes that pandas writes. Pickles are refused, since opening one
-can run any program: save the table with `frame.to_csv("runs.csv")`.
+can run any program: save the table with `frame.to_csv("runs.csv")`. Of a text in Markdown or LaTeX the first table
+counts; its markup, such as `\\textbf` and `\\multicolumn`, is looked through.
 
 Commas, semicolons, tabs or bars part the cells of a text file, whichever makes lines of equal length; in `.txt` and
 `.dat` also blanks. A first line `sep=;` says it. Lines that begin with `#`, `%` or `//` are comments, told with their
 numbers; the last one before the rows is the heading line where there is no other (`# N,D,loss`). A title above the
 headings is left out. Several heading lines, as pandas and spreadsheets write them, are joined: `loss` above `mean` is
-`loss.mean`, which `--target loss` finds, and `(M)` below `params` is `params (M)`.
+`loss.mean`, which `--target loss` finds, and `(M)` below `params` is `params (M)`. Rows at the end that a column of names
+calls `Mean`, `Total`, `Std` or the like are left out and told.
 
 ## Numbers
 
@@ -65,6 +67,7 @@ A tracker is known by these headings:
 - Weights & Biases, runs: `State`, `Created`, `Runtime`, `config.`, `summary.`, `_step`
 - Weights & Biases, line charts: `RUN - METRIC`, `__MIN`, `__MAX`. They give rows of run and step;
   `--target "RUN - METRIC"` takes one run.
+- Optuna, studies: `number`, `state`, `value`, `params_`
 - MLflow, `search_runs`: `metrics.`, `params.`, `tags.`, `artifact_uri`
 - Neptune, Comet, ClearML, Aim: `sys/`, `experimentKey`, `hyperparams`, `hparams.`, or four headings of books such as
   owner and creation time
@@ -75,8 +78,12 @@ A tracker is known by these headings:
 
 By guess no column is a feature that names a result (`mmlu`, `bits per byte`, `pass@1`, `throughput`, `gpu_hours`), an
 uncertainty, weight or count (`sigma`, `ci_low`, `n_seeds`), a number or time of a run; nor one that is another times a
-factor, or from which the target can be computed (`ppl` of `loss`, whatever it is called). Each is said. `--features`
-takes any of them in.
+factor, or a product or ratio of others (`flops` beside `params` and `tokens`), or from which the target can be computed
+(`ppl` of `loss`, whatever it is called). Steps count as data where no column of tokens, examples or compute does; a
+learning rate that follows a schedule along them is none. Each is said. `--features` takes any of them in.
+
+A text column is no group where each of its names has a single value of a scale (`pythia-70m` beside `params`), or where
+names are missing; `--group` takes it.
 
 ## Libraries
 

@@ -48,7 +48,7 @@ def test_target_alone_is_enough_for_an_export(tmp_path: Path) -> None:
     assert table.targets[:, 0].tolist() == [y for _, _, y in RUNS]
     assert table.features["tokens"].tolist() == [d for _, d, _ in RUNS]
     notes = " | ".join(task.notes)
-    assert "1 of 11 runs did not finish and are left out: 1 crashed (line 11)" in notes
+    assert "1 of 11 runs did not finish and is left out: 1 crashed (line 11)" in notes
     assert "1 run is left out: no value in summary/eval.loss (line 12)" in notes
     assert (task.train().unit, task.train().lines.tolist()) == ("line", list(range(2, 11)))
 

@@ -1,0 +1,512 @@
+"""The choices that make a task of a bare table: each takes what the user said, or guesses it with a note.
+
+No guess looks at the value of a sealed target.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from discover.data.aliases import (
+    BOOKKEEPING_NAMES,
+    GROUP_NAMES,
+    STEP_NAMES,
+    SURE_GROUP_NAMES,
+    TRACKER_NAMES,
+    Quantity,
+    is_clock,
+    is_logged,
+    multiple_of,
+    recognise,
+    squash,
+    words,
+)
+from discover.data.cells import is_empty, text_of
+from discover.data.exports import RESULTS, is_book, path_of, short_names
+from discover.data.names import excerpt, listed, to_identifier
+from discover.data.reading import RawTable
+from discover.data.reasons import (
+    CERTAINTY,
+    CLOCK,
+    CONSTANT,
+    COST,
+    COUNTS,
+    NUMBER_LIKE,
+    NUMBERED,
+    RESULT,
+    SCHEDULE,
+    SPARE,
+    SPARSE,
+    STATE,
+    STEPS,
+    TIME_STAMP,
+    left_out_note,
+)
+from discover.data.relations import (
+    DECADE,
+    are_shares,
+    counts_rows,
+    is_copy,
+    is_curve,
+    logs_of,
+    product_of,
+    scale_axes,
+    span,
+    tells,
+)
+from discover.data.results import is_cost, is_result, is_uncertainty
+from discover.data.splits import hold_out
+from discover.data.states import is_state
+from discover.data.table import Floats, Ints
+from discover.data.task_files import Split
+from discover.data.tomls import build_model
+from discover.errors import InputError
+from discover.plain_data import quoted
+
+UNITS = ("nats", "bits")
+MOST_FEATURES = 20  # of more columns only those are features whose names say that they scale or are tuned
+MOST_ROWS = 1000  # by which products of columns are found
+CURVE = 20  # rows of the shortest curve of a run
+FILLED = 0.9  # share of the rows with a name in a column that is guessed as the group
+FEWEST = 3  # rows of each value of a column that is guessed as the group
+
+
+@dataclass
+class Draft:
+    """The choices made so far, by heading; each `choose_` takes what the user said or guesses it."""
+
+    raw: RawTable
+    targets: tuple[str, ...]
+    weights: str | None
+    errors: tuple[str, ...]
+    run: str | None = None
+    split: Split = field(default_factory=Split)
+    group: str | None = None
+    features: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    shares: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
+    short: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            raise InputError(f"{self.raw.path}: no target given; expected one of {listed(list(self.raw.columns), 12)}")
+        self.short = short_names(self.raw.columns) if self.raw.export else {}
+
+    def name(self, heading: str) -> str:
+        """The name in formulas."""
+        if heading not in self.names:
+            name = to_identifier(self.short.get(heading, heading), self.names.values())
+            if name != heading:
+                self.notes.append(f"the column {heading!r} is called {name} in formulas")
+            self.names[heading] = name
+        return self.names[heading]
+
+    def choose_split(self, holdout: float | None, test_rows: str | Path | None) -> None:
+        keys: dict[str, Any] = {
+            "holdout": holdout,
+            "test_rows": None if test_rows is None else str(test_rows),
+        }
+        if holdout is None and test_rows is None and self._has_split_column():
+            keys["column"] = "split"
+            self.notes.append("rows with 'test' in the column 'split' are sealed")
+        self.split = build_model(Split, keys, str(self.raw.path))
+
+    def _has_split_column(self) -> bool:
+        # A blank label is an error of the split, not a sign that there is none: the test rows would be opened.
+        labels = {str(cell).strip() for cell in self.raw.columns.get("split", ()) if not is_empty(cell)}
+        return bool(labels) and labels <= {"train", "test"} and "train" in labels
+
+    def open_rows(self) -> list[int]:
+        """Rows that guesses may look at: all but the labelled test rows."""
+        if self.split.column is None:
+            return list(range(len(self.raw)))
+        labels = self.raw.cells(self.split.column)
+        return [row for row, label in enumerate(labels) if str(label).strip() == self.split.train]
+
+    def open_cells(self, heading: str) -> list[object]:
+        """The cells of a column that guesses may look at."""
+        return [self.raw.columns[heading][row] for row in self.open_rows()]
+
+    def unused(self) -> list[str]:
+        taken = {*self.targets, *self.errors, self.weights, self.run, self.split.column, self.group}
+        return [heading for heading in self.raw.columns if heading not in taken and not self.is_bookkeeping(heading)]
+
+    def is_bookkeeping(self, heading: str) -> bool:
+        """Whether a tracker keeps its books there."""
+        last = squash(path_of(heading)[-1])
+        return self.raw.export and (is_book(heading) or last in TRACKER_NAMES - GROUP_NAMES)
+
+    def values(self, heading: str) -> Floats:
+        """The open cells that are numbers, shape (n,): rows without one are left out."""
+        values = self._column_of(heading, self.open_rows())
+        return values[np.isfinite(values)]
+
+    def is_sparse(self, heading: str) -> bool:
+        """Whether most open rows have no value there, and would be left out with it."""
+        rows = self.open_rows()
+        return bool(2 * self.raw.missing(heading)[rows].sum() > len(rows))
+
+    def is_numeric(self, heading: str) -> bool:
+        """Whether the open cells are mostly numbers."""
+        return self.raw.is_numeric(heading, self.open_rows())
+
+    def choose_group(self, group: str | None) -> None:
+        if group is not None:
+            self.group = group or None
+            return
+        found: dict[str, list[str]] = {}
+        for heading in self.unused():
+            if self.is_numeric(heading) and not self._numbers_groups(heading):
+                continue
+            rows = [row for row in self.open_rows() if not self.raw.is_nameless(heading, row)]
+            cells = [str(self.raw.columns[heading][row]).strip() for row in rows]
+            reason = self._reason_against_group(heading, cells)
+            if reason:
+                self.notes.append(reason)
+            else:
+                found[heading] = cells
+        if not found:
+            return
+        best = min(found, key=lambda heading: self._rank_as_group(heading, found[heading]))
+        others = [heading for heading in found if heading != best]
+        self.group = best
+        self.notes.append(f"each value of {best!r} gets its own constants")
+        if others:
+            what = f"the text column {others[0]!r} is" if len(others) == 1 else f"the text columns {listed(others)} are"
+            self.notes.append(f"{what} ignored; --group takes another column than {best!r}, --group '' none")
+
+    def _numbers_groups(self, heading: str) -> bool:
+        """Whether a column of numbers, such as 100M and 25M, is headed as one of groups and has enough rows of each."""
+        if squash(path_of(heading)[-1]) not in SURE_GROUP_NAMES:
+            return False
+        counts = np.unique(self.values(heading), return_counts=True)[1]
+        return bool(len(counts) and counts.min() >= FEWEST)
+
+    def _reason_against_group(self, heading: str, cells: Sequence[str]) -> str:
+        """Why a text column is no group; "" if it may be one."""
+        last = squash(path_of(heading)[-1])
+        if 2 * len(cells) < len(self.open_rows()):
+            return left_out_note([heading], SPARSE)
+        if is_clock(heading) or all(map(TIME_STAMP.fullmatch, cells)):
+            return left_out_note([heading], CLOCK)
+        if last in BOOKKEEPING_NAMES and heading not in self._names_of_curves():
+            return left_out_note([heading], NUMBERED)
+        if is_state(heading, cells):
+            return left_out_note([heading], STATE)
+        odd = self._odd_number(heading, cells)
+        if odd:
+            return left_out_note([heading], f"its cells look like numbers, but {excerpt(odd)!r} cannot be read as one")
+        if 2 * len(set(cells)) > len(cells):
+            return f"the text column {heading!r} is left out: its values hardly repeat"
+        if len(set(cells)) == 1:
+            return left_out_note([heading], CONSTANT)
+        if len(cells) < FILLED * len(self.open_rows()):
+            share = f"{len(self.open_rows()) - len(cells)} of {len(self.open_rows())} rows have no name there"
+            return f"the text column {heading!r} is no group: {share}; --group {quoted(heading)} takes it"
+        size = self._size_of_names(heading)
+        if size:
+            return (
+                f"the text column {heading!r} is no group: each of its names has a single value of {size!r}, whose "
+                f"effect it would take up; --group {quoted(heading)} takes it"
+            )
+        return ""
+
+    def _odd_number(self, heading: str, cells: Sequence[str]) -> str:
+        """A cell of a text column that looks like a number, if most of its cells do."""
+        like = [cell for cell in cells if NUMBER_LIKE.fullmatch(cell)]
+        return like[0] if 2 * len(like) > len(cells) and not self.is_numeric(heading) else ""
+
+    def _size_of_names(self, heading: str) -> str:
+        """The scale that the names of a text column stand for, as `pythia-70m` does for a size; "" if there is none."""
+        rows, names = self.open_rows(), self.raw.cells(heading)
+        for other in self.unused():
+            quantity = recognise(other)
+            if quantity is None or quantity.rank != 1 or not self.is_numeric(other):
+                continue
+            pairs = {
+                (text_of(names[row]), value) for row, value in zip(rows, self._column_of(other, rows), strict=True)
+            }
+            pairs = {(name, value) for name, value in pairs if np.isfinite(value)}
+            if len(pairs) == len({name for name, _ in pairs}) and len({value for _, value in pairs}) > 1:
+                return other
+        return ""
+
+    def _names_of_curves(self) -> list[str]:
+        """In a table of curves the column that names the run is the group; it stands first."""
+        return list(self.raw.columns)[:1] if self.raw.results and self.raw.wide is not None else []
+
+    def _rank_as_group(self, heading: str, cells: Sequence[str]) -> tuple[bool, bool, int]:
+        """Of several text columns the likeliest group: named like one, enough rows for each value, few values."""
+        counts = Counter(cells)
+        return squash(path_of(heading)[-1]) not in GROUP_NAMES, min(counts.values()) < FEWEST, len(counts)
+
+    def choose_features(self, features: Sequence[str] | None, axes: Sequence[str] | None) -> None:
+        if features is not None:
+            self.features = tuple(features)
+            return
+        given = dict.fromkeys(self.errors, "standard errors") | ({self.weights: "weights"} if self.weights else {})
+        self.notes += [f"the column {heading!r} holds {what} and is no feature" for heading, what in given.items()]
+        reasons: dict[str, list[str]] = {}
+        for heading in self.unused():
+            reason = self._reason_against(heading)
+            if reason is not None:
+                reasons.setdefault(reason, []).append(heading)
+        found = reasons.pop("", [])
+        books = [heading for heading in self.raw.columns if self.is_bookkeeping(heading)]
+        if books:
+            self.notes.append(f"left out, as the tracker keeps its books there: {listed(books, 8)}")
+        found = self._with_steps(found, reasons)
+        found = self._without_results(self._without_copies(found), axes)
+        found = self.of_scale(found) if self.raw.export or self._too_many(found) else found
+        found = self._without_products(found, axes)
+        if not found:
+            found = next((reasons.pop(reason) for reason in SPARE if reason in reasons), [])
+        self.notes += [left_out_note(headings, reason) for reason, headings in reasons.items()]
+        if not found:
+            self._no_feature()
+        self.features = tuple(found)
+        self.notes.append(f"predicting {', '.join(self.targets)} from {listed(found, MOST_FEATURES)}")
+
+    def _no_feature(self) -> NoReturn:
+        """Says why there is nothing to predict from."""
+        for heading in self.unused():
+            cells = [text_of(cell) for cell in self.open_cells(heading)]
+            if self._odd_number(heading, cells):
+                row = next(
+                    row for row in self.open_rows() if NUMBER_LIKE.fullmatch(text_of(self.raw.cells(heading)[row]))
+                )
+                raise InputError(f"{self.raw.where(row, heading)}: {excerpt(cells[row])!r} cannot be read as a number")
+        raise InputError(
+            f"{self.raw.path} has no column of numbers that varies and is no result, beside the target; "
+            "--features names the columns to predict from"
+        )
+
+    def _reason_against(self, heading: str) -> str | None:
+        """Why a column is no feature: "" if it is one, None for text."""
+        if not self.is_numeric(heading):
+            return None
+        last = squash(path_of(heading)[-1])
+        if last in BOOKKEEPING_NAMES or heading.lower().startswith("unnamed"):
+            return NUMBERED
+        if is_clock(heading):
+            return CLOCK
+        if heading in self.raw.results or (is_result(heading) and not self._known_cause(heading)):
+            return COST if is_cost(heading) else RESULT
+        if self.is_sparse(heading):
+            return SPARSE
+        values = self.values(heading)
+        if (not len(values) or np.ptp(values) == 0) and not self.raw.is_in_doubt(heading):
+            return CONSTANT
+        if is_uncertainty(heading):
+            return CERTAINTY
+        if last in STEP_NAMES:
+            return STEPS
+        return COUNTS if recognise(heading) is None and counts_rows(values) else ""
+
+    def _known_cause(self, heading: str) -> bool:
+        """Whether a heading that could be a result names a quantity that one sets. Hours of a machine are measured."""
+        return recognise(heading) is not None and not is_cost(heading)
+
+    def _with_steps(self, found: list[str], reasons: dict[str, list[str]]) -> list[str]:
+        """The columns with that of steps, where no other tells how long a run was trained, and without schedules."""
+        kinds = {quantity.kind for heading in found if (quantity := recognise(heading)) is not None}
+        steps = self._steps(reasons.get(STEPS, []))
+        if not steps or kinds & {"data", "compute"} or not all(map(recognise, found)):
+            return found
+        reasons[STEPS].remove(steps)
+        if not reasons[STEPS]:
+            del reasons[STEPS]
+        rows = self.open_rows()
+        curves = is_curve(self._column_of(steps, rows), self._group_codes(rows).tolist(), CURVE)
+        scheduled = [h for h in found if curves and getattr(recognise(h), "kind", "") == "setting" and self._varies(h)]
+        if scheduled:
+            reasons[SCHEDULE] = scheduled
+        return [*(heading for heading in found if heading not in scheduled), steps]
+
+    def _log_of(self, heading: str) -> Floats:
+        """Logarithms of a column, which may hold them already, on some of the open rows; NaN where it has none."""
+        rows = self.open_rows()
+        values = self._column_of(heading, rows[:: 1 + len(rows) // MOST_ROWS])
+        return values * np.log(10.0) if is_logged(heading) else logs_of(values)
+
+    def _varies(self, heading: str) -> bool:
+        """Whether a column changes within some group."""
+        rows = self.open_rows()
+        values, codes = self._column_of(heading, rows), self._group_codes(rows)
+        return any(np.nanmax(values[codes == code]) > np.nanmin(values[codes == code]) for code in np.unique(codes))
+
+    def _steps(self, headings: Sequence[str]) -> str:
+        """Of the columns that count steps the finest, rather than epochs, which are rounded; "" if there is none."""
+        fine = [heading for heading in headings if "epoch" not in squash(heading)] or headings
+        return max(fine, key=lambda heading: len(np.unique(self.values(heading))), default="")
+
+    def _without_products(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
+        """The columns without those that are products of others, such as compute beside parameters and tokens."""
+        kept = {heading: self._log_of(heading) for heading in found}
+        for heading in sorted(found, key=lambda heading: recognise(heading) is not None):
+            quantity = recognise(heading)
+            if heading in self.asked | set(axes or ()) or (quantity is not None and quantity.kind != "compute"):
+                continue
+            others = {other: logs for other, logs in kept.items() if other != heading and recognise(other) is not None}
+            said = product_of(kept[heading], others)
+            if said:
+                del kept[heading]
+                self.notes.append(f"the column {heading!r} is left out: it goes as {said}; --features takes it in")
+        return [heading for heading in found if heading in kept]
+
+    def _without_copies(self, found: list[str]) -> list[str]:
+        """The columns without those that hold the numbers of another one in another unit."""
+        rows, kept = self.open_rows(), dict[str, Floats]()
+        for heading in sorted(found, key=lambda heading: recognise(heading) is None):  # a known name goes first
+            values = self._column_of(heading, rows)
+            twin = next((other for other, others in kept.items() if is_copy(values, others)), None)
+            if twin is None:
+                kept[heading] = values
+            else:
+                self.notes.append(f"the column {heading!r} is left out: it is {twin!r} again, up to a factor")
+        return [heading for heading in found if heading in kept]
+
+    def _without_results(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
+        """The columns without those of unknown names from which the target can be computed, as from a copy of it."""
+        rows = self._never_sealed(found, axes)
+        rows = self._filled(rows, self.targets)
+        targets = {heading: self._column_of(heading, rows) for heading in self.targets}
+        kept = []
+        for heading in found:
+            values = self._column_of(heading, rows)
+            known = recognise(heading) is not None
+            told = next((name for name, target in targets.items() if not known and tells(values, target)), None)
+            if told is None:
+                kept.append(heading)
+            else:
+                self.notes.append(f"the column {heading!r} is left out: it determines {told!r}, as a copy of it does")
+        return kept or found
+
+    def _never_sealed(self, found: list[str], axes: Sequence[str] | None) -> list[int]:
+        """Open rows whose targets no hold-out can seal, whichever of these features are chosen in the end."""
+        rows = self.open_rows()
+        if self.split.holdout is None:
+            return rows
+        axes = axes or scale_axes({heading: self.values(heading) for heading in found})
+        if not axes or any(recognise(heading) is None for heading in axes):
+            return []
+        rows = self._filled(rows, axes)
+        stacked = np.column_stack([self._column_of(heading, rows) for heading in axes])
+        held = hold_out(stacked, self._group_codes(rows), min(0.9, 2 * self.split.holdout))
+        return [row for row, sealed in zip(rows, held, strict=True) if not sealed]
+
+    def _group_codes(self, rows: Sequence[int]) -> Ints:
+        names = (
+            [""] * len(rows) if self.group is None else [str(self.raw.cells(self.group)[row]).strip() for row in rows]
+        )
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+    def _filled(self, rows: Sequence[int], headings: Sequence[str]) -> list[int]:
+        """The rows that have a number in all of these columns."""
+        left = np.asarray(rows, dtype=np.int64)
+        for heading in headings:
+            left = left[np.isfinite(self.raw.read(heading).values[left])]
+        found: list[int] = left.tolist()
+        return found
+
+    def _column_of(self, heading: str, rows: Sequence[int]) -> Floats:
+        """Numbers of these rows, NaN where there is none, shape (n,)."""
+        values: Floats = self.raw.read(heading).values[np.asarray(rows, dtype=np.int64)]
+        return values
+
+    def _too_many(self, found: list[str]) -> bool:
+        """Whether no law has so many columns, as far as they are not the shares of a mixture."""
+        parts = [self.values(heading) for heading in found if recognise(heading) is None]
+        return len(found) > MOST_FEATURES and not are_shares(parts)
+
+    def of_scale(self, found: list[str]) -> list[str]:
+        """Of many columns those whose names say that they scale or are tuned, each quantity once."""
+        known = {heading: quantity for heading in found if (quantity := recognise(heading)) is not None}
+        if not any(quantity.rank for quantity in known.values()):
+            return [heading for heading in found if path_of(heading)[0].lower() not in RESULTS]
+        main = any(quantity.rank == 1 and quantity.kind == "size" for quantity in known.values())
+        kept: dict[str, str] = {}
+        for heading, quantity in known.items():
+            if not (main and quantity.rank == 2 and quantity.name in ("width", "depth")):
+                kept.setdefault(quantity.name, heading)
+        left = [heading for heading in found if heading not in kept.values()]
+        if left:
+            reason = "by its name it is neither a scale nor a setting, or one of a kind that another column is"
+            self.notes.append(
+                f"{left_out_note(left, reason)}; --features takes {'it' if len(left) == 1 else 'them'} in"
+            )
+        return list(kept.values())
+
+    def choose_axes(self, axes: Sequence[str] | None) -> None:
+        self.shares = self._parts_of_a_mixture()
+        if axes is not None:
+            self.axes = tuple(axes)
+            return
+        others = [heading for heading in self.features if heading not in self.shares]
+        self.axes = scale_axes({heading: self.values(heading) for heading in others})
+        if self.shares:
+            self.notes.append(f"{listed(self.shares)} are the shares of a mixture: together they make one")
+        self.notes.append(
+            f"extrapolating along {', '.join(self.axes)}"
+            if self.axes
+            else "no column was recognised as a scale, so laws are judged within the rows; --extrapolate names one"
+        )
+
+    def _parts_of_a_mixture(self) -> list[str]:
+        """The features that are parts of a mixture: all of unknown meaning, if together they make one."""
+        parts = [heading for heading in self.features if recognise(heading) is None]
+        parts = [heading for heading in parts if 0.0 < self.values(heading).max(initial=0.0) <= 1.0]
+        return parts if are_shares([self.values(heading) for heading in parts]) else []
+
+    def keys(self) -> dict[str, Any]:
+        """The choices as the keys of a task file."""
+        columns = [self._column(heading, "feature") for heading in self.features]
+        columns += [self._column(heading, "target") for heading in self.targets]
+        return {
+            "dataset": str(self.raw.path),
+            "features": tuple(self.name(heading) for heading in self.features),
+            "target": tuple(self.name(heading) for heading in self.targets),
+            "group": self.group,
+            "extrapolate": tuple(self.name(heading) for heading in self.axes),
+            "weights": self.weights,
+            "run": self.run,
+            "errors": self.errors,
+            "split": self.split,
+            "columns": columns,
+        }
+
+    def _column(self, heading: str, role: str) -> dict[str, str]:
+        values = self.values(heading) if role == "feature" else np.empty(0)  # of a target some may be sealed
+        quantity = recognise(heading, values.max(initial=0.0)) if role == "feature" else None
+        logged = quantity is not None and is_logged(heading)
+        # Settings and unknown columns may hold zeros, and so may data, of which a run can have none; sizes may not.
+        may_be_zero = quantity is None or quantity.kind == "setting" or (quantity.kind == "data" and not values.all())
+        scaled = not may_be_zero and not logged
+        share = heading in self.shares
+        positive = scaled or (not logged and not share and span(values) >= DECADE)
+        return {
+            "name": self.name(heading),
+            "source": "" if self.name(heading) == heading else heading,
+            "role": role,
+            "meaning": "" if quantity is None else ("log10 of " if logged else "") + quantity.meaning,
+            "unit": _unit(heading, quantity, logged),
+            "domain": "fraction" if share else "positive" if scaled else "real",
+            "scale": "log10" if logged else "log" if positive else "linear",
+        }
+
+
+def _unit(heading: str, quantity: Quantity | None, logged: bool) -> str:
+    if quantity is None:
+        named = [unit for unit in UNITS if unit in words(heading)]
+        return named[0] if len(named) == 1 else ""
+    multiple = multiple_of(heading)
+    return ("log10 of " if logged else "") + (f"10^{multiple} " if multiple else "") + quantity.unit

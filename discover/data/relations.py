@@ -1,0 +1,135 @@
+"""Relations of columns by their values: copies, parts of a mixture, products, scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations, product
+
+import numpy as np
+
+from discover.data.aliases import STEP_NAMES, recognise, squash
+from discover.data.exports import path_of
+from discover.data.table import Floats
+
+DECADE = 10.0
+ROUNDED = 0.02  # what the shares of a mixture may lack of one
+COPY = 1e-4  # by how much of its value a copy of another column may be off, from rounding
+PRODUCT = 0.05  # by how much a product of other columns may be off, such as compute that was measured
+
+
+def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
+    """The columns that a law is likely to be extended along.
+
+    Those whose headings name a main scale of training; else those that name a lesser one; else those of unknown
+    meaning that are positive, span a decade and exceed one, as shares do not; else those of shares. Steps count as data
+    where no other column tells how long a run was trained.
+
+    Args:
+        columns: heading -> values, shape (n,).
+    """
+    kinds = {quantity.kind for heading in columns if (quantity := recognise(heading)) is not None}
+    timed = bool(kinds & {"data", "compute"})
+    by_rank: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: []}
+    for heading, values in columns.items():
+        quantity = recognise(heading, values.max(initial=0.0))
+        if quantity is not None and quantity.rank:
+            by_rank[quantity.rank].append(heading)
+        elif quantity is None and not timed and kinds and squash(path_of(heading)[-1]) in STEP_NAMES:
+            by_rank[1].append(heading)
+        elif quantity is None and span(values[values != 0]) >= DECADE:  # zero-shot runs have no examples
+            by_rank[3 if values.max() > 1.0 else 4].append(heading)
+    return tuple(next((found for found in by_rank.values() if found), ()))
+
+
+def span(values: Floats) -> float:
+    """Largest over smallest value of an all-positive column; 0 for others."""
+    if not len(values) or not np.isfinite(values).all() or values.min() <= 0:
+        return 0.0
+    return float(values.max() / values.min())
+
+
+def are_shares(columns: Sequence[Floats]) -> bool:
+    """Whether these columns are the parts of a mixture: none is negative, and together they make one."""
+    if len(columns) < 2 or len({len(values) for values in columns}) > 1:
+        return False
+    stacked = np.vstack(columns)
+    whole = np.abs(stacked.sum(axis=0) - 1.0).max() <= ROUNDED
+    return bool(whole and np.isfinite(stacked).all() and stacked.min() >= 0)
+
+
+def is_copy(values: Floats, others: Floats) -> bool:
+    """Whether one column is the other times a factor on the rows that have both, which are most."""
+    both = np.isfinite(values) & np.isfinite(others)
+    if 2 * both.sum() <= len(values) or both.sum() < 3:
+        return False
+    a, b = values[both], others[both]
+    if np.ptp(a) == 0 or not np.array_equal(a == 0, b == 0):
+        return False
+    ratios = a[b != 0] / b[b != 0]
+    return bool(len(ratios) and np.ptp(ratios) <= COPY * np.abs(ratios).max())
+
+
+def tells(values: Floats, target: Floats) -> bool:
+    """Whether a target can be computed from a column alone, as its multiple, 1 minus it, or its logarithm."""
+    both = np.isfinite(values) & np.isfinite(target)
+    if both.sum() < 4 or np.ptp(target[both]) == 0:
+        return False
+    a, b = values[both], target[both]
+    if is_copy(a, b) or is_copy(1 - a, b) or is_copy(100 - a, b):
+        return True
+    with np.errstate(over="ignore"):
+        positive = a.min() > 0
+        return (positive and is_copy(np.log(a), b)) or (b.min() > 0 and is_copy(a, np.log(b)))
+
+
+def product_of(own: Floats, logs: Mapping[str, Floats]) -> str:
+    """The product or ratio of two or three other columns that a column is, up to a factor, as text; "" for none.
+
+    Args:
+        own: natural logarithms of the column, shape (n,); NaN where there is none.
+        logs: name -> those of the columns that may be its factors.
+    """
+    for n in (2, 3):
+        for names in combinations(logs, n):
+            for signs in product((1.0, -1.0), repeat=n):
+                said = np.sum([sign * logs[name] for sign, name in zip(signs, names, strict=True)], axis=0)
+                if signs != (-1.0,) * n and _differ_by_a_constant(own, said, names, logs):
+                    return _written_product(names, signs)
+    return ""
+
+
+def logs_of(values: Floats) -> Floats:
+    """Natural logarithms, NaN for what is not above zero."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs: Floats = np.where(values > 0, np.log(np.abs(values)), np.nan)
+    return logs
+
+
+def _differ_by_a_constant(own: Floats, said: Floats, names: Sequence[str], logs: Mapping[str, Floats]) -> bool:
+    both = np.isfinite(own) & np.isfinite(said)
+    if both.sum() < 4 or 2 * both.sum() <= len(own):
+        return False
+    # A factor that hardly varies, or goes with another one, is none: the rest alone is the column.
+    if any(np.ptp(logs[name][both]) <= 2 * PRODUCT for name in names):
+        return False
+    away = own[both] - said[both]
+    return bool(np.abs(away - np.median(away)).max() <= PRODUCT)
+
+
+def _written_product(names: Sequence[str], signs: Sequence[float]) -> str:
+    over = [name for name, sign in zip(names, signs, strict=True) if sign > 0]
+    under = [name for name, sign in zip(names, signs, strict=True) if sign < 0]
+    return " / ".join([" * ".join(over), *under])
+
+
+def is_curve(steps: Floats, group: Sequence[object], least: int) -> bool:
+    """Whether rows are points of curves: in every group steps never fall, and have at least so many values."""
+    rows: dict[object, list[float]] = {}
+    for step, name in zip(steps.tolist(), group, strict=True):
+        rows.setdefault(name, []).append(step)
+    return all(len(set(own)) >= least and bool(np.all(np.diff(own) >= 0)) for own in rows.values())
+
+
+def counts_rows(values: Floats) -> bool:
+    """Whether values are 0, 1, 2, ... or 1, 2, 3, ..., in this order."""
+    return len(values) > 2 and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))

@@ -1,0 +1,162 @@
+"""Headings of results, of what a run costs, and of how sure either is: none of them is a cause."""
+
+from __future__ import annotations
+
+import re
+
+from discover.data.aliases import recognise, squash, words
+from discover.data.exports import path_of
+
+OUTCOME_WORDS = frozenset(
+    (
+        "loss",
+        "losses",
+        "error",
+        "err",
+        "perplexity",
+        "ppl",
+        "accuracy",
+        "acc",
+        "score",
+        "bpb",
+        "nll",
+        "stderr",
+        "std",
+        "verlust",
+        "perte",
+        "perdida",
+        "perdita",
+        "fehler",
+        "erreur",
+        "genauigkeit",
+        "损失",
+        "困惑度",
+        "准确率",
+        "精度",
+    )
+)
+"""Words of the commonest results and their errors."""
+
+SCORE_WORDS = frozenset(
+    (
+        "mmlu", "hellaswag", "arc", "arce", "arcc", "piqa", "siqa", "boolq", "winogrande", "openbookqa", "gsm8k",
+        "obqa", "humaneval", "mbpp", "triviaqa", "truthfulqa", "naturalquestions", "nq", "bbh", "bigbench", "gpqa",
+        "aime", "swebench", "livecodebench", "ifeval", "drop", "race", "copa", "sciq", "wsc", "logiqa", "commonsenseqa",
+        "csqa", "lambada", "wikitext", "squad", "glue", "superglue", "imagenet", "top1", "top5", "bleu", "sacrebleu",
+        "rouge", "rougel", "chrf", "meteor", "comet22", "f1", "em", "pass", "match", "winrate", "elo", "auc", "auroc",
+        "auprc", "map", "miou", "iou", "wer", "cer", "fid", "psnr", "ssim", "clipscore", "recall", "precision", "mse",
+        "rmse", "mae", "bpc", "ce", "xent", "crossentropy", "entropy", "regret", "reward", "return", "returns", "brier",
+        "ece", "calibration", "kl",
+    )
+)  # fmt: skip
+"""Words of benchmarks and of further results."""
+
+COST_WORDS = frozenset(
+    (
+        "throughput", "latency", "mfu", "hfu", "tps", "gpuhours", "gpuhour", "tpuhours", "devicehours", "cost", "price",
+        "usd", "dollars", "energy", "kwh", "power", "watts", "co2", "memory", "mem", "vram", "utilization",
+        "utilisation", "tokenspersec", "tokenspersecond", "tokpersec", "tokenss", "samplespersecond",
+        "samplespersec", "stepspersecond", "itspersecond", "gradnorm", "gradientnorm", "paramnorm", "walltime",
+        "gpustunden", "gpustunde", "heuresgpu", "rechenzeit", "citations", "downloads", "likes", "stars",
+    )
+)  # fmt: skip
+"""Words and headings of what a run takes and what becomes of it: measured of it as results are."""
+
+RATES = ("persecond", "persec", "runtime")
+"""Ends of headings of such."""
+
+AGGREGATES = frozenset(
+    ("mean", "avg", "average", "median", "last", "final", "best", "value", "smoothed", "ema", "p50", "score")
+)
+"""Last levels of a heading that say how a result was summed up; what it is stands before them."""
+
+SPREAD_WORDS = frozenset(
+    (
+        "std", "stdev", "stddev", "stderr", "sem", "se", "sigma", "sd", "var", "variance", "ci", "ci95", "ci90", "iqr",
+        "mad", "uncertainty", "unc", "errorbar", "errbar", "err", "plusminus", "spread",
+    )
+)  # fmt: skip
+"""Words of uncertainties, wherever they stand in a heading."""
+
+END_WORDS = frozenset(
+    (
+        "low", "high", "lower", "upper", "lo", "hi", "min", "max", "p05", "p5", "p10", "p25", "p75", "p90", "p95",
+        "q05", "q25", "q75", "q95", "error", "errors", "ub", "lb",
+    )
+)  # fmt: skip
+"""Words of an uncertainty beside those of a result: `loss_low`, but not `min_lr`."""
+
+COUNT_NAMES = frozenset(
+    (
+        "weight", "weights", "sampleweight", "rowweight", "count", "counts", "nseeds", "seeds", "numseeds",
+        "nruns", "numruns", "nrepeats", "repeats", "replicates", "nreplicates", "trials", "ntrials", "nobs",
+        "wt", "wts",
+    )
+)  # fmt: skip
+"""Headings of weights and of how many runs were averaged."""
+
+GIVEN_WORDS = frozenset(("teacher", "draft", "proxy", "reference", "base", "pretrain", "pretrained", "upstream"))
+"""Words of models that were there before the run: their results are causes."""
+
+LOSS_WORDS = frozenset(("loss", "losses", "verlust", "perte", "perdida", "perdita", "损失"))
+FALLING_WORDS = LOSS_WORDS | {"error", "perplexity", "ppl", "bpb", "nll", "fehler", "erreur", "困惑度"}
+"""Words of results that are better when smaller."""
+
+RISING_SHARES = frozenset(("accuracy", "acc", "pass", "match", "mmlu", "winrate", "genauigkeit", "准确率", "精度"))
+"""Words of results that are shares, of one or in per cent."""
+
+
+def is_result(heading: str) -> bool:
+    """Whether a heading names a result or a cost, of the run itself and not of a model that it was given."""
+    level = _last_level(heading)
+    found = words(level)
+    return _names_result(level) and not found & GIVEN_WORDS and not is_uncertainty(heading)
+
+
+def is_cost(heading: str) -> bool:
+    """Whether a heading names what a run takes, not what it reaches."""
+    return _names_cost(_last_level(heading))
+
+
+def is_uncertainty(heading: str) -> bool:
+    """Whether a heading names how sure a result is, the weight of a row, or how many runs were averaged."""
+    last = path_of(heading.strip())[-1]
+    if re.search(r"__(MIN|MAX)$", heading) or squash(last) in COUNT_NAMES:
+        return True
+    found = words(last)
+    if found & SPREAD_WORDS or squash(last) in SPREAD_WORDS:
+        return True
+    if found & {"count", "counts", "weight", "weights", "seeds", "runs"} and recognise(heading) is None:
+        return "decay" not in found
+    whole = words(heading)
+    rest = whole - END_WORDS
+    return bool(found & END_WORDS) and bool(rest & (OUTCOME_WORDS | SCORE_WORDS))
+
+
+def is_small(heading: str) -> bool:
+    """Whether a heading names a result that never reaches a thousand: a loss, or bits per byte."""
+    return bool(words(_last_level(heading)) & (LOSS_WORDS | {"bpb", "nll"}))
+
+
+def _names_result(level: str) -> bool:
+    known = OUTCOME_WORDS | SCORE_WORDS
+    squashed = squash(level)
+    # "pass@1", "bits per byte" and "win rate" are parted otherwise than into words.
+    joined = ("bitsperbyte", "bitspercharacter", "bitsperchar", "winrate", "exactmatch", "crossentropy", "gradnorm")
+    named = bool(words(level) & known) or squashed in known or any(part in squashed for part in joined)
+    return named or _names_cost(level)
+
+
+def _names_cost(level: str) -> bool:
+    return bool(words(level) & COST_WORDS) or squash(level) in COST_WORDS or squash(level).endswith(RATES)
+
+
+def _last_level(heading: str) -> str:
+    """The last level of a heading that is no mere summary: `loss` of `loss.mean` and of `loss.validation`."""
+    levels = path_of(heading.strip())
+    while len(levels) > 1 and (squash(levels[-1]) in AGGREGATES | _SPLITS or levels[-1].isdigit()):
+        levels = levels[:-1]  # pandas writes `loss.1` where a file has two columns `loss`
+    return levels[-1]
+
+
+_SPLITS = frozenset(("val", "valid", "validation", "eval", "test", "train", "training", "heldout"))

@@ -1,0 +1,309 @@
+"""Tables as people have them: what is a feature, what a result, what a group, and which rows count."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from discover.data.guesses import guess_target, task_from_table
+from discover.data.reading import read_table
+from discover.data.tasks import Task
+from discover.errors import InputError
+
+RUNS = [
+    (n, d, round(1.72 + 420 * n**-0.33 + 980 * d**-0.30, 4))
+    for n in (19_000_000, 57_000_000, 172_000_000, 512_000_000)
+    for d in (800_000_000, 2_600_000_000, 9_800_000_000, 26_000_000_000)
+]
+
+
+def write(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]], delimiter: str = ",") -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=delimiter).writerows([header, *rows])
+    return path
+
+
+def guessed(path: Path, target: str = "") -> Task:
+    return task_from_table(path, target or guess_target(read_table(path)))
+
+
+def noted(task: Task, text: str) -> bool:
+    return any(text in note for note in task.notes)
+
+
+def test_products_of_other_columns_are_no_features(tmp_path: Path) -> None:
+    rows = [(n, d, f"{6 * n * d * (1 + 0.02 * (i % 3)):.4g}", d / n, y) for i, (n, d, y) in enumerate(RUNS)]
+    path = write(
+        tmp_path / "a.csv", ["Model Size", "Training Tokens", "Training FLOP", "tokens_per_param", "loss"], rows
+    )
+    task = guessed(path)
+    assert task.features == ("Model_Size", "Training_Tokens")
+    assert noted(task, "'Training FLOP' is left out: it goes as Model Size * Training Tokens; --features takes it in")
+    assert noted(task, "'tokens_per_param' is left out: it goes as Training Tokens / Model Size")
+    by_compute = task_from_table(path, "loss", extrapolate=["Training FLOP"])
+    assert "Training_FLOP" in by_compute.features
+    logged = [(math.log10(n), math.log10(d), math.log10(6 * n * d), y) for n, d, y in RUNS]
+    task = guessed(write(tmp_path / "b.csv", ["log10(N)", "log10(D)", "log10(C)", "loss"], logged))
+    assert (task.features, task.logged) == (("log10_N", "log10_D"), {"log10_N", "log10_D"})
+
+
+def test_compute_beside_sizes_alone_is_a_feature(tmp_path: Path) -> None:
+    rows = [(n, 6 * n * d, y) for n, d, y in RUNS]
+    assert guessed(write(tmp_path / "a.csv", ["params", "flops", "loss"], rows)).features == ("params", "flops")
+
+
+def test_second_columns_and_row_numbers_that_pandas_writes_are_no_features(tmp_path: Path) -> None:
+    rows = [(i, n, d, y, y + 0.01 * (i % 3), i) for i, (n, d, y) in enumerate(RUNS)]
+    task = guessed(write(tmp_path / "a.csv", ["", "params", "tokens", "loss", "loss.1", "Unnamed: 0.1"], rows))
+    assert (task.target, task.features) == (("loss",), ("params", "tokens"))
+    assert noted(task, "'loss.1' is left out: it is a result")
+    counted = [(i + 1, n, d, y) for i, (n, d, y) in enumerate(RUNS)]
+    task = guessed(write(tmp_path / "b.csv", ["#", "params", "tokens", "loss"], counted))
+    assert task.features == ("params", "tokens")
+    assert noted(task, "'#' is left out: it numbers the rows")
+
+
+def test_names_that_stand_for_a_size_are_no_groups(tmp_path: Path) -> None:
+    rows = [(f"pythia-{n // 10**6}m", f"step{d // 2097152}", n, d, y) for n, d, y in RUNS]
+    task = guessed(write(tmp_path / "a.csv", ["model", "revision", "params", "tokens", "loss"], rows))
+    assert (task.group, task.features) == (None, ("params", "tokens"))
+    assert noted(task, "'model' is no group: each of its names has a single value of 'params'")
+    assert noted(task, "'revision' is no group: each of its names has a single value of 'tokens'")
+    rows = [(("adam", "lion")[i % 2], n, d, y) for i, (n, d, y) in enumerate(RUNS + RUNS[::-1])]
+    assert guessed(write(tmp_path / "b.csv", ["optimizer", "params", "tokens", "loss"], rows)).group == "optimizer"
+
+
+def test_a_text_column_with_gaps_is_no_group_that_costs_rows(tmp_path: Path) -> None:
+    rows = [(("a", "b", "", "a")[(i // 4 + i) % 4], n, d, y) for i, (n, d, y) in enumerate(RUNS)]
+    task = guessed(write(tmp_path / "a.csv", ["dataset", "params", "tokens", "loss"], rows))
+    assert (task.group, len(task.train())) == (None, 16)
+    assert noted(task, "'dataset' is no group: 4 of 16 rows have no name there; --group dataset takes it")
+
+
+def test_rows_that_sum_up_the_others_are_left_out_and_told(tmp_path: Path) -> None:
+    body = [(f"M{i}", n, d, y) for i, (n, d, y) in enumerate(RUNS)]
+    sums = [(word, sum(n for n, _, _ in RUNS), 1e10, 3.1) for word in ("Mittelwert", "Std. Dev.")]
+    task = guessed(write(tmp_path / "a.csv", ["Modell", "Parameter", "Token", "Verlust"], [*body, *sums], ";"))
+    assert len(task.train()) == 16
+    assert noted(task, "2 rows sum up the others and are left out: 'Mittelwert', 'Std. Dev.' (lines 18, 19)")
+    words = [("mean" if i % 2 else "max", n, d, y) for i, (n, d, y) in enumerate(RUNS)]
+    assert len(guessed(write(tmp_path / "b.csv", ["pooling", "params", "tokens", "loss"], words)).train()) == 16
+
+
+@pytest.mark.parametrize(
+    ("header", "mark"),
+    [
+        (("Modell", "Parameter", "Tokens", "Validierungsverlust"), "."),
+        (("Modèle", "Nb paramètres", "Jetons d'entraînement", "Perte de validation"), "\u202f"),
+        (("模型", "模型参数量", "训练数据量", "验证损失"), ","),
+        (("Model", "Model parameters", "Training tokens", "valloss"), ","),
+    ],
+)
+def test_headings_and_numbers_of_other_countries(tmp_path: Path, header: Sequence[str], mark: str) -> None:
+    rows = [
+        (
+            f"m{i}",
+            f"{n:,}".replace(",", mark),
+            f"{d:,}".replace(",", mark),
+            f"{y}".replace(".", "." if mark == "," else ","),
+        )
+        for i, (n, d, y) in enumerate(RUNS)
+    ]
+    task = guessed(write(tmp_path / "a.csv", header, rows, ";"))
+    table = task.train()
+    assert [list(column) for column in table.features.values()] == [[n for n, _, _ in RUNS], [d for _, d, _ in RUNS]]
+    assert [knowledge.kind for knowledge in task.knowledge].count("monotone") == 2
+    assert len(task.extrapolate) == 2
+    assert len(set(task.features) - {"x"}) == 2 or not header[1].isascii()
+
+
+def test_indian_groups_and_units_are_read(tmp_path: Path) -> None:
+    rows = [
+        ("1,90,00,000", "8,00,00,000", "4.1"),
+        ("57,00,000", "50,000", "3.2"),
+        ("1,00,000", "2,60,00,00,000", "2.9"),
+    ]
+    table = guessed(write(tmp_path / "a.csv", ["params", "tokens", "loss"], rows)).train()
+    assert table.features["params"].tolist() == [19_000_000, 5_700_000, 100_000]
+    assert table.features["tokens"].tolist() == [80_000_000, 50_000, 2_600_000_000]
+    rows = [("1.9 crore", "8 lakh", "4.1"), ("5.7 Cr", "9.5 lakhs", "3.2"), ("0.2 crore", "0.5亿", "2.9")]
+    table = guessed(write(tmp_path / "b.csv", ["params", "tokens", "loss"], rows)).train()
+    assert table.features["params"].tolist() == [19_000_000, 57_000_000, 2_000_000]
+    assert table.features["tokens"].tolist() == [800_000, 950_000, 50_000_000]
+
+
+@pytest.mark.parametrize("form", ["{}% ± 0.4", "{}% ± 0.4%", "{} ± 0.4%", "{}% (±0.4)"])
+def test_shares_in_per_cent_with_their_uncertainty(tmp_path: Path, form: str) -> None:
+    rows = [(f"{n / 1e6:g}M", f"{d / 1e9:g}B", form.format(round(80 - 10 * y, 1))) for n, d, y in RUNS]
+    task = guessed(write(tmp_path / "a.csv", ["Size", "Data", "Accuracy"], rows))
+    assert (task.target, task.features) == (("Accuracy",), ("Size", "Data"))
+    assert task.train().targets[0, 0] == pytest.approx((80 - 10 * RUNS[0][2]) / 100, abs=1e-3)
+    assert read_table(tmp_path / "a.csv").numbers("Accuracy_error", [0, 1]).tolist() == [0.004, 0.004]
+
+
+MARKDOWN = """# Results
+
+We trained **sixteen** models | see below.
+
+| Model | #Params | Tokens | Val loss ↓ |
+|:------|--------:|-------:|-----------:|
+{}
+
+Other | table
+--|--
+a | b
+"""
+
+LATEX = r"""\begin{{table}}[t] % the runs
+\begin{{tabular}}{{l@{{}}rrr}}
+\toprule
+ & \multicolumn{{2}}{{c}}{{Scale}} & \\ \cmidrule(lr){{2-3}}
+Size & Params & Tokens & Loss $\downarrow$ \\
+\midrule
+{}
+\bottomrule
+\end{{tabular}}
+\end{{table}}
+"""
+
+
+def test_tables_pasted_from_papers_are_read(tmp_path: Path) -> None:
+    wanted = [(float(f"{n:.3g}"), float(d), y) for n, d, y in RUNS]
+    lines = [f"| **M{i}** | {n / 1e6:.0f}M | {d / 1e9:g}B | {y} |" for i, (n, d, y) in enumerate(RUNS)]
+    (tmp_path / "a.md").write_text(MARKDOWN.format("\n".join(lines)), encoding="utf-8")
+    task = guessed(tmp_path / "a.md")
+    table = task.train()
+    assert list(zip(*table.features.values(), table.targets[:, 0], strict=True)) == wanted
+    assert noted(task, "of 2 tables in the text the first is read")
+    assert table.lines[0] == 7
+    rows = []
+    for i, (n, d, y) in enumerate(RUNS):
+        exponent = math.floor(math.log10(d))
+        size = rf"\multirow{{4}}{{*}}{{{n // 10**6}}}" if i % 4 == 0 else ""
+        best = rf"\textbf{{{y}}}" if i == 15 else f"{y}"
+        rows.append(rf"{size} & {n / 1e6:.0f}M & ${d / 10**exponent:g} \times 10^{{{exponent}}}$ & {best} \\")
+    for name in ("a.tex", "b.txt"):
+        (tmp_path / name).write_text(LATEX.format("\n".join(rows)), encoding="utf-8")
+        task = guessed(tmp_path / name)
+        table = task.train()
+        assert task.target == ("Loss",)
+        assert list(zip(*table.features.values(), table.targets[:, 0], strict=True)) == wanted
+
+
+def test_a_text_without_a_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Nothing\n\n1 | 2\n")
+    with pytest.raises(InputError, match="holds no table; expected one of Markdown, or a tabular of LaTeX"):
+        read_table(tmp_path / "a.md")
+
+
+def test_a_study_of_trials_is_an_export(tmp_path: Path) -> None:
+    header = [
+        "",
+        "number",
+        "value",
+        "datetime_start",
+        "duration",
+        "params_batch_size",
+        "params_lr",
+        "params_width",
+        "state",
+    ]
+    rows = [
+        (
+            i,
+            i,
+            2.5 + 20 * w**-0.5 + 0.1 * k,
+            "2024-05-01 09:12:44.12",
+            "0 days 00:10:00",
+            32 * (1 + i % 2),
+            1e-4 * 3**k,
+            w,
+            state,
+        )
+        for i, (w, k, state) in enumerate(
+            (w, k, "PRUNED" if (w, k) == (256, 2) else "COMPLETE") for w in (128, 256, 512) for k in (0, 1, 2)
+        )
+    ]
+    task = guessed(write(tmp_path / "a.csv", header, rows))
+    assert (task.target, task.features) == (("value",), ("batch_size", "lr", "width"))
+    assert len(task.train()) == 8
+
+
+def test_points_of_a_curve_are_predicted_from_its_steps(tmp_path: Path) -> None:
+    history: list[dict[str, float]] = []
+    for k in range(1, 41):
+        base = {"epoch": round(k / 13, 2), "step": 100 * k}
+        history.append({"grad_norm": 1 + k % 3, "learning_rate": 3e-4 * (1 - k / 50), "loss": 2.4 + k**-0.4} | base)
+        if k % 5 == 0:
+            history.append(
+                {"eval_loss": 2.5 + k**-0.4, "eval_runtime": 12 + k % 2, "eval_samples_per_second": 88.1} | base
+            )
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"epoch": 3.0, "max_steps": 4000, "log_history": history}))
+    task = task_from_table(tmp_path / "trainer_state.json", "eval_loss")
+    assert task.features == ("step",)
+    assert noted(task, "'learning_rate' is left out: it follows a schedule along the steps of each run")
+    assert len(task.train()) == 8
+    curve = [(1714554764.1 + 60 * k, 500 * k, 2.7 + k**-0.4) for k in range(1, 30)]
+    task = guessed(write(tmp_path / "scalar.csv", ["Wall time", "Step", "Value"], curve))
+    assert (task.target, task.features) == (("Value",), ("Step",))
+
+
+def test_steps_are_the_data_where_nothing_else_counts_them(tmp_path: Path) -> None:
+    rows = [(n, d // 524288, 1e-3 / (1 + i % 3), y) for i, (n, d, y) in enumerate(RUNS)]
+    task = guessed(write(tmp_path / "a.csv", ["params", "train_steps", "lr", "loss"], rows))
+    assert task.features == ("params", "lr", "train_steps")
+    assert task.extrapolate == ("params", "train_steps")
+
+
+def test_results_in_a_long_list_of_scores(tmp_path: Path) -> None:
+    rows = [
+        (f"m{n}", n, d, task, "acc", 0.9 - y / 10 + off)
+        for n, d, y in RUNS
+        for task, off in (("arc", 0), ("piqa", 0.1))
+    ]
+    rows += [(f"m{n}", n, d, "wikitext", "ppl", math.exp(y)) for n, d, y in RUNS]
+    task = task_from_table(
+        write(tmp_path / "a.csv", ["model", "params", "tokens", "task", "metric", "value"], rows), "acc"
+    )
+    assert (task.group, task.features, len(task.train())) == ("task", ("params", "tokens"), 32)
+    assert noted(task, "16 runs are left out: no value in acc")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "said"),
+    [
+        (["params", "0.8B", "2.6B", "9.8B"], [["19M", 3, 2.9, 2.8], ["57M", 2.9, 2.8, 2.7]], "a column per value"),
+        (["params", "accuracy"], [["19M", "0.4 or so"], ["57M", "0.5 or so"]], "'0.4 or so' is no number"),
+        (["params", "x"], [["19M", 1], ["57M", 2]], "no column is named like a result; say with --target"),
+    ],
+)
+def test_a_target_that_cannot_be_guessed_is_asked_for_with_the_cause(
+    tmp_path: Path, header: Sequence[str], rows: Sequence[Sequence[object]], said: str
+) -> None:
+    path = write(tmp_path / "a.csv", header, rows)
+    with pytest.raises(InputError) as told:
+        guess_target(read_table(path))
+    assert said in str(told.value)
+
+
+def test_a_name_in_another_script_is_not_taken_for_another_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ["params", "损失"], [[1, 2], [2, 1.5], [3, 1.2]])
+    with pytest.raises(InputError, match="no column '精度'"):
+        read_table(path).heading("精度")
+
+
+def test_numbers_that_cannot_be_read_are_named_where_nothing_else_is_left(tmp_path: Path) -> None:
+    rows = [("12,34,5", "3.1"), ("13,44,5", "3.0"), ("14,54,5", "2.9")]
+    with pytest.raises(InputError, match=r"line 2, column 'params': '12,34,5' cannot be read as a number"):
+        guessed(write(tmp_path / "a.csv", ["params", "loss"], rows))
+
+
+def test_settings_are_no_times(tmp_path: Path) -> None:
+    rows = [(n, 2 ** (i % 4), i * 0.7, y) for i, (n, _, y) in enumerate(RUNS)]
+    task = guessed(write(tmp_path / "a.csv", ["params", "test_time_compute", "step_time_ms", "loss"], rows))
+    assert task.features == ("params", "test_time_compute")

@@ -366,6 +366,7 @@ _SUFFIX = re.compile(
 
 _BY_HEADING = {heading: quantity for quantity in QUANTITIES for heading in quantity.headings.split()}
 MANY = 1000.0
+UNITS = ("nats", "bits")
 _IF_LARGE = {"P": _BY_HEADING["params"]}
 """Capitals that stand for something else where the values are large."""
 _LOG_PREFIX = re.compile(r"^(log_?10|lg|log)(?:[ _-]+(?=\w)|\s*\((?P<inner>[^()]+)\)$)", re.IGNORECASE)
@@ -460,3 +461,12 @@ def is_count(heading: str) -> bool:
     quantity = recognise(heading)
     counted = quantity is not None and quantity.kind in ("size", "data") and quantity.rank == 1
     return counted and not multiple_of(heading) and not is_logged(heading)
+
+
+def unit_of(heading: str, quantity: Quantity | None, logged: bool) -> str:
+    """The unit of a column, by what its heading names."""
+    if quantity is None:
+        named = [unit for unit in UNITS if unit in words(heading)]
+        return named[0] if len(named) == 1 else ""
+    multiple = multiple_of(heading)
+    return ("log10 of " if logged else "") + (f"10^{multiple} " if multiple else "") + quantity.unit

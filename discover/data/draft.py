@@ -19,13 +19,11 @@ from discover.data.aliases import (
     STEP_NAMES,
     SURE_GROUP_NAMES,
     TRACKER_NAMES,
-    Quantity,
     is_clock,
     is_logged,
-    multiple_of,
     recognise,
     squash,
-    words,
+    unit_of,
 )
 from discover.data.cells import is_empty, text_of
 from discover.data.exports import RESULTS, is_book, path_of, short_names
@@ -69,7 +67,6 @@ from discover.data.tomls import build_model
 from discover.errors import InputError
 from discover.plain_data import quoted
 
-UNITS = ("nats", "bits")
 MOST_FEATURES = 20  # of more columns only those are features whose names say that they scale or are tuned
 MOST_ROWS = 1000  # by which products of columns are found
 CURVE = 20  # rows of the shortest curve of a run
@@ -131,10 +128,6 @@ class Draft:
             return list(range(len(self.raw)))
         labels = self.raw.cells(self.split.column)
         return [row for row, label in enumerate(labels) if str(label).strip() == self.split.train]
-
-    def open_cells(self, heading: str) -> list[object]:
-        """The cells of a column that guesses may look at."""
-        return [self.raw.columns[heading][row] for row in self.open_rows()]
 
     def unused(self) -> list[str]:
         taken = {*self.targets, *self.errors, self.weights, self.run, self.split.column, self.group}
@@ -279,12 +272,11 @@ class Draft:
     def _no_feature(self) -> NoReturn:
         """Says why there is nothing to predict from."""
         for heading in self.unused():
-            cells = [text_of(cell) for cell in self.open_cells(heading)]
-            if self._odd_number(heading, cells):
-                row = next(
-                    row for row in self.open_rows() if NUMBER_LIKE.fullmatch(text_of(self.raw.cells(heading)[row]))
-                )
-                raise InputError(f"{self.raw.where(row, heading)}: {excerpt(cells[row])!r} cannot be read as a number")
+            cells = list(map(text_of, self.raw.cells(heading)))
+            like = [row for row in self.open_rows() if NUMBER_LIKE.fullmatch(cells[row])]
+            if like and self._odd_number(heading, [cells[row] for row in self.open_rows()]):
+                where = self.raw.where(like[0], heading)
+                raise InputError(f"{where}: {excerpt(cells[like[0]])!r} cannot be read as a number")
         raise InputError(
             f"{self.raw.path} has no column of numbers that varies and is no result, beside the target; "
             "--features names the columns to predict from"
@@ -498,15 +490,7 @@ class Draft:
             "source": "" if self.name(heading) == heading else heading,
             "role": role,
             "meaning": "" if quantity is None else ("log10 of " if logged else "") + quantity.meaning,
-            "unit": _unit(heading, quantity, logged),
+            "unit": unit_of(heading, quantity, logged),
             "domain": "fraction" if share else "positive" if scaled else "real",
             "scale": "log10" if logged else "log" if positive else "linear",
         }
-
-
-def _unit(heading: str, quantity: Quantity | None, logged: bool) -> str:
-    if quantity is None:
-        named = [unit for unit in UNITS if unit in words(heading)]
-        return named[0] if len(named) == 1 else ""
-    multiple = multiple_of(heading)
-    return ("log10 of " if logged else "") + (f"10^{multiple} " if multiple else "") + quantity.unit

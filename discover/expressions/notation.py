@@ -48,6 +48,8 @@ _COMMANDS = {
     "sin": " sin ", "cos": " cos ", "min": " min ", "max": " max ", "infty": " inf ",
 }  # fmt: skip
 _LATEX_TOKEN = re.compile(r"\\([A-Za-z]+)|[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[^\W\d]\w*|\*\*|\s+|.", re.DOTALL)
+_RAISED_GROUP = re.compile(r"\s*(?:\^|\*\*)\s*(?=\{)")
+_ROOT = re.compile(r"√\s*(?:(?=\()|([^\W\d]\w*|\d+\.?\d*))")
 _FUNCTION_WORDS = frozenset(("log", "exp", "tanh", "sin", "cos", "min", "max", "sqrt"))
 
 
@@ -73,6 +75,7 @@ def plain_notation(text: str) -> str:
     text = re.sub(f"[{''.join(_RAISED)}]+", lambda m: "**(" + "".join(_RAISED[s] for s in m[0]) + ")", text)
     text = "".join(_LOWERED.get(sign, sign) for sign in text)
     text = "".join(_GREEK_LETTERS.get(sign, sign) for sign in text)
+    text = _ROOT.sub(lambda m: f"sqrt({m[1]})" if m[1] else "sqrt", text)
     text = _MODULE.sub("", text)
     return _INDEX.sub(lambda m: f"_{m[1] or m[2]}", text)
 
@@ -120,6 +123,11 @@ class _Latex:
             return self.command(command)
         if word == "{":
             return ["(", *self.all("}"), ")"]
+        if word == "e" and (
+            raised := _RAISED_GROUP.match(self.text, self.at)
+        ):  # the base of logarithms, not a constant
+            self.at = raised.end()
+            return ["exp", "(", *self.group("e"), ")"]
         return [] if word.isspace() else [word]
 
     def command(self, name: str) -> list[str]:

@@ -20,6 +20,7 @@ from discover.llm.schema import read_answer
 from discover.llm.worker import Arrival, Worker
 
 _SMALLEST_CONTEXT = 2048
+_ROOMY_CONTEXT = 3000  # below, an answer gets a quarter: the rules of the language alone are some 1,000 tokens
 _SMALLEST_ANSWER = 64
 _PROMPT_ROOM = 4096  # is left to prompts when answers get more
 _MOST_CHARACTERS = 8  # in a token, on the average of a prompt; English has about four
@@ -304,7 +305,8 @@ class Session:
         said = problem.context or 0
         context = said if _SMALLEST_CONTEXT <= said < self.context else self.context // 2
         self.context = max(_SMALLEST_CONTEXT, context)
-        self.max_tokens = min(self.max_tokens, self.context // 2)
+        share = 2 if self.context >= _ROOMY_CONTEXT else 4
+        self.max_tokens = min(self.max_tokens, self.context // share)
         self._note("context", f"the server's context is smaller: from now on {self.context:,} tokens are used")
 
     def _give_room(self, request: Request, usage: Usage) -> bool:

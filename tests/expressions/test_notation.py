@@ -11,6 +11,9 @@ from discover.expressions import parse, plain_notation, read_formula, to_latex, 
 
 CHINCHILLA = "E + A*N**(-alpha) + B*D**(-beta)"
 WRITTEN = {
+    "base of logarithms": (r"E + A e^{-k N}", "E + A*exp(-k*N)"),
+    "a constant e": ("E + e*N**(-a)", "E + e*N**(-a)"),
+    "sign of a root": ("E + A*√N + B/√(D)", "E + A*sqrt(N) + B/sqrt(D)"),
     "as here": (CHINCHILLA, CHINCHILLA),
     "carets": ("E + A*N^-alpha + B*D^-beta", CHINCHILLA),
     "numpy": ("E + A*np.power(N, -alpha) + B*np.power(D, -beta)", CHINCHILLA),

@@ -15,9 +15,12 @@ import pytest
 
 from discover.llm.budget import Caps, Price
 from discover.llm.client import Endpoint, OpenAIProvider
+from discover.llm.doctor import CARD
 from discover.llm.opening import Options, open_live, open_replay, open_session
+from discover.llm.prompt import Brief, Job, build_prompt
 from discover.llm.provider import Completion, Problem, Reason, Request
 from discover.llm.replay import load_record
+from discover.llm.replies import estimate_tokens
 from discover.llm.schema import answer_schema
 from discover.llm.session import LONGEST_KNOCK_S, LONGEST_PAUSE_S, Session, Settings, format_status, pause_s
 
@@ -278,6 +281,21 @@ def test_a_context_that_the_server_names_is_kept_to_by_prompt_and_answer(tmp_pat
         session.close()
     assert (session.context, session.max_tokens) == (3000, 1500)
     assert "3,000 tokens" in session.status.notes[0]
+
+
+def test_a_small_context_leaves_the_room_that_a_prompt_needs(tmp_path: Path) -> None:
+    said = {"message": "This model's maximum context length is 2048 tokens, you requested 3100"}
+    with serve(ScriptedServer([Step({"error": said}, 400)])) as server:
+        session = open_at(server.url, tmp_path, Clock())
+        session.ask(question("a"), SCHEMA, 0)
+        settled(session, 0)
+        session.close()
+    characters = 2.4  # in a token of a small vocabulary
+    prompt = build_prompt(
+        Brief(CARD, Job("fresh")), context=session.context, max_tokens=session.max_tokens,
+        count=lambda text: estimate_tokens(text, characters),
+    )  # fmt: skip
+    assert prompt.tokens + session.max_tokens <= 2048
 
 
 # --- counting ------------------------------------------------------------------------------------------

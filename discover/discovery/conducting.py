@@ -39,7 +39,6 @@ class Course:
         model: its language model, if it has one.
         steps: laws scored.
         seconds: time spent.
-        best: the law with the least penalty so far, with its score.
         settled: its forecast beyond the data has come to rest, see `discover.search.settling`.
         human: published laws that were scored -> inner error.
     """
@@ -48,12 +47,17 @@ class Course:
     model: OpenModel | None = None
     steps: int = 0
     seconds: float = 0.0
-    best: Told | None = None
     settled: bool = False
     human: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._weights = fold_weights(self.session.problem)
+        self._best: Step | None = None
+
+    @property
+    def best(self) -> Told | None:
+        """The law with the least penalty so far, with its score."""
+        return None if self._best is None else self._best.told
 
     @property
     def formula(self) -> str:
@@ -72,13 +76,12 @@ class Course:
 
     def take(self, step: Step, seconds: float) -> None:
         """Notes a step of the search."""
-        told = step.told
-        self.steps, self.seconds, self.settled = told.index + 1, seconds, step.settled
-        if self.best is None or told.penalty < self.best.penalty:
-            self.best = told
-        candidate = told.candidate.attributed()
-        if not candidate.published or candidate.origin == NO_LAW:
+        self.steps, self.seconds, self.settled = step.index + 1, seconds, step.settled
+        if step.law is not None and (self._best is None or step.penalty < self._best.penalty):
+            self._best = step
+        if step.origin == NO_LAW or not step.published or (told := step.told) is None:
             return
+        candidate = told.candidate.attributed()
         law, error = candidate.origin.partition(":")[2], self._error(told)
         if math.isfinite(error):
             self.human[law] = min(error, self.human.get(law, math.inf))

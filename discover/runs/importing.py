@@ -49,7 +49,7 @@ from discover.runs.result import Result
 from discover.runs.session import Budget, Session, begin
 from discover.scoring import Problem, Score, Scorer, fold_weights, penalty, r_squared
 from discover.scoring.stacking import Stack
-from discover.search import AddStatus, SearchResult, Step
+from discover.search import AddStatus, SearchResult
 from discover.search.verdict import choose, weigh
 
 IMPORT = "import"
@@ -301,9 +301,9 @@ def _written(
     """Journal, law and result of an import."""
     with Journal(session.folder.journal_path) as journal:
         for one in sorted(ranked, key=lambda told: told.index):
-            journal.append(step_record(Step(one, AddStatus.NEW)))
+            journal.append(step_record(one, AddStatus.NEW))
         journal.sync()
-    found = SearchResult(ranked[0], tuple(ranked), stack, (), len(attempts), seconds, IMPORTED)
+    found = SearchResult(ranked[0], tuple(ranked), stack, len(attempts), seconds, IMPORTED)
     keys = conclude(session, found).keys()
     weights = fold_weights(session.problem)
     refused = ranked[0].score.refused

@@ -30,8 +30,13 @@ class JournalError(DiscoverError):
 
 def encode(record: Mapping[str, Any]) -> bytes:
     """The line of a record; equal records give equal bytes."""
-    text = json.dumps({"v": FORMAT, **record}, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return text.encode("ascii") + b"\n"
+    return b"{" + encode_part({"v": FORMAT, **record}) + b"}\n"
+
+
+def encode_part(record: Mapping[str, Any]) -> bytes:
+    """The keys of a record, or of a part of one, as in its line."""
+    text = json.dumps(record, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.encode("ascii")[1:-1]
 
 
 def read_journal(path: Path) -> list[Record]:
@@ -106,7 +111,10 @@ class Journal:
         Raises:
             JournalError: the disk is full or failed; the lines before are whole.
         """
-        line = encode(record)
+        self.write(encode(record))
+
+    def write(self, line: bytes) -> None:
+        """Adds a line that was encoded before; raises what `append` does."""
         try:
             _write(self._file, line)
             if time.monotonic() - self._synced > SYNC_EVERY_S:

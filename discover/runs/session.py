@@ -36,10 +36,12 @@ from discover.runs.records import (
     own_steps,
     question_record,
     ready_record,
-    step_record,
+    step_line,
+    step_note,
 )
 from discover.scoring import Problem, problem_of
 from discover.search import ISLANDS, SearchConfig, SearchResult, Step, search
+from discover.search.island import fingerprint
 from discover.search.team import AUTO, chosen
 
 if TYPE_CHECKING:
@@ -228,6 +230,7 @@ def pursue(
             advisers=advisers,
             logbook=_logbook(journal, records, on_event),
             client=client,
+            note=step_note,
         )
         journal.sync()
     watch.go()
@@ -283,7 +286,7 @@ class _Scribe:
         if step.index < len(self.steps):
             self.check(step)
         else:
-            self.journal.append(step_record(step))
+            self.journal.write(step_line(step))
         if step.index + 1 >= len(self.steps):
             self.watch.go()
         if time.monotonic() - self.noted > NOTE_EVERY_S:
@@ -295,7 +298,7 @@ class _Scribe:
     def check(self, step: Step) -> None:
         """A replayed step must be the journalled one, else the continuation would be another search."""
         record = self.steps[step.index]
-        if (record["index"], record["key"]) != (step.index, step.told.candidate.key):
+        if (record["index"], fingerprint(record["key"])) != (step.index, step.fingerprint):
             raise DiscoverError(
                 f"{self.folder.journal_path}: step {step.index} cannot be repeated, so the run cannot go on "
                 f"(it was begun by discover {self.folder.config().versions.get('discover', '?')}); "

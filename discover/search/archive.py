@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
+from typing import Generic, Protocol, TypeVar
 
 from discover.expressions import Call, Expr, Feature, Number, walk
 from discover.proposers.base import Told
@@ -82,35 +83,54 @@ class Archive:
         """The elites that breed: the best of all cells."""
         return self.elites()[: self.breeding]
 
-    def front(self) -> list[Told]:
-        """The Pareto front of penalty against complexity, simplest first."""
-        front: list[Told] = []
-        for told in sorted(self.elites(), key=lambda t: (t.score.complexity, t.penalty, t.index)):
-            if not front or told.penalty < front[-1].penalty:
-                front.append(told)
-        return front
+
+class Ranked(Protocol):
+    """A law, or what stands for it."""
+
+    @property
+    def penalty(self) -> float: ...
+
+    @property
+    def index(self) -> int: ...
 
 
-class Leaders:
+One = TypeVar("One", bound=Ranked)
+
+
+class Leaders(Generic[One]):
     """The best laws of a search, few of each kind: variants of the best one would take all the places."""
 
     def __init__(self) -> None:
-        self.kinds: dict[str, dict[str, Told]] = {}  # shape class -> `Candidate.key` -> the best of these
+        self.kinds: dict[str, dict[object, One]] = {}  # shape class -> key of the candidate -> the best of these
 
-    def add(self, told: Told) -> None:
-        if not math.isfinite(told.penalty):
+    def add(self, law: One, kind: str, key: object) -> None:
+        if not math.isfinite(law.penalty):
             return
-        kind = self.kinds.setdefault(shape_class(told.candidate.structure.expr), {})
-        old = kind.get(told.candidate.key)
-        if old is None or told.penalty < old.penalty:
-            kind[told.candidate.key] = told
-        if len(kind) > OF_A_KIND:
-            del kind[max(kind, key=lambda key: _rank(kind[key]))]
+        held = self.kinds.setdefault(kind, {})
+        if key not in held or law.penalty < held[key].penalty:
+            held[key] = law
+        if len(held) > OF_A_KIND:
+            del held[max(held, key=lambda key: _rank(held[key]))]
 
-    def first(self, most: int) -> list[Told]:
-        """The best of all kinds, best first."""
-        return sorted((told for kind in self.kinds.values() for told in kind.values()), key=_rank)[:most]
+    def keep(self, most: int) -> float:
+        """Lets go of all but the best so many, of which are the best so many of several islands together.
+
+        Returns:
+            The penalty above which no other law will be one of them.
+        """
+        best = self.all
+        if len(best) < most:
+            return math.inf
+        last = _rank(best[most - 1])
+        for kind, held in list(self.kinds.items()):
+            self.kinds[kind] = {key: law for key, law in held.items() if _rank(law) <= last}
+        return last[0]
+
+    @property
+    def all(self) -> list[One]:
+        """Of all kinds, best first."""
+        return sorted((law for held in self.kinds.values() for law in held.values()), key=_rank)
 
 
-def _rank(told: Told) -> tuple[float, int]:
-    return told.penalty, told.index
+def _rank(law: Ranked) -> tuple[float, int]:
+    return law.penalty, law.index

@@ -1,24 +1,29 @@
 """The workers of a Dask cluster, which do the tasks of a search.
 
-Dask gives a task whose worker ended to another one. What a task needs besides itself, the setting, is a task of Dask
-too, so that it can be made again wherever the worker that had it is gone. Needs the extra `cluster`.
+Dask gives a task whose worker ended to another one. What a task needs besides itself, the setting and the island as the
+last epoch left it, is the result of a task of Dask too, so that it can be made again wherever the worker that had it is
+gone. To the driver goes what the journal and the choice of the law need. Needs the extra `cluster`.
 """
 
 from __future__ import annotations
 
+import pickle
 import signal
 import threading
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from uuid import uuid4
 
 from discover._version import __version__
 from discover.errors import ClusterLostError, InputError
 from discover.fitting.compilation import ensure_compiled
+from discover.search.island import Epoch, EpochResult
 from discover.search.pool import one_thread
 from discover.search.processes import no_main
 from discover.search.tasks import Bench, Setting, Task
@@ -28,6 +33,9 @@ if TYPE_CHECKING:
 
 LOCAL = "local:"
 CONNECT_S = 20.0
+PATIENCE_S = 30.0  # without a result, after which the scheduler is asked whether it is there
+ROUNDS = 2  # of a task whose workers end, each of as many as Dask allows
+MOST_AGE = 8  # epochs of an island without its coming to the driver
 LIBRARIES = ("numpy", "scipy", "numba")  # other versions of these may turn a last digit
 SAME_VERSION = "install the same version on all machines"
 
@@ -35,11 +43,33 @@ Result = TypeVar("Result")
 _own = threading.local()  # the bench of this thread of a worker, and the search that it is of
 
 
-class ClusterTicket(Generic[Result]):
-    """A task that the cluster has taken; `result` waits for it."""
+@dataclass(frozen=True)
+class Held:
+    """An island that stays on the cluster.
 
-    def __init__(self, cluster: Cluster, task: Task[Result], future: Future) -> None:
-        self.cluster, self.task, self.future = cluster, task, future
+    Attributes:
+        future: what the epoch left.
+        age: epochs since the island was last with the driver. Where its worker ends, so many are run again.
+    """
+
+    future: Future
+    age: int
+
+
+class ClusterTicket(Generic[Result]):
+    """A task that the cluster has taken; `result` waits for it.
+
+    Attributes:
+        held: the island that an epoch leaves, until it is with the driver.
+        back: what comes back to the driver, until it is there; None before the task is sent.
+        packed: what came back.
+    """
+
+    def __init__(self, cluster: Cluster, task: Task[Result]) -> None:
+        self.cluster, self.task = cluster, task
+        self.held: Held | None = None
+        self.back: Future = None
+        self.packed: bytes | None = None
 
     def cancel(self) -> bool:
         """Never known to be in time; Dask drops a task that has not begun when its ticket is thrown away."""
@@ -49,12 +79,20 @@ class ClusterTicket(Generic[Result]):
         from distributed import KilledWorker
 
         try:
-            found: Result = self.future.result()
-        except KilledWorker:  # the task ended one worker after another
-            return self.task.lost()
+            for left in reversed(range(ROUNDS)):
+                try:
+                    packed = self.packed or self.cluster.fetch(self)
+                    break
+                except KilledWorker:  # it ended one worker after another, or waited for its turn where others did
+                    if not left:
+                        return self.task.lost()
+                    self.cluster.unsent.append(self)
         except (CancelledError, OSError, TimeoutError) as problem:
             raise ClusterLostError(f"the Dask cluster at {self.cluster.address} was lost while it worked") from problem
-        return found
+        found: Any = pickle.loads(zlib.decompress(packed))
+        if isinstance(found, EpochResult) and found.island is None:
+            found = replace(found, island=self.held)
+        return cast(Result, found)
 
 
 class Cluster:
@@ -71,6 +109,8 @@ class Cluster:
     def __init__(self, setting: Setting, client: Client) -> None:
         self.client, self.address = client, str(client.scheduler.address)
         self.search = uuid4().hex
+        self.unsent: list[ClusterTicket[Any]] = []
+        self.sent: list[ClusterTicket[Any]] = []
         client.wait_for_workers(1)
         check_versions(client)
         client.run(_prepare)
@@ -85,8 +125,46 @@ class Cluster:
         self.setting.release()
 
     def submit(self, task: Task[Result]) -> ClusterTicket[Result]:
-        future = self.client.submit(_work, self.setting, self.search, __version__, task, pure=False)
-        return ClusterTicket(self, task, future)
+        ticket = ClusterTicket(self, task)
+        self.unsent.append(ticket)
+        return ticket
+
+    def send(self) -> None:
+        """Gives Dask what was submitted, in one message: one for every task would cost it four times as much."""
+        tickets, self.unsent = self.unsent, []
+        if not tickets:
+            return
+        islands = [getattr(ticket.task, "island", None) for ticket in tickets]
+        ages = [island.age + 1 if isinstance(island, Held) else 1 for island in islands]
+        left = self.client.map(
+            _work,
+            *([one] * len(tickets) for one in (self.setting, self.search, __version__)),
+            [replace(t.task, island=None) if isinstance(t.task, Epoch) else t.task for t in tickets],
+            [island.future if isinstance(island, Held) else island for island in islands],
+            [age >= MOST_AGE for age in ages],
+            pure=False,
+        )
+        back = self.client.map(_for_driver, left, pure=False, priority=1)
+        for ticket, stays, comes, age in zip(tickets, left, back, ages, strict=True):
+            ticket.held, ticket.back = Held(stays, age), comes
+        self.sent += tickets
+
+    def fetch(self, wanted: ClusterTicket[Any]) -> bytes:
+        """Waits for a task, and fetches with it what else has come to its end."""
+        from distributed import wait
+
+        self.send()
+        while True:
+            try:
+                wait(wanted.back, timeout=PATIENCE_S)
+                break
+            except TimeoutError:  # a long task, or nobody there any more: a connection can stand still without an end
+                self.client.sync(self.client.scheduler.identity, callback_timeout=PATIENCE_S)
+        done = [ticket for ticket in self.sent if ticket.back.status == "finished"]
+        self.sent = [ticket for ticket in self.sent if ticket.back.status == "pending"]
+        for ticket, packed in zip(done, self.client.gather([ticket.back for ticket in done]), strict=True):
+            ticket.packed, ticket.back = packed, None
+        return wanted.packed or wanted.back.result()
 
 
 @contextmanager
@@ -166,10 +244,28 @@ def _prepare() -> None:
     ensure_compiled()
 
 
-def _work(setting: Setting, search: str, of: str, task: Task[Result]) -> Result:
+def _work(
+    setting: Setting, search: str, of: str, task: Task[Any], before: Any, keep: bool
+) -> tuple[bytes | None, bytes]:
+    """What stays here of a task's result, and what goes back to the driver."""
     _check_same(__version__, "a Dask worker that came later", of)
     if getattr(_own, "search", None) != search:
         _prepare()
         _own.bench, _own.search = Bench(setting), search
-    bench: Bench = _own.bench
-    return task.run(bench)
+    if isinstance(task, Epoch):
+        task = replace(task, island=before if isinstance(before, bytes) else before[0])
+    found, stays = task.run(_own.bench), None
+    if isinstance(found, EpochResult) and not keep:
+        found, stays = replace(found, island=None), found.island
+    return stays, packed(found)
+
+
+def packed(found: object) -> bytes:
+    """A result as it goes back; laws of an epoch apart, since the driver unpacks few of them."""
+    for step in found.steps if isinstance(found, EpochResult) else ():
+        step.law = pickle.dumps(step.law, pickle.HIGHEST_PROTOCOL) if step.law is not None else None
+    return zlib.compress(pickle.dumps(found, pickle.HIGHEST_PROTOCOL), 1)
+
+
+def _for_driver(left: tuple[bytes | None, bytes]) -> bytes:
+    return left[1]

@@ -16,7 +16,8 @@ from discover.proposers.bandit import Bandit
 from discover.proposers.base import Adviser, Proposer, Told, Waiting
 from discover.proposers.candidate import Candidate
 from discover.proposers.grammar import Grammar
-from discover.proposers.library import group_means
+from discover.proposers.library import Library, group_means
+from discover.search.island import Step, fingerprint
 from discover.search.tally import Tallies
 from discover.search.tasks import Setting
 
@@ -37,17 +38,19 @@ class Guests:
     Attributes:
         grammar: for the islands; None if it is not in the team.
         bandit: what everyone but the library was paid.
+        listening: those who want to hear of every law.
     """
 
     def __init__(self, setting: Setting, team: Sequence[Proposer], seed: int) -> None:
         self.setting, self.team = setting, team
         self.grammar = next((p for p in team if type(p) is Grammar), None)
         self.guests = [p for p in team if p is not self.grammar]
+        self.listening = [p for p in self.guests if not isinstance(p, Library)]
         self.advisers = [p for p in team if isinstance(p, Adviser)]
         self.bandit = Bandit([p.name for p in team if p.name != LIBRARY])
         self.tallies = Tallies()
         self._rng = np.random.default_rng(seed)
-        self._seen: set[str] = set()
+        self._seen: set[int] = set()
         self._best = math.inf
 
     def listen(self, elites: Sequence[Told]) -> None:
@@ -68,8 +71,10 @@ class Guests:
         for guest in self.guests:
             if guest.name == LIBRARY:
                 handed += self._new(self._asked(guest, room, elites), size - len(handed))
-        arms = self._arms(elites) if len(handed) < size else []
-        drawn = Counter(self.bandit.draw(self._rng, arms) for _ in range(size - len(handed) if arms else 0))
+        room = size - len(handed)
+        arms = self._arms(elites) if room else []
+        drawn = Counter(self.bandit.draw(self._rng, arms) for _ in range(room if len(arms) > 1 else 0))
+        drawn.update(arms * room if len(arms) == 1 else ())
         for guest in self.guests:
             handed += self._new(self._asked(guest, drawn[guest.name], elites), size - len(handed))
         for _ in range(ATTEMPTS if self.grammar is None else 0):
@@ -84,27 +89,27 @@ class Guests:
         if guest is not None:
             guest.drop(candidate, "proposed before")
 
-    def tell(self, results: Sequence[Told], room: int) -> None:
+    def tell(self, steps: Sequence[Step], room: int) -> None:
         """What became of an epoch's laws. It pays who proposed them, and an adviser whose law became the best one.
 
         Args:
-            results: in order.
+            steps: in order.
             room: laws that the island was to breed itself.
         """
-        for told in results:
-            arm = told.candidate.origin.partition(":")[0]
-            self._seen.add(told.candidate.key)
-            self.bandit.reward(arm, told.added)
-            if told.penalty < self._best:
-                self._best = told.penalty
+        for step in steps:
+            arm = step.origin.partition(":")[0]
+            self._seen.add(step.fingerprint)
+            self.bandit.reward(arm, bool(step.status))
+            if step.penalty < self._best:
+                self._best = step.penalty
                 for adviser in self.advisers:
-                    if adviser.name != arm and adviser.inspired(told.candidate):
+                    if adviser.name != arm and step.told is not None and adviser.inspired(step.told.candidate):
                         self.bandit.reward(adviser.name, True)
-        self.tallies.take(results)
+        self.tallies.take(steps)
         if self.grammar is not None and room > 0:
-            self.tallies.bred(self.grammar.name, sum(t.candidate.origin.startswith("grammar:") for t in results))
-        for guest in self.guests if results else ():
-            guest.tell(results)
+            self.tallies.bred(self.grammar.name, sum(step.origin.startswith("grammar:") for step in steps))
+        for guest in self.listening if steps else ():
+            guest.tell([step.told for step in steps if step.told is not None])
 
     def wait(self) -> bool:
         """Nobody has a candidate: whether someone expects an answer, for which its next `ask` waits."""
@@ -118,10 +123,10 @@ class Guests:
             if len(new) == room:
                 break
             candidate = self.setting.credited(candidate)
-            if candidate.key in self._seen:
+            if fingerprint(candidate.key) in self._seen:
                 self.drop((guest, candidate))
             else:
-                self._seen.add(candidate.key)
+                self._seen.add(fingerprint(candidate.key))
                 new.append((guest, candidate))
         return new
 

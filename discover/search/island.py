@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import pickle
+import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +22,11 @@ from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.grammar import Grammar
 from discover.scoring import Problem, Score
-from discover.search.archive import AddStatus, Archive
+from discover.search.archive import AddStatus, Archive, Leaders, shape_class
 from discover.search.tasks import Bench, Job
 
 MIGRANTS = 4
+MOST_LEADERS = 40  # laws that a search looks at closely in the end
 GATE = 6.0  # train errors above this multiple of that of the island's best law are not tried on the folds
 DUPLICATES = 6  # proposals that were tried before, for every law of an epoch, after which the epoch ends
 
@@ -35,13 +38,15 @@ class Island:
     Attributes:
         seed: of the search.
         grammar: proposes laws here; None where none takes part.
-        archive: the elites.
+        archive: the elites, which breed.
+        leaders: the best laws that were scored here, as the search has them of all islands.
         seen: fingerprints of the candidates tried here, and of those that this island was told of.
     """
 
     seed: int
     grammar: Grammar | None
     archive: Archive = field(default_factory=Archive)
+    leaders: Leaders[Told] = field(default_factory=Leaders)
     seen: set[int] = field(default_factory=set)
 
     def packed(self) -> bytes:
@@ -57,25 +62,46 @@ class Island:
         return island
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Step:
-    """One scored candidate and what the archive did with it.
+    """One scored candidate and what the archive of its island did with it. Of most the driver needs little.
 
     Attributes:
-        told: candidate and score.
-        status: of the archive.
+        index: number of the step; while it is with its epoch, its place, see `Epoch.begin`.
         batch: number of the epoch, from 0, over all islands.
+        origin, parents: of the candidate.
+        fingerprint: of the candidate.
+        penalty: of the law.
+        status: of the archive.
+        note: what the journal says of the law, see `Setting.note`.
+        kind: shape of the law.
+        published: it is a law of the library.
+        law: what `told` is made of: candidate and score as the epoch has them, which may be packed; of published laws
+            and of those that may be among the best, of others only where somebody wants all.
         settled: the search had settled before it, see `discover.search.settling`.
     """
 
-    told: Told
+    index: int
+    batch: int
+    origin: str
+    parents: tuple[int, ...]
+    fingerprint: int
+    penalty: float
     status: AddStatus
-    batch: int = 0
+    note: bytes
+    kind: str = ""
+    published: bool = False
+    law: Told | bytes | None = None
     settled: bool = False
 
     @property
-    def index(self) -> int:
-        return self.told.index
+    def told(self) -> Told | None:
+        """Candidate and score; unpacked when somebody asks, since of most laws nobody does."""
+        law: Told | None = pickle.loads(self.law) if isinstance(self.law, bytes) else self.law
+        if law is not None and law.index != self.index:
+            law = replace(law, index=self.index, candidate=law.candidate.descended(self.parents))
+        self.law = law
+        return law
 
 
 @dataclass(frozen=True)
@@ -83,16 +109,18 @@ class EpochResult:
     """What an epoch brought.
 
     Attributes:
-        island: packed, as the next epoch takes it; None if the epoch was lost, and the island is as it was.
-        steps: in order. Steps count from the epoch's `begin`; so do the parents of candidates that were bred here.
+        island: as the next epoch takes it; None if the epoch was lost, and the island is as it was.
+        steps: in order.
         dropped: places, among those handed over, of candidates that had been tried here.
-        emigrants: the best of the island.
+        emigrants: the best of the island, packed.
+        refused: the reason why one of the laws was refused, if any was.
     """
 
-    island: bytes | None = None
+    island: Any = None
     steps: tuple[Step, ...] = ()
     dropped: tuple[int, ...] = ()
-    emigrants: tuple[Told, ...] = ()
+    emigrants: bytes = b""
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,50 +128,70 @@ class Epoch:
     """A task: an island breeds and scores a number of laws.
 
     Attributes:
-        island: packed.
+        island: packed; an executor may hold it in a form of its own until the task runs.
         number: of the epoch, over all islands.
-        begin: number of its first step.
+        begin: place of its first step; parents of candidates are places, too.
         size: laws to score.
         handed: candidates from elsewhere, which come first.
-        migrants: elites of another island.
-        tried: fingerprints of candidates tried elsewhere.
+        migrants: elites of another island, packed.
+        tried: fingerprints of candidates tried elsewhere, see `packed_fingerprints`.
         known: scores by `Candidate.key`, which are not computed again.
         until: when to end early, as `time.time` counts.
+        enough: the penalty above which a law is not among the best of all islands.
+        whole: every step is to have its law.
     """
 
-    island: bytes
+    island: Any
     number: int
     begin: int
     size: int
     handed: tuple[Candidate, ...] = ()
-    migrants: tuple[Told, ...] = ()
-    tried: tuple[int, ...] = ()
+    migrants: bytes = b""
+    tried: bytes = b""
     known: Mapping[str, Score] = field(default_factory=dict)
     until: float = math.inf
+    enough: float = math.inf
+    whole: bool = False
 
     def run(self, bench: Bench) -> EpochResult:
-        setting = bench.setting
-        island = Island.unpacked(self.island, setting.problem)
-        for told in self.migrants:
+        island = Island.unpacked(self.island, bench.setting.problem)
+        for told in pickle.loads(self.migrants) if self.migrants else ():
             island.archive.add(told)
-        island.seen.update(self.tried)
-        steps: list[Step] = []
+        island.seen.update(value for (value,) in struct.iter_unpack("<Q", self.tried))
+        laws: list[tuple[Told, AddStatus]] = []
         dropped: list[int] = []
         candidates = self._candidates(island, bench, dropped)
-        while len(steps) < self.size and time.time() < self.until:
+        while len(laws) < self.size and time.time() < self.until:
             candidate = next(candidates, None)
             if candidate is None:
                 break
             bare = replace(candidate, inherited={})  # only the fit needs to know where to set out
-            island.seen.add(fingerprint(bare))
+            island.seen.add(fingerprint(bare.key))
             score = self.known.get(bare.key) or Job(candidate, _gate(island, candidate)).run(bench)
-            told = Told(self.begin + len(steps), bare, score, setting.penalty(score), added=True)
+            told = Told(self.begin + len(laws), bare, score, bench.setting.penalty(score), added=True)
             status = island.archive.add(told)
-            steps.append(Step(told if status else replace(told, added=False), status, self.number))
+            told = told if status else replace(told, added=False)
+            island.leaders.add(told, shape_class(bare.structure.expr), bare.key)
+            laws.append((told, status))
             if island.grammar is not None:
-                island.grammar.tell([steps[-1].told])
-        emigrants = tuple(island.archive.elites()[:MIGRANTS])
-        return EpochResult(island.packed(), tuple(steps), tuple(dropped), emigrants)
+                island.grammar.tell([told])
+        island.leaders.keep(MOST_LEADERS)
+        best = {told.index for i, told in enumerate(island.leaders.all) if not i or told.penalty <= self.enough}
+        return EpochResult(
+            island.packed(),
+            tuple(self._step(told, status, bench, told.index in best) for told, status in laws),
+            tuple(dropped),
+            pickle.dumps(island.archive.elites()[:MIGRANTS], pickle.HIGHEST_PROTOCOL),
+            min((told.score.refused for told, _ in laws if told.score.refused), default=""),
+        )
+
+    def _step(self, told: Told, status: AddStatus, bench: Bench, best: bool) -> Step:
+        candidate, note = told.candidate, bench.setting.note
+        return Step(
+            told.index, self.number, candidate.origin, candidate.parents, fingerprint(candidate.key), told.penalty,
+            status, b"" if note is None else note(told, status), shape_class(candidate.structure.expr),
+            candidate.published, told if self.whole or best or candidate.published else None,
+        )  # fmt: skip
 
     def lost(self) -> EpochResult:
         return EpochResult()
@@ -151,7 +199,7 @@ class Epoch:
     def _candidates(self, island: Island, bench: Bench, dropped: list[int]) -> Iterator[Candidate]:
         """New candidates, those handed over first; every one is bred from all steps before it."""
         for place, candidate in enumerate(self.handed):
-            if fingerprint(candidate) in island.seen:
+            if fingerprint(candidate.key) in island.seen:
                 dropped.append(place)
             else:
                 yield candidate
@@ -161,15 +209,21 @@ class Epoch:
         for _ in range(DUPLICATES * self.size):
             for proposed in island.grammar.ask(1, island.archive.parents(), rng):
                 candidate = bench.setting.credited(proposed)
-                if fingerprint(candidate) in island.seen:
+                if fingerprint(candidate.key) in island.seen:
                     island.grammar.drop(candidate, "proposed before")
                 else:
                     yield candidate
 
 
-def fingerprint(candidate: Candidate) -> int:
-    """Of the key: 64 bits, since an island that lives long has many to remember."""
-    return int.from_bytes(blake2b(candidate.key.encode(), digest_size=8).digest(), "little")
+def fingerprint(key: str) -> int:
+    """Of the key of a candidate: 64 bits, since an island that lives long has many to remember."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "little")
+
+
+def packed_fingerprints(steps: Iterable[Step]) -> bytes:
+    """The fingerprints of steps, to hand on to other islands."""
+    prints = [step.fingerprint for step in steps]
+    return struct.pack(f"<{len(prints)}Q", *prints)
 
 
 def _gate(island: Island, candidate: Candidate) -> float:

@@ -14,8 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from discover.errors import InputError
 from discover.fitting import FitResult
@@ -25,9 +24,9 @@ from discover.proposers.library import Library
 from discover.proposers.logbook import Logbook
 from discover.scoring import Problem, Score
 from discover.scoring.stacking import Stack
-from discover.search.archive import Archive, Leaders
+from discover.search.archive import AddStatus, Archive, Leaders
 from discover.search.guests import Guests, Handed
-from discover.search.island import Epoch, EpochResult, Island, Step, fingerprint
+from discover.search.island import MOST_LEADERS, Epoch, EpochResult, Island, Step, packed_fingerprints
 from discover.search.pool import Pool
 from discover.search.settling import Settled, Settling
 from discover.search.tally import Tally
@@ -40,11 +39,11 @@ if TYPE_CHECKING:
 
     from discover.search.cluster import Cluster
 
-EPOCH = 16  # laws
+EPOCH = 16  # laws, where islands are few; of many a driver hears less often
+LONGEST = 8  # times as many
 ISLANDS = 2
 EXCHANGE_EVERY = 192  # laws of all islands
 NEWS = 16  # epochs of other islands, at most, whose candidates an island need not try again
-FINALISTS = 40
 
 # Why a search ended
 BY_EVALUATIONS = "budget of evaluations reached"
@@ -87,7 +86,6 @@ class SearchResult:
         best: the chosen law with the fit to all train rows.
         finalists: the laws of the closer look: `best`, then the others by penalty.
         stack: their average, which is the forecast.
-        front: Pareto front of penalty against complexity.
         evaluations: candidates scored.
         seconds: time spent.
         stopped: why the search ended.
@@ -98,7 +96,6 @@ class SearchResult:
     best: Told
     finalists: tuple[Told, ...]
     stack: Stack
-    front: tuple[Told, ...]
     evaluations: int
     seconds: float
     stopped: str
@@ -130,6 +127,7 @@ def search(
     advisers: Sequence[Adviser] = (),
     logbook: Logbook | None = None,
     client: Client | None = None,
+    note: Callable[[Told, AddStatus], bytes] | None = None,
 ) -> SearchResult:
     """Search a problem for the law that extrapolates best.
 
@@ -144,6 +142,7 @@ def search(
         advisers: proposers from outside, who join the team.
         logbook: answers of engines in earlier sessions of the run, and who hears of new ones.
         client: of a Dask cluster whose workers score, in place of processes of this machine.
+        note: writes what a journal says of a law, see `Step.note`; without it, every step has its law.
 
     Raises:
         InputError: the table is too small to hold rows out, no candidate could be fitted, or an unknown
@@ -155,7 +154,7 @@ def search(
     team = list(proposers) if proposers is not None else make_team(config.proposers, problem, circumstances)
     team += advisers
     published = {key: law for p in team if isinstance(p, Library) for key, law in p.laws.items()}
-    setting = Setting(problem, published)
+    setting = Setting(problem, published, note)
     try:
         if not len(setting.weights):
             raise InputError(
@@ -206,20 +205,23 @@ class _Search:
         self.begin = clock()
         self.guests = Guests(setting, team, config.seed)
         self.islands = self.new_islands()
-        self.emigrants: list[tuple[Told, ...]] = [()] * config.islands
-        self.archive, self.leaders = Archive(), Leaders()
+        self.epoch = EPOCH * min(LONGEST, max(1, config.islands // 32))  # laws
+        self.emigrants = [b""] * config.islands
+        self.whole = setting.note is None or bool(self.guests.listening)
+        self.archive, self.leaders = Archive(), Leaders[Step]()
         self.settling = Settling(setting, config.islands)
-        self.news: deque[list[int]] = deque(maxlen=min(config.islands, NEWS))  # fingerprints by epoch
+        self.news: deque[bytes] = deque(maxlen=min(config.islands, NEWS))  # fingerprints by epoch
         self.refused = ""
         self.epochs = self.told = 0
+        self.enough = math.inf
         self.dry = 0  # epochs in a row without a law
         self.queue: deque[_UnderWay] = deque()
         self.index: dict[int, int] = {}  # number of a step by its place, see `Epoch.begin`
         self.places: list[int] = []
 
-    def new_islands(self) -> list[bytes]:
+    def new_islands(self) -> list[Any]:
         """Islands without laws; what the grammar has to begin with is divided among them."""
-        islands, grammar = [], self.guests.grammar
+        islands, grammar = list[Any](), self.guests.grammar
         first = [] if grammar is None else grammar.first
         for i in range(self.config.islands):
             if grammar is not None:
@@ -281,23 +283,25 @@ class _Search:
         number, islands = self.epochs, self.config.islands
         elites = self.archive.parents()
         self.guests.listen(elites)
-        size = int(min(EPOCH, self.left()))
+        size = int(min(self.epoch, self.left()))
         handed = self.guests.hand(size, elites, first=number == 0)
         if not handed and (self.guests.grammar is None or self.dry >= islands):
             return None
         known = self.known.get(number, {})
         turn, island = divmod(number, islands)
-        exchanges = turn % max(1, EXCHANGE_EVERY // (EPOCH * islands)) == 0
+        exchanges = turn % max(1, EXCHANGE_EVERY // (self.epoch * islands)) == 0
         epoch = Epoch(
             self.islands[island],
             number,
-            number * EPOCH,
+            number * self.epoch,
             size if number >= self.last_known else len(known),  # an epoch that was ended early is so again
             tuple(c.descended(tuple(self.places[i] for i in c.parents)) for _, c in handed),
-            self.emigrants[island - 1] if exchanges and islands > 1 else (),
-            tuple(chain.from_iterable(self.news)),
+            self.emigrants[island - 1] if exchanges and islands > 1 else b"",
+            b"".join(self.news),
             known,
             time.time() + self.time_left(FINAL_SHARE) if number else math.inf,  # the first may begin late
+            self.enough,
+            self.whole,
         )
         self.epochs += 1
         return _UnderWay(number, size, self.executor.submit(epoch), handed)
@@ -311,39 +315,45 @@ class _Search:
             self.islands[island] = result.island
             self.emigrants[island] = result.emigrants
         self.dry = 0 if result.steps else self.dry + 1
-        told = [self.note(step, on_step) for step in result.steps]
-        self.news.append([fingerprint(t.candidate) for t in told])
+        self.refused = min(filter(None, (self.refused, result.refused)), default="")
+        steps = [self.note(step, on_step) for step in result.steps]
+        self.enough = self.leaders.keep(MOST_LEADERS)
+        self.news.append(packed_fingerprints(steps))
         for place in result.dropped:
             self.guests.drop(epoch.handed[place])
-        self.guests.tell(told, room=epoch.size - len(epoch.handed))
+        self.guests.tell(steps, room=epoch.size - len(epoch.handed))
         if self.settling.due(self.told):
             self.look()
 
-    def note(self, step: Step, on_step: OnStep | None) -> Told:
+    def note(self, step: Step, on_step: OnStep | None) -> Step:
         """A step of an island becomes one of the search."""
-        parents = tuple(self.index[place] for place in step.told.candidate.parents)
-        told = replace(step.told, index=self.told, candidate=step.told.candidate.descended(parents))
-        self.index[step.index] = told.index
+        self.index[step.index] = self.told
         self.places.append(step.index)
+        step.index, step.parents = self.told, tuple(self.index[place] for place in step.parents)
+        step.settled = self.settling.last.yes
         self.told += 1
-        if step.status:
-            self.archive.add(told)
-        self.leaders.add(told)
-        self.settling.note(told, step.batch)
-        self.refused = min(filter(None, (self.refused, told.score.refused)), default="")
+        if step.law is not None:
+            self.leaders.add(step, step.kind, step.fingerprint)
+            self.settling.note(step)
+            if step.status and self.guests.listening and step.told is not None:
+                self.archive.add(step.told)
         if on_step is not None:
-            on_step(replace(step, told=told, settled=self.settling.last.yes))
-        return told
+            on_step(step)
+        return step
 
     def look(self) -> Settled:
         """How far the search has settled."""
-        return self.settling.look(self.leaders.first(FINALISTS), self.told)
+        return self.settling.look(self.best(), self.told)
+
+    def best(self) -> list[Told]:
+        """The best laws so far."""
+        return [step.told for step in self.leaders.all[:MOST_LEADERS] if step.told is not None]
 
     # -- the end ----------------------------------------------------------------------------------------
 
     def conclude(self, stopped: str) -> SearchResult:
         """Fit and score the best laws again with more effort, and choose among them."""
-        leaders = self.leaders.first(FINALISTS)
+        leaders = self.best()
         if not leaders:
             raise InputError(
                 "no law could be fitted to this table"
@@ -359,7 +369,6 @@ class _Search:
         order = [place, *(i for i in range(len(finalists)) if i != place)]
         finalists, stack = [finalists[i] for i in order], replace(stack, weights=stack.weights[order])
         return SearchResult(
-            finalists[0], tuple(finalists), stack, tuple(self.archive.front()), self.told,
-            self.clock() - self.begin, stopped, settled, self.guests.bandit.shares,
-            self.guests.tallies.final(self.guests.team, finalists),
+            finalists[0], tuple(finalists), stack, self.told, self.clock() - self.begin, stopped, settled,
+            self.guests.bandit.shares, self.guests.tallies.final(self.guests.team, finalists),
         )  # fmt: skip

@@ -19,6 +19,7 @@ from discover.averages import average, half_width
 from discover.proposers.base import Told
 from discover.scoring import points_beyond, predict_beyond
 from discover.scoring.stacking import averages_logs
+from discover.search.island import Step
 from discover.search.tasks import Setting
 
 Floats = NDArray[np.float64]
@@ -80,16 +81,17 @@ class Settling:
         self.setting, self.islands = setting, islands
         self.rules = setting.problem.rules.settling
         self.beyond = points_beyond(setting.problem)
-        self.best: dict[int, Told] = {}  # island -> the best law of its own
+        self.best: dict[int, Step] = {}  # island -> the best law of its own
         self.looks: list[_Look] = []
+        self.said: dict[int, Floats] = {}  # by the number of the step, of the laws of the last look
         self.last = Settled(False, 0)
         self.next = FIRST_LOOK
 
-    def note(self, told: Told, epoch: int) -> None:
-        """A law was scored in this epoch."""
-        island = epoch % self.islands
-        if math.isfinite(told.penalty) and (island not in self.best or told.penalty < self.best[island].penalty):
-            self.best[island] = told
+    def note(self, step: Step) -> None:
+        """A law was scored that may be the best of its island."""
+        island = step.batch % self.islands
+        if math.isfinite(step.penalty) and (island not in self.best or step.penalty < self.best[island].penalty):
+            self.best[island] = step
 
     def due(self, laws: int) -> bool:
         """Whether it is time for a look."""
@@ -109,6 +111,8 @@ class Settling:
         self.last = Settled(False, laws)
         if not leaders:
             return self.last
+        kept = {told.index for told in leaders} | {step.index for step in self.best.values()}
+        self.said = {index: said for index, said in self.said.items() if index in kept}
         now = self._state(leaders, laws)
         then, before = self._latest(laws / 2), self._latest(laws / APART)
         if then is None or before is None:
@@ -141,13 +145,16 @@ class Settling:
     def _apart(self, least: float, unsure: Floats) -> float | None:
         """See `Settled`."""
         problem = self.setting.problem
-        tied = [told for told in self.best.values() if told.penalty <= least + problem.rules.choice.tie]
-        said = [problem.on_scale(self._said(told)) for told in tied]
+        tied = [step.told for step in self.best.values() if step.penalty <= least + problem.rules.choice.tie]
+        said = [problem.on_scale(self._said(told)) for told in tied if told is not None]
         return max((_distance(a, b, unsure) for a, b in itertools.combinations(said, 2)), default=None)
 
     def _said(self, told: Told) -> Floats:
-        assert told.score.fit is not None  # a law with a penalty has one
-        return predict_beyond(told.score.fit, self.beyond)[BEYOND]
+        said = self.said.get(told.index)
+        if said is None:
+            assert told.score.fit is not None  # a law with a penalty has one
+            said = self.said[told.index] = predict_beyond(told.score.fit, self.beyond)[BEYOND]
+        return said
 
 
 def _distance(a: Floats, b: Floats, unsure: Floats) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from discover.proposers.base import Proposer, Told
 from discover.proposers.candidate import NO_LAW, Candidate
 from discover.proposers.engine_proposer import EngineProposer
+from discover.search.island import Step
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ class Tallies:
         self.asked[name] += 1
         self.answered[name] += laws > 0
 
-    def take(self, told: Iterable[Told]) -> None:
+    def take(self, steps: Iterable[Step]) -> None:
         """Counts steps."""
-        for law in told:
-            sender = self._sender(law)
+        for step in steps:
+            sender = self._sender(step.origin)
             self.scored[sender] += 1
-            self.best[sender] = min(law.penalty, self.best.get(sender, math.inf))
+            self.best[sender] = min(step.penalty, self.best.get(sender, math.inf))
 
     def final(self, team: Iterable[Proposer], finalists: Sequence[Told]) -> tuple[Tally, ...]:
         """One tally for each of the team, and for whoever else brought laws.
@@ -76,9 +77,9 @@ class Tallies:
             self.asked.setdefault(proposer.name, 0)
             if isinstance(proposer, EngineProposer):
                 self.asked[proposer.name], self.answered[proposer.name] = proposer.questions, proposer.answers
-        final, best = Counter(map(self._sender, finalists)), dict(self.best)
+        final, best = Counter(self._sender(law.candidate.origin) for law in finalists), dict(self.best)
         for law in finalists:
-            sender = self._sender(law)
+            sender = self._sender(law.candidate.origin)
             best[sender] = min(law.penalty, best.get(sender, math.inf))
         names = [*self.asked, *(name for name in self.scored if name and name not in self.asked)]
         return tuple(
@@ -86,9 +87,9 @@ class Tallies:
             for name in names
         )
 
-    def _sender(self, told: Told) -> str:
+    def _sender(self, origin: str) -> str:
         """Who brought a law; nobody brought the group means."""
-        first = told.candidate.origin.partition(":")[0]
-        if told.candidate.origin == NO_LAW:
+        first = origin.partition(":")[0]
+        if origin == NO_LAW:
             return ""
         return first if first in self.asked else self.senders.get(first, first)

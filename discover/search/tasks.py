@@ -8,7 +8,7 @@ what when.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from discover.fitting import FitResult
 from discover.fitting.fit import NORMAL
+from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.scoring import Problem, Score, Scorer, fold_weights, penalty
 from discover.scoring.score import FOLD_AGAIN, FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
+from discover.search.archive import AddStatus
 
 LOST = "could not be scored: the worker processes ended while they tried"
 
@@ -32,10 +34,12 @@ class Setting:
     Attributes:
         problem: train rows and declared knowledge.
         published: the laws of the library as they are first proposed, by `Candidate.law_key`.
+        note: writes what a journal says of a law and of what the archive did with it; a function of a module.
     """
 
     problem: Problem
     published: Mapping[str, Candidate] = field(default_factory=dict)
+    note: Callable[[Told, AddStatus], bytes] | None = None
 
     @property
     def thin(self) -> bool:

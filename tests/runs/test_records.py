@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,19 @@ from discover.plain_data import json_text
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.runs.journal import encode
-from discover.runs.records import candidate_of, known_scores, law_of, law_record, opened_record, step_record
+from discover.runs.records import (
+    candidate_of,
+    known_scores,
+    law_of,
+    law_record,
+    opened_record,
+    step_line,
+    step_note,
+    step_record,
+)
 from discover.scoring import Score
 from discover.search import AddStatus, Step
+from discover.search.island import fingerprint
 
 FEATURES, GROUPS, TARGETS = ("x",), ("a", "b"), ("loss",)
 
@@ -43,12 +54,20 @@ def score(candidate: Candidate) -> Score:
     return Score(None, 0.1 + 0.2, (1e-300, math.inf, 1 / 3), 3, complexity=11, fit=found)
 
 
-def through_the_journal(step: Step) -> dict:
-    return json.loads(encode(step_record(step)))
+def through_the_journal(told: Told, status: AddStatus) -> dict:
+    return json.loads(encode(step_record(told, status)))
+
+
+def test_a_line_that_was_begun_where_the_law_was_scored_is_that_of_the_whole_record(candidate, score) -> None:
+    told = Told(16, candidate, score, 0.5, True)
+    note = step_note(told, AddStatus.NEW)
+    step = Step(5, 2, candidate.origin, (1, 0), fingerprint(candidate.key), 0.5, AddStatus.NEW, note, None)
+    here = replace(told, index=5, candidate=candidate.descended((1, 0)))
+    assert step_line(step) == encode(step_record(here, AddStatus.NEW, 2))
 
 
 def test_a_score_reads_back_to_the_same_bits(candidate, score) -> None:
-    record = through_the_journal(Step(Told(5, candidate, score, 0.5, True), AddStatus.NEW))
+    record = through_the_journal(Told(5, candidate, score, 0.5, True), AddStatus.NEW)
     found = known_scores([record], FEATURES, GROUPS, TARGETS)[0][candidate.key]
     assert found == score
     assert found.fit.constants.tobytes() == score.fit.constants.tobytes()
@@ -78,7 +97,7 @@ def test_a_law_of_a_result_without_its_fit_has_none_and_a_damaged_one_is_named(s
 
 
 def test_a_candidate_reads_back_equal_with_the_same_key(candidate, score) -> None:
-    record = through_the_journal(Step(Told(5, candidate, score, 0.5, True), AddStatus.NEW))
+    record = through_the_journal(Told(5, candidate, score, 0.5, True), AddStatus.NEW)
     found = candidate_of(record, FEATURES)
     assert found == candidate
     assert found.key == record["key"] == candidate.key
@@ -87,12 +106,12 @@ def test_a_candidate_reads_back_equal_with_the_same_key(candidate, score) -> Non
 
 def test_a_refused_candidate_keeps_its_reason(candidate) -> None:
     refused = Score("7 constants; the task allows 4", n_constants=7)
-    record = through_the_journal(Step(Told(0, candidate, refused, math.inf, False), AddStatus.REFUSED))
+    record = through_the_journal(Told(0, candidate, refused, math.inf, False), AddStatus.REFUSED)
     assert known_scores([record, opened_record("run")], FEATURES, GROUPS, TARGETS) == {0: {candidate.key: refused}}
 
 
 def test_a_damaged_step_is_named(candidate, score) -> None:
-    record = through_the_journal(Step(Told(5, candidate, score, 0.5, True), AddStatus.NEW))
+    record = through_the_journal(Told(5, candidate, score, 0.5, True), AddStatus.NEW)
     record["score"]["fit"]["constants"] = [1.0]
     with pytest.raises(InputError, match="damaged at step 5"):
         known_scores([record], FEATURES, GROUPS, TARGETS)

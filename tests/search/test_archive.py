@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,7 @@ from discover.fitting import Recipe, Structure
 from discover.proposers import Candidate, Told
 from discover.scoring import Score
 from discover.search import AddStatus, Archive
-from discover.search.archive import cell_of, shape_class
+from discover.search.archive import Leaders, cell_of, shape_class
 
 LAWS = ("E + A*n**(-a)", "E + A*d**(-a)", "E + A*log(n)", "E", "E + A*n**(-a) + B*d**(-b)", "A*n**(-a)*d**(-b) + E")
 
@@ -77,8 +76,21 @@ def test_whatever_is_added(entries) -> None:
     elites = archive.elites()
     assert [t.penalty for t in elites] == sorted(m for m in best.values() if math.isfinite(m))
     assert archive.parents() == elites[:3]
-    front = archive.front()
-    assert [t.score.complexity for t in front] == sorted({t.score.complexity for t in front})
-    assert all(a.penalty > b.penalty for a, b in pairwise(front))
-    for one in elites:  # everything is on the front or behind it
-        assert any(t.score.complexity <= one.score.complexity and t.penalty <= one.penalty for t in front)
+
+
+@given(additions)
+def test_the_leaders_of_all_are_among_those_that_every_island_keeps(entries) -> None:
+    def add(leaders: Leaders[Told], one: Told) -> None:
+        leaders.add(one, shape_class(one.candidate.structure.expr), one.candidate.key)
+
+    whole, islands = Leaders[Told](), (Leaders[Told](), Leaders[Told]())
+    for i, (penalty, text, complexity) in enumerate(entries):
+        one = told(i, penalty, text, complexity)
+        add(whole, one)
+        add(islands[i % 2], one)
+        islands[i % 2].keep(2)
+    joined = Leaders[Told]()
+    for one in sorted((t for island in islands for t in island.all), key=lambda t: t.index):
+        add(joined, one)
+    assert joined.all[:2] == whole.all[:2]
+    assert all(len(island.all) <= 2 for island in islands)

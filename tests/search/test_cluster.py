@@ -9,18 +9,18 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from distributed import Client, KilledWorker
+from distributed import Client
 
 from discover.errors import ClusterLostError, InputError
 from discover.runs.config import TaskSource
 from discover.runs.session import Budget, begin, pursue, reopen
+from discover.scoring import Score
 from discover.search import Step, cluster
-from discover.search.cluster import ClusterTicket, connected
-from discover.search.tasks import LOST
-from tests.search.course import course, run
+from discover.search.cluster import connected
+from discover.search.tasks import LOST, Bench, Job, Setting
+from tests.search.course import course, problem, run
 from tests.search.test_pool import JOB
 
 ROOT = Path(__file__).parents[2]
@@ -71,12 +71,19 @@ def test_workers_of_another_version_are_refused_in_one_sentence(client: Client, 
         run(client=client)
 
 
-def test_a_task_that_ends_one_worker_after_another_is_given_up() -> None:
-    def killed() -> None:
-        raise KilledWorker("task", SimpleNamespace(address="tcp://a:1"), 3)
+class Deadly(Job):
+    """Takes its worker with it."""
 
-    ticket = ClusterTicket(SimpleNamespace(address="x"), JOB, SimpleNamespace(result=killed))  # type: ignore[arg-type]
-    assert ticket.result().refused == LOST
+    def run(self, bench: Bench) -> Score:
+        os._exit(1)
+
+
+def test_a_task_that_ends_one_worker_after_another_is_given_up_and_the_next_one_is_done(client: Client) -> None:
+    allowed = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures)
+    client.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0))
+    with cluster.Cluster(Setting(problem()), client) as workers:
+        assert [workers.submit(job).result().refused for job in (Deadly(JOB.candidate), JOB)] == [LOST, None]
+    client.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", allowed))
 
 
 @pytest.mark.parametrize(

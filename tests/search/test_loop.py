@@ -19,6 +19,8 @@ from discover.fitting import Recipe, Structure
 from discover.law import get_law
 from discover.proposers import Candidate, Told
 from discover.proposers.library import Library
+from discover.runs.journal import encode
+from discover.runs.records import step_line, step_note, step_record
 from discover.scoring import Problem, Score, Scorer
 from discover.search import SearchConfig, SearchResult, Step, pool, search
 from discover.search.loop import EPOCH, FINAL_SHARE, ISLANDS
@@ -112,6 +114,16 @@ def test_known_scores_are_not_computed_again(alone, monkeypatch) -> None:
         scored.clear()
         assert course(*run(known=known(steps[:torn]))) == course(result, steps)
         assert sum(not job.closer for job in scored) == len(steps) - torn
+
+
+def test_a_search_with_a_journal_goes_as_one_that_hears_of_every_law(alone) -> None:
+    result, steps = run(note=step_note)
+    assert (result.finalists, result.stopped, result.proposers) == (
+        alone[0].finalists, alone[0].stopped, alone[0].proposers,
+    )  # fmt: skip
+    assert [step_line(s) for s in steps] == [encode(step_record(s.told, s.status, s.batch)) for s in alone[1]]
+    assert sum(s.told is None for s in steps) > 0
+    assert all(s.told == t.told for s, t in zip(steps, alone[1], strict=True) if s.told is not None)
 
 
 def test_a_larger_budget_begins_with_the_same_steps(alone) -> None:

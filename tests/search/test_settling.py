@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,12 +12,14 @@ import pytest
 from discover.fitting import Recipe
 from discover.proposers import Candidate, Told
 from discover.scoring import Problem, Score
-from discover.search import SearchConfig, Step, search
+from discover.search import AddStatus, SearchConfig, Step, search
 from discover.search.loop import EPOCH, SETTLED
 from discover.search.settling import FIRST_LOOK, Settled, Settling
 from discover.search.tasks import Setting
 from tests.scoring.problems import law_with, problem_from
 from tests.search.course import course, problem, run
+
+NUMBERS = itertools.count()  # of steps
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def law(problem: Problem, penalty: float, floor: float = 2.0, error: float = 1e-
     """A power law with this floor and this error on every fold."""
     fit = law_with(problem, "E + A*x**(-a)", E=floor, A=1e3, a=0.5)
     score = Score(folds=(error,) * len(Setting(problem).weights), fit=fit)
-    return Told(0, Candidate(fit.structure, Recipe(), "x:y"), score, penalty, True)
+    return Told(next(NUMBERS), Candidate(fit.structure, Recipe(), "x:y"), score, penalty, True)
 
 
 def looks(problem: Problem, *leaders: tuple[int, list[Told]]) -> list[Settled]:
@@ -84,7 +87,7 @@ def test_best_laws_of_islands_are_compared_if_they_are_near_tied(powers: Problem
     def apart(*own: Told) -> float | None:
         settling = Settling(Setting(powers), islands=3)
         for epoch, told in enumerate(own):
-            settling.note(told, epoch)
+            settling.note(Step(told.index, epoch, "", (), 0, told.penalty, AddStatus.NEW, b"", law=told))
         settling.look([own[0]], 300)
         return settling.look([own[0]], 600).apart
 

@@ -146,30 +146,27 @@ def _structure(
     """The structure, the loss that is usual for it, and the law's own target if the table has it."""
     if isinstance(law, Structure):
         return law, Recipe(), None
-    from discover.law.library import get_law, names_law
-    from discover.law.published import Law
-    from discover.proposers.library import recipe_of, structure_of
+    from discover.law.intake import intake, named_law
 
-    if isinstance(law, str) and not names_law(law):
-        return _of_formula(law, table, [target] if isinstance(target, str) else target or ()), Recipe(), None
-    found = law if isinstance(law, Law) else get_law(law)
+    found = named_law(law) if isinstance(law, str) else law
+    if found is None:
+        assert isinstance(law, str)
+        places = _places(law, table, [target] if isinstance(target, str) else target or ())
+        return *intake(law, places), None
     has_target = not isinstance(table, Table) and found.target in _columns(table)
-    return structure_of(found), recipe_of(found), found.target if has_target else None
+    return *intake(found, {}), found.target if has_target else None
 
 
-def _of_formula(text: str, table: Any, targets: Sequence[str]) -> Structure:
-    """The structure of a formula over the table's columns, with a warning of names that are nearly columns."""
+def _places(formula: str, table: Any, targets: Sequence[str]) -> Mapping[str, str]:
+    """Which columns of the table a formula names, with a warning of names that are nearly columns."""
     from discover.data.formula_names import places_of
-    from discover.expressions import Feature, plain_notation, read_formula, substitute
+    from discover.expressions import plain_notation
 
     columns = list(table.features if isinstance(table, Table) else _columns(table))
-    places = places_of([plain_notation(text)], {name: name for name in columns}, target=targets)
-    tree = substitute(
-        read_formula(text, places.columns), {name: Feature(column) for name, column in places.columns.items()}
-    )
+    places = places_of([plain_notation(formula)], {name: name for name in columns}, target=targets)
     for note in places.notes:
         warnings.warn(note, stacklevel=4)
-    return Structure(tree)
+    return places.columns
 
 
 def _recipe(loss: str | Recipe | None, scale: float | None, usual: Recipe) -> Recipe:

@@ -178,14 +178,12 @@ def _job(
     from discover.data.formula_names import places_of, usable_names
     from discover.data.guesses import NO_GROUP, task_from_table
     from discover.data.reading import read_table
-    from discover.expressions import Feature, plain_notation, read_formula, substitute
-    from discover.fitting import Recipe, Structure
-    from discover.law import get_law, names_law
-    from discover.proposers.library import recipe_of, structure_of
+    from discover.expressions import plain_notation
+    from discover.law.intake import intake, named_law
 
     raw = read_table(data, sheet, where).with_columns([target] if target else [])
     headings = list(raw.columns)
-    law = get_law(text) if names_law(text) else None
+    law = named_law(text)
     remarks: tuple[str, ...] = ()
     if law is None:
         predicted = [name for name in usable_names(headings) if target in (name, usable_names(headings)[name])]
@@ -207,14 +205,12 @@ def _job(
     table = in_canonical_order(task.train(), {name: task.column(name).heading for name in task.features})
     feature = dict(zip(dict.fromkeys(variables.values()), task.features, strict=True))
     renamed = {name: feature[heading] for name, heading in variables.items()}
-    changed = {name: other for name, other in renamed.items() if name != other}
     remarks += () if group else _pooled(raw, (*task.target, *variables.values()))
+    structure, recipe = intake(law or text, renamed)
     if law is None:
-        formula = substitute(read_formula(text, variables), {name: Feature(other) for name, other in changed.items()})
-        return _Job(task, table, Structure(formula), Recipe(), None, remarks)
-    notes = tuple(f"{name} of the law is the column {variables[name]!r}" for name in changed)
-    bound = law.bind(changed) if changed else law
-    return _Job(task, table, structure_of(bound), recipe_of(bound), law.id, (*notes, *remarks, *_remarks(law)))
+        return _Job(task, table, structure, recipe, None, remarks)
+    notes = (f"{name} of the law is the column {variables[name]!r}" for name, other in renamed.items() if name != other)
+    return _Job(task, table, structure, recipe, law.id, (*notes, *remarks, *_remarks(law)))
 
 
 def _pooled(raw: RawTable, used: tuple[str, ...]) -> tuple[str, ...]:

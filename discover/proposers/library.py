@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from discover.expressions import Constant, substitute
-from discover.fitting import Domain, Recipe, Structure, has_rows_for
+from discover.fitting import Structure, has_rows_for
+from discover.law.intake import structure_of
 from discover.law.matching import laws_for, predicts
 from discover.law.published import Law
 from discover.proposers.base import Told
@@ -109,19 +110,3 @@ def _apart(structure: Structure, columns: Collection[str]) -> Structure:
         {new.get(name, name): domain for name, domain in structure.domains.items()},
         {new.get(name, name): value for name, value in structure.guess.items()},
     )
-
-
-def structure_of(law: Law) -> Structure:
-    """A law of the library as a structure to fit."""
-    domains = {name: domain_of(spec.bounds, spec.domain == "positive") for name, spec in law.constants.items()}
-    return Structure(law.expr, frozenset(law.shared), domains, dict(law.guess))
-
-
-def domain_of(bounds: tuple[float, float], positive: bool) -> Domain:
-    return Domain(bounds[0], bounds[1], log=positive and bounds[0] >= 0)
-
-
-def recipe_of(law: Law) -> Recipe:
-    """The recipe that the study used, as the law's entry hints."""
-    hint = law.recipe
-    return Recipe(hint.loss, hint.space, hint.scale or 1e-3)

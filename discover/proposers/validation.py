@@ -12,19 +12,17 @@ from discover.expressions import (
     Call,
     Constant,
     Expr,
-    Feature,
     complexity,
     constant_names,
     evaluate,
     feature_names,
-    parse,
     plain_notation,
     reduce_constants,
-    substitute,
     to_text,
     walk,
 )
-from discover.fitting import Structure
+from discover.law.intake import intake
+from discover.law.structure import Structure
 from discover.proposers.grammar import MAX_COMPLEXITY, renamed
 from discover.proposers.hints import stands_for, with_hints
 from discover.proposers.literals import named
@@ -94,10 +92,9 @@ def _parsed(problem: Problem, formula: str) -> Expr:
         unused = [name for name in columns if name not in used]
         unknown = [name for name in used if name not in columns and surely_column(name, [plain])]
         meaning = by_meaning(unknown, unused)
-        expr = parse(plain, (*columns, *meaning))
+        return intake(plain, {name: name for name in columns} | meaning)[0].expr
     except FormulaError as error:
         raise RefusedError("formula", str(error)) from None
-    return substitute(expr, {name: Feature(column) for name, column in meaning.items()})
 
 
 def _why_not(problem: Problem, reduced: Expr) -> RefusedError:

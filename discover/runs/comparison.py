@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from discover.data.tasks import Task
 from discover.errors import InputError
 from discover.fitting import Bootstrap, FitResult, bootstrap, covariance
+from discover.law.intake import structure_of
 from discover.law.library import get_law
 from discover.law.matching import nameable
 from discover.proposers.candidate import NO_LAW, Candidate
-from discover.proposers.library import Library, group_means, short_of_rows, structure_of
+from discover.proposers.library import Library, group_means, short_of_rows
 from discover.runs.outcome import fold_logs, inner_error
 from discover.runs.verdict import CLOSE
 from discover.scoring import Fold, Problem, Score, penalty, points_beyond, predict_beyond, r_squared

@@ -11,7 +11,7 @@ import numpy as np
 from discover.data.table import Table
 from discover.fitting import THOROUGH, Diagnostics, FitFailure, FitResult, fit
 from discover.law import Law, get_law
-from discover.proposers.library import recipe_of, structure_of
+from discover.law.intake import recipe_of, structure_of
 
 Variant = Literal["published", "refitted"]
 

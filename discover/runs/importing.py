@@ -29,11 +29,11 @@ from discover.expressions import (
     feature_names,
     neg,
     plain_notation,
-    read_formula,
     substitute,
     walk,
 )
 from discover.fitting import NORMAL, Recipe, Structure
+from discover.law.intake import NameTakenError, intake
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.equations import is_template, read_equation
@@ -134,7 +134,9 @@ def structures_of(
 def _read(text: str, columns: Mapping[str, str]) -> tuple[Expr, bool]:
     """The tree of a formula, and whether it is of the formula language."""
     try:
-        own = read_formula(text, tuple(columns))
+        return intake(text, columns)[0].expr, True
+    except NameTakenError:
+        raise
     except FormulaError as problem:
         meaning: dict[str, Expr] = {name: Constant(name) for name in names_in([text])}
         meaning |= {name: Feature(column) for name, column in columns.items()}
@@ -142,11 +144,6 @@ def _read(text: str, columns: Mapping[str, str]) -> tuple[Expr, bool]:
             return read_equation(text, meaning), False
         except FormulaError as other:
             raise (other if "function" in str(problem) else problem) from None
-    clash = [name for name in constant_names(own) if name in columns.values()]
-    if clash:
-        raise FormulaError(f"the name {clash[0]!r} is a column of the table; rename the constant")
-    renamed: dict[str, Expr] = {name: Feature(column) for name, column in columns.items() if name != column}
-    return (substitute(own, renamed) if renamed else own), True
 
 
 def _falling(structure: Structure) -> Structure:

@@ -8,7 +8,7 @@ import pytest
 from discover.data.tasks import load_task
 from discover.fitting import FitResult, fit, recipe_from_text
 from discover.law import get_law
-from discover.proposers.library import structure_of
+from discover.law.intake import structure_of
 
 # task, loss, mean R2 over targets on the rows that the task keeps for testing
 KNOWN = [

@@ -12,8 +12,8 @@ import pytest
 
 from discover.fitting import FitResult, diagnose, fit
 from discover.law import load_library
+from discover.law.intake import structure_of
 from discover.law.synthetic import synthetic_table
-from discover.proposers.library import structure_of
 
 LAWS = load_library()
 NEARLY_REDUNDANT = 1e5

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from discover.law import get_law, laws_for
+from discover.law.intake import structure_of
 from discover.proposers.grammar import recipes
-from discover.proposers.library import Library, short_of_rows, structure_of
+from discover.proposers.library import Library, short_of_rows
 from discover.proposers.surgery import exponents
 from tests.proposers.contract import grouped_problem, plain_problem
 from tests.scoring.problems import problem_from, two_families

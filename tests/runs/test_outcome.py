@@ -12,9 +12,9 @@ from discover.data.tasks import load_task
 from discover.expressions import parse
 from discover.fitting import Effort, FitResult, Recipe, Structure, fit
 from discover.law import get_law
+from discover.law.intake import recipe_of, structure_of
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
-from discover.proposers.library import recipe_of, structure_of
 from discover.runs.comparison import _standing
 from discover.runs.human import HumanLaw
 from discover.runs.outcome import _human_keys, _more, _runners_up, inner_error

@@ -11,7 +11,7 @@ import pytest
 from discover.expressions import complexity, parse
 from discover.fitting import FitResult, Recipe, Structure, fit
 from discover.law import get_law
-from discover.proposers.library import structure_of
+from discover.law.intake import structure_of
 from discover.rules import RULES, Penalty
 from discover.scoring import Problem, Score, Scorer, penalty
 from discover.scoring.score import (

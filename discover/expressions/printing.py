@@ -47,14 +47,12 @@ class Dialect:
         power: the infix power, such as "**" or "^", or a function name followed by "(".
         number: text of a literal.
         name: text of a feature or constant.
-        sign_binds_tighter: -a**b means (-a)**b there, as in spreadsheets.
     """
 
     language: str
     power: str = "**"
     number: Callable[[float], str] = number_text
     name: Callable[[str], str] = str
-    sign_binds_tighter: bool = False
 
 
 TEXT = Dialect("text", number=formula_number)

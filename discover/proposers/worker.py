@@ -212,10 +212,6 @@ class Worker:
         self._stillborn = 0  # processes in a row that died before they were ready
 
     @property
-    def busy(self) -> bool:
-        return self._task is not None
-
-    @property
     def pid(self) -> int | None:
         """The process, while there is one."""
         return None if self._process is None else self._process.process.pid

@@ -13,7 +13,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from discover.errors import InputError
@@ -100,7 +100,6 @@ class SearchResult:
     seconds: float
     stopped: str
     settled: Settled | None = None
-    pay: Mapping[str, float] = field(default_factory=dict)
     proposers: tuple[Tally, ...] = ()
 
     @property
@@ -370,5 +369,5 @@ class _Search:
         finalists, stack = [finalists[i] for i in order], replace(stack, weights=stack.weights[order])
         return SearchResult(
             finalists[0], tuple(finalists), stack, self.told, self.clock() - self.begin, stopped, settled,
-            self.guests.bandit.shares, self.guests.tallies.final(self.guests.team, finalists),
+            self.guests.tallies.final(self.guests.team, finalists),
         )  # fmt: skip

@@ -74,7 +74,7 @@ def test_runners_up_are_written_with_where_they_come_from_and_their_constants(pr
 
     best = told("E", "grammar:drop", 0.1, Recipe())
     other = told(f"E + A*log({name})", "library:log_law", 0.05, Recipe(emphasis=1.0))
-    (entry,) = _runners_up(SearchResult(best, (best, other), Stack(np.ones(2) / 2, ()), (), 2, 1.0, ""), (1.0,))
+    (entry,) = _runners_up(SearchResult(best, (best, other), Stack(np.ones(2) / 2, ()), 2, 1.0, ""), (1.0,))
     assert (entry["origin"], entry["close"], entry["inner_error"]) == ("library:log_law", True, pytest.approx(0.05))
     read = law_of(entry, (name,), table.group_names, table.target_names)
     assert read is not None
@@ -84,7 +84,7 @@ def test_runners_up_are_written_with_where_they_come_from_and_their_constants(pr
 
     # what is no worse than a law without an error is not close to it
     hopeless = replace(best, score=replace(best.score, refused="too large"))
-    (entry,) = _runners_up(SearchResult(hopeless, (hopeless, other), Stack(np.ones(2) / 2, ()), (), 2, 1.0, ""), (1.0,))
+    (entry,) = _runners_up(SearchResult(hopeless, (hopeless, other), Stack(np.ones(2) / 2, ()), 2, 1.0, ""), (1.0,))
     assert not entry["close"]
 
 
@@ -100,6 +100,6 @@ def test_runners_up_are_written_with_where_they_come_from_and_their_constants(pr
 )
 def test_a_search_that_has_not_settled_is_told_what_to_try(stopped: str, laws: int, more: str) -> None:
     told = Told(0, Candidate(Structure(parse("E")), Recipe(), "grammar:drop"), Score(), 0.1, True)
-    found = SearchResult(told, (told,), Stack(np.ones(1), ()), (), laws, 61.0, stopped, Settled(False, laws))
+    found = SearchResult(told, (told,), Stack(np.ones(1), ()), laws, 61.0, stopped, Settled(False, laws))
     assert _more(found) == more
     assert _more(replace(found, settled=Settled(True, laws))) == ""

@@ -30,7 +30,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-SEEN_RUNNING = ("1.5.10", "2.0.0a2")
 OLDEST, BEYOND = (1, 5), (3, 0)  # versions from, and up to but without
 
 

@@ -203,8 +203,29 @@ class Average:
         2.0, "a law farther from the median counts as that far", "one that diverges should not rule the mean", 1e9,
         "half widths of the middle two thirds",
     )  # fmt: skip
+    unbelieved: float = _rule(
+        10.0, "how many times e a law weighs less per share of the groups in which it says what no law may say",
+        "it is not refused for a few groups, whose forecasts it would still spoil", 0.0, "logarithms",
+    )  # fmt: skip
     least_weight: float = _rule(0.005, "a law that weighs less is left out", "it changes no forecast", 0.0)
     rows: int = _rule(2000, "rows of a fold by which laws are weighed, at most", "more tell no more", unit="rows")
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far off all laws may be together beyond the data, see `discover.forecasts.drift`."""
+
+    growth: float = _rule(
+        1.5, "standard deviation at a distance d, over sqrt(d + d**2), if the folds do not show more",
+        "on tables whose larger scales were known the laws were off by about that", 0.0, "noise",
+    )  # fmt: skip
+    from_folds: float = _rule(
+        0.7, "the same, as a share of what the inner folds show",
+        "laws fitted to a fold know fewer rows, so that they are off by more", 0.0,
+    )  # fmt: skip
+    floor: float = _rule(
+        0.25, "no fold shows less", "one that was met by luck tells nothing", 0.0, "variances of the noise"
+    )
 
 
 @dataclass(frozen=True)
@@ -232,6 +253,7 @@ class Rules:
     penalty: Penalty = Penalty()
     choice: Choice = Choice()
     average: Average = Average()
+    drift: Drift = Drift()
     settling: Settling = Settling()
 
     def names(self) -> Iterator[tuple[str, str]]:

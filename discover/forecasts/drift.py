@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.rules import RULES
+from discover.rules import Drift as DriftRules
+
 if TYPE_CHECKING:
     from discover.data.table import Table
     from discover.scoring import Problem
@@ -110,11 +113,6 @@ def _some(points: Floats) -> Floats:
     return out
 
 
-LEAST_GROWTH = 1.2  # chosen on tables with known larger scales, see docs/forecasts.md
-FROM_FOLDS = 0.7  # the chosen law was refitted on fewer rows in the folds, so their errors are larger
-FLOOR = 0.25
-
-
 @dataclass(frozen=True)
 class Drift:
     """Standard deviation of what all laws are off by beyond the data.
@@ -136,19 +134,24 @@ class Drift:
         return out
 
 
-def growth_of(errors: Sequence[float], distances: Sequence[Floats], weights: Sequence[float]) -> float:
+def growth_of(
+    errors: Sequence[float],
+    distances: Sequence[Floats],
+    weights: Sequence[float],
+    rule: DriftRules = RULES.drift,
+) -> float:
     """The growth that the inner folds show, but not less than what is usual.
 
     Args:
-        errors: mean squared error of the chosen law on each fold, in variances of the noise.
+        errors: mean squared error of the average on each fold, in variances of the noise.
         distances: of each fold's rows from those it was fitted to, see `Reach.distance`.
         weights: of the folds.
     """
     ways = np.array([float(np.mean(d + d**2)) for d in distances])
     beyond = ways > 1e-3
     if not beyond.any():
-        return LEAST_GROWTH
+        return rule.growth
     excess = np.maximum(np.array(errors)[beyond] - 1.0, 0.0) / ways[beyond]
     share = np.array(weights)[beyond]
-    typical = float(np.exp(share @ np.log(excess + FLOOR) / share.sum()))
-    return max(LEAST_GROWTH, FROM_FOLDS * float(np.sqrt(typical)))
+    typical = float(np.exp(share @ np.log(excess + rule.floor) / share.sum()))
+    return max(rule.growth, rule.from_folds * float(np.sqrt(typical)))

@@ -209,7 +209,7 @@ def drift_of(problem: Problem, law: FitResult, noise: Noise, held_out: Sequence[
         errors.append(float(np.mean(standard**2)))
         distances.append(Reach.of(problem, inner).distance(outer.features, outer.group))
         shares_of_folds.append(fold.weight)
-    return Drift(Reach.of(problem), noise.scale, growth_of(errors, distances, shares_of_folds))
+    return Drift(Reach.of(problem), noise.scale, growth_of(errors, distances, shares_of_folds, problem.rules.drift))
 
 
 def _refitted(problem: Problem, law: FitResult, fold: Fold) -> Floats | None:

@@ -258,6 +258,12 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
     return _reason(problem, beyond, broken_promises(problem, beyond, predicted))
 
 
+def unbelieved_share(problem: Problem, beyond: Beyond, fit: FitResult) -> float:
+    """The share of the groups in which what a law says beyond the data cannot be believed."""
+    broken = [where for _, where in broken_promises(problem, beyond, predict_beyond(fit, beyond))]
+    return float(np.any(broken, axis=0).mean())
+
+
 def wrong_direction(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:
     """The feature along which predictions do not fall or rise as declared, in words; None if they do along all."""
     return _reason(problem, beyond, _wrong_directions(problem, beyond, predicted))

@@ -53,19 +53,24 @@ def rows_asked(fold: Fold, most: int = RULES.average.rows) -> Ints:
 
 
 def stacked(
-    problem: Problem, folds: Sequence[Fold], forecasts: Sequence[Sequence[Floats]], penalties: Sequence[float]
+    problem: Problem,
+    folds: Sequence[Fold],
+    forecasts: Sequence[Sequence[Floats]],
+    penalties: Sequence[float],
+    unbelieved: Floats | float = 0.0,
 ) -> Stack:
     """The average of laws.
 
     The weights minimise the mean over folds of the logarithm of the average's mean squared error, plus their
     Kullback-Leibler distance from exp(-penalty). A fold that a law has no forecast of counts for it as the average of
-    those that have.
+    those that have. At last a law that says in some groups what no law may say loses by the share of these.
 
     Args:
         problem: the train rows.
         folds: the inner folds.
         forecasts: per law and fold the values at `rows_asked`, shape (rows, T); NaN where there are none.
         penalties: of the laws, lower is better.
+        unbelieved: of the laws, the shares of groups in which what they say beyond the data cannot be.
     """
     rules = problem.rules.average
     prior = np.exp(-(np.asarray(penalties) - min(penalties)))
@@ -79,6 +84,8 @@ def stacked(
         values += float(counts.sum() ** 2 / np.sum(counts**2))
     trust = min(rules.most_trust, rules.prior_rows / max(1.0, values))
     weights = _lightest(np.array(products), np.array([fold.weight for fold in folds]), prior, trust)
+    weights = weights * np.exp(-rules.unbelieved * (np.asarray(unbelieved) - np.min(unbelieved)))
+    weights /= weights.sum()
     logs = averages_logs(problem.table)
     held_out = tuple(
         average(np.stack([law[i] for law in forecasts]), weights, logs, rules.reach) for i in range(len(folds))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from discover.data.table import Table
-from discover.forecasts.drift import LEAST_GROWTH, Reach, growth_of
+from discover.forecasts.drift import Reach, growth_of
+from discover.rules import RULES
 from discover.scoring import Problem
 
 ZERO = np.zeros(1, dtype=np.int64)
@@ -59,9 +60,9 @@ def test_a_box_reaches_its_corner() -> None:
 
 def test_growth_follows_bad_folds_and_not_good_ones() -> None:
     away = [np.full(5, 0.2), np.full(5, 0.5)]
-    assert growth_of([1.0, 1.1], away, [0.5, 0.5]) == LEAST_GROWTH
+    assert growth_of([1.0, 1.1], away, [0.5, 0.5]) == RULES.drift.growth
     bad = growth_of([40.0, 100.0], away, [0.5, 0.5])
-    assert bad > 3 * LEAST_GROWTH
+    assert bad > 3 * RULES.drift.growth
     assert growth_of([160.0, 400.0], away, [0.5, 0.5]) == pytest.approx(2 * bad, rel=0.05)
-    assert growth_of([], [], []) == LEAST_GROWTH
-    assert growth_of([50.0], [np.zeros(3)], [1.0]) == LEAST_GROWTH  # folds within the data tell nothing of beyond
+    assert growth_of([], [], []) == RULES.drift.growth
+    assert growth_of([50.0], [np.zeros(3)], [1.0]) == RULES.drift.growth  # folds within the data tell nothing of beyond

@@ -15,6 +15,7 @@ from discover.scoring.beyond import (
     lost_in_rounding,
     points_along,
     settings_beyond,
+    unbelieved_share,
     wrong_direction,
 )
 from tests.scoring.problems import chinchilla, law_with, problem_from
@@ -273,9 +274,11 @@ def test_a_law_may_say_what_cannot_be_in_a_few_of_many_groups(wild: int, refused
     problem = problem_from({"x": 2.0**x}, 1 + 2.0 ** -(0.5 * x), group=group, axes=("x",))
     beyond = points_beyond(problem)
     slope = np.where(np.arange(10) < wild, 5.0, 0.0)[:, None]
-    predicted = predict_beyond(law_with(problem, "E + s*log(x)", E=1.0, s=slope), beyond)
+    law = law_with(problem, "E + s*log(x)", E=1.0, s=slope)
+    predicted = predict_beyond(law, beyond)
     broken = [groups for _, groups in broken_promises(problem, beyond, predicted)]
     assert np.flatnonzero(np.any(broken, axis=0)).tolist() == list(range(wild))
+    assert unbelieved_share(problem, beyond, law) == wild / 10
     assert (implausible(problem, beyond, predicted) is not None) == refused
 
 

@@ -56,6 +56,18 @@ def test_a_fold_that_was_not_forecast_speaks_neither_for_nor_against_a_law() -> 
     assert stacked(data, make_folds(data), laws, [0.0, 0.0]).weights == pytest.approx([0.5, 0.5])
 
 
+def test_a_law_loses_by_the_share_of_groups_in_which_it_says_what_cannot_be() -> None:
+    data = problem()
+    laws = forecasts(data, [1.1, 1 / 1.1])
+    even, uneven, nowhere = (
+        stacked(data, make_folds(data), laws, [0.0, 0.0], np.array(shares)).weights
+        for shares in ([0.0, 0.0], [0.0, 0.2], [0.3, 0.3])
+    )
+    lost = np.exp(-0.2 * RULES.average.unbelieved)
+    assert uneven[1] / uneven[0] == pytest.approx(lost * even[1] / even[0])
+    assert nowhere == pytest.approx(even)
+
+
 def test_targets_that_are_not_positive_are_averaged_as_they_are() -> None:
     assert averages_logs(problem().table)
     below = problem(sign=-1.0)

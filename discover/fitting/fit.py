@@ -298,7 +298,7 @@ class _Solver:
             return np.empty((0, len(self.searched)))
         if n not in self._drawn:
             level = float(np.median(np.abs(self.y))) or 1.0
-            seed = zlib.crc32(job.structure.text.encode()) ^ job.seed
+            seed = zlib.crc32(job.structure.known_text.encode()) ^ job.seed
             values = draw(job.structure, self.searched, job.layout.sample, level, n, seed)
             with np.errstate(divide="ignore"):
                 u = np.where(self.logs[None, :], np.log(np.maximum(np.abs(values), 1e-300)), values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.aliases import by_quantity, is_logged
 from discover.errors import InputError
 from discover.expressions import Call, Constant, Expr, Number, constant_names, feature_names, to_text, walk
 
@@ -62,6 +64,14 @@ class Structure:
     @cached_property
     def text(self) -> str:
         return to_text(self.expr)
+
+    @cached_property
+    def known_text(self) -> str:
+        """The formula with columns under the names of their quantities, so that `n_params` and `params` are one."""
+        found = by_quantity(name for name in self.features if not is_logged(name))
+        names = {alike[0]: quantity for quantity, alike in found.items() if len(alike) == 1}
+        free = {name: quantity for name, quantity in names.items() if quantity not in (*self.features, *self.constants)}
+        return re.sub(r"(?<!\w)[^\W\d]\w*", lambda word: free.get(word[0], word[0]), self.text) if free else self.text
 
     @cached_property
     def _defaults(self) -> dict[str, Domain]:

@@ -298,6 +298,8 @@ def forms() -> dict[str, str]:
         "records.json": json.dumps(mixed),
         "columns.json": json.dumps(columns),
         "lines.jsonl": "".join(json.dumps(record) + "\n" for record in mixed),
+        "short.csv": "D,N,val_loss\n" + "".join(f"{d}000000,{n},{y}\n" for n, d, y in rows()),
+        "words.csv": "val_loss,Model size,Trained tokens\n" + "".join(f"{y},{n},{d}000000\n" for n, d, y in rows()),
         "units.csv": "Params (M),Tokens [B],val_loss\n" + "".join(f"{n / 1e6},{d / 1e3},{y}\n" for n, d, y in rows()),
         "mlflow.csv": mlflow(True),
         "wandb.csv": wandb,
@@ -328,6 +330,19 @@ def test_a_law_does_not_depend_on_the_form_of_its_table(discover) -> None:
     # Drawn starts follow the units of the columns, and may end in other optima of a fold with two scales.
     assert errors.pop("units.csv") == pytest.approx(errors["csv.csv"], rel=0.5)
     assert list(errors.values()) == pytest.approx([errors["csv.csv"]] * len(errors), rel=1e-9)
+
+
+@pytest.mark.slow
+def test_a_search_does_not_depend_on_the_form_of_its_table(discover) -> None:
+    texts, found = forms(), {}
+    for name in ("csv.csv", "de.csv", "short.csv", "words.csv", "wandb.csv", "records.json"):
+        Path(name).write_text(texts[name], encoding="utf-8")
+        options = ("--target", "val_loss", "--evaluations", "48", "--proposers", "library,grammar", "--workers", "1")
+        outcome = discover("run", name, *options, "--json", "--quiet", "--out", f"run-{name}")
+        found[name] = constants(outcome) | {"inner error": outcome.json["inner_error"]}
+    assert len(found["csv.csv"]) > 3
+    for name, values in found.items():
+        assert values == pytest.approx(found["csv.csv"], rel=1e-9), name
 
 
 def test_a_changed_sealed_row_is_told(discover, runs_csv) -> None:

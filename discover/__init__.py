@@ -9,7 +9,7 @@ from discover._version import __version__
 if TYPE_CHECKING:
     from discover.api import as_table, fit, fit_report
     from discover.decisions import allocate
-    from discover.discovery import RunResult, compare, resume, run
+    from discover.discovery import RunResult, compare, resume, run, suggest
     from discover.export.law import FittedLaw, load
     from discover.fitting import FitFailure, FitResult, bootstrap, covariance, diagnose, profile
     from discover.report.plotting import (
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = [
     "FitFailure", "FitResult", "FittedLaw", "RunResult", "__version__", "allocate", "as_table", "bootstrap",
     "compare", "covariance", "diagnose", "fit", "fit_report", "load", "plot_beyond", "plot_forecast", "plot_front",
-    "plot_parity", "plot_residuals", "plot_search", "profile", "resume", "run",
+    "plot_parity", "plot_residuals", "plot_search", "profile", "resume", "run", "suggest",
 ]  # fmt: skip
 
 _HOMES = {
-    "discover.discovery": ("RunResult", "compare", "resume", "run"),
+    "discover.discovery": ("RunResult", "compare", "resume", "run", "suggest"),
     "discover.export.law": ("FittedLaw", "load"),
     "discover.decisions": ("allocate",),
     "discover.api": ("as_table", "fit", "fit_report"),

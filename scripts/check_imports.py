@@ -32,7 +32,9 @@ EXCEPTIONS: dict[str, tuple[frozenset[str], str]] = {
     "law/storage.py": (frozenset(("pathlib",)), "names the file that the document is read from"),
     "api.py": (frozenset(("pathlib",)), "names the file that a table is read from"),
     "forecasts/ensemble.py": (frozenset(("pathlib",)), "names the file that the document is read from"),
+    "forecasts/reading.py": (frozenset(("pathlib",)), "names the file that points are read from"),
     "decisions/allocation.py": (frozenset(("pathlib",)), "names the file that a law is read from"),
+    "decisions/next_runs.py": (frozenset(("pathlib",)), "names the file that candidates are read from"),
     "export/law.py": (frozenset(("pathlib",)), "names the file that the document is read from"),
     "export/spreadsheet.py": (frozenset(("io",)), "a file in memory"),
     "fitting/compilation.py": (

@@ -99,14 +99,15 @@ def _asked(
     document: LawDocument, ensemble: Ensemble | None, at: Sequence[str] | None, group: str | None, file: Path | None
 ) -> _Asked:
     from discover.forecasts.points import used_columns
+    from discover.forecasts.reading import known_group, points_of_file
 
     if bool(at) == (file is not None):
         raise InputError("say which points to forecast: either with --at NAME=NUMBER,.. or with --points FILE")
     needed = used_columns(document) if ensemble is None else ensemble.inputs
     if group is not None:
-        _known_group(document, group, "--group")
+        known_group(document, group, "--group")
     if file is not None:
-        return points_of_file(document, needed, group, file)
+        return _Asked(*points_of_file(document, needed, group, file))
     rows = [(point, name, given) for text in at or ()
             for point, names, given in [_from_text(document, needed, group, text)] for name in names]  # fmt: skip
     columns = {name: [row[0].get(name, math.nan) for row in rows] for name in document.feature_names}
@@ -120,6 +121,7 @@ def _from_text(
     """A point, the groups that it is asked of, and the values as they were given."""
     from discover.data.names import near
     from discover.forecasts.points import positive_columns, why_needed
+    from discover.forecasts.reading import groups_of
 
     given = {_feature(document, name): value for name, value in pairs(text, "--at").items()}
     named = given.pop(document.group_column, group) if document.group_column is not None else group
@@ -136,7 +138,7 @@ def _from_text(
     if missing:
         why = why_needed(document, missing[0])
         raise InputError(f"--at {text} has no value for {missing[0]}; expected {', '.join(needed)}{why}")
-    return point, _groups_of(document, named, f"--at {text}"), given
+    return point, groups_of(document, named, f"--at {text}"), given
 
 
 def _feature(document: LawDocument, name: str) -> str:
@@ -157,57 +159,6 @@ def _number(text: str, where: str, positive: bool) -> float:
     if math.isinf(value) or (positive and value <= 0):
         raise InputError(f"{where} {text!r}, which is out of range; expected {expected}")
     return value
-
-
-def _groups_of(document: LawDocument, named: str | None, where: str) -> list[str]:
-    """The group that is named, or all of them."""
-    return list(document.groups) if named is None else [_known_group(document, named, where)]
-
-
-def _known_group(document: LawDocument, name: str, where: str) -> str:
-    from discover.data.names import near
-
-    if name not in document.groups:
-        listed = ", ".join(document.groups[:8]) + (", ..." if len(document.groups) > 8 else "")
-        raise InputError(f"{where}: the law has no group {name!r}{near(name, document.groups)} (its groups: {listed})")
-    return name
-
-
-def points_of_file(document: LawDocument, needed: Sequence[str], group: str | None, file: Path) -> _Asked:
-    """The points in a table; `group` is that of all of them where the table has no column of groups.
-
-    Raises:
-        InputError: a column that the law needs is missing, a cell is not as expected, or a group is unknown.
-    """
-    from discover.data.names import near, to_identifier
-    from discover.data.reading import read_table
-    from discover.forecasts.points import headings as headings_of
-    from discover.forecasts.points import original, positive_columns, why_needed
-
-    raw = read_table(file)
-    rows = range(len(raw))
-    headings = {name: name for name in raw.columns}
-    headings |= {to_identifier(name): name for name in raw.columns if to_identifier(name) not in headings}
-    headings |= headings_of(document, raw.columns)
-    positive = positive_columns(document)
-    columns = {}
-    for name in document.feature_names:
-        if name in headings:
-            columns[name] = raw.numbers(headings[name], rows, "positive" if name in positive else "real").tolist()
-        elif name in needed:
-            listed = ", ".join(raw.columns)
-            why = why_needed(document, name)
-            lacking = f"{file} has no column {name!r}{original(document, name)}{near(name, raw.columns)}"
-            raise InputError(f"{lacking} (its columns: {listed}){why}")
-    column = document.group_column
-    if column is not None and column in headings:
-        names = raw.texts(headings[column], rows)
-        groups = [_known_group(document, name, raw.where(i, column)) for i, name in enumerate(names)]
-    else:
-        wanted = _groups_of(document, group, str(file))
-        columns = {name: [value for value in values for _ in wanted] for name, values in columns.items()}
-        groups = wanted * len(raw)
-    return _Asked(columns, groups)
 
 
 # -- the answer -----------------------------------------------------------------------------------------

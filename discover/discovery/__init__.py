@@ -6,10 +6,10 @@ the table is inspected, laws are searched for, and what was found is judged and 
 
 from discover.discovery.conducting import Course, Watcher, conduct, search_beside, usual_budget, usual_workers
 from discover.discovery.results import RunResult
-from discover.discovery.running import compare, resume, run
+from discover.discovery.running import compare, resume, run, suggest
 from discover.discovery.tables import TableOptions
 
 __all__ = [
     "Course", "RunResult", "TableOptions", "Watcher", "compare", "conduct", "resume", "run", "search_beside",
-    "usual_budget", "usual_workers",
+    "suggest", "usual_budget", "usual_workers",
 ]  # fmt: skip

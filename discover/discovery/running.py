@@ -1,4 +1,4 @@
-"""`discover.run`, `discover.resume` and `discover.compare`."""
+"""`discover.run`, `discover.resume`, `discover.compare` and `discover.suggest`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 from discover.data.checks import check_varies
 from discover.discovery.conducting import Course, Watcher, conduct, search_beside, usual_budget, usual_workers
 from discover.discovery.results import RunResult, temporary
-from discover.discovery.tables import TableOptions, source_of_table
+from discover.discovery.tables import TableOptions, path_of, source_of_table
+from discover.errors import InputError
+from discover.export.law import FittedLaw
+from discover.forecasts import Ensemble
+from discover.law.document import LawDocument
+from discover.law.storage import read
 from discover.plain_data import duration_s
 from discover.runs.config import ModelConfig
 from discover.runs.folder import new_folder
@@ -23,6 +28,8 @@ from discover.search.team import AUTO, chosen
 if TYPE_CHECKING:
     from distributed import Client
 
+    from discover.decisions.next_runs import NextRuns
+    from discover.decisions.questions import Ends
     from discover.discovery.tables import Rows
     from discover.report.ranking import Ranking
 
@@ -147,6 +154,59 @@ def compare(
     check_varies(task.train(), str(task.table))
     found = comparison.compare(task, discover=plan, workers=processes)
     return Ranking(found, inspect(task, found.problem), seed)
+
+
+def suggest(
+    law: str | os.PathLike[str] | FittedLaw | LawDocument,
+    *,
+    cost: str | None = None,
+    cost_limit: float | None = None,
+    n: int = 5,
+    candidates: Rows | None = None,
+    target_scale: Mapping[str, float] | None = None,
+    bounds: Mapping[str, Ends] | None = None,
+    fix: Mapping[str, float] | None = None,
+    group: str | None = None,
+) -> NextRuns:
+    """The runs to do next: those that narrow the forecast at the target scale most for their cost.
+
+    Args:
+        law: a run's folder or result, a law.json, or a loaded law. Only a run knows the target scale and its rows.
+        cost: of a run, as a formula of the features: "6*params*tokens".
+        cost_limit: of all runs together. Without it, the reduction per unit of cost decides.
+        n: number of runs, at most.
+        candidates: runs that could be done, as a data frame, a mapping of columns or the path of a table, optionally
+            with a column `cost`; by default a grid over the range of the data.
+        target_scale: feature -> value at which the forecast is wanted; by default eight times the largest scale.
+        bounds: feature -> (lower, upper) of the grid; None for that of the data.
+        fix: feature, or other name in the cost -> value.
+        group: only this group; by default all.
+
+    Raises:
+        InputError: the law has no uncertainty beside it, an option is not as expected, or no candidate is within the
+            limit.
+    """
+    from discover.decisions.next_runs import next_runs
+
+    document = law.document if isinstance(law, FittedLaw) else law if isinstance(law, LawDocument) else read(Path(law))
+    place = Path(law) if isinstance(law, str | os.PathLike) else None
+    if not document.forecasts:
+        raise InputError(
+            f"{f'{place}: ' if place else ''}this law has no uncertainty beside it, so nothing can be said of what a "
+            "run would tell; expected a law of `discover run`"
+        )
+    return next_runs(
+        Ensemble.from_document(document),
+        reopen(place).problem if place is not None and place.is_dir() else None,
+        n=n,
+        candidates=None if candidates is None else path_of(candidates, temporary),
+        cost=cost,
+        cost_limit=cost_limit,
+        target_scale=target_scale or {},
+        bounds=bounds or {},
+        fix=fix or {},
+        group=group,
+    )
 
 
 class _Calling(Watcher):

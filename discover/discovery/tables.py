@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -80,6 +80,14 @@ def source_of_table(
     _place(table, folder / TABLE)
     given["target"] = given["target"] or guess_target(read_table(folder / TABLE, None, given["where"]))
     return TaskSource(kind="table", place=TABLE, options={k: v for k, v in given.items() if v is not None})
+
+
+def path_of(table: Rows, folder: Callable[[], Path]) -> Path:
+    """Where a table is; one in memory is written into a folder that is made for it."""
+    if isinstance(table, str | os.PathLike):
+        return Path(table)
+    made = folder()
+    return made / str(_place(table, made / TABLE))
 
 
 def _place(table: Rows | None, file: Path) -> str | None:

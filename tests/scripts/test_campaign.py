@@ -31,3 +31,16 @@ def test_damaged_files_are_answered_and_a_killed_run_ends_in_the_same_law(tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     done = campaign(tmp_path, "--trials", "1", "--only", "kill")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["disk", "memory", "clock", "closed", "moved", "twice"])
+def test_a_hindered_run_ends_in_the_same_law(tmp_path, kind: str) -> None:
+    done = campaign(tmp_path, "--trials", "2", "--only", kind)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_hostile_headings_reach_no_language(tmp_path) -> None:
+    done = campaign(tmp_path, "--trials", "4", "--only", "headings")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -19,6 +19,7 @@ from discover.fitting.layout import Layout
 from discover.fitting.program import Program, compile_program, log_formula
 from discover.fitting.result import Diagnostics, FitFailure, FitResult, Outcome, Reason
 from discover.fitting.starts import draw
+from discover.fitting.zeros import kept_finite
 from discover.law.structure import Domain, Recipe, Structure
 
 Floats = NDArray[np.float64]
@@ -85,7 +86,7 @@ def fit(
     starts: list[Start] = [*warm]
     if structure.guess:
         starts.append(structure.guess)
-    job = _Job(structure, table, weights, seed, effort)
+    job = _Job(kept_finite(structure, Layout.of(table)), table, weights, seed, effort)
     found = job.value_fit(recipe, starts) if recipe.space == "value" else job.log_fit(recipe, starts)
     if found is None:
         return FitFailure(structure, recipe, Reason.NOT_FINITE)

@@ -59,6 +59,11 @@ class Layout:
         return frozenset(name for name, values in self.features.items() if not np.isfinite(values).all())
 
     @cached_property
+    def zeros(self) -> frozenset[str]:
+        """Features that are zero on some rows."""
+        return frozenset(name for name, values in self.features.items() if not values.all())
+
+    @cached_property
     def finite(self) -> bool:
         """Whether all targets are finite numbers."""
         return bool(np.isfinite(self.y).all())

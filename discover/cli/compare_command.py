@@ -8,6 +8,7 @@ import typer
 
 from discover.cli import run_commands as options_of
 from discover.cli import table_options as own
+from discover.cli.options import spread
 from discover.errors import InputError
 from discover.plain_data import duration_s
 
@@ -33,26 +34,12 @@ Everything = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the command of this module."""
-    app.command("compare", rich_help_panel="Find a law")(compare)
+    app.command("compare", rich_help_panel="Find a law")(spread(compare))
 
 
 def compare(
     subject: own.Subject,
-    target: own.Target = None,
-    features: own.Features = None,
-    group: own.Group = None,
-    extrapolate: own.Extrapolate = None,
-    target_scale: own.TargetScale = None,
-    constants: own.Constants = None,
-    holdout: own.Holdout = None,
-    test_rows: own.TestRows = None,
-    weights: own.Weights = None,
-    errors: own.Errors = None,
-    run_column: own.Run = None,
-    sheet: own.Sheet = None,
-    where: own.Where = None,
-    error_scale: own.ErrorScale = None,
-    roles: own.Roles = None,
+    about: own.TableOptions = own.TableOptions(),
     discover: Discover = None,
     evaluations: Evaluations = None,
     seed: options_of.Seed = 0,
@@ -76,12 +63,7 @@ def compare(
     from discover.runs import comparison
     from discover.runs.inspection import inspect
 
-    options = own.read_options(
-        target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
-        constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
-        run=run_column, sheet=sheet, where=where,
-        error_scale=error_scale, roles=roles,
-    )  # fmt: skip
+    options = about.read()
     processes = workers or usual_workers()
     if discover is not None and evaluations is not None:
         raise InputError("--discover and --evaluations both say how long to search; expected one of them")

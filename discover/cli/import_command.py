@@ -95,11 +95,11 @@ def import_law(
 
     recipe = recipe_from_text(loss)
     formulas = _formulas(subject, target)
-    options = own.read_options(
+    options = own.TableOptions(
         target=target, features=features, group=group,
         holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
         sheet=sheet, where=where,
-    )  # fmt: skip
+    ).read()  # fmt: skip
     plan = _plan(formulas, data, options, pairs(columns, "--columns"))
     compile_kernel()
     result = import_laws(formulas, plan.columns, plan.source, recipe=recipe, shared=names(shared) or (), out=out)

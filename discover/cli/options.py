@@ -1,9 +1,12 @@
-"""Texts of options into values: lists, `name=value` pairs."""
+"""Texts of options into values: lists, `name=value` pairs; and options that several commands have, as one value."""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
 
 from discover.errors import InputError
 from discover.plain_data import number_in
@@ -88,3 +91,30 @@ def _end(text: str) -> float | None:
         return None
     value = number_or_nan(text)
     return value if math.isfinite(value) else math.nan
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """A command as the command line sees it: a parameter that is a dataclass of options stands for all of them.
+
+    An option that the command itself names, too, is the command's; its value goes to both.
+    """
+    own = inspect.signature(command, eval_str=True).parameters
+    groups: dict[str, Any] = {name: one.annotation for name, one in own.items() if is_dataclass(one.annotation)}
+    seen: list[inspect.Parameter] = []
+    for name, parameter in own.items():
+        hints = get_type_hints(groups[name], include_extras=True) if name in groups else {}
+        seen += [
+            inspect.Parameter(field.name, parameter.kind, default=field.default, annotation=hints[field.name])
+            for field in (fields(groups[name]) if name in groups else ())
+            if field.name not in own
+        ] or ([] if name in groups else [parameter])
+
+    def called(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given[field.name] for field in fields(group)})
+        command(**{name: given[name] for name in own})
+
+    called.__name__, called.__doc__, called.__module__ = command.__name__, command.__doc__, command.__module__
+    called.__annotations__ = {one.name: one.annotation for one in seen}
+    called.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]
+    return called

@@ -11,7 +11,7 @@ import typer
 
 from discover.cli import llm_run
 from discover.cli import table_options as own
-from discover.cli.options import names
+from discover.cli.options import names, spread
 from discover.errors import ClusterLostError, DiscoverError, InputError, InterruptedRunError
 from discover.plain_data import counted, duration_s, quoted
 
@@ -113,7 +113,7 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    app.command("run", rich_help_panel="Find a law")(run)
+    app.command("run", rich_help_panel="Find a law")(spread(run))
     app.command("resume", rich_help_panel="Find a law")(resume)
     app.command("evaluate", rich_help_panel="Use a run")(evaluate)
     app.command("show", rich_help_panel="Use a run")(show)
@@ -129,21 +129,7 @@ def run(
     islands: Islands = None,
     cluster: ClusterName = None,
     proposers: Proposers = "auto",
-    target: own.Target = None,
-    features: own.Features = None,
-    group: own.Group = None,
-    extrapolate: own.Extrapolate = None,
-    target_scale: own.TargetScale = None,
-    constants: own.Constants = None,
-    holdout: own.Holdout = None,
-    test_rows: own.TestRows = None,
-    weights: own.Weights = None,
-    errors: own.Errors = None,
-    run_column: own.Run = None,
-    sheet: own.Sheet = None,
-    where: own.Where = None,
-    error_scale: own.ErrorScale = None,
-    roles: own.Roles = None,
+    about: own.TableOptions = own.TableOptions(),
     llm: llm_run.Model = None,
     llm_url: llm_run.Url = None,
     llm_key_env: llm_run.KeyVariable = None,
@@ -174,19 +160,14 @@ def run(
     discover run runs.csv --target loss --holdout 0.2, or
     discover run ablations/ --target loss --out runs/ablations
     """
-    options = own.read_options(
-        target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
-        constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
-        run=run_column, sheet=sheet, where=where,
-        error_scale=error_scale, roles=roles,
-    )  # fmt: skip
     from discover.cli import many_tables
     from discover.cli.output import tell_notes
     from discover.cli.progress import Shown
     from discover.discovery import conduct, usual_budget, usual_workers
     from discover.runs import models
 
-    many = many_tables.subjects_of(subjects, test_rows)
+    options = about.read()
+    many = many_tables.subjects_of(subjects, about.test_rows)
     if many is not None and llm_replay is not None:
         raise InputError("--llm-replay repeats the run of one table; expected one TABLE")
 

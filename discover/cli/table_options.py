@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,25 +116,43 @@ Roles = Annotated[
 ]
 
 
-def read_options(**given: Any) -> dict[str, Any]:
-    """What options say of a table, by their names with underscores: lists and numbers read, None where not given.
+@dataclass(frozen=True)
+class TableOptions:
+    """What options say of a table, as texts; None where not given. `spread` makes options of it."""
 
-    Raises:
-        InputError: a part of `--target-scale` is not `name=number`, `--holdout` is no share, `--error-scale` no scale,
-            or a part of `--as` is not `column=name`.
-    """
-    from discover.data.names import listed
+    target: Target = None
+    features: Features = None
+    group: Group = None
+    extrapolate: Extrapolate = None
+    target_scale: TargetScale = None
+    constants: Constants = None
+    holdout: Holdout = None
+    test_rows: TestRows = None
+    weights: Weights = None
+    errors: Errors = None
+    run: Run = None
+    sheet: Sheet = None
+    where: Where = None
+    error_scale: ErrorScale = None
+    roles: Roles = None
 
-    read = {name: names(value) if name in _LISTS else value for name, value in given.items()}
-    if given.get("holdout") is not None:
-        read["holdout"] = share(given["holdout"], "--holdout")
-    if "target_scale" in given:
-        read["target_scale"] = numbers(given["target_scale"], "--target-scale") or None
-    if "roles" in given:
-        read["roles"] = pairs(given["roles"], "--as") or None
-    if given.get("error_scale") not in (None, *SCALES):
-        raise InputError(f"--error-scale is {given['error_scale']!r}; expected {listed(SCALES)}")
-    return read
+    def read(self) -> dict[str, Any]:
+        """The keyword arguments of `task_from_table`.
+
+        Raises:
+            InputError: a part of `--target-scale` is not `name=number`, `--holdout` is no share, `--error-scale` no
+                scale, or a part of `--as` is not `column=name`.
+        """
+        from discover.data.names import listed
+
+        if self.error_scale not in (None, *SCALES):
+            raise InputError(f"--error-scale is {self.error_scale!r}; expected {listed(SCALES)}")
+        return vars(self) | {
+            **{name: names(getattr(self, name)) for name in _LISTS},
+            "holdout": None if self.holdout is None else share(self.holdout, "--holdout"),
+            "target_scale": numbers(self.target_scale, "--target-scale") or None,
+            "roles": pairs(self.roles, "--as") or None,
+        }
 
 
 def source_of(subject: str, options: dict[str, Any]) -> TaskSource:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli import table_options as own
+from discover.cli.options import spread
 from discover.cli.output import print_json, stdout, tell_notes, tell_problems
 from discover.errors import InputError
 from discover.plain_data import number, quoted, table
@@ -33,27 +34,14 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command("tasks", rich_help_panel="Look around")(tasks)
     family = typer.Typer(help="Task files: a table, and what you know about it.", no_args_is_help=True)
-    family.command("new")(new)
+    family.command("new")(spread(new))
     app.add_typer(family, name="task", rich_help_panel="Find a law")
 
 
 def new(
     table: TableFile,
     target: Target = None,
-    features: own.Features = None,
-    group: own.Group = None,
-    extrapolate: own.Extrapolate = None,
-    target_scale: own.TargetScale = None,
-    constants: own.Constants = None,
-    holdout: own.Holdout = None,
-    test_rows: own.TestRows = None,
-    weights: own.Weights = None,
-    errors: own.Errors = None,
-    run_column: own.Run = None,
-    sheet: own.Sheet = None,
-    where: own.Where = None,
-    error_scale: own.ErrorScale = None,
-    roles: own.Roles = None,
+    about: own.TableOptions = own.TableOptions(),
     out: TaskOut = None,
     force: Force = False,
     json: Json = False,
@@ -72,13 +60,8 @@ def new(
 
     place = out or table.with_suffix(".toml")
     _check_place(place, force)
-    options = own.read_options(
-        target=target, features=features, group=group, extrapolate=extrapolate, target_scale=target_scale,
-        constants=constants, holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
-        run=run_column, sheet=sheet, where=where,
-        error_scale=error_scale, roles=roles,
-    )  # fmt: skip
-    named = options.pop("target") or guess_target(read_table(table, sheet, where))
+    options = about.read()
+    named = options.pop("target") or guess_target(read_table(table, about.sheet, about.where))
     task = task_from_table(table, named, **options)
     compile_kernel()
     problems = inspect(task)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from discover.cli.table_options import read_options
+from discover.cli.table_options import TableOptions
 
 from .commands import FEW, assert_one_error, command, table_text
 
@@ -141,7 +141,7 @@ def test_a_value_out_of_range_is_told_with_what_was_expected(mistaken, runs_csv,
 
 
 def test_a_holdout_may_be_in_per_cent() -> None:
-    assert read_options(holdout="20%") == {"holdout": 0.2}
+    assert TableOptions(holdout="20%").read()["holdout"] == 0.2
 
 
 @pytest.mark.parametrize("options", [(), TARGET])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from discover.runs.result import Result
     from discover.runs.session import Session
 
-_SEARCH, _OUTPUT = "Search", "Output"
+_SEARCH, _RARE, _OUTPUT = "Search", "Search, rarely needed", "Output"
 
 Subjects = Annotated[
     list[str],
@@ -31,7 +31,9 @@ Subjects = Annotated[
         "for a run of each.",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Same seed and --evaluations, same law.", rich_help_panel=_SEARCH)]
+Seed = Annotated[
+    int, typer.Option(min=0, metavar="S", help="Same seed and --evaluations, same law.", rich_help_panel=_SEARCH)
+]
 BudgetText = Annotated[
     str | None,
     typer.Option(
@@ -46,7 +48,7 @@ Evaluations = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Number of laws to score; makes the result independent of the machine's speed.",
+        help="Laws to score; the result is then independent of the machine's speed.",
         rich_help_panel=_SEARCH,
     ),
 ]
@@ -72,7 +74,7 @@ Islands = Annotated[
         metavar="N",
         help="Populations that breed apart and exchange their best; each keeps one process busy. By default 2; with a "
         "budget of time alone at least one for every process.",
-        rich_help_panel=_SEARCH,
+        rich_help_panel=_RARE,
     ),
 ]
 ClusterName = Annotated[
@@ -81,7 +83,7 @@ ClusterName = Annotated[
         "--cluster",
         metavar="ADDRESS",
         help="A Dask cluster that does the work: tcp://host:8786, or local:4 for four processes of this machine.",
-        rich_help_panel=_SEARCH,
+        rich_help_panel=_RARE,
     ),
 ]
 Proposers = Annotated[
@@ -90,21 +92,20 @@ Proposers = Annotated[
         metavar="A,B",
         help="Proposers of laws: library, grammar, operon, pysr; auto means all that work here "
         "(see: discover engines).",
-        rich_help_panel=_SEARCH,
+        rich_help_panel=_RARE,
     ),
 ]
 Out = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Run folder; by default a new one, runs/TASK-seedS-N. With several tables the folder above their runs, "
-        "where the same command goes on.",
+        help="Run folder; by default a new one, runs/TASK-seedS-N. With several tables the folder above their runs.",
         rich_help_panel=_OUTPUT,
     ),
 ]
 Blind = Annotated[
     bool,
-    typer.Option("--no-sealed", help="Keep the sealed rows closed at the end of the run.", rich_help_panel=_OUTPUT),
+    typer.Option("--no-sealed", help="Keep the sealed rows closed at the end.", rich_help_panel=_OUTPUT),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)]
@@ -126,10 +127,14 @@ def run(
     evaluations: Evaluations = None,
     until_settled: UntilSettled = False,
     workers: Workers = None,
+    out: Out = None,
+    no_sealed: Blind = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    about: own.TableOptions = own.TableOptions(),
     islands: Islands = None,
     cluster: ClusterName = None,
     proposers: Proposers = "auto",
-    about: own.TableOptions = own.TableOptions(),
     llm: llm_run.Model = None,
     llm_url: llm_run.Url = None,
     llm_key_env: llm_run.KeyVariable = None,
@@ -146,15 +151,12 @@ def run(
     llm_temperature: llm_run.Temperature = None,
     llm_patterns: llm_run.Patterns = None,
     llm_replay: llm_run.Replay = None,
-    out: Out = None,
-    no_sealed: Blind = False,
-    quiet: Quiet = False,
-    json: Json = False,
 ) -> None:
     """Find the law of a task, or of your own table; of several tables one after another.
 
-    Several tables, or a folder of them, get a run each with the same options, budget and caps, and one overview at the
-    end. A table that cannot be read costs only its own run; the exit status is then 1.
+    Several tables, or a folder of them, get a run each with the same options,
+    budget and caps, and one overview at the end. A table that cannot be read
+    costs only its own run; the exit status is then 1.
 
     Examples: discover run data_constrained --budget 60s, or
     discover run runs.csv --target loss --holdout 0.2, or

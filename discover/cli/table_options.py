@@ -14,7 +14,7 @@ from discover.errors import InputError
 if TYPE_CHECKING:
     from discover.runs.config import TaskSource
 
-_YOURS = "Your own table"
+_YOURS, _RARE = "Your own table", "Your own table, rarely needed"
 SCALES = ("value", "log", "odds")
 _LISTS = ("target", "features", "extrapolate", "errors")
 
@@ -35,7 +35,7 @@ Group = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="Column whose values get their own constants; '' for none; guessed if not given.",
+        help="Column whose values get their own constants; '' for none; guessed.",
         rich_help_panel=_YOURS,
     ),
 ]
@@ -56,7 +56,7 @@ TargetScale = Annotated[
     ),
 ]
 Constants = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Largest number of constants per group.", rich_help_panel=_YOURS)
+    int | None, typer.Option(min=1, metavar="N", help="Largest number of constants per group.", rich_help_panel=_RARE)
 ]
 Holdout = Annotated[
     str | None,
@@ -67,14 +67,14 @@ Holdout = Annotated[
     ),
 ]
 TestRows = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Second table with the sealed rows.", rich_help_panel=_YOURS)
+    Path | None, typer.Option(metavar="FILE", help="Second table with the sealed rows.", rich_help_panel=_RARE)
 ]
 Weights = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Column with the weight of each row.", rich_help_panel=_YOURS)
+    str | None, typer.Option(metavar="COLUMN", help="Column with the weight of each row.", rich_help_panel=_RARE)
 ]
 Errors = Annotated[
     str | None,
-    typer.Option(metavar="A[,B]", help="Columns with the standard errors of the targets.", rich_help_panel=_YOURS),
+    typer.Option(metavar="A[,B]", help="Columns with the standard errors of the targets.", rich_help_panel=_RARE),
 ]
 Run = Annotated[
     str | None,
@@ -82,21 +82,19 @@ Run = Annotated[
         "--run",
         metavar="COLUMN",
         help="Which training run a row is a point of; whole runs are held out.",
-        rich_help_panel=_YOURS,
+        rich_help_panel=_RARE,
     ),
 ]
 Sheet = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME", help="Sheet of a spreadsheet; by default the first with rows.", rich_help_panel=_YOURS
-    ),
+    typer.Option(metavar="NAME", help="Sheet of a spreadsheet; by default the first with rows.", rich_help_panel=_RARE),
 ]
 Where = Annotated[
     str | None,
     typer.Option(
         metavar="CONDITION",
         help="Keep only these rows: 'status == finished and params >= 1e8'.",
-        rich_help_panel=_YOURS,
+        rich_help_panel=_RARE,
     ),
 ]
 
@@ -105,13 +103,13 @@ ErrorScale = Annotated[
     typer.Option(
         metavar="SCALE",
         help="Unit of the errors: value, log or odds; by default log if the target spans decades, else value.",
-        rich_help_panel=_YOURS,
+        rich_help_panel=_RARE,
     ),
 ]
 Roles = Annotated[
     str | None,
     typer.Option(
-        "--as", metavar="A=NAME,..", help="Meaning of columns in the law library: S1=lr_area.", rich_help_panel=_YOURS
+        "--as", metavar="A=NAME,..", help="Meaning of columns in the law library: S1=lr_area.", rich_help_panel=_RARE
     ),
 ]
 
@@ -125,8 +123,8 @@ class TableOptions:
     group: Group = None
     extrapolate: Extrapolate = None
     target_scale: TargetScale = None
-    constants: Constants = None
     holdout: Holdout = None
+    constants: Constants = None
     test_rows: TestRows = None
     weights: Weights = None
     errors: Errors = None

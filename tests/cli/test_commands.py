@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from discover.cli.app import main
+from discover.cli.app import app, main
 
 
 def test_without_arguments_shows_help_with_an_example(discover) -> None:
@@ -152,3 +153,12 @@ def test_debug_shows_the_traceback(discover) -> None:
     assert shown.status != 0
     assert "Traceback" in shown.err
     assert "InputError" in shown.err
+
+
+def test_the_usual_options_of_run_fit_on_a_screen_and_a_half():
+    shown = CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).output
+    usual, heading, rare = shown.partition("rarely needed")
+    assert heading
+    assert len(usual.strip().splitlines()) <= 61  # with the heading of what follows
+    assert all(option in usual for option in ("--target ", "--holdout", "--evaluations", "--out"))
+    assert all(option in rare for option in ("--islands", "--weights", "--llm-calls"))

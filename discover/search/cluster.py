@@ -38,6 +38,7 @@ ROUNDS = 2  # of a task whose workers end, each of as many as Dask allows
 MOST_AGE = 8  # epochs of an island without its coming to the driver
 LIBRARIES = ("numpy", "scipy", "numba")  # other versions of these may turn a last digit
 SAME_VERSION = "install the same version on all machines"
+NO_DISK = "name a folder that it can write to in its NUMBA_CACHE_DIR, such as /dev/shm/numba"
 
 Result = TypeVar("Result")
 _own = threading.local()  # the bench of this thread of a worker, and the search that it is of
@@ -217,12 +218,19 @@ def check_versions(client: Client) -> tuple[str, ...]:
     here, notes = _versions(), dict[str, str]()
     for worker, there in client.run(_versions, on_error="return").items():
         if isinstance(there, Exception):
-            raise InputError(f"the Dask worker at {worker} cannot use discover {__version__}: {there}; {SAME_VERSION}")
+            raise InputError(
+                f"the Dask worker at {worker} cannot use discover {__version__}: {there}; {_advice(there)}"
+            )
         _check_same(there["discover"], f"the Dask worker at {worker}", __version__)
         for name in LIBRARIES:
             if there[name] != here[name]:
                 notes[name] = f"the Dask worker at {worker} has {name} {there[name]}, and here is {here[name]}"
     return tuple(f"{note}: last digits may differ" for note in notes.values())
+
+
+def _advice(problem: Exception) -> str:
+    """What to do about a worker that cannot import the package; the second case is numba's."""
+    return NO_DISK if "cannot cache" in str(problem) else SAME_VERSION
 
 
 def _check_same(there: str, who: str, here: str) -> None:

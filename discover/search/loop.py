@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from discover.search.cluster import Cluster
 
 EPOCH = 16  # laws, where islands are few; of many a driver hears less often
-LONGEST = 8  # times as many
+LONGEST = 16  # times as many
 ISLANDS = 2
 EXCHANGE_EVERY = 192  # laws of all islands
 NEWS = 16  # epochs of other islands, at most, whose candidates an island need not try again

@@ -24,6 +24,7 @@ Kind = Literal[
 
 CONTRADICTION = 0.25  # of the group's standard deviation: equal settings whose targets differ by more
 TOGETHER = 0.01  # smallest eigenvalue of the correlations below which columns count as moving together
+LEAST_POWER = 0.005  # what is smaller is rounding
 MEMBER = 0.2  # share of the largest weight from which a column takes part in such a relation
 DECADE = 10.0
 FEWEST_LEVELS = 4  # a power with a floor has three constants
@@ -232,7 +233,10 @@ def _relation(
         ratio = 10 ** float(np.median(logs[last] - logs[others[0]]))
         how = f"{last} is always about {ratio:.3g} times {others[0]}, {within}"
     else:
-        product = " * ".join(f"{name}^{slope:.2g}" for name, slope in zip(others, slopes, strict=True))
+        powers = [
+            (name, f"{slope:.2g}") for name, slope in zip(others, slopes, strict=True) if abs(slope) >= LEAST_POWER
+        ]
+        product = " * ".join(name if slope == "1" else f"{name}^{slope}" for name, slope in powers)
         how = f"{last} goes as {product}, {within}"
     names = f"{', '.join(others)} and {last}"
     text = f"{how}: the exponents of {names} cannot be separated"

@@ -30,12 +30,12 @@ from discover.data.exports import RESULTS, is_book, path_of, short_names
 from discover.data.names import excerpt, listed, to_identifier
 from discover.data.reading import RawTable
 from discover.data.reasons import (
+    BOOKS,
     CERTAINTY,
     CLOCK,
     CONSTANT,
     COST,
     COUNTS,
-    NUMBER_LIKE,
     NUMBERED,
     RESULT,
     SCHEDULE,
@@ -45,6 +45,7 @@ from discover.data.reasons import (
     STEPS,
     TIME_STAMP,
     left_out_note,
+    odd_number,
 )
 from discover.data.relations import (
     DECADE,
@@ -135,8 +136,8 @@ class Draft:
 
     def is_bookkeeping(self, heading: str) -> bool:
         """Whether a tracker keeps its books there."""
-        last = squash(path_of(heading)[-1])
-        return self.raw.export and (is_book(heading) or last in TRACKER_NAMES - GROUP_NAMES)
+        named = squash(path_of(heading)[-1]) in TRACKER_NAMES - GROUP_NAMES
+        return self.raw.export and (named or is_book(heading))
 
     def values(self, heading: str) -> Floats:
         """The open cells that are numbers, shape (n,): rows without one are left out."""
@@ -195,7 +196,7 @@ class Draft:
             return left_out_note([heading], NUMBERED)
         if is_state(heading, cells):
             return left_out_note([heading], STATE)
-        odd = self._odd_number(heading, cells)
+        odd = "" if self.is_numeric(heading) else odd_number(cells)
         if odd:
             return left_out_note([heading], f"its cells look like numbers, but {excerpt(odd)!r} cannot be read as one")
         if 2 * len(set(cells)) > len(cells):
@@ -212,11 +213,6 @@ class Draft:
                 f"effect it would take up; --group {quoted(heading)} takes it"
             )
         return ""
-
-    def _odd_number(self, heading: str, cells: Sequence[str]) -> str:
-        """A cell of a text column that looks like a number, if most of its cells do."""
-        like = [cell for cell in cells if NUMBER_LIKE.fullmatch(cell)]
-        return like[0] if 2 * len(like) > len(cells) and not self.is_numeric(heading) else ""
 
     def _size_of_names(self, heading: str) -> str:
         """The scale that the names of a text column stand for, as `pythia-70m` does for a size; "" if there is none."""
@@ -254,9 +250,8 @@ class Draft:
             if reason is not None:
                 reasons.setdefault(reason, []).append(heading)
         found = reasons.pop("", [])
-        books = [heading for heading in self.raw.columns if self.is_bookkeeping(heading)]
-        if books:
-            self.notes.append(f"left out, as the tracker keeps its books there: {listed(books, 8)}")
+        if books := [heading for heading in self.raw.columns if self.is_bookkeeping(heading)]:
+            self.notes.append(left_out_note(books, BOOKS))
         found = self._with_steps(found, reasons)
         found = self._without_results(self._without_copies(found), axes)
         found = self.of_scale(found) if self.raw.export or self._too_many(found) else found
@@ -273,10 +268,10 @@ class Draft:
         """Says why there is nothing to predict from."""
         for heading in self.unused():
             cells = list(map(text_of, self.raw.cells(heading)))
-            like = [row for row in self.open_rows() if NUMBER_LIKE.fullmatch(cells[row])]
-            if like and self._odd_number(heading, [cells[row] for row in self.open_rows()]):
-                where = self.raw.where(like[0], heading)
-                raise InputError(f"{where}: {excerpt(cells[like[0]])!r} cannot be read as a number")
+            odd = "" if self.is_numeric(heading) else odd_number([cells[row] for row in self.open_rows()])
+            if odd:
+                where = self.raw.where(cells.index(odd), heading)
+                raise InputError(f"{where}: {excerpt(odd)!r} cannot be read as a number")
         raise InputError(
             f"{self.raw.path} has no column of numbers that varies and is no result, beside the target; "
             "--features names the columns to predict from"
@@ -350,6 +345,8 @@ class Draft:
                 continue
             others = {other: logs for other, logs in kept.items() if other != heading and recognise(other) is not None}
             said = product_of(kept[heading], others)
+            if is_logged(heading):
+                said = said.replace(" * ", " + ").replace(" / ", " - ")
             if said:
                 del kept[heading]
                 self.notes.append(f"the column {heading!r} is left out: it goes as {said}; --features takes it in")
@@ -452,6 +449,12 @@ class Draft:
             if self.axes
             else "no column was recognised as a scale, so laws are judged within the rows; --extrapolate names one"
         )
+
+        logged = [heading for heading in self.axes if is_logged(heading)]
+        if len(logged) > 1:
+            self.notes.append(
+                f"{listed(logged)} hold logarithms; published laws of several sizes need the sizes themselves"
+            )
 
     def _parts_of_a_mixture(self) -> list[str]:
         """The features that are parts of a mixture: all of unknown meaning, if together they make one."""

@@ -291,4 +291,5 @@ def _fitted(path: Path, line: int, cells: list[object], header: Sequence[str], u
         return cells[:width]
     if len(cells) < width and not any(header[len(cells) :]):
         return [*cells, *[""] * (width - len(cells))]
-    raise InputError(f"{path}, {unit} {line} has {len(cells)} cells; expected {width} as in the header")
+    quotes = "; a cell that holds the sign between cells needs quotes" if unit == "line" and len(cells) > width else ""
+    raise InputError(f"{path}, {unit} {line} has {len(cells)} cells; expected {width} as in the header{quotes}")

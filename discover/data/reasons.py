@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from discover.data.names import listed
 
@@ -13,6 +14,7 @@ RESULT = "it is a result, not a cause"
 COST = "it is what a run takes, not a cause"
 CERTAINTY = "it tells how sure a result is, or how many runs it stands for"
 CONSTANT = "its value never changes"
+BOOKS = "the tracker keeps its books there"
 STATE = "it tells the states of runs"
 TIME_STAMP = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ,].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}([ ,].*)?"
@@ -35,3 +37,9 @@ def left_out_note(headings: list[str], reason: str) -> str:
     each = re.sub(r"\bit\b", "each of them", reason, count=1).replace("its value", "the value of each")
     each = each.replace("by its name", "by the name")
     return f"the columns {listed([repr(h) for h in headings], 8)} are left out: {each}"
+
+
+def odd_number(cells: Sequence[str]) -> str:
+    """The first cell that looks like a number, where most of these texts do; else ""."""
+    like = [cell for cell in cells if NUMBER_LIKE.fullmatch(cell)]
+    return like[0] if 2 * len(like) > len(cells) else ""

@@ -491,7 +491,7 @@ def _codes(task: Task, raw: RawTable, rows: Sequence[int], names: tuple[str, ...
 def _check_groups(task: Task, raw: RawTable, rows: Sequence[int], group: Ints, names: tuple[str, ...]) -> None:
     if len(rows) < MIN_TRAIN_ROWS:
         raise InputError(
-            f"{raw.path} has {len(rows)} train row(s){_without(task, raw)}; expected at least {MIN_TRAIN_ROWS}"
+            f"{raw.path} has {counted(len(rows), 'train row')}{_without(task, raw)}; expected at least {MIN_TRAIN_ROWS}"
         )
     for code, count in enumerate(np.bincount(group, minlength=len(names))):
         if count < MIN_TRAIN_ROWS:

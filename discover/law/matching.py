@@ -177,7 +177,7 @@ def _kind(column: str) -> str | None:
     """Whether a column is a scale, the logarithm of one, or neither."""
     entry = glossary().get(column)
     if entry is None:
-        return "log_scale" if column.startswith("log_") else "scale"
+        return "log_scale" if is_logged(column) else "scale"
     if entry["role"] == "log_scale":
         return "log_scale"
     return "scale" if entry["role"] in _SCALE_ROLES else None

@@ -14,6 +14,7 @@ from discover.data.guesses import guess_target, task_from_table
 from discover.data.reading import read_table
 from discover.data.tasks import Task
 from discover.errors import InputError
+from discover.law import laws_for
 
 RUNS = [
     (n, d, round(1.72 + 420 * n**-0.33 + 980 * d**-0.30, 4))
@@ -50,6 +51,9 @@ def test_products_of_other_columns_are_no_features(tmp_path: Path) -> None:
     logged = [(math.log10(n), math.log10(d), math.log10(6 * n * d), y) for n, d, y in RUNS]
     task = guessed(write(tmp_path / "b.csv", ["log10(N)", "log10(D)", "log10(C)", "loss"], logged))
     assert (task.features, task.logged) == (("log10_N", "log10_D"), {"log10_N", "log10_D"})
+    assert noted(task, "'log10(C)' is left out: it goes as log10(N) + log10(D)")
+    assert noted(task, "log10(N), log10(D) hold logarithms")
+    assert not any(law.id.startswith(("chinchilla", "kaplan")) for law in laws_for(task.features))
 
 
 def test_compute_beside_sizes_alone_is_a_feature(tmp_path: Path) -> None:

@@ -129,11 +129,11 @@ def test_missing_task_file_and_other_files(tmp_path: Path) -> None:
         ("kind,N,loss\na,1,3\na,2,3\nb,2,3\n", "line 4, column 'kind': the group 'b' has a single train row"),
         (
             "kind,N,loss\na,1,3\n,2,3\n",
-            "has 1 train row(s), as of 2 rows 1 without a value in kind are left out; expected at least 2",
+            "has 1 train row, as of 2 rows 1 without a value in kind are left out; expected at least 2",
         ),
         (
             "kind,N,loss\na,1,\na,2,3\na,,3\n,4,3\nb,5,nan\n",
-            "has 1 train row(s), as of 5 rows 2 without a value in N or kind and 2 without a value in loss are",
+            "has 1 train row, as of 5 rows 2 without a value in N or kind and 2 without a value in loss are",
         ),
         (
             "kind,N,loss\na,1,3\na,2,3\nb,1,3\nb,2,\n",

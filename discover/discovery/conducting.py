@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from discover.fitting.compilation import ensure_compiled
 from discover.proposers.base import Adviser, Told
-from discover.proposers.candidate import NO_LAW
+from discover.proposers.candidate import NO_LAW, Origin
 from discover.runs.inspection import Located, inspect, save
 from discover.runs.models import OpenModel, keys_hidden, open_model
 from discover.runs.outcome import conclude, inner_error
@@ -82,7 +82,7 @@ class Course:
         if step.origin == NO_LAW or not step.published or (told := step.told) is None:
             return
         candidate = told.candidate.attributed()
-        law, error = candidate.origin.partition(":")[2], self._error(told)
+        law, error = Origin.of(candidate.origin).move, self._error(told)
         if math.isfinite(error):
             self.human[law] = min(error, self.human.get(law, math.inf))
 

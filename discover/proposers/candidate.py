@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,26 @@ from discover.expressions import skeleton
 from discover.fitting import Recipe, Structure
 
 Floats = NDArray[np.float64]
-FROM_LIBRARY = "library:"  # origins of published laws begin so
-NO_LAW = FROM_LIBRARY + "group_means"
+LIBRARY = "library"
+
+
+class Origin(NamedTuple):
+    """Who proposed a law, and by which move; of the library the law's id. As text "grammar:add_term"."""
+
+    proposer: str
+    move: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> Origin:
+        """The origin that a candidate or the journal has as text."""
+        proposer, _, move = text.partition(":")
+        return cls(proposer, move)
+
+    def __str__(self) -> str:
+        return ":".join(self)
+
+
+NO_LAW = str(Origin(LIBRARY, "group_means"))
 """Origin of the mean of every group, which is the forecast to beat."""
 
 
@@ -41,17 +60,17 @@ class Candidate:
     @property
     def published(self) -> bool:
         """A law of the library, which need not prove that it survives a change of units."""
-        return bool(self.law) or self.origin.startswith(FROM_LIBRARY)
+        return bool(self.law) or Origin.of(self.origin).proposer == LIBRARY
 
     def as_law(self, law: Candidate) -> Candidate:
         """This candidate as a published law of the same `law_key`, with what the library knows of its constants."""
         inherited = self.inherited if self.structure.constants == law.structure.constants else {}
-        name = law.origin.removeprefix(FROM_LIBRARY)
+        name = Origin.of(law.origin).move
         return replace(self, structure=law.structure, inherited=inherited, law=name)
 
     def attributed(self) -> Candidate:
         """With the published law as its origin, where it is one."""
-        return replace(self, origin=FROM_LIBRARY + self.law) if self.law else self
+        return replace(self, origin=str(Origin(LIBRARY, self.law))) if self.law else self
 
     def descended(self, parents: tuple[int, ...]) -> Candidate:
         """The candidate with these parents. It keeps the keys that were worked out, which `replace` would forget."""

@@ -23,7 +23,7 @@ from discover.expressions import Expr, complexity, constant_names, evaluate, fea
 from discover.fitting import Structure
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
-from discover.proposers.candidate import Candidate
+from discover.proposers.candidate import Candidate, Origin
 from discover.proposers.equations import read_equation
 from discover.proposers.grammar import MAX_COMPLEXITY, recipes
 from discover.proposers.literals import law_of, named
@@ -165,7 +165,7 @@ class EngineProposer:
         self._best = min(best, self._best)
         self._told += len(results)
         for told in results:
-            proposer, _, label = told.candidate.origin.partition(":")
+            proposer, label = Origin.of(told.candidate.origin)
             if proposer != self.name:
                 continue
             self.bandit.reward(label.removesuffix("_of_logs"), told.added)
@@ -175,7 +175,7 @@ class EngineProposer:
 
     def drop(self, candidate: Candidate, reason: str) -> None:
         """A duplicate is a try that did not pay."""
-        self.bandit.reward(candidate.origin.partition(":")[2].removesuffix("_of_logs"), False)
+        self.bandit.reward(Origin.of(candidate.origin).move.removesuffix("_of_logs"), False)
 
     def wait(self) -> bool:
         """Nobody has a candidate: the engine rests no longer, and the next `ask` waits for the answer under way."""

@@ -34,7 +34,7 @@ from discover.fitting import Recipe, Structure
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
 from discover.proposers.blocks import ONE, Maker
-from discover.proposers.candidate import Candidate, Floats
+from discover.proposers.candidate import Candidate, Floats, Origin
 from discover.proposers.completed import completed_laws
 from discover.proposers.surgery import (
     Names,
@@ -84,13 +84,13 @@ class Grammar:
 
     def tell(self, results: Sequence[Told]) -> None:
         for told in results:
-            proposer, _, move = told.candidate.origin.partition(":")
+            proposer, move = Origin.of(told.candidate.origin)
             if proposer == self.name:
                 self.bandit.reward(move, told.added)
 
     def drop(self, candidate: Candidate, reason: str) -> None:
         """A duplicate is a try that did not pay."""
-        self.bandit.reward(candidate.origin.partition(":")[2], False)
+        self.bandit.reward(Origin.of(candidate.origin).move, False)
 
     def close(self) -> None:
         """Nothing to end."""

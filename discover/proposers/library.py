@@ -13,7 +13,7 @@ from discover.law.intake import structure_of
 from discover.law.matching import laws_for, predicts
 from discover.law.published import Law
 from discover.proposers.base import Told
-from discover.proposers.candidate import FROM_LIBRARY, NO_LAW, Candidate
+from discover.proposers.candidate import NO_LAW, Candidate, Origin
 from discover.proposers.grammar import recipes
 from discover.proposers.surgery import exponents, well_named
 from discover.scoring import Problem
@@ -62,7 +62,7 @@ def short_of_rows(problem: Problem) -> tuple[str, ...]:
     fits: dict[str, bool] = {}
     for candidate in Library(problem).queue:
         if candidate.published:
-            name = candidate.origin.removeprefix(FROM_LIBRARY)
+            name = Origin.of(candidate.origin).move
             fits[name] = fits.get(name, False) or all(has_rows_for(candidate.structure, table) for table in tables)
     return tuple(name for name, enough in fits.items() if not enough)
 

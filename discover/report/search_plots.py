@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from discover.proposers.candidate import Origin
 from discover.report.axes import ordered
 from discover.report.content import Content
 from discover.report.figures import Axis, Figure, Series
@@ -25,7 +26,7 @@ def front_figure(content: Content) -> Figure | None:
     for group, name, role in ((found, "laws found by the search", "other"), (human, "published laws", "human")):
         if group:
             hover = tuple(
-                f"{s.origin.partition(':')[2] if role == 'human' else s.origin}\n{s.formula}\n"
+                f"{Origin.of(s.origin).move if role == 'human' else s.origin}\n{s.formula}\n"
                 f"inner error {quantity(s.inner_error)}, complexity {s.complexity}"
                 for s in group
             )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from discover.proposers.candidate import Origin
 from discover.runs.journal import Record
 from discover.runs.outcome import inner_error
 from discover.runs.records import score_of
@@ -71,7 +72,7 @@ def step_facts(problem: Problem, records: Sequence[Record]) -> tuple[StepFacts, 
         found.append(
             StepFacts(
                 index=record["index"],
-                proposer=record["origin"].partition(":")[0],
+                proposer=Origin.of(record["origin"]).proposer,
                 origin=record["origin"],
                 formula=record["formula"],
                 complexity=score.complexity,

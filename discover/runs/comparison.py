@@ -21,7 +21,7 @@ from discover.fitting import Bootstrap, FitResult, bootstrap, covariance
 from discover.law.intake import structure_of
 from discover.law.library import get_law
 from discover.law.matching import nameable
-from discover.proposers.candidate import NO_LAW, Candidate
+from discover.proposers.candidate import NO_LAW, Candidate, Origin
 from discover.proposers.library import Library, group_means, short_of_rows
 from discover.runs.outcome import fold_logs, inner_error
 from discover.runs.verdict import CLOSE
@@ -188,7 +188,7 @@ def name_of(candidate: Candidate) -> str:
     """What a law is called in a ranking."""
     if candidate.origin == NO_LAW:
         return "group means"
-    law = candidate.origin.partition(":")[2]
+    law = Origin.of(candidate.origin).move
     own = structure_of(get_law(law)).shared
     return f"{law}, shared exponents" if candidate.structure.shared - own else law
 

@@ -184,6 +184,7 @@ def _job(
     raw = read_table(data, sheet, where).with_columns([target] if target else [])
     headings = list(raw.columns)
     law = named_law(text)
+    target = _target(law, raw) if target is None else target
     remarks: tuple[str, ...] = ()
     if law is None:
         predicted = [name for name in usable_names(headings) if target in (name, usable_names(headings)[name])]
@@ -193,7 +194,7 @@ def _job(
         variables = _places(law, headings, mapping, data)
     task = task_from_table(
         data,
-        _target(target, law, headings, data),
+        target,
         features=list(dict.fromkeys(variables.values())),
         extrapolate=(),
         group=group or NO_GROUP,
@@ -237,13 +238,11 @@ def _remarks(law: Law) -> tuple[str, ...]:
     return (law.identifiable,) if isinstance(law.identifiable, str) else ()
 
 
-def _target(wanted: str | None, law: Law | None, headings: list[str], data: Path) -> str:
-    if wanted is not None:
-        return wanted
-    likely = [name for name in headings if name in ((law.target,) if law else ("loss", "error", "score"))]
-    if not likely:
-        raise InputError(f"{data}: say with --target which column to predict (its columns: {', '.join(headings)})")
-    return likely[0]
+def _target(law: Law | None, raw: RawTable) -> str:
+    """The column to predict, where the user names none: that of the law, or the one headed like a result."""
+    from discover.data.guesses import guess_target
+
+    return law.target if law is not None and law.target in raw.columns else guess_target(raw)
 
 
 def _places(law: Law, headings: list[str], mapping: dict[str, str], data: Path) -> dict[str, str]:

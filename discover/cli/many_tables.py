@@ -117,6 +117,7 @@ def subjects_of(given: Sequence[str], test_rows: Path | None) -> list[str] | Non
 
 
 def _tables_in(folder: Path, test_rows: Path | None) -> list[str]:
+    from discover.data.files import PAPERS
     from discover.runs.config import TABLE_SUFFIXES
 
     if (folder / "run.toml").is_file():
@@ -124,7 +125,10 @@ def _tables_in(folder: Path, test_rows: Path | None) -> list[str]:
     tables = [
         str(path)
         for path in sorted(folder.iterdir())
-        if path.name.lower().endswith(TABLE_SUFFIXES) and not path.name.startswith(".") and path.is_file()
+        if path.name.lower().endswith(TABLE_SUFFIXES)
+        and not path.name.lower().endswith(PAPERS)
+        and not path.name.startswith(".")
+        and path.is_file()
         if test_rows is None or path.absolute() != test_rows.absolute()
     ]
     if not tables:

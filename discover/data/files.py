@@ -316,14 +316,14 @@ def _arrow(path: Path) -> Any:
 
 
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+PAPERS = (".md", ".markdown", ".tex")
+"""Suffixes of texts that may hold a table among other things."""
 READERS: dict[str, Callable[[Path], Content]] = {
     ".csv": partial(_read_separated, ",;\t|"),
     ".tsv": partial(_read_separated, "\t,;|"),
     ".tab": partial(_read_separated, "\t,;|"),
     ".txt": _read_text,
-    ".md": _read_pasted,
-    ".markdown": _read_pasted,
-    ".tex": _read_pasted,
+    **dict.fromkeys(PAPERS, _read_pasted),
     ".dat": partial(_read_separated, ",\t;| "),
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,

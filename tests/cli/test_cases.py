@@ -222,6 +222,16 @@ def test_errors_of_measurement_and_what_a_weight_multiplies(discover: Discover) 
     assert features(told(discover, "fall.csv", "--target", "t")) == "h"
 
 
+def test_fit_takes_the_column_that_is_headed_like_a_result(discover: Discover) -> None:
+    header, rows = case("tracked")
+    written("runs.csv", header, rows)
+    assert discover("fit", "chinchilla", "runs.csv", "--json").json["targets"] == ["val_loss"]
+    written("unclear.csv", ["params", "tokens", "first loss", "second loss"], rows)
+    assert (
+        "several columns may be the result: first loss, second loss" in discover("fit", "chinchilla", "unclear.csv").err
+    )
+
+
 def test_formulas_of_an_engine_are_fitted_once_more(discover: Discover) -> None:
     written("five.csv", *case("five_columns"))
     true = "((x3 * 13.0) * ((x2 ^ 1.5) / (x0 ^ 1.7)))"

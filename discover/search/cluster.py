@@ -19,6 +19,7 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from discover._version import __version__
 from discover.errors import ClusterLostError, InputError
@@ -41,6 +42,7 @@ SAME_VERSION = "install the same version on all machines"
 NO_DISK = "name a folder that it can write to in its NUMBA_CACHE_DIR, such as /dev/shm/numba"
 
 Result = TypeVar("Result")
+_checked = WeakKeyDictionary[Any, tuple[object, tuple[str, ...]]]()  # client -> version and its workers, notes of them
 _own = threading.local()  # the bench of this thread of a worker, and the search that it is of
 
 
@@ -215,6 +217,9 @@ def check_versions(client: Client) -> tuple[str, ...]:
     Raises:
         InputError: a worker has another version of this package, or none.
     """
+    asked = __version__, frozenset(client.nthreads())
+    if client in _checked and _checked[client][0] == asked:
+        return _checked[client][1]
     here, notes = _versions(), dict[str, str]()
     for worker, there in client.run(_versions, on_error="return").items():
         if isinstance(there, Exception):
@@ -225,7 +230,9 @@ def check_versions(client: Client) -> tuple[str, ...]:
         for name in LIBRARIES:
             if there[name] != here[name]:
                 notes[name] = f"the Dask worker at {worker} has {name} {there[name]}, and here is {here[name]}"
-    return tuple(f"{note}: last digits may differ" for note in notes.values())
+    found = tuple(f"{note}: last digits may differ" for note in notes.values())
+    _checked[client] = asked, found
+    return found
 
 
 def _advice(problem: Exception) -> str:

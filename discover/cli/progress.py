@@ -14,6 +14,7 @@ import typer
 from discover.cli.kernel_note import compile_kernel
 from discover.cli.output import note, stderr, tell_notes, tell_problems
 from discover.discovery import Course, Watcher
+from discover.discovery.telling import best_human, lines, state
 from discover.plain_data import number
 
 if TYPE_CHECKING:
@@ -93,10 +94,10 @@ class Shown(Watcher):
             return
         course = self.course
         best = "" if course.best is None else f"; best inner error {number(course.inner_error, 3)}"
-        human = self._best_human()
+        human = best_human(course)
         best += f", human {number(human[1], 3)}" if human else ""
         formula = f": {course.formula}" if course.formula else ""
-        note(f"{self._state()}{best}{formula}")
+        note(f"{state(course)}{best}{formula}")
         if self.model is not None:
             note(f"  model: {self.model.proposer.status_line}")
 
@@ -105,38 +106,10 @@ class Shown(Watcher):
         from rich.text import Text
 
         grid = Table.grid(padding=(0, 2))
-        grid.add_row(Text(self.course.session.task.name, style="bold"), Text(self._state()))
-        if self.course.best is not None:
-            formula = Text(self.course.formula, overflow="ellipsis", no_wrap=True)
-            grid.add_row("best law", formula)
-            grid.add_row("inner error", Text(self._errors()))
-        if self.model is not None:
-            grid.add_row("model", Text(self.model.proposer.status_line))
+        for place, (head, text) in enumerate(lines(self.course)):
+            style = "" if place else "bold"
+            grid.add_row(Text(head, style=style), Text(text, overflow="ellipsis", no_wrap=head == "best law"))
         return grid
-
-    def _errors(self) -> str:
-        text = number(self.course.inner_error, 3)
-        human = self._best_human()
-        return text + (f" (best human law, {human[0]}: {number(human[1], 3)})" if human else "")
-
-    def _best_human(self) -> tuple[str, float] | None:
-        """The best of the task's own human laws, or of the library if none of them was scored yet."""
-        human = self.course.human
-        own = {law: human[law] for law in self.course.session.task.baselines if law in human} or human
-        return min(own.items(), key=lambda item: item[1]) if own else None
-
-    def _state(self) -> str:
-        return f"{self._clock()}, {self._count()}, {'' if self.course.settled else 'not '}settled"
-
-    def _clock(self) -> str:
-        budget = self.course.session.config.budget_s
-        return f"{self.course.seconds:.0f} s" + ("" if budget is None else f" of {budget:g} s")
-
-    def _count(self) -> str:
-        limit = self.course.session.config.evaluations
-        steps, seconds = self.course.steps, self.course.seconds
-        rate = f" ({steps / seconds:.0f}/s)" if seconds > 1 else ""
-        return f"{steps}{'' if limit is None else f' of {limit}'} laws{rate}"
 
 
 def pace(answer_s: float, slots: int, budget_s: float | None) -> str:

@@ -12,6 +12,7 @@ from discover.data.checks import check_varies
 from discover.discovery.conducting import Course, Watcher, conduct, search_beside, usual_budget, usual_workers
 from discover.discovery.results import RunResult, temporary
 from discover.discovery.tables import TableOptions, path_of, source_of_table
+from discover.discovery.telling import Displayed, in_notebook
 from discover.errors import InputError
 from discover.export.law import FittedLaw
 from discover.forecasts import Ensemble
@@ -76,7 +77,8 @@ def run(
             `RunResult.save` keeps it.
         open_sealed: judge the law on the sealed rows at the end.
         on_step: called with the `Course` of the search after every law. An error that it raises ends the run; a
-            KeyboardInterrupt ends the search, and the result is what was found until then.
+            KeyboardInterrupt ends the search, and the result is what was found until then. Without it, a notebook
+            shows how far the search has come.
         options: of a table, see `TableOptions`.
 
     Raises:
@@ -96,7 +98,7 @@ def run(
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
-    conduct(session, _Calling(on_step), client=client)
+    conduct(session, _watcher(on_step), client=client)
     return RunResult(folder.path)
 
 
@@ -118,7 +120,7 @@ def resume(
     """
     session = reopen(Path(folder), workers)
     if not session.finished:
-        conduct(session, _Calling(on_step), inspected=False, client=client)
+        conduct(session, _watcher(on_step), inspected=False, client=client)
     return RunResult(session.folder.path)
 
 
@@ -212,12 +214,17 @@ def suggest(
 class _Calling(Watcher):
     """Calls the function of a user."""
 
-    def __init__(self, on_step: Callable[[Course], None] | None) -> None:
+    def __init__(self, on_step: Callable[[Course], None]) -> None:
         self.on_step = on_step
 
     def step(self, course: Course) -> None:
-        if self.on_step is not None:
-            self.on_step(course)
+        self.on_step(course)
+
+
+def _watcher(on_step: Callable[[Course], None] | None) -> Watcher:
+    if on_step is not None:
+        return _Calling(on_step)
+    return Displayed() if in_notebook() else Watcher()
 
 
 def _seconds(budget: float | str | None) -> float | None:

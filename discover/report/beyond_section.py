@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from discover.report.beyond_plots import Beyond, beyond
 from discover.report.blocks import Block, Cell, Formula, Plots, TableBlock, Text
 from discover.report.content import Content, Rival
-from discover.report.texts import NONE, percent, quantity, settings
+from discover.report.texts import NONE, listed, percent, quantity, settings
 
 
 def beyond_blocks(content: Content) -> Iterator[Block]:
@@ -55,7 +55,13 @@ def _formulas(content: Content) -> Iterator[Formula]:
     left = content.document.targets[0] if len(content.document.targets) == 1 else "target"
     for rival in content.rivals:
         published = f", published as {rival.published}" if rival.published not in ("", rival.name) else ""
-        yield Formula(left, rival.fit.structure.expr, name=f"{rival.name}{published}")
+        yield Formula(left, rival.fit.structure.expr, name=f"{rival.name}{published}{_shared(content, rival)}")
+
+
+def _shared(content: Content, rival: Rival) -> str:
+    """By what a law can differ from another one of the same formula."""
+    shared = sorted(rival.fit.structure.shared)
+    return f"; one {listed(shared)} for all groups" if shared and len(content.document.groups) > 1 else ""
 
 
 def _parting_table(found: Beyond) -> TableBlock:

@@ -107,8 +107,9 @@ def headline(content: Content) -> str:
     where = listed([f"{size(found.at[name])} {name}" for name in _shown(content)])
     grouped = f" for {document.groups[group]}" if len(document.groups) > 1 else ""
     span = "" if math.isnan(found.low) else f" (90 % interval {found.most})"
-    times = [one.times for one in excesses(document, found.at) if one.times is not None and one.value > one.end]
-    beyond = f", {quantity(max(times), 2)} times beyond the data" if times else ""
+    times = {e.column: e.times for e in excesses(document, found.at) if e.times is not None and e.value > e.end}
+    most = max(times, key=times.__getitem__, default="")
+    beyond = f", with {most} {quantity(times[most], 2)} times the largest in the data" if most else ""
     return f"At {where}{grouped} the {document.targets[0]} will be {found.number(found.value)}{span}{beyond}."
 
 

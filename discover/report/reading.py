@@ -86,7 +86,8 @@ def _together(content: Content) -> Iterator[str]:
                 (linked if abs(mixed) > APART else apart).append((one, other, mixed))
     if apart and not linked:
         rest = "the others" if len(names) > 2 else "the other"
-        yield f"{listed(names)} add up: what one of them is worth does not depend on {rest}."
+        how = "does not depend" if all(abs(mixed) < FLAT for _, _, mixed in apart) else "hardly depends"
+        yield f"{listed(names)} add up: what one of them is worth {how} on {rest}."
         return
     for one, other, mixed in linked:
         how = f"{_plain(abs(mixed))} {'more' if mixed > 0 else 'less'}"
@@ -128,6 +129,6 @@ def _limit(content: Content) -> Iterator[str]:
     for name in axes if len(axes) > 1 else ():
         alone = _value(content, {**at, name: at[name] * ENDLESS})
         if math.isfinite(alone):
-            one_by_one.append(f"{name} alone at {quantity(alone)}")
+            one_by_one.append(f"{name} alone brings it to {quantity(alone)}")
     if one_by_one:
-        yield f"From the largest train run, growth of {listed(one_by_one, 'or')} is the end of it."
+        yield f"From the largest train run on, {listed(one_by_one)}."

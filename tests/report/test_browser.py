@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,7 @@ CONTRASTS = """
   });
 })()
 """
+DISTANCE = "document.querySelector('#calculator .distance').textContent"
 TOO_WIDE = """
 [...document.querySelectorAll("body *")]
   .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest(".scroll,.law"))
@@ -185,7 +187,8 @@ def test_typing_moves_the_forecast_the_plot_and_the_link(made: dict[str, Made], 
     after = page.wait_for(f"{star} === 7e9 && document.querySelector('#calculator .told').textContent")
     assert after != before
     assert after.startswith("At 7B params and 1.4T tokens for ")
-    assert "times beyond the data" in after
+    assert "times the largest in the data" in after
+    assert re.fullmatch(r"(params|tokens) [\d.]+ times the largest in the data", page.evaluate(DISTANCE))
     address = page.evaluate("location.href")
     assert "at.params=7B" in address
 

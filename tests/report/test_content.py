@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from discover.report.beyond_section import _formulas
 from discover.report.content import gather
 from discover.runs.outcome import inner_error
 from discover.runs.records import law_record, score_of
@@ -68,3 +70,12 @@ def test_of_a_run_without_fits_the_journal_has_one_of_the_same_sharing_and_error
         assert gather(run).runners_up[0].fit.constants.ravel().tolist() == step["score"]["fit"]["constants"]
     changed(run, runners_up=[first | {"shared": ["E"]}])
     assert gather(run).runners_up == []
+
+
+def test_the_report_says_which_constants_of_a_rival_all_groups_share(run: Path) -> None:
+    content = gather(run)
+    rival = content.rivals[0]
+    name, *_ = rival.fit.structure.constants
+    tied = replace(rival.fit, structure=replace(rival.fit.structure, shared=frozenset((name,))))
+    told = [formula.name for formula in _formulas(replace(content, rivals=(rival, replace(rival, fit=tied))))]
+    assert told[1] == f"{told[0]}; one {name} for all groups"

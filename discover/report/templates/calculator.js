@@ -62,12 +62,18 @@ function startCalculator(page) {
     const { low, high, positive } = columns[name];
     if (low === null || (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9))) return null;
     const end = value > high ? high : low;
-    if (!positive || !(value > 0)) return { name, text: `${name} is ${value > high ? "above" : "below"} the data (${size(end)})`, times: 0 };
+    if (!positive || !(value > 0)) {
+      const told = `${value > high ? "above" : "below"} the data`;
+      return { name, text: `${name} is ${told} (${size(end)})`, brief: `${name} ${told}`, times: 0 };
+    }
     const times = Math.max(value / end, end / value);
     if (times < 1.005) return null; // the end of the data as its field shows it, rounded
-    const side = value > high ? "times the largest" : "times below the smallest";
-    return { name, text: `${name} is ${quantity(times, 3)} ${side} in the data (${size(end)})`, times };
+    const told = `${quantity(times, 2)} times ${value > high ? "the largest" : "below the smallest"} in the data`;
+    return { name, text: `${name} is ${told} (${size(end)})`, brief: `${name} ${told}`, times };
   }
+
+  // Whether every size is in the data, and no run has them all together.
+  const beyondTogether = distance => DATA.drift.axes.length > 0 && distance > 0.005;
 
   // --- the forecast
 
@@ -88,8 +94,8 @@ function startCalculator(page) {
     const digits = digitsFor(low, high), number = value => quantity(value, digits);
     const read = DATA.columns.filter(column => column.read).map(column => column.name);
     const outside = DATA.columns.map(column => excess(column.name, at[column.name])).filter(Boolean);
-    const farthest = outside.reduce((most, one) => Math.max(most, one.times), 0);
-    const where = farthest > 1 ? `, up to ${quantity(farthest, 3)} times beyond the data` : "";
+    const farthest = outside.length ? outside.reduce((most, one) => (one.times > most.times ? one : most)) : null;
+    const where = farthest ? `, with ${farthest.brief}` : "";
     const settings = listed((read.length ? read : []).map(name => `${size(at[name])} ${name}`));
     const grouped = DATA.groups.length > 1 ? ` for ${DATA.groups[group]}` : "";
     say(".told", Number.isFinite(found.value)
@@ -99,7 +105,7 @@ function startCalculator(page) {
     say(".half", `${number(found.lower[0.5])} to ${number(found.upper[0.5])}`);
     say(".most", `${number(low)} to ${number(high)}`);
     say(".alone", number(found.law));
-    say(".distance", found.distance > 0 ? `${quantity(found.distance, 2)} ${found.distance === 1 ? "width" : "widths"} of the data` : "within the data");
+    say(".distance", farthest ? farthest.brief : beyondTogether(found.distance) ? "no run has all sizes as large at once" : "within the data");
     const list = find(".outside");
     list.replaceChildren(...outside.map(one => Object.assign(document.createElement("li"), { textContent: one.text })));
     const shares = Object.entries(found.shares).sort((a, b) => b[1] - a[1]);

@@ -88,6 +88,15 @@ def rounded(value: float, digits: int) -> str:
     return f"{float(shown):.15g}" if 1e-4 <= abs(value) < 1e6 else shown
 
 
+def lettered(value: float, digits: int) -> str:
+    """A size as people write it: 70B, 1.4T, 500M; empty for numbers that are written without a letter."""
+    shown = float(f"{value:.{digits}g}")
+    for letter, step in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if step <= abs(shown) < 1000 * step and not (letter == "k" and abs(shown) < 1e4):
+            return f"{shown / step:.15g}{letter}"
+    return ""
+
+
 def with_error(
     value: float, error: float | None, write: Callable[[float, int], str] = rounded, space: str = " "
 ) -> str:

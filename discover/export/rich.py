@@ -13,7 +13,7 @@ from discover.expressions import to_mathml
 from discover.expressions.typesetting import mathml_name
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
-from discover.plain_data import rounded, with_error
+from discover.plain_data import lettered, rounded, with_error
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def _plot(document: LawDocument, ensemble: Ensemble) -> str:
     shapes = "".join(_shapes(frame, across, found.value, [(found.lower[p], found.upper[p]) for p in (0.9, 0.5)]))
     floor, end = HEIGHT - BOTTOM, frame.x(math.log(high) if log else high)
     rule = f'<line x1="{end:.1f}" x2="{end:.1f}" y1="8" y2="{floor}" stroke="#888" stroke-dasharray="2 3"/>'
-    others = ", ".join(f"{name} {rounded(pair[1], 3)}" for name, pair in known.items() if name != along)
+    others = ", ".join(f"{name} {_size(pair[1])}" for name, pair in known.items() if name != along)
     group = f", {document.groups[0]}" if len(document.groups) > 1 else ""
     said = f"{document.targets[0]}{group} against {along}" + (f" at {others}" if others else "")
     caption = html.escape(f"{said}; 50 and 90 % intervals; the data end at the dotted line")
@@ -86,6 +86,10 @@ def _plot(document: LawDocument, ensemble: Ensemble) -> str:
         f'aria-label="{caption}" font-family="sans-serif" font-size="11">{rule}{shapes}{axis}</svg>'
         f"<figcaption>{caption}</figcaption></figure>"
     )
+
+
+def _size(value: float) -> str:
+    return lettered(value, 3) or rounded(value, 3)
 
 
 class _Frame:
@@ -118,7 +122,7 @@ def _labels(frame: _Frame, first: float, last: float) -> Iterator[str]:
     floor = HEIGHT - BOTTOM
     yield f'<path d="M{LEFT} 8V{floor}H{WIDTH - 10}" fill="none" stroke="#888"/>'
     for place, value, anchor in ((LEFT, first, "start"), (WIDTH - 10.0, last, "end")):
-        yield f'<text x="{place}" y="{floor + 15}" text-anchor="{anchor}" fill="#888">{rounded(value, 3)}</text>'
+        yield f'<text x="{place}" y="{floor + 15}" text-anchor="{anchor}" fill="#888">{_size(value)}</text>'
     for share in (0.1, 0.5, 0.9):
         value = frame.low + share * (frame.high - frame.low)
         place = frame.y(value) + 4.0

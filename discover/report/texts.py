@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from discover.plain_data import lettered
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NONE = "–"
 FIXED = "\u00a0"  # a space at which no line breaks
@@ -33,10 +35,8 @@ def size(value: float, digits: int = 3, plain: bool = False) -> str:
     Args:
         plain: as it can be typed: without powers of ten and other signs.
     """
-    for letter, step in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        shown = float(f"{value:.{digits}g}")
-        if step <= abs(shown) < 1000 * step and not (letter == "k" and abs(shown) < 1e4):
-            return f"{shown / step:.15g}{letter}".replace("-", "-" if plain else "−")
+    if written := lettered(value, digits):
+        return written if plain else written.replace("-", "−")
     return f"{value:.{digits}g}".replace("e+", "e") if plain else quantity(value, digits)
 
 

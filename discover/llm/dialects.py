@@ -24,7 +24,7 @@ class Dialect:
 
     Attributes:
         mode: how the answer is constrained, one of `MODES`.
-        patterns: the schema may hold regular expressions.
+        patterns: the schema may hold regular expressions and lengths of texts.
         token_limit: name of the token limit, one of `TOKEN_LIMITS`; "" where the server takes none.
         swapped: the other name was tried before.
         most: tokens that the server allows an answer at most; None for what is asked.
@@ -142,4 +142,4 @@ def _plainer_answer(dialect: Dialect, request: Request, text: str) -> Dialect | 
 
 
 def _names_pattern(text: str) -> bool:
-    return any(word in text for word in ("pattern", "regex", "regular expression"))
+    return any(word in text for word in ("pattern", "regex", "regular expression", "maxlength"))

@@ -21,9 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 MAX_FORMULA = 1_000
 MAX_RATIONALE = 500
-MAX_SHARED = 12
+MAX_SHARED, _SHARED_ASKED = 12, 8
 MAX_HINTS, MAX_HINT = 12, 60
 MAX_TEXT = 100_000
+_LONGEST = {"formula": 240, "rationale": 140, "insight": 160, "shared": 16, "constant": 24, "recipe": 20}
+"""Characters that a decoder may write; a small model repeats itself up to the token limit where nothing ends it."""
 _MAX_STARTS = 200
 
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]{0,39}")
@@ -91,7 +93,7 @@ def answer_schema(
 
     def text(name: str, description: str) -> dict[str, Any]:
         row = {"type": "string", "description": description}
-        return row | ({"pattern": patterns[name]} if name in patterns else {})
+        return row | ({"pattern": patterns[name]} if name in patterns else {"maxLength": _LONGEST[name]})
 
     properties: dict[str, Any] = {
         "rationale": text("rationale", "one sentence: why this form should extrapolate"),
@@ -102,14 +104,14 @@ def answer_schema(
             "type": "array",
             "description": "constants with one value for all groups; usually empty",
             "items": text("shared", "name of a constant"),
-            "maxItems": MAX_SHARED,
+            "maxItems": _SHARED_ASKED,
         }
     insight: dict[str, Any] = {}
     if hints:
-        insight["insight"] = {"type": "string", "description": "one sentence on what the rows and errors tell"}
-        start = {"type": "string", "description": "a start or limits of a constant, such as alpha = 0.3 or 0 < E < 2"}
+        insight["insight"] = text("insight", "one sentence on what the rows and errors tell")
+        start = text("constant", "a start or limits of a constant, such as alpha = 0.3 or 0 < E < 2")
         properties["constants"] = {"type": "array", "items": start, "maxItems": MAX_HINTS}
-        properties["recipe"] = {"type": "string", "description": "how to fit, such as huber-log 1; usually empty"}
+        properties["recipe"] = text("recipe", "how to fit, such as huber-log 1; usually empty")
     proposals = {"type": "array", "items": _closed(properties), "minItems": 1, "maxItems": count}
     return _closed(insight | {"proposals": proposals})
 
@@ -124,10 +126,15 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_patterns(schema: Any) -> Any:
-    """The schema without its regular expressions, for servers that do not take them."""
+    """The schema without limits on texts and their form, for servers that do not take them."""
     if isinstance(schema, Mapping):
-        return {k: without_patterns(v) for k, v in schema.items() if not (k == "pattern" and isinstance(v, str))}
+        kept = {key: value for key, value in schema.items() if not _confines(key, value)}
+        return {key: without_patterns(value) for key, value in kept.items()}
     return [without_patterns(v) for v in schema] if isinstance(schema, list) else schema
+
+
+def _confines(key: str, value: Any) -> bool:
+    return (key == "pattern" and isinstance(value, str)) or (key == "maxLength" and isinstance(value, int))
 
 
 def answer_patterns(features: Sequence[str], constants: Sequence[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from discover.llm.schema import (
     tidy_formula,
     without_patterns,
 )
+from discover.llm.session import Settings
 
 from .servers import formulas
 
@@ -186,7 +188,7 @@ def test_any_json_is_read_without_an_error(value: object) -> None:
 def test_the_schema_keeps_to_the_common_dialect() -> None:
     text = json.dumps(answer_schema(4, answer_patterns(["n"], ["E", "a"])))
     assert "\\" not in text
-    assert not any(word in text for word in ("$ref", "anyOf", "maxLength", "patternProperties", "format"))
+    assert not any(word in text for word in ("$ref", "anyOf", "patternProperties", "format"))
 
     def walk(node: object) -> None:
         if isinstance(node, dict):
@@ -205,10 +207,29 @@ def test_the_schema_keeps_to_the_common_dialect() -> None:
     walk(json.loads(text))
 
 
-def test_without_patterns_drops_expressions_only() -> None:
-    assert without_patterns(answer_schema(3, answer_patterns(["n"], ["E"]))) == answer_schema(3)
-    schema = {"properties": {"pattern": {"type": "string", "pattern": "^a$"}}}
+def test_without_patterns_drops_expressions_and_lengths_only() -> None:
+    plain = without_patterns(answer_schema(3))
+    assert without_patterns(answer_schema(3, answer_patterns(["n"], ["E"]))) == plain
+    assert '"pattern"' not in json.dumps(plain)
+    assert "maxLength" not in json.dumps(plain)
+    schema = {"properties": {"pattern": {"type": "string", "pattern": "^a$", "maxLength": 3}}}
     assert without_patterns(schema) == {"properties": {"pattern": {"type": "string"}}}
+
+
+@pytest.mark.parametrize("hints", [False, True])
+def test_the_longest_answer_of_a_decoder_that_obeys_fits_into_its_room(hints: bool) -> None:
+    """Of a model that repeats itself, since every text and every list has an end."""
+
+    def longest(node: dict[str, Any]) -> Any:
+        if node["type"] == "object":
+            return {name: longest(inner) for name, inner in node["properties"].items()}
+        if node["type"] == "array":
+            return [longest(node["items"])] * node["maxItems"]
+        return "a" * node["maxLength"]
+
+    text = json.dumps(longest(answer_schema(4, hints=hints)), indent=1)
+    assert len(text) / 2.4 < Settings().max_tokens
+    assert len(read_answer(text).proposals) == 4
 
 
 def test_what_obeys_the_schema_is_valid() -> None:

@@ -231,6 +231,8 @@ FAULTS = [
           None, sent=3, mode="text"),
     Fault("no patterns", refuses("pattern is not supported", lambda b: "pattern" not in json.dumps(b)),
           None, sent=2),
+    Fault("no lengths", refuses("'maxLength' is not permitted", lambda b: "maxLength" not in json.dumps(b)), None,
+          sent=2),
     Fault("other token limit", refuses("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'",
                                        lambda b: "max_tokens" not in b), None, sent=2),
     Fault("neither token limit", refuses("Extra inputs are not permitted: max_tokens, max_completion_tokens",

@@ -258,7 +258,7 @@ def test_an_interrupted_run_shows_what_it_has_and_can_go_on(discover, number, st
     assert found["stopped"] != "interrupted"
 
 
-@pytest.mark.parametrize("step", ["discovery.conclude", "runs.outcome.judge"])
+@pytest.mark.parametrize("step", ["discovery.conducting.conclude", "runs.outcome.judge"])
 def test_an_interrupt_at_the_end_says_how_to_go_on(mistaken, runs_csv, monkeypatch, step) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

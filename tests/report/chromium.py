@@ -170,10 +170,15 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def screenshot(self, path: Path) -> None:
-        """The whole page as PNG."""
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        shown = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip={**size, "scale": 1})
+    def screenshot(self, path: Path, of: str | None = None) -> None:
+        """The whole page, or the element of a selector, as PNG."""
+        clip = self.call("Page.getLayoutMetrics")["cssContentSize"]
+        if of is not None:
+            box = f"document.querySelector({json.dumps(of)}).getBoundingClientRect()"
+            clip = self.evaluate(
+                f"(b => ({{x: b.x + scrollX, y: b.y + scrollY, width: b.width, height: b.height}}))({box})"
+            )
+        shown = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip={**clip, "scale": 1})
         path.write_bytes(base64.b64decode(shown["data"]))
 
     def print(self, path: Path) -> None:

@@ -41,7 +41,7 @@ _OUTCOMES = {
     Outcome.GRADIENT: "converged: the gradient vanishes",
     Outcome.ITERATIONS: "stopped at the limit of iterations",
     Outcome.NO_DESCENT: "stopped: no step lowers the objective",
-    Outcome.NOT_FINITE: "the formula has no finite value at any start",
+    Outcome.NOT_FINITE: "a derivative of the formula has no finite value where it stopped",
 }
 
 

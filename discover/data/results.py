@@ -9,32 +9,11 @@ from discover.data.exports import path_of
 
 OUTCOME_WORDS = frozenset(
     (
-        "loss",
-        "losses",
-        "error",
-        "err",
-        "perplexity",
-        "ppl",
-        "accuracy",
-        "acc",
-        "score",
-        "bpb",
-        "nll",
-        "stderr",
-        "std",
-        "verlust",
-        "perte",
-        "perdida",
-        "perdita",
-        "fehler",
-        "erreur",
-        "genauigkeit",
-        "损失",
-        "困惑度",
-        "准确率",
-        "精度",
+        "loss", "losses", "error", "err", "perplexity", "ppl", "accuracy", "acc", "score", "bpb", "nll", "stderr",
+        "std", "verlust", "perte", "perdida", "perdita", "fehler", "erreur", "genauigkeit",
+        "损失", "困惑度", "准确率", "精度",
     )
-)
+)  # fmt: skip
 """Words of the commonest results and their errors."""
 
 SCORE_WORDS = frozenset(

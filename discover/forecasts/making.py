@@ -14,8 +14,8 @@ from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up, with_forecasts
 from discover.law.document import LawDocument
 from discover.rules import RULES, Average
-from discover.scoring import Fold, Problem, broken_promises, points_beyond, predict_beyond
-from discover.scoring.beyond import Beyond
+from discover.scoring import Fold, Problem, points_beyond
+from discover.scoring.beyond import Beyond, unbelieved_groups
 from discover.scoring.score import FOLD_EFFORT, row_weights
 from discover.scoring.stacking import Stack, averages_logs, rows_asked
 
@@ -145,10 +145,8 @@ def _believable(problem: Problem, law: FitResult, drawn: Floats) -> Floats:
 
 def _believed(problem: Problem, beyond: Sequence[Beyond], law: FitResult) -> NDArray[np.bool_]:
     """In which groups nothing speaks against what a law says beyond the data, shape (groups,)."""
-    out = np.ones(problem.table.n_groups, bool)
-    for points in beyond:
-        for _, broken in broken_promises(problem, points, predict_beyond(law, points)):
-            out &= ~broken
+    broken = [unbelieved_groups(problem, points, law) for points in beyond]
+    out: NDArray[np.bool_] = ~np.any(broken, axis=0)
     return out
 
 

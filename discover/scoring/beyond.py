@@ -258,10 +258,11 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
     return _reason(problem, beyond, broken_promises(problem, beyond, predicted))
 
 
-def unbelieved_share(problem: Problem, beyond: Beyond, fit: FitResult) -> float:
-    """The share of the groups in which what a law says beyond the data cannot be believed."""
+def unbelieved_groups(problem: Problem, beyond: Beyond, fit: FitResult) -> Mask:
+    """The groups in which what a law says beyond the data cannot be believed, shape (n_groups,)."""
     broken = [where for _, where in broken_promises(problem, beyond, predict_beyond(fit, beyond))]
-    return float(np.any(broken, axis=0).mean())
+    out: Mask = np.any(broken, axis=0)
+    return out
 
 
 def wrong_direction(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:

@@ -18,7 +18,7 @@ from discover.proposers.dead_parts import laws_without_dead_parts
 from discover.proposers.limits import laws_without, simpler_laws
 from discover.rules import Choice
 from discover.scoring import Problem, points_beyond, predict_beyond
-from discover.scoring.beyond import unbelieved_share
+from discover.scoring.beyond import unbelieved_groups
 from discover.scoring.consensus import distances, twins
 from discover.scoring.score import parameters, row_weights
 from discover.scoring.stacking import Stack, averages_logs, departure, rows_asked, stacked
@@ -59,7 +59,7 @@ def weigh(finalists: Sequence[Told], problem: Problem) -> Stack:
     sizes = [(len(rows_asked(fold)), problem.table.n_targets) for fold in folds]
     forecasts = [told.score.held_out or [np.full(size, np.nan) for size in sizes] for told in finalists]
     beyond = points_beyond(problem)
-    unbelieved = np.array([unbelieved_share(problem, beyond, fit) for fit in fits_of(finalists)])
+    unbelieved = np.array([unbelieved_groups(problem, beyond, fit).mean() for fit in fits_of(finalists)])
     return stacked(problem, folds, forecasts, [told.penalty for told in finalists], unbelieved)
 
 

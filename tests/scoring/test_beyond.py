@@ -15,7 +15,7 @@ from discover.scoring.beyond import (
     lost_in_rounding,
     points_along,
     settings_beyond,
-    unbelieved_share,
+    unbelieved_groups,
     wrong_direction,
 )
 from tests.scoring.problems import chinchilla, law_with, problem_from
@@ -278,7 +278,7 @@ def test_a_law_may_say_what_cannot_be_in_a_few_of_many_groups(wild: int, refused
     predicted = predict_beyond(law, beyond)
     broken = [groups for _, groups in broken_promises(problem, beyond, predicted)]
     assert np.flatnonzero(np.any(broken, axis=0)).tolist() == list(range(wild))
-    assert unbelieved_share(problem, beyond, law) == wild / 10
+    assert unbelieved_groups(problem, beyond, law).mean() == wild / 10
     assert (implausible(problem, beyond, predicted) is not None) == refused
 
 

@@ -7,9 +7,11 @@ The workers here need nothing of it.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import ModuleType
@@ -27,10 +29,27 @@ def no_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+@contextmanager
+def no_interrupt() -> Iterator[None]:
+    """Processes that are started meanwhile never hear Ctrl-C, which is their parent's to handle.
+
+    To ignore it once they run would be late: what they import first takes seconds.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would let signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Process(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802 - the name is Python's
-        with no_main():
+        with no_main(), no_interrupt():
             return SpawnProcess._Popen(process_obj)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
@@ -13,6 +15,7 @@ from discover.fitting import Recipe, Structure
 from discover.proposers.candidate import Candidate
 from discover.scoring import Score
 from discover.search.pool import TRIES, Pool
+from discover.search.processes import Workers
 from discover.search.tasks import Job, Setting
 from tests.scoring.problems import chinchilla
 
@@ -57,3 +60,14 @@ def test_a_candidate_keeps_its_key_on_the_way_to_the_driver(monkeypatch: pytest.
     child = there.descended((3,))
     assert (child.key, child.parents, there.parents) == (key, (3,), ())
     assert child.structure is there.structure
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs signals of POSIX")
+def test_a_worker_hears_no_ctrl_c_from_its_birth(capfd: pytest.CaptureFixture[str]) -> None:
+    worker = Workers().Process(target=os.getpid)
+    worker.start()
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGINT)
+    worker.join()
+    assert (worker.exitcode, capfd.readouterr().err) == (0, "")
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

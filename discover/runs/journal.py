@@ -113,14 +113,14 @@ class Journal:
         """
         self.write(encode(record))
 
-    def write(self, line: bytes) -> None:
-        """Adds a line that was encoded before; raises what `append` does."""
+    def write(self, lines: bytes) -> None:
+        """Adds lines that were encoded before, all or none; raises what `append` does."""
         try:
-            _write(self._file, line)
+            _write(self._file, lines)
             if time.monotonic() - self._synced > SYNC_EVERY_S:
                 self.sync()
         except BaseException as problem:
-            # An interrupt may come between the bytes of a line, too.
+            # An interrupt may come between the bytes, too.
             os.ftruncate(self._file, self._length)
             if not isinstance(problem, OSError):
                 raise
@@ -128,7 +128,7 @@ class Journal:
                 f"{self.path} cannot grow: {problem.strerror or problem}. What it holds is whole: make room, "
                 f"then continue with: discover resume {quoted(self.path.parent)}"
             ) from None
-        self._length += len(line)
+        self._length += len(lines)
 
     def sync(self) -> None:
         """Waits until everything appended is on the disk."""

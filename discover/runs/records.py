@@ -6,7 +6,6 @@ interrupted one would have. Infinities and NaN, which JSON does not have, are wr
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -27,7 +26,7 @@ from discover.search.archive import AddStatus
 
 STEP, OPENED, ANSWER, EVENT = "step", "opened", "answer", "event"
 QUESTION, ENGINE = "question", "engine"
-STEP_LINE = b'{"v":%d,"kind":"step","index":%d,"batch":%d,"brought":false,"origin":%b,"parents":[%b],%b}\n'
+STEP_LINE = b'{"v":%d,"kind":"step","index":%d,"batch":%d,"brought":false,"parents":[%b],%b}\n'
 """What `encode` makes of the record of a step, in a fifth of the time: one driver writes it for hundreds of workers."""
 
 
@@ -84,7 +83,6 @@ def step_record(told: Told, status: AddStatus, batch: int = 0) -> Record:
         "index": told.index,
         "batch": batch,
         "brought": False,  # of the format: candidates beside the search's own, which older versions had
-        "origin": candidate.origin,
         "parents": list(candidate.parents),
         **_law_out(told, status),
     }
@@ -98,13 +96,14 @@ def step_note(told: Told, status: AddStatus) -> bytes:
 def step_line(step: Step) -> bytes:
     """The line of a step whose note is that of `step_note`."""
     parents = ",".join(map(str, step.parents)).encode()
-    return STEP_LINE % (FORMAT, step.index, step.batch, json.dumps(step.origin).encode(), parents, step.note)
+    return STEP_LINE % (FORMAT, step.index, step.batch, parents, step.note)
 
 
 def _law_out(told: Told, status: AddStatus) -> Record:
     candidate = told.candidate
     structure, recipe = candidate.structure, candidate.recipe
     return {
+        "origin": candidate.origin,
         "key": candidate.key,
         "formula": structure.text,
         "shared": sorted(structure.shared),

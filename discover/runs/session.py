@@ -225,7 +225,7 @@ def pursue(
             session.problem,
             search_config(session.config),
             known=known,
-            on_step=scribe.take,
+            on_steps=scribe.take,
             clock=watch,
             advisers=advisers,
             logbook=_logbook(journal, records, on_event),
@@ -282,18 +282,21 @@ class _Scribe:
         self.folder, self.journal, self.steps, self.watch, self.on_step = folder, journal, steps, watch, on_step
         self.noted = time.monotonic()
 
-    def take(self, step: Step) -> None:
-        if step.index < len(self.steps):
-            self.check(step)
-        else:
-            self.journal.write(step_line(step))
-        if step.index + 1 >= len(self.steps):
+    def take(self, steps: Sequence[Step]) -> None:
+        """Of an epoch. All its lines are one write: hundreds of workers can wait for the driver."""
+        held = len(self.steps)
+        for step in steps:
+            if step.index < held:
+                self.check(step)
+        self.journal.write(b"".join(step_line(step) for step in steps if step.index >= held))
+        if steps[-1].index + 1 >= held:
             self.watch.go()
+        seconds = self.watch()
         if time.monotonic() - self.noted > NOTE_EVERY_S:
-            self.folder.write_progress(Progress(self.watch(), step.index + 1))
+            self.folder.write_progress(Progress(seconds, steps[-1].index + 1))
             self.noted = time.monotonic()
-        if self.on_step is not None:
-            self.on_step(step, self.watch())
+        for step in steps if self.on_step is not None else ():
+            self.on_step(step, seconds)
 
     def check(self, step: Step) -> None:
         """A replayed step must be the journalled one, else the continuation would be another search."""

@@ -96,10 +96,12 @@ class Guests:
             steps: in order.
             room: laws that the island was to breed itself.
         """
+        shared = len(self.bandit.arms) > 1
         for step in steps:
-            arm = step.origin.partition(":")[0]
             self._seen.add(step.fingerprint)
-            self.bandit.reward(arm, bool(step.status))
+            arm = step.origin.partition(":")[0]
+            if shared:
+                self.bandit.reward(arm, bool(step.status))
             if step.penalty < self._best:
                 self._best = step.penalty
                 for adviser in self.advisers:

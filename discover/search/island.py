@@ -94,6 +94,10 @@ class Step:
     law: Told | bytes | None = None
     settled: bool = False
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """As a call with all values: one driver unpacks the steps of hundreds of workers."""
+        return Step, tuple(getattr(self, name) for name in self.__slots__)
+
     @property
     def told(self) -> Told | None:
         """Candidate and score; unpacked when somebody asks, since of most laws nobody does."""

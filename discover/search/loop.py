@@ -112,7 +112,7 @@ class SearchResult:
         return fits_of(self.finalists)
 
 
-OnStep = Callable[[Step], None]
+OnSteps = Callable[[Sequence[Step]], None]
 
 
 def search(
@@ -120,7 +120,7 @@ def search(
     config: SearchConfig,
     *,
     known: Known | None = None,
-    on_step: OnStep | None = None,
+    on_steps: OnSteps | None = None,
     clock: Callable[[], float] = time.monotonic,
     proposers: Sequence[Proposer] | None = None,
     advisers: Sequence[Adviser] = (),
@@ -134,7 +134,7 @@ def search(
         problem: train rows and declared knowledge.
         config: seed, budget, proposers, islands, workers.
         known: scores by the number of the epoch and `Candidate.key`, which are not computed again.
-        on_step: called after every step, in order. If it raises, the search ends with that error; a
+        on_steps: called with the steps of every epoch, in order. If it raises, the search ends with that error; a
             KeyboardInterrupt ends the search with what it has.
         clock: seconds; replaced in tests.
         proposers: instances to use instead of those that the configuration names.
@@ -162,7 +162,7 @@ def search(
             )
         with _workers(setting, config, client) as executor:
             under_way = _Search(setting, config, executor, team, known or {}, clock)
-            stopped = under_way.run(on_step)
+            stopped = under_way.run(on_steps)
             return under_way.conclude(stopped)
     finally:
         for proposer in team:
@@ -230,7 +230,7 @@ class _Search:
 
     # -- the loop ---------------------------------------------------------------------------------------
 
-    def run(self, on_step: OnStep | None) -> str:
+    def run(self, on_steps: OnSteps | None) -> str:
         try:
             while True:
                 while len(self.queue) < self.config.islands and (epoch := self.next_epoch()) is not None:
@@ -239,7 +239,7 @@ class _Search:
                     self.cancel()
                     return SETTLED
                 if self.queue:
-                    self.finish(self.queue.popleft(), on_step)
+                    self.finish(self.queue.popleft(), on_steps)
                 elif self.at_limit():
                     return BY_EVALUATIONS
                 elif self.out_of_time():
@@ -305,7 +305,7 @@ class _Search:
         self.epochs += 1
         return _UnderWay(number, size, self.executor.submit(epoch), handed)
 
-    def finish(self, epoch: _UnderWay, on_step: OnStep | None) -> None:
+    def finish(self, epoch: _UnderWay, on_steps: OnSteps | None) -> None:
         """Waits for an epoch, and tells what became of its laws."""
         if self.told and self.out_of_time() and epoch.ticket.cancel():
             return
@@ -315,16 +315,19 @@ class _Search:
             self.emigrants[island] = result.emigrants
         self.dry = 0 if result.steps else self.dry + 1
         self.refused = min(filter(None, (self.refused, result.refused)), default="")
-        steps = [self.note(step, on_step) for step in result.steps]
+        for step in result.steps:
+            self.note(step)
+        if on_steps is not None and result.steps:
+            on_steps(result.steps)
         self.enough = self.leaders.keep(MOST_LEADERS)
-        self.news.append(packed_fingerprints(steps))
+        self.news.append(packed_fingerprints(result.steps))
         for place in result.dropped:
             self.guests.drop(epoch.handed[place])
-        self.guests.tell(steps, room=epoch.size - len(epoch.handed))
+        self.guests.tell(result.steps, room=epoch.size - len(epoch.handed))
         if self.settling.due(self.told):
             self.look()
 
-    def note(self, step: Step, on_step: OnStep | None) -> Step:
+    def note(self, step: Step) -> None:
         """A step of an island becomes one of the search."""
         self.index[step.index] = self.told
         self.places.append(step.index)
@@ -336,9 +339,6 @@ class _Search:
             self.settling.note(step)
             if step.status and self.guests.listening and step.told is not None:
                 self.archive.add(step.told)
-        if on_step is not None:
-            on_step(step)
-        return step
 
     def look(self) -> Settled:
         """How far the search has settled."""

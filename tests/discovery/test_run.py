@@ -113,7 +113,7 @@ def test_an_interrupted_run_goes_on_to_the_same_law(frame, found):
             raise KeyboardInterrupt
 
     begun = discover.run(frame, "loss", holdout=0.2, on_step=stop, **FEW)
-    assert (begun.found.stopped, begun.found.evaluations, begun.sealed) == ("interrupted", 6, None)
+    assert (begun.found.stopped, begun.found.evaluations, begun.sealed) == ("interrupted", 12, None)
     seen = []
     ended = discover.resume(begun, on_step=lambda course: seen.append((course.steps, course.formula)))
     assert law_text(ended) == law_text(found)

@@ -42,7 +42,7 @@ def run(
     model = LanguageModel(problem, card, session, seed)
     steps: list[Step] = []
     config = SearchConfig(seed=seed, evaluations=evaluations, seconds=None)
-    return search(problem, config, on_step=steps.append, advisers=[model]), steps, model, prompts
+    return search(problem, config, on_steps=steps.extend, advisers=[model]), steps, model, prompts
 
 
 def test_a_question_is_never_paid_twice_and_the_first_names_no_laws_above() -> None:

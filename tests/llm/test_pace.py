@@ -119,14 +119,14 @@ def test_a_slow_model_takes_under_a_twentieth_of_a_real_search(tmp_path: Path) -
     task = load_task("parallel")
     problem = problem_of(task)
     config = SearchConfig(seed=5, evaluations=160, seconds=None)
-    keys: list[str] = []
-    search(problem, config, on_step=lambda step: keys.append(step.told.candidate.key))
+    alone: list[Any] = []
+    search(problem, config, on_steps=alone.extend)
     with serve(ScriptedServer([], Step(GOOD, delay_s=600))) as server:
         session = open_slow(server.url, tmp_path)
         model = Counted(problem, task_card(task, problem), session)
-        again: list[str] = []
+        again: list[Any] = []
         with Counted.total.here():
-            search(problem, config, on_step=lambda step: again.append(step.told.candidate.key), advisers=[model])
-    assert again == keys
+            search(problem, config, on_steps=again.extend, advisers=[model])
+    assert [step.told.candidate.key for step in again] == [step.told.candidate.key for step in alone]
     assert session.status.spent.calls == 2  # both were under way all the time, the second with laws to show
     assert 0 < Counted.spent < 0.05 * Counted.total["here"]

@@ -48,7 +48,7 @@ def test_grammar_and_library_leave_the_columns_their_names(problem: Problem) -> 
 def test_the_laws_of_a_search_read_back(problem: Problem) -> None:
     seen: list[Candidate] = []
     config = SearchConfig(evaluations=24, seconds=None)
-    search(problem, config, on_step=lambda step: seen.append(step.told.candidate))
+    search(problem, config, on_steps=lambda steps: seen.extend(step.told.candidate for step in steps))
     assert len(seen) == 24
     assert all(map(reads_back, seen))
 

@@ -54,14 +54,15 @@ def test_killed_ten_times_a_search_ends_in_the_same_law():
     for murderous in (False, True):
         proposer = Operon(problem, Circumstances(True, Logbook(on_event=events.append)))
 
-        def on_step(step, proposer=proposer, murderous=murderous):
+        def on_steps(steps, proposer=proposer, murderous=murderous):
             nonlocal kills
             worker = proposer._worker
-            if murderous and kills < 10 and step.index % 6 == 0 and worker is not None and worker.pid is not None:
-                os.kill(worker.pid, signal.SIGKILL)
-                kills += 1
+            for step in steps:
+                if murderous and kills < 10 and step.index % 6 == 0 and worker is not None and worker.pid is not None:
+                    os.kill(worker.pid, signal.SIGKILL)
+                    kills += 1
 
-        results.append(course(search(problem, SearchConfig(0, 96, None), proposers=[proposer], on_step=on_step)))
+        results.append(course(search(problem, SearchConfig(0, 96, None), proposers=[proposer], on_steps=on_steps)))
         assert proposer._worker is not None
         assert proposer._worker.pid is None
         assert proposer._worker.folder is None

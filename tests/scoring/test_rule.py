@@ -13,7 +13,7 @@ from tests.scoring.problems import chinchilla, problem_from
 def found(problem: Problem, evaluations: int, seed: int = 0) -> tuple[SearchResult, list[Step]]:
     steps: list[Step] = []
     config = SearchConfig(seed=seed, evaluations=evaluations, seconds=None)
-    return search(problem, config, on_step=steps.append), steps
+    return search(problem, config, on_steps=steps.extend), steps
 
 
 def test_hardly_a_law_is_found_in_noise() -> None:

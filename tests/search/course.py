@@ -6,7 +6,7 @@ python course.py SEED EVALUATIONS WORKERS
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,13 +36,14 @@ def run(
 ) -> tuple[SearchResult, list[Step]]:
     steps: list[Step] = []
 
-    def note(step: Step) -> None:
-        steps.append(step)
-        if on_step is not None:
-            on_step(step)
+    def note(told: Sequence[Step]) -> None:
+        for step in told:
+            steps.append(step)
+            if on_step is not None:
+                on_step(step)
 
     config = SearchConfig(seed=seed, evaluations=evaluations, seconds=seconds, workers=workers, islands=islands)
-    return search(problem(), config, on_step=note, **options), steps
+    return search(problem(), config, on_steps=note, **options), steps
 
 
 def course(result: SearchResult, steps: list[Step]) -> str:

@@ -78,7 +78,7 @@ def problem() -> Problem:
 def run(problem: Problem, *advisers: Adviser, evaluations: int = 96) -> tuple[SearchResult, list[Step]]:
     steps: list[Step] = []
     config = SearchConfig(seed=3, evaluations=evaluations, seconds=None)
-    return search(problem, config, on_step=steps.append, advisers=advisers), steps
+    return search(problem, config, on_steps=steps.extend, advisers=advisers), steps
 
 
 def test_a_search_with_a_silent_adviser_is_the_search_without_it(problem: Problem) -> None:

@@ -204,9 +204,10 @@ def test_an_interrupted_search_gives_what_it_has(alone, at: int) -> None:
 
     result, steps = run(on_step=interrupt)
     assert result.stopped == "interrupted"
-    assert result.evaluations == len(steps) == at + 1
+    assert len(steps) == at + 1
+    assert result.evaluations == min(40, (at // EPOCH + 1) * EPOCH)  # the epoch was scored as a whole
     assert [s.told.score for s in steps] == [s.told.score for s in alone[1][: at + 1]]
-    assert result.best.index <= at
+    assert result.best.index < result.evaluations
     assert np.isfinite(result.fit.constants).all()
 
 
@@ -293,7 +294,7 @@ def test_a_published_law_is_one_whoever_proposes_it() -> None:
     steps: list[Step] = []
     lister = Lister("E + c*tokens**(-k)", "E + c*tokens**(-k)*log(tokens)", recipe=Recipe("huber", "log", 0.5))
     result = search(
-        problem(), SearchConfig(evaluations=24, seconds=None), proposers=[library, lister], on_step=steps.append
+        problem(), SearchConfig(evaluations=24, seconds=None), proposers=[library, lister], on_steps=steps.extend
     )
     listed = [step.told for step in steps if step.told.candidate.origin == "lister:x"]
     law, found = listed

@@ -129,7 +129,7 @@ def settled():
     """A search of an easy table that ends when it has settled."""
     steps: list[Step] = []
     config = SearchConfig(seed=3, evaluations=2000, seconds=None, until_settled=True)
-    return search(problem(), config, on_step=steps.append), steps
+    return search(problem(), config, on_steps=steps.extend), steps
 
 
 def scores(steps: list[Step]) -> dict[int, dict[str, Score]]:

@@ -47,7 +47,7 @@ def test_everyone_is_accounted_for():
     problem, steps = plain_problem(), list[Step]()
     silent, adviser = Silent(problem), Adviser(problem)
     team = [Library(problem), Grammar(problem), silent]
-    found = search(problem, SearchConfig(0, 40, None), proposers=team, advisers=[adviser], on_step=steps.append)
+    found = search(problem, SearchConfig(0, 40, None), proposers=team, advisers=[adviser], on_steps=steps.extend)
     tallies = {tally.name: tally for tally in found.proposers}
     assert {"library", "grammar", "silent", "adviser"} <= set(tallies)
 

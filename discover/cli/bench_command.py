@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from discover.cli import llm_run
-from discover.cli.run_commands import count_interrupts
-from discover.errors import DiscoverError, InterruptedRunError
+from discover.cli.run_commands import ClusterName, count_interrupts, on_cluster
+from discover.errors import ClusterLostError, DiscoverError, InterruptedRunError
 from discover.plain_data import duration_s
 
 if TYPE_CHECKING:
+    from distributed import Client
+
+    from discover.discovery import Watcher
     from discover.runs.bench import Bench, Place
     from discover.runs.result import Result
 
@@ -60,6 +68,7 @@ def bench(
     budget: BudgetText = None,
     evaluations: Evaluations = None,
     workers: Workers = None,
+    cluster: ClusterName = None,
     out: Out = None,
     llm: llm_run.Model = None,
     llm_url: llm_run.Url = None,
@@ -74,6 +83,8 @@ def bench(
 
     The same command continues an interrupted benchmark: it keeps the finished runs in DIR and goes on.
 
+    On a --cluster as many runs go on side by side as keep its threads busy.
+
     With --llm every run is made three times: alone, with the model, and with random formulas in place of the model's
     laws. Caps are of every run.
 
@@ -83,6 +94,7 @@ def bench(
     from discover.discovery import usual_workers
     from discover.runs.bench import Asked, open_bench
     from discover.runs.models import config_of
+    from discover.search import ISLANDS
 
     given = {"model": llm, "url": llm_url, "key_env": llm_key_env, "calls": llm_calls, "cost": llm_cost}
     named = any(value is not None for value in given.values())  # a saved default is for runs, not for figures
@@ -90,18 +102,22 @@ def bench(
     seconds = None if budget is None else duration_s(budget)
     asked = Asked(tuple(tasks or ()), seeds, seconds, evaluations, workers, model)
     _check_writable(markdown)
-    opened = open_bench(out or _first_free(BENCHES), asked, list_tasks(), usual_workers())
-    failures: dict[str, str] = {}
-    interrupted = False
-    interrupts = count_interrupts()
-    try:
-        _run_all(opened, failures, interrupts, quiet, llm_url)
-    except KeyboardInterrupt:
-        interrupted = True
-    _show(opened, failures, markdown, json)
-    if interrupted:
-        raise InterruptedRunError(f"interrupted; continue with: discover bench --out {opened.path}")
-    if failures:
+    usual = usual_workers() if cluster is None else ISLANDS  # of a run; on a cluster others run beside it
+    opened = open_bench(out or _first_free(BENCHES), asked, list_tasks(), usual)
+    again = f"continue with: discover bench --out {opened.path}{'' if cluster is None else ' --cluster ADDRESS'}"
+    ended: DiscoverError | None = None
+    with on_cluster(cluster, quiet) as client:
+        benchmark = _Benchmark(opened, quiet, llm_url, client, count_interrupts())
+        try:
+            benchmark.run()
+        except KeyboardInterrupt:
+            ended = InterruptedRunError(f"interrupted; {again}")
+        except ClusterLostError as problem:
+            ended = ClusterLostError(f"{problem}; {again}")
+    _show(opened, benchmark.failures, markdown, json)
+    if ended is not None:
+        raise ended
+    if benchmark.failures:
         raise typer.Exit(1)
 
 
@@ -120,51 +136,105 @@ def _check_writable(markdown: Path | None) -> None:
         raise InputError(f"there is no folder {markdown.parent} for --markdown {markdown}")
 
 
-def _run_all(opened: Bench, failures: dict[str, str], interrupts: list[int], quiet: bool, llm_url: str | None) -> None:
-    """Runs what is not finished. A run that ends in an error is noted, and the others go on."""
-    from discover.cli.kernel_note import compile_kernel
-    from discover.cli.output import note
-    from discover.runs.bench import finished_result
-    from discover.runs.journal import JournalError
+@dataclass(frozen=True)
+class _Benchmark:
+    """A benchmark under way.
 
-    places = list(opened.places())
-    left = [place for place in places if finished_result(place.path) is None]
-    if left:
-        compile_kernel()
-    if not quiet and len(left) < len(places):
-        note(f"{len(places) - len(left)} of {len(places)} runs are finished")
-    for place in left:
+    Attributes:
+        opened: its folder.
+        quiet, model_url: as the user says.
+        client: of a Dask cluster that does the work.
+        interrupts: signals that came.
+        failures: label of a run -> why it ended without a law.
+        ended: no run is to go on.
+    """
+
+    opened: Bench
+    quiet: bool
+    model_url: str | None
+    client: Client | None
+    interrupts: list[int]
+    failures: dict[str, str] = field(default_factory=dict)
+    ended: Event = field(default_factory=Event)
+
+    @cached_property
+    def at_once(self) -> int:
+        """Runs side by side: as many as keep the threads of a cluster busy, if no model is asked in turn."""
+        if self.client is None or self.opened.config.llm is not None:
+            return 1
+        threads: int = sum(self.client.nthreads().values())
+        return max(1, threads // self.opened.budget.used_islands)
+
+    def run(self) -> None:
+        """Runs what is not finished."""
+        from discover.cli.kernel_note import compile_kernel
+        from discover.cli.output import note
+        from discover.runs.bench import finished_result
+
+        places = list(self.opened.places())
+        left = [place for place in places if finished_result(place.path) is None]
+        if left:
+            compile_kernel()
+        if not self.quiet and len(left) < len(places):
+            note(f"{len(places) - len(left)} of {len(places)} runs are finished")
+        one = partial(self.run_one, places)
+        if (threads := self.at_once) == 1:
+            for place in left:
+                one(place)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            runs = [pool.submit(one, place) for place in left]
+            try:
+                for run in as_completed(runs):
+                    run.result()
+            except BaseException:
+                self.ended.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def run_one(self, places: Sequence[Place], place: Place) -> None:
+        """A run that ends in an error is noted, and the others go on."""
+        from discover.cli.output import note
+        from discover.runs.journal import JournalError
+
         head = f"[{places.index(place) + 1}/{len(places)}] {place.label}"
         begin = time.monotonic()
         try:
-            result = _run_one(opened, place, quiet, llm_url)
-        except JournalError:
+            result = self.conducted(place)
+        except (JournalError, ClusterLostError):
             raise
         except DiscoverError as problem:
-            if interrupts:  # before the run had any law
+            if self.interrupts:  # before the run had any law
                 raise KeyboardInterrupt from problem
-            failures[place.label] = str(problem)
+            self.failures[place.label] = str(problem)
             note(f"{head}: {problem}")
-            continue
-        if not quiet:
+            return
+        if not self.quiet:
             note(f"{head}: {_outcome(result)}, {time.monotonic() - begin:.0f} s")
 
+    def conducted(self, place: Place) -> Result:
+        from discover.discovery import conduct
+        from discover.runs.bench import RANDOM, Meter, random_formulas
+        from discover.runs.session import INTERRUPTED
 
-def _run_one(opened: Bench, place: Place, quiet: bool, llm_url: str | None) -> Result:
-    from discover.cli.progress import Shown
-    from discover.discovery import conduct
-    from discover.runs.bench import RANDOM, Meter, random_formulas
-    from discover.runs.session import INTERRUPTED
+        with Meter(place.path, beside=self.at_once > 1):
+            session = self.opened.session(place)
+            advisers = (random_formulas(place, session),) if place.arm == RANDOM else ()
+            result = conduct(
+                session, self.watcher(), inspected=False, model_url=self.model_url, advisers=advisers,
+                client=self.client,
+            )  # fmt: skip
+            if result.stopped == INTERRUPTED:
+                raise KeyboardInterrupt
+            return result
 
-    with Meter(place.path):
-        session = opened.session(place)
-        advisers = (random_formulas(place, session),) if place.arm == RANDOM else ()
-        # Without a terminal a line for each of many runs is enough.
-        shown = Shown(quiet or not sys.stderr.isatty(), notes=None)
-        result = conduct(session, shown, inspected=False, model_url=llm_url, advisers=advisers)
-        if result.stopped == INTERRUPTED:
-            raise KeyboardInterrupt
-        return result
+    def watcher(self) -> Watcher:
+        """Without a terminal, and of many runs at once, a line at the end of each is enough."""
+        from discover.cli.progress import Beside, Shown
+
+        if self.at_once > 1:
+            return Beside(self.ended)
+        return Shown(self.quiet or not sys.stderr.isatty(), notes=None)
 
 
 def _outcome(result: Result) -> str:

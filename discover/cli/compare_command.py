@@ -44,6 +44,7 @@ def compare(
     evaluations: Evaluations = None,
     seed: options_of.Seed = 0,
     workers: options_of.Workers = None,
+    cluster: options_of.ClusterName = None,
     everything: Everything = False,
     quiet: options_of.Quiet = False,
     json: options_of.Json = False,
@@ -64,11 +65,9 @@ def compare(
     from discover.runs.inspection import inspect
 
     options = about.read()
-    processes = workers or usual_workers()
     if discover is not None and evaluations is not None:
         raise InputError("--discover and --evaluations both say how long to search; expected one of them")
     seconds = None if discover is None else duration_s(discover, "--discover")
-    plan = search_beside(seconds, evaluations, seed, processes)
     task = own.source_of(subject, options).load()
     check_varies(task.train(), str(task.table))
 
@@ -82,7 +81,10 @@ def compare(
     problems = inspect(task)
     if not quiet:
         tell_problems([one.text for one in problems])
-    found = comparison.compare(task, discover=plan, workers=processes, on_event=tell)
+    with options_of.on_cluster(cluster, quiet) as client:
+        processes = workers or usual_workers(client)
+        plan = search_beside(seconds, evaluations, seed, processes)
+        found = comparison.compare(task, discover=plan, workers=processes, on_event=tell, client=client)
     for text in found.problem.notes:
         tell(f"note: {text}")
     ranking = Ranking(found, problems, seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +80,14 @@ class Place:
         folder: of its run.
         result: what the run found; None before its end.
         error: why there is no run; empty where nothing is wrong.
+        at: forecasts of the points that were asked for, or why there are none.
     """
 
     subject: str
     folder: Path
     result: Result | None = None
     error: str = ""
+    at: dict[str, list[dict[str, Any]] | str] = field(default_factory=dict)
 
     @property
     def finished(self) -> bool:
@@ -143,6 +145,7 @@ def run_all(
     conduct: Callable[[Session, bool], Result],
     quiet: bool,
     json: bool,
+    at: Sequence[str] = (),
 ) -> None:
     """Runs what is not finished, and prints the overview, of what there is after Ctrl-C as well.
 
@@ -153,6 +156,7 @@ def run_all(
         conduct: brings a run to its end; is told whether it is new.
         quiet: no progress on stderr.
         json: print one JSON object.
+        at: points whose forecasts the overview shows, see `predict_command.points_at`.
 
     Raises:
         InputError: the folder cannot be used.
@@ -179,6 +183,9 @@ def run_all(
         ended = InterruptedRunError(f"interrupted; {again}", *interrupts[-1:])
     except (JournalError, ClusterLostError) as problem:
         ended = type(problem)(f"{problem}; {again}")
+    for place in places:
+        if place.result is not None:
+            place.at = {text: _forecast(place.folder, text) for text in at}
     if json:
         print_json(_keys(out, places))
     else:
@@ -241,18 +248,31 @@ def _run_one(
         raise KeyboardInterrupt
 
 
+def _forecast(folder: Path, text: str) -> list[dict[str, Any]] | str:
+    from discover.cli.predict_command import points_at
+    from discover.law.storage import read
+
+    try:
+        return points_at(read(folder), text)
+    except DiscoverError as problem:
+        return str(problem)
+
+
 # -- the overview ---------------------------------------------------------------------------------------
 
 
 def describe(out: Path, places: Sequence[Place]) -> list[str | Table]:
     """The laws of all tables for people, and what was wrong with the others."""
-    rows = [_row(place.subject, place.result, place.finished) for place in places if place.result is not None]
-    headings = ("table", "law", "inner error", "human law's", "human law", "sealed R2")
+    rows = [_row(place, place.result) for place in places if place.result is not None]
+    asked = next((list(place.at) for place in places if place.at), [])
+    headings = ("table", "law", "inner error", "human law's", "human law", "sealed R2", *asked)
     lines: list[str | Table] = []
     if rows:
         lines += [
             table(headings, rows, (2, 3, 5)),
+            *(f"{place.subject}: {said}" for place in places for said in place.at.values() if isinstance(said, str)),
             "",
+            *(["forecasts with their 90 % intervals"] if asked else []),
             "inner error: squared error on the largest scales held out of the train rows, in variances of the target, "
             "or of its logarithm or log odds where errors count in it",
         ]
@@ -264,22 +284,40 @@ def describe(out: Path, places: Sequence[Place]) -> list[str | Table]:
     return [*lines, f"Runs in {out}{whole}"]
 
 
-def _row(subject: str, result: Result, finished: bool) -> tuple[str, ...]:
+def _row(place: Place, result: Result) -> tuple[str, ...]:
     name, error = min(_human(result), key=lambda law: law[1], default=("-", None))
     sealed = None if result.sealed is None else result.sealed.r2
     law = f"{result.left_side} = {result.formula}"
     return (
-        subject,
-        law if finished else f"{law} (interrupted)",
+        place.subject,
+        law if place.finished else f"{law} (interrupted)",
         number(result.inner_error),
         number(error),
         name,
         "-" if sealed is None else f"{sealed:.4f}",
+        *("-" if isinstance(said, str) else _cell(said) for said in place.at.values()),
     )
+
+
+def _cell(points: Sequence[Mapping[str, Any]]) -> str:
+    """Forecasts of a point, one a line: with the group where there are several, and the target where these are."""
+    lines = []
+    for point in points:
+        for one in point["forecasts"]:
+            heads = [point["group"]] if len(points) > 1 else []
+            heads += [one["target"]] if len(point["forecasts"]) > 1 else []
+            ends = (one["intervals"] or {}).get("0.9")
+            between = f" ({number(ends[0])} to {number(ends[1])})" if ends else ""
+            lines.append(f"{' '.join([*heads, number(one['value'], 5)])}{between}")
+    return "\n".join(lines)
 
 
 def _human(result: Result) -> list[tuple[str, float]]:
     return [(one.law, one.inner_error) for one in result.human if one.inner_error is not None]
+
+
+def _said(said: list[dict[str, Any]] | str) -> dict[str, Any]:
+    return {"points": [], "error": said} if isinstance(said, str) else {"points": said, "error": None}
 
 
 def _keys(out: Path, places: Sequence[Place]) -> Mapping[str, Any]:
@@ -292,6 +330,7 @@ def _keys(out: Path, places: Sequence[Place]) -> Mapping[str, Any]:
                 "run_dir": str(place.folder),
                 "finished": place.finished,
                 "error": place.error or None,
+                "at": [{"asked": asked, **_said(said)} for asked, said in place.at.items()],
                 "result": None if place.result is None else place.result.keys(),
             }
             for place in places

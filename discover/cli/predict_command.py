@@ -60,16 +60,12 @@ def predict(
     """
     from discover.cli.output import note, print_json
     from discover.files import write_whole
-    from discover.forecasts import Ensemble
 
     document, place = read_law(source)
-    ensemble = Ensemble.from_document(document) if document.forecasts else None
-    asked = _asked(document, ensemble, at, group, points)
-    forecasts = [] if ensemble is None else [_forecast(ensemble, asked, target) for target in document.targets]
-    answer = _Answer(document, ensemble, asked, forecasts)
+    answer = _answered(document, at, group, points)
     if out is not None:
         write_whole(out, answer.csv().encode())
-    if ensemble is None:
+    if answer.ensemble is None:
         alone = f"{place} holds the law alone, as written before intervals were kept or by hand"
         note(f"note: no intervals: {document.no_intervals or alone}")
     if json:
@@ -78,6 +74,25 @@ def predict(
     _show(answer, out)
     if out is not None:
         note(f"written to {out}")
+
+
+def points_at(document: LawDocument, text: str) -> list[dict[str, Any]]:
+    """Forecasts of a point as of `--at`, of every group that it leaves open; keys as of `--json`.
+
+    Raises:
+        InputError: the law has no such point.
+    """
+    answer = _answered(document, [text], None, None)
+    return [answer.point(i) for i in range(len(answer.asked.groups))]
+
+
+def _answered(document: LawDocument, at: Sequence[str] | None, group: str | None, points: Path | None) -> _Answer:
+    from discover.forecasts import Ensemble
+
+    ensemble = Ensemble.from_document(document) if document.forecasts else None
+    asked = _asked(document, ensemble, at, group, points)
+    forecasts = [] if ensemble is None else [_forecast(ensemble, asked, target) for target in document.targets]
+    return _Answer(document, ensemble, asked, forecasts)
 
 
 # -- what is asked --------------------------------------------------------------------------------------
@@ -223,11 +238,11 @@ class _Answer:
         return {
             "formula": about["formula"],
             "targets": about["targets"],
-            "points": [self._point(i) for i in range(len(self.asked.groups))],
+            "points": [self.point(i) for i in range(len(self.asked.groups))],
             "laws": [{"formula": law.document.formula, "weight": law.weight} for law in laws],
         }
 
-    def _point(self, i: int) -> dict[str, Any]:
+    def point(self, i: int) -> dict[str, Any]:
         from discover.forecasts.points import excesses, impossible
 
         point = self.asked.point(i)

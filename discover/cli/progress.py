@@ -6,7 +6,9 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING
 
 import typer
@@ -110,6 +112,21 @@ class Shown(Watcher):
             style = "" if place else "bold"
             grid.add_row(Text(head, style=style), Text(text, overflow="ellipsis", no_wrap=head == "best law"))
         return grid
+
+
+class Beside(Watcher):
+    """Of a run beside others, of which nothing is shown.
+
+    Args:
+        ended: when set, the run ends as it is, to be resumed.
+    """
+
+    def __init__(self, ended: Event) -> None:
+        self.ended = ended
+
+    def step(self, course: Course) -> None:
+        if self.ended.is_set():
+            raise CancelledError
 
 
 def pace(answer_s: float, slots: int, budget_s: float | None) -> str:

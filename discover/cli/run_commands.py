@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from discover.runs.result import Result
-    from discover.runs.session import Session
+    from discover.runs.session import Budget, Session
 
 _SEARCH, _RARE, _OUTPUT = "Search", "Search, rarely needed", "Output"
 
@@ -72,8 +73,8 @@ Islands = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Populations that breed apart and exchange their best; each keeps one process busy. By default 2; with a "
-        "budget of time alone at least one for every process.",
+        help="Populations that breed apart and exchange their best; each keeps one process busy. By default one for "
+        "every 200 laws of --evaluations, from 2 to 24; with a budget of time alone one for every process.",
         rich_help_panel=_RARE,
     ),
 ]
@@ -103,6 +104,14 @@ Out = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+At = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=NUMBER,..",
+        help="With several tables: a point whose forecasts the overview shows; may be repeated.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Blind = Annotated[
     bool,
     typer.Option("--no-sealed", help="Keep the sealed rows closed at the end.", rich_help_panel=_OUTPUT),
@@ -128,6 +137,7 @@ def run(
     until_settled: UntilSettled = False,
     workers: Workers = None,
     out: Out = None,
+    at: At = None,
     no_sealed: Blind = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -165,13 +175,15 @@ def run(
     from discover.cli import many_tables
     from discover.cli.output import tell_notes
     from discover.cli.progress import Shown
-    from discover.discovery import conduct, usual_budget, usual_workers
+    from discover.discovery import conduct, processors, usual_budget, usual_workers
     from discover.runs import models
 
     options = about.read()
     many = many_tables.subjects_of(subjects, about.test_rows)
     if many is not None and llm_replay is not None:
         raise InputError("--llm-replay repeats the run of one table; expected one TABLE")
+    if many is None and at:
+        raise InputError("--at is for several tables; of one run say: discover predict DIR --at NAME=NUMBER,..")
 
     model = models.config_of(
         {
@@ -208,11 +220,12 @@ def run(
     team, left_out = chosen(names(proposers) or ())
     if until_settled and not bounded:
         left_out += (f"searching until the forecast has settled, for {budget} at most",)
-    with _cluster(cluster, quiet) as client:
-        there = usual_workers() if client is None else sum(client.nthreads().values())
-        spend = Budget(seconds, evaluations, workers or there, islands, until_settled)
-        if spend.used_islands < spend.workers:
-            left_out += (_idle(spend.used_islands, spend.workers),)
+    with on_cluster(cluster, quiet) as client:
+        spend = Budget(seconds, evaluations, workers or usual_workers(client), islands, until_settled)
+        if client is not None or workers is not None:
+            left_out += _idle(spend, spend.workers, "workers")
+        else:
+            left_out += _idle(spend, processors(), "processors")
         if source is not None:
             session = begin(source, seed, spend, out, not no_sealed, model, team)
             _conduct(session, quiet, json, llm_url, left_out, fresh=True, client=client)
@@ -224,7 +237,7 @@ def run(
             return conduct(session, Shown(quiet), inspected=fresh, model_url=llm_url, client=client)
 
         asked = many_tables.Asked(options, seed, spend, not no_sealed, model, team)
-        many_tables.run_all(many or (), asked, out, one, quiet, json)
+        many_tables.run_all(many or (), asked, out, one, quiet, json, at or ())
 
 
 def resume(
@@ -246,7 +259,7 @@ def resume(
         found = session.folder.found()
         _print_result(None if found is None else found.model_copy(update={"run_dir": str(folder)}), json)
         return
-    with _cluster(cluster, quiet) as client:
+    with on_cluster(cluster, quiet) as client:
         _conduct(session, quiet, json, llm_url, client=client)
 
 
@@ -312,15 +325,21 @@ def _conduct(
         raise InterruptedRunError(f"interrupted; this is the law so far, go on with: {again}", *interrupts[-1:])
 
 
-def _idle(islands: int, workers: int) -> str:
-    return (
-        f"{counted(islands, 'island')} can keep {islands} of {counted(workers, 'worker')} busy;"
-        f" --islands {workers} uses all, and takes another course"
-    )
+def _idle(spend: Budget, there: int, noun: str) -> tuple[str, ...]:
+    """What would keep all of the processors or workers that are there busy, where the search does not."""
+    busy = min(spend.used_islands, spend.workers)
+    if busy >= there:
+        return ()
+    wider = replace(spend, workers=there)
+    more = [f"--workers {there}"] if spend.workers < there else []
+    if wider.used_islands < there:
+        more.append(f"--islands {there}")
+    course = ", and takes another course" if wider.used_islands < there else ""
+    return (f"this search keeps {busy} of {there} {noun} busy; {' '.join(more)} uses all{course}",)
 
 
 @contextmanager
-def _cluster(address: str | None, quiet: bool) -> Iterator[Client | None]:
+def on_cluster(address: str | None, quiet: bool) -> Iterator[Client | None]:
     """A client of the cluster that was named, of which the user is told; none for the processes of this machine."""
     if address is None:
         yield None
@@ -330,7 +349,9 @@ def _cluster(address: str | None, quiet: bool) -> Iterator[Client | None]:
 
     with connected(address) as client:
         if not quiet:
-            note(f"cluster {client.scheduler.address}: its dashboard is at {client.dashboard_link}")
+            shown = "dashboard" in client.scheduler_info(n_workers=0)["services"]
+            dashboard = f"its dashboard is at {client.dashboard_link}" if shown else "it has no dashboard"
+            note(f"cluster {client.scheduler.address}: {dashboard}")
             if not client.nthreads():
                 note("waiting for its first worker")
         client.wait_for_workers(1)

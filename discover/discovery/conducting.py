@@ -16,7 +16,7 @@ from discover.runs.inspection import Located, inspect, save
 from discover.runs.models import OpenModel, keys_hidden, open_model
 from discover.runs.outcome import conclude, inner_error
 from discover.runs.result import Result
-from discover.runs.session import Session, pursue
+from discover.runs.session import Budget, Session, pursue
 from discover.scoring import fold_weights
 from discover.search import SearchConfig, Step
 from discover.search.team import AUTO, chosen
@@ -37,6 +37,7 @@ class Course:
     Attributes:
         session: the run.
         model: its language model, if it has one.
+        client: of the Dask cluster that does the work, if one does.
         steps: laws scored.
         seconds: time spent.
         settled: its forecast beyond the data has come to rest, see `discover.search.settling`.
@@ -45,6 +46,7 @@ class Course:
 
     session: Session
     model: OpenModel | None = None
+    client: Client | None = None
     steps: int = 0
     seconds: float = 0.0
     settled: bool = False
@@ -68,6 +70,15 @@ class Course:
     def inner_error(self) -> float:
         """Its error on the largest scales held out of the train rows, in variances of the target."""
         return math.inf if self.best is None else self._error(self.best)
+
+    @property
+    def crew(self) -> str:
+        """The workers of the cluster, in words; empty without one."""
+        if self.client is None:
+            return ""
+        from discover.search.cluster import crew
+
+        return crew(self.client)
 
     @property
     def human_laws(self) -> tuple[str, ...]:
@@ -136,7 +147,7 @@ def conduct(
     watcher = watcher or Watcher()
     with keys_hidden(session.config.llm, os.environ) as environ:
         model = open_model(session, model_url, environ)
-        course = Course(session, model)
+        course = Course(session, model, client)
         watcher.opened(course)
         ensure_compiled()
         if inspected:
@@ -154,10 +165,14 @@ def conduct(
     return conclude(session, found, course.human_laws, None if model is None else model.summary(found))
 
 
-def usual_workers() -> int:
-    """One process per processor that this process may use, within reason."""
-    free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(free, MOST_WORKERS))
+def usual_workers(client: Client | None = None) -> int:
+    """One process per processor that this process may use, within reason; of a cluster all threads."""
+    return min(processors(), MOST_WORKERS) if client is None else max(1, sum(client.nthreads().values()))
+
+
+def processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def usual_budget(until_settled: bool) -> str:
@@ -169,5 +184,5 @@ def search_beside(seconds: float | None, evaluations: int | None, seed: int, wor
     """The search for further laws that published ones are compared with; None where it has no budget."""
     if seconds is None and evaluations is None:
         return None
-    team = chosen((AUTO,))[0]
-    return SearchConfig(seed=seed, evaluations=evaluations, seconds=seconds, proposers=team, workers=workers)
+    islands = Budget(seconds, evaluations, workers).used_islands
+    return SearchConfig(seed, evaluations, seconds, chosen((AUTO,))[0], workers, islands)

@@ -90,7 +90,8 @@ def run(
         budget = usual_budget(until_settled)
     seconds = _seconds(budget)
     team, _ = chosen((proposers,) if isinstance(proposers, str) else proposers)
-    spend = Budget(seconds, evaluations, workers or usual_workers(), islands, until_settled)
+    processes = workers or usual_workers(client)
+    spend = Budget(seconds, evaluations, processes, islands, until_settled)
     folder = new_folder(temporary() if out is None else Path(out), "", seed)
     try:
         source = source_of_table(table, target, options, folder.path)
@@ -132,6 +133,7 @@ def compare(
     evaluations: int | None = None,
     seed: int = 0,
     workers: int | None = None,
+    client: Client | None = None,
     **options: Unpack[TableOptions],
 ) -> Ranking:
     """Ranks published laws by how well they forecast the larger scales of a table; it never opens sealed rows.
@@ -140,7 +142,7 @@ def compare(
         table, target: as of `run`.
         budget, evaluations: how long to search for further laws; with neither, published laws only.
         seed: of the search, and of the resamples for intervals.
-        workers: as of `run`.
+        workers, client: as of `run`.
         options: of a table, see `TableOptions`.
 
     Raises:
@@ -149,12 +151,12 @@ def compare(
     from discover.report.ranking import Ranking
     from discover.runs import comparison
 
-    processes = workers or usual_workers()
+    processes = workers or usual_workers(client)
     plan = search_beside(_seconds(budget), evaluations, seed, processes)
     folder = temporary()
     task = source_of_table(table, target, options, folder).load(folder)
     check_varies(task.train(), str(task.table))
-    found = comparison.compare(task, discover=plan, workers=processes)
+    found = comparison.compare(task, discover=plan, workers=processes, client=client)
     return Ranking(found, inspect(task, found.problem), seed)
 
 

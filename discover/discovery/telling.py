@@ -16,8 +16,9 @@ DRAW_EVERY_S = 0.5
 
 
 def state(course: Course) -> str:
-    """Time, laws and whether the forecast has come to rest."""
-    return f"{_clock(course)}, {_count(course)}, {'' if course.settled else 'not '}settled"
+    """Time, laws, whether the forecast has come to rest, and the workers of a cluster."""
+    said = [_clock(course), _count(course), f"{'' if course.settled else 'not '}settled", course.crew]
+    return ", ".join(filter(None, said))
 
 
 def errors(course: Course) -> str:

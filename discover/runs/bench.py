@@ -129,6 +129,11 @@ class Bench:
     config: BenchConfig
     tasks: dict[str, TaskSource]
 
+    @property
+    def budget(self) -> Budget:
+        """Of every run."""
+        return Budget(self.config.budget_s, self.config.evaluations, self.config.workers)
+
     def places(self) -> Iterator[Place]:
         """All runs, every task with the first seed before any with the second; those of a model after each."""
         for place in self.places_alone():
@@ -151,8 +156,9 @@ class Bench:
         """
         config = self.config
         if not (place.path / "run.toml").is_file():
-            budget = Budget(config.budget_s, config.evaluations, config.workers)
-            return begin(place.source, place.seed, budget, place.path, llm=config.llm if place.arm == MODEL else None)
+            return begin(
+                place.source, place.seed, self.budget, place.path, llm=config.llm if place.arm == MODEL else None
+            )
         session = reopen(place.path, config.workers)
         found = session.config
         if (found.seed, found.budget_s, found.evaluations) != (place.seed, config.budget_s, config.evaluations):
@@ -265,13 +271,18 @@ class Meter:
     """Counts wall and processor seconds of a run, and adds them to what its earlier sessions spent.
 
     The seconds of a session that is killed are not counted.
+
+    Args:
+        path: folder of the run.
+        beside: other runs go on in other threads, so only the seconds of this one count.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, beside: bool = False) -> None:
         self.path = path
+        self.used = time.thread_time if beside else _cpu_seconds
 
     def __enter__(self) -> Meter:
-        self.wall, self.cpu = time.monotonic(), _cpu_seconds()
+        self.wall, self.cpu = time.monotonic(), self.used()
         return self
 
     def __exit__(
@@ -280,7 +291,7 @@ class Meter:
         _wait_for_children()
         wall = time.monotonic() - self.wall
         before = spent(self.path)
-        now = Spent(round(before.seconds + wall, 3), round(before.cpu_seconds + _cpu_seconds() - self.cpu, 3))
+        now = Spent(round(before.seconds + wall, 3), round(before.cpu_seconds + self.used() - self.cpu, 3))
         if self.path.is_dir():
             write_whole(self.path / "spent.json", json.dumps(asdict(now)).encode())
 

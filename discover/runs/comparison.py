@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,12 @@ from discover.runs.verdict import CLOSE
 from discover.scoring import Fold, Problem, Score, penalty, points_beyond, predict_beyond, r_squared
 from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
-from discover.search.pool import Pool
-from discover.search.tasks import Job, Setting
+from discover.search.loop import executor_of
+from discover.search.tasks import Executor, Job, Setting
 from discover.search.verdict import twins_of
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Floats = NDArray[np.float64]
 
@@ -110,6 +113,7 @@ def compare(
     workers: int = 1,
     seconds: float = 35.0,
     on_event: Callable[[str], None] = lambda text: None,
+    client: Client | None = None,
 ) -> Comparison:
     """Ranks the laws of the library, and with a search configuration discovered ones, on the train rows of a task.
 
@@ -119,8 +123,10 @@ def compare(
         workers: processes.
         seconds: after which no further recipes of published laws are tried.
         on_event: told what is being done.
+        client: of a Dask cluster that does the work.
 
     Raises:
+        ClusterLostError: the cluster is gone.
         InputError: the table is not as expected, or too small to hold rows out.
     """
     from discover.scoring import problem_of
@@ -135,9 +141,9 @@ def compare(
             "add runs, or fit one formula with `discover fit`"
         )
     weights = np.array([fold.weight for fold in folds])
-    known, refused = _published(problem, weights, workers, seconds, on_event)
+    known, refused = _published(problem, weights, workers, seconds, on_event, client)
     if discover is not None:
-        known = [*known, *_discovered(problem, discover, weights, known, on_event)]
+        known = [*known, *_discovered(problem, discover, weights, known, on_event, client)]
     ranked = _with_ties(_in_one_word(sorted(known, key=lambda one: (one.error, one.penalty)), problem), weights)
     apart = _apart(problem, [one for one in ranked if one.tied])
     target = task.column(task.target[0]).heading
@@ -150,7 +156,12 @@ def compare(
 
 
 def _published(
-    problem: Problem, weights: Floats, workers: int, seconds: float, on_event: Callable[[str], None]
+    problem: Problem,
+    weights: Floats,
+    workers: int,
+    seconds: float,
+    on_event: Callable[[str], None],
+    client: Client | None,
 ) -> tuple[list[Standing], list[tuple[str, str]]]:
     library = Library(problem).ask(100_000, (), np.random.default_rng(0))
     candidates = [group_means(problem), *(law for law in library if law.published)]
@@ -158,7 +169,7 @@ def _published(
     on_event(f"{laws} published laws fit the columns; {len(candidates) - 1} fits with all recipes")
     end = time.monotonic() + seconds
     much = len(candidates) * len(problem.table) > MUCH
-    with Pool(Setting(problem), workers if much else 1) as pool:
+    with executor_of(Setting(problem), workers if much else 1, client if much else None) as pool:
         scores = _scores(pool, [Job(c) for c in candidates], end)
         best = _best_of_each(candidates, scores, weights)
         leaders = sorted(best.values(), key=lambda one: one.error)[:LOOKED]
@@ -171,7 +182,7 @@ def _published(
     return _without_twins(list(usable.values())), refused
 
 
-def _scores(pool: Pool, jobs: Sequence[Job], end: float) -> list[Score | None]:
+def _scores(pool: Executor, jobs: Sequence[Job], end: float) -> list[Score | None]:
     """Scores in the order of the jobs; None for those that the time did not suffice for."""
     tickets = [pool.submit(job) for job in jobs]
     out: list[Score | None] = []
@@ -248,10 +259,11 @@ def _discovered(
     weights: Floats,
     known: Sequence[Standing],
     on_event: Callable[[str], None],
+    client: Client | None,
 ) -> list[Standing]:
     on_event("searching for other laws")
     published = {one.candidate.law_key for one in known}
-    found = search(problem, config)
+    found = search(problem, config, client=client)
     out: list[Standing] = []
     for told in found.finalists:
         key = told.candidate.law_key

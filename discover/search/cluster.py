@@ -10,20 +10,23 @@ from __future__ import annotations
 import pickle
 import signal
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from urllib.parse import urlsplit
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from discover._version import __version__
 from discover.errors import ClusterLostError, InputError
 from discover.fitting.compilation import ensure_compiled
+from discover.plain_data import counted
 from discover.search.island import Epoch, EpochResult
 from discover.search.pool import one_thread
 from discover.search.processes import no_main
@@ -36,6 +39,8 @@ LOCAL = "local:"
 CONNECT_S = 20.0
 PATIENCE_S = 30.0  # without a result, after which the scheduler is asked whether it is there
 ROUNDS = 2  # of a task whose workers end, each of as many as Dask allows
+COUNT_EVERY_S = 5.0  # the workers, which come and go
+BENCHES = 4  # that a thread of a worker keeps, of searches side by side
 MOST_AGE = 8  # epochs of an island without its coming to the driver
 LIBRARIES = ("numpy", "scipy", "numba")  # other versions of these may turn a last digit
 SAME_VERSION = "install the same version on all machines"
@@ -43,7 +48,8 @@ NO_DISK = "name a folder that it can write to in its NUMBA_CACHE_DIR, such as /d
 
 Result = TypeVar("Result")
 _checked = WeakKeyDictionary[Any, tuple[object, tuple[str, ...]]]()  # client -> version and its workers, notes of them
-_own = threading.local()  # the bench of this thread of a worker, and the search that it is of
+_threads = WeakKeyDictionary[Any, dict[str, int]]()  # client -> address of a worker -> its threads, lately
+_own = threading.local()  # of a worker: the benches of this thread, by search
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,7 @@ class Cluster:
         self.search = uuid4().hex
         self.unsent: list[ClusterTicket[Any]] = []
         self.sent: list[ClusterTicket[Any]] = []
+        self.counted = -COUNT_EVERY_S
         client.wait_for_workers(1)
         check_versions(client)
         client.run(_prepare)
@@ -137,6 +144,9 @@ class Cluster:
         tickets, self.unsent = self.unsent, []
         if not tickets:
             return
+        if time.monotonic() - self.counted > COUNT_EVERY_S:
+            self.counted = time.monotonic()
+            self.client.loop.add_callback(_count, self.client)
         islands = [getattr(ticket.task, "island", None) for ticket in tickets]
         ages = [island.age + 1 if isinstance(island, Held) else 1 for island in islands]
         left = self.client.map(
@@ -168,6 +178,18 @@ class Cluster:
         for ticket, packed in zip(done, self.client.gather([ticket.back for ticket in done]), strict=True):
             ticket.packed, ticket.back = packed, None
         return wanted.packed or wanted.back.result()
+
+
+async def _count(client: Client) -> None:
+    with suppress(OSError):  # whoever waits for a result hears of it
+        _threads[client] = await client.scheduler.ncores()
+
+
+def crew(client: Client) -> str:
+    """How many workers there are, and on how many machines; empty before anything was done."""
+    there = _threads.get(client, {})
+    machines = {urlsplit(address).hostname for address in there}
+    return f"{counted(len(there), 'worker')} on {counted(len(machines), 'machine')}" if there else ""
 
 
 @contextmanager
@@ -203,8 +225,9 @@ def connected(address: str) -> Iterator[Client]:
     try:
         client = Client(address, timeout=CONNECT_S)
     except (OSError, ValueError, TypeError) as problem:
+        tls = "an address tls:// needs the certificates that Dask's configuration names; " * address.startswith("tls:")
         raise InputError(
-            f"--cluster {address}: no Dask scheduler answers there ({problem}); expected an address such as"
+            f"--cluster {address}: no Dask scheduler answers there ({problem}); {tls}expected an address such as"
             " tcp://host:8786, or local:4"
         ) from None
     with client:
@@ -264,15 +287,24 @@ def _work(
 ) -> tuple[bytes | None, bytes]:
     """What stays here of a task's result, and what goes back to the driver."""
     _check_same(__version__, "a Dask worker that came later", of)
-    if getattr(_own, "search", None) != search:
-        _prepare()
-        _own.bench, _own.search = Bench(setting), search
+    bench = _bench(setting, search)
     if isinstance(task, Epoch):
         task = replace(task, island=before if isinstance(before, bytes) else before[0])
-    found, stays = task.run(_own.bench), None
+    found, stays = task.run(bench), None
     if isinstance(found, EpochResult) and not keep:
         found, stays = replace(found, island=None), found.island
     return stays, packed(found)
+
+
+def _bench(setting: Setting, search: str) -> Bench:
+    """The bench of a search; those of the searches that were here last are kept."""
+    benches: dict[str, Bench] = _own.__dict__.setdefault("benches", {})
+    if search not in benches:
+        _prepare()
+        benches[search] = Bench(setting)
+        while len(benches) > BENCHES:
+            del benches[next(iter(benches))]
+    return benches[search]
 
 
 def packed(found: object) -> bytes:

@@ -160,7 +160,7 @@ def search(
                 f"no rows can be held out to judge laws on (rows: {len(problem.table)}, groups:"
                 f" {problem.table.n_groups}); every group that is held out in part must keep at least two rows"
             )
-        with _workers(setting, config, client) as executor:
+        with executor_of(setting, config.workers, client) as executor:
             under_way = _Search(setting, config, executor, team, known or {}, clock)
             stopped = under_way.run(on_steps)
             return under_way.conclude(stopped)
@@ -169,9 +169,10 @@ def search(
             proposer.close()
 
 
-def _workers(setting: Setting, config: SearchConfig, client: Client | None) -> Pool | Cluster:
+def executor_of(setting: Setting, workers: int, client: Client | None) -> Pool | Cluster:
+    """So many processes of this machine, or the workers of a cluster."""
     if client is None:
-        return Pool(setting, config.workers)
+        return Pool(setting, workers)
     from discover.search.cluster import Cluster
 
     return Cluster(setting, client)

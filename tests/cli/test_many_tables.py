@@ -12,6 +12,7 @@ import pytest
 
 from discover.cli.many_tables import places_of, subjects_of
 from discover.errors import InputError
+from discover.plain_data import number
 
 from ..docs.test_schemas import faults
 from .commands import COMMAND, assert_one_error, table_text
@@ -69,10 +70,17 @@ def test_an_interrupted_folder_of_tables_goes_on_to_one_overview(discover, table
     assert json.loads(Path("alone/law.json").read_text()) == json.loads(Path("o/c/law.json").read_text())
 
     Path("tables/b.csv").unlink()
-    shown = discover("run", "tables", *OPTIONS, "--out", "o", "--quiet")
+    asked = ("--at", "params=1e10,tokens=3e11", "--at", "vocabulary=8")
+    shown = discover("run", "tables", *OPTIONS, "--out", "o", "--quiet", *asked)
     assert shown.status == 0, shown.err
     assert shown.err == ""
     assert "human law" in shown.out
+    assert "a.csv: --at names 'vocabulary', which is no column of the law" in shown.out
+    row = discover("run", "tables", *OPTIONS, "--out", "o", "--json", *asked).json["tables"][0]
+    (point,) = row["at"][0]["points"]
+    assert [point] == discover("predict", "o/a", *asked[:2], "--json").json["points"]
+    assert number(point["forecasts"][0]["value"], 5) in shown.out
+    assert (row["at"][1]["points"], "vocabulary" in row["at"][1]["error"]) == ([], True)
     assert {name: Path("o/a", name).read_bytes() for name in before} == before
 
     other = discover("run", "tables", *OPTIONS, "--seed", "1", "--out", "o", "--quiet")
@@ -89,6 +97,7 @@ def test_wrong_requests_are_told_before_anything_runs(mistaken, tables) -> None:
     assert_one_error(mistaken("run", "done", *OPTIONS), "discover resume done")
     assert_one_error(mistaken("run", "tables", *OPTIONS, "--out", "done"), "done", "one run")
     assert_one_error(mistaken("run", "tables", *OPTIONS, "--llm-replay", "done"), "--llm-replay")
+    assert_one_error(mistaken("run", "tables/a.csv", *OPTIONS, "--at", "params=1e9"), "discover predict")
     assert_one_error(mistaken("run", "tables", *OPTIONS, "--out", "tables/a.csv"), "a.csv is a file")
     assert not Path("runs").exists()
 

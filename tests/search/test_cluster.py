@@ -18,7 +18,7 @@ from discover.runs.config import TaskSource
 from discover.runs.session import Budget, begin, pursue, reopen
 from discover.scoring import Score
 from discover.search import Step, cluster
-from discover.search.cluster import connected
+from discover.search.cluster import connected, crew
 from discover.search.tasks import LOST, Bench, Job, Setting
 from tests.search.course import course, problem, run
 from tests.search.test_pool import JOB
@@ -50,6 +50,7 @@ def test_a_cluster_finds_what_one_process_finds_though_workers_are_killed(client
 
     assert course(*run(evaluations=80, client=client, on_step=kill)) == alone
     assert not set(before) <= set(pids(client))
+    assert crew(client).endswith("on 1 machine")
 
 
 def test_an_interrupted_search_gives_what_the_cluster_has_found(client: Client) -> None:
@@ -89,7 +90,7 @@ def test_a_task_that_ends_one_worker_after_another_is_given_up_and_the_next_one_
 @pytest.mark.parametrize(
     ("address", "said"),
     [("local:none", "expected a number of processes"), ("tcp://127.0.0.1:9", "no Dask scheduler answers"),
-     ("nonsense://x", "no Dask scheduler answers")],
+     ("nonsense://x", "no Dask scheduler answers"), ("tls://127.0.0.1:9", "certificates that Dask's configuration")],
 )  # fmt: skip
 def test_an_address_where_nobody_answers_is_named(monkeypatch, address: str, said: str) -> None:
     monkeypatch.setattr(cluster, "CONNECT_S", 1.0)

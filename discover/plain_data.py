@@ -39,8 +39,17 @@ def printable(text: str) -> str:
     return _CONTROLS.sub("?", text)
 
 
-def number_in(text: str) -> float:
+def multiple_of(unit: str) -> float:
+    """How many of its unit a column counts as one: a million for 10^6 parameters, as in params_M."""
+    found = re.match(r"10\^([0-9]+) ", unit)
+    return 10.0 ** int(found[1]) if found else 1.0
+
+
+def number_in(text: str, multiple: float = 1.0) -> float:
     """A number as people write it: what `float` takes, or a count such as 70M, 7b or 1.4T.
+
+    Args:
+        multiple: so many a column counts as one; in a column of millions, 7B is 7000.
 
     Raises:
         ValueError: it is neither.
@@ -49,7 +58,7 @@ def number_in(text: str) -> float:
     if "_" in text or not text.isascii():
         raise ValueError(f"{text!r} is not a number")
     count = _COUNT.fullmatch(text.strip())
-    return float(count[1]) * COUNTS[count[2].lower()] if count else float(text)
+    return float(count[1]) * COUNTS[count[2].lower()] / multiple if count else float(text)
 
 
 def duration_s(text: str, option: str = "--budget") -> float:
@@ -97,6 +106,14 @@ def lettered(value: float, digits: int) -> str:
     return ""
 
 
+def padded(text: str, place: int) -> str:
+    """A number with zeros up to so many decimals, so that it looks as exact as it is: 0.2 to the third is 0.200."""
+    whole, _, part = text.partition(".")
+    if place < 1 or not (whole.lstrip("-−") + part).isdigit():
+        return text
+    return f"{whole}.{part.ljust(place, '0')}"
+
+
 def with_error(
     value: float, error: float | None, write: Callable[[float, int], str] = rounded, space: str = " "
 ) -> str:
@@ -110,7 +127,8 @@ def with_error(
     if error is None or not math.isfinite(error) or error <= 0 or value == 0 or not math.isfinite(value):
         return write(value, 6)
     digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
-    return f"{write(value, min(max(digits, 2), 7))}{space}±{space}{write(error, 2)}"
+    place = 1 - math.floor(math.log10(error)) if digits <= 7 else 0
+    return f"{padded(write(value, min(max(digits, 2), 7)), place)}{space}±{space}{padded(write(error, 2), place)}"
 
 
 def with_interval(value: float, low: float, high: float) -> str:
@@ -127,7 +145,8 @@ def with_interval(value: float, low: float, high: float) -> str:
             return "-"
         if last is None or number == 0:
             return rounded(number, 6)
-        return rounded(number, min(max(math.floor(math.log10(abs(number))) - last + 1, 2), 7))
+        digits = math.floor(math.log10(abs(number))) - last + 1
+        return padded(rounded(number, min(max(digits, 2), 7)), -last if digits <= 7 else 0)
 
     return f"{shown(value)} [{shown(ends[0])}, {shown(ends[1])}]"
 

@@ -31,6 +31,8 @@ from discover.export import TARGETS, export, file_name
 from discover.law.storage import read
 from discover.plain_data import counted, plain
 from discover.runs.folder import RunFolder
+from discover.runs.result import Result
+from discover.runs.verdict import doubts_of
 
 LARGEST = 64 << 20  # bytes of a table that is uploaded
 MOST_SAID = 1 << 20  # bytes of any other request
@@ -92,9 +94,9 @@ class Board:
         targets = [(target.name, target.summary) for target in TARGETS.values()] if law else []
         failure = self.processes.failure(folder.path) if row.status != "running" else ""
         page = self.pages.render(
-            "run.html", row=row, result=result, targets=targets, failure=failure, law=law,
-            budget=self._budget(folder), problems=_texts(result, "problems"), warnings=_texts(result, "warnings"),
-            notes=_texts(result, "notes"),
+            "run.html", row=row, targets=targets, failure=failure, law=law and result is not None,
+            budget=self._budget(folder), doubts=doubts_of(result) if result else (),
+            problems=[one.text for one in result.problems] if result else (), notes=result.notes if result else (),
         )  # fmt: skip
         return HTMLResponse(page)
 
@@ -114,12 +116,13 @@ class Board:
         keys = _distinct(request.query_params.getlist("run"))
         sides = self._sides(keys)
         rows = [self.shelf.row(key) for key in keys]
-        columns = comparing.usual_point(sides)
+        point = comparing.usual_point(sides)
+        columns = {name: value * comparing.multiple(name, sides) for name, value in point.items()}
         groups = _distinct(group for side in sides for group in side.law.groups if len(side.law.groups) > 1)
         targets = _distinct(target for side in sides for target in side.law.targets)
         page = self.pages.render(
             "compare.html", rows=rows, keys=keys, columns=columns, groups=groups,
-            targets=targets if len(targets) > 1 else [], differ=len({row.target for row in rows}) > 1,
+            targets=targets if len(targets) > 1 else [],
         )  # fmt: skip
         return HTMLResponse(page)
 
@@ -241,13 +244,13 @@ class Board:
             raise InputError(f"{folder.path.name} has no law yet")
         return place
 
-    def _result(self, folder: RunFolder) -> dict[str, Any]:
+    def _result(self, folder: RunFolder) -> Result | None:
         if self.shelf.confined(folder.result_path) is None:
-            return {}
+            return None
         try:
-            return folder.result() or {}
+            return folder.found()
         except DiscoverError:
-            return {}
+            return None
 
     def _budget(self, folder: RunFolder) -> dict[str, Any]:
         try:
@@ -369,12 +372,6 @@ def _status_and_text(problem: Exception) -> tuple[int, str]:
     if isinstance(problem, DiscoverError):
         return 400, str(problem)
     return 500, f"internal error: {type(problem).__name__}: {problem}. This is a mistake in discover."
-
-
-def _texts(result: dict[str, Any], key: str) -> list[str]:
-    found = result.get(key)
-    items = found if isinstance(found, list) else []
-    return [str(item.get("text", "")) if isinstance(item, dict) else str(item) for item in items]
 
 
 def _distinct(values: Any) -> list[str]:

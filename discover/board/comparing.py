@@ -90,7 +90,7 @@ class Asked:
         at = dict(usual_point(sides))
         for name, text in typed.items():
             if str(text).strip() and name in at:
-                at[name] = _number(name, str(text))
+                at[name] = _number(name, str(text), multiple(name, sides))
         along = str(given.get("along") or "")
         if along not in at:
             along = next(iter(at), "")
@@ -107,6 +107,11 @@ def usual_point(sides: Sequence[Side]) -> dict[str, float]:
     return found
 
 
+def multiple(name: str, sides: Sequence[Side]) -> float:
+    """How many of its unit a column counts as one, by the first law that has it."""
+    return next((side.document.multiple(name) for side in sides if name in side.document.feature_names), 1.0)
+
+
 def compare(sides: Sequence[Side], asked: Asked) -> dict[str, Any]:
     """Forecasts at the point and curves along a column, one of each for every run."""
     grid, log = _grid(sides, asked)
@@ -114,6 +119,7 @@ def compare(sides: Sequence[Side], asked: Asked) -> dict[str, Any]:
         "at": dict(asked.at),
         "along": asked.along,
         "log": log,
+        "multiple": multiple(asked.along, sides),
         "runs": [_told(side, asked, grid) for side in sides],
     }
 
@@ -160,9 +166,9 @@ def _grid(sides: Sequence[Side], asked: Asked) -> tuple[Floats, bool]:
     return np.linspace(min(low, point), max(high + 0.2 * wide, point), POINTS), False
 
 
-def _number(name: str, text: str) -> float:
+def _number(name: str, text: str, multiple: float) -> float:
     try:
-        value = number_in(text.strip())
+        value = number_in(text.strip(), multiple)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

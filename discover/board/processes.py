@@ -17,6 +17,7 @@ from typing import Any
 from discover.errors import InputError
 from discover.plain_data import quoted
 from discover.runs.folder import RunFolder
+from discover.runs.session import INTERRUPTED
 
 LOGS = ".discover-board"
 """Below the folder that is shown: what the commands wrote to stderr."""
@@ -107,9 +108,10 @@ class Processes:
             return ""
 
     def failure(self, run: Path) -> str:
-        """The error that the last command for a run ended with; "" without one."""
+        """The error that the last command for a run ended with; "" without one, or where it was stopped."""
         errors = [line for line in self.said(run).splitlines() if line.startswith("error: ")]
-        return errors[-1].removeprefix("error: ") if errors else ""
+        last = errors[-1].removeprefix("error: ") if errors else ""
+        return "" if last.startswith(INTERRUPTED) else last
 
     def wait(self, folder: RunFolder, seconds: float) -> None:
         """Waits until the command for a run has written what was asked.

@@ -17,7 +17,7 @@ from discover.expressions import constant_names, parse
 from discover.runs.folder import Progress, RunFolder
 from discover.runs.result import Result
 from discover.runs.session import INTERRUPTED
-from discover.runs.verdict import verdict_of
+from discover.runs.verdict import short_names, verdict_of
 
 DEEPEST = 4
 """Levels of folders below the one that is shown; a home folder would be endless otherwise."""
@@ -41,6 +41,7 @@ class Row:
         features: names in the formula that are columns.
         target: what is predicted.
         verdict: where the law comes from, see `Verdict.kind`.
+        published: name of the law in the library, of a published one.
         error: held-out error of the law, in variances of the target.
         law, forecast: R2 of the law and of the average of laws on the sealed rows.
         human, human_law: R2 of the best human law there, and its name.
@@ -60,6 +61,7 @@ class Row:
     features: tuple[str, ...] = ()
     target: str = ""
     verdict: str = ""
+    published: str = ""
     error: float | None = None
     law: float | None = None
     forecast: float | None = None
@@ -205,7 +207,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _with_result(row: Row, result: Result) -> Row:
     constants = set(result.constants[0].values) if result.constants else set()
-    human = [(item.r2, f"{item.law}, {item.variant}") for item in result.human if item.r2 is not None]
+    names, verdict = short_names(result), verdict_of(result)
+    human = [(item.r2, f"{names[item.law]}, {item.variant}") for item in result.human if item.r2 is not None]
     best, named = max(human, default=(None, ""))
     llm = result.llm or {}
     return replace(
@@ -215,7 +218,8 @@ def _with_result(row: Row, result: Result) -> Row:
         formula=result.formula,
         features=tuple(name for name in constant_names(parse(result.formula)) if name not in constants),
         target=", ".join(result.targets),
-        verdict=verdict_of(result).kind,
+        verdict=verdict.kind,
+        published=names[verdict.law] if verdict.law else "",
         error=result.inner_error,
         law=None if result.sealed is None else result.sealed.r2,
         forecast=None if result.forecast is None else result.forecast.r2,

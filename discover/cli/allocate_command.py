@@ -78,14 +78,15 @@ def allocate(
 
     if budget is not None and sweep is not None:
         raise InputError("--budget and --sweep both give budgets; expected one of them")
+    document = read_law(source)[0]
     found = best(
-        read_law(source)[0],
+        document,
         minimise=minimise or "",
         cost=cost,
         budget=_sweep(sweep) if sweep is not None else budget,
         subject_to=tuple(subject_to or ()),
-        bounds=bounds_of(bounds),
-        fix=numbers(",".join(fix or ()), "--fix"),
+        bounds=bounds_of(bounds, document.multiple),
+        fix=numbers(",".join(fix or ()), "--fix", document.multiple),
         group=group,
         seed=seed,
     )

@@ -36,15 +36,19 @@ def pairs(text: str | None, option: str) -> dict[str, str]:
     return result
 
 
-def numbers(text: str | None, option: str) -> dict[str, float]:
-    """`a=1e9,b=2` as a mapping of finite numbers.
+Multiple = Callable[[str], float]
+"""So many a column of this name counts as one, see `LawDocument.multiple`."""
+
+
+def numbers(text: str | None, option: str, multiple: Multiple = lambda name: 1.0) -> dict[str, float]:
+    """`a=1e9,b=7B` as a mapping of finite numbers.
 
     Raises:
         InputError: a part that is not `name=number`.
     """
     result = {}
     for name, value in pairs(text, option).items():
-        result[name] = number_or_nan(value)
+        result[name] = number_or_nan(value, multiple(name))
         if not math.isfinite(result[name]):
             raise InputError(f"{option} gives {name!r} the value {value!r}; expected a finite number")
     return result
@@ -62,15 +66,15 @@ def share(text: str, option: str) -> float:
     return value
 
 
-def number_or_nan(text: str) -> float:
-    """The number that a text says; NaN where it says none, as no option takes that."""
+def number_or_nan(text: str, multiple: float = 1.0) -> float:
+    """The number that a text says, see `number_in`; NaN where it says none, as no option takes that."""
     try:
-        return number_in(text)
+        return number_in(text, multiple)
     except ValueError:
         return math.nan
 
 
-def bounds_of(texts: Sequence[str] | None) -> dict[str, tuple[float | None, float | None]]:
+def bounds_of(texts: Sequence[str] | None, multiple: Multiple) -> dict[str, tuple[float | None, float | None]]:
     """`NAME=LOW:HIGH,...` as name -> ends, either of which may be left out.
 
     Raises:
@@ -79,17 +83,17 @@ def bounds_of(texts: Sequence[str] | None) -> dict[str, tuple[float | None, floa
     out = {}
     for name, span in pairs(",".join(texts or ()), "--bounds").items():
         low, sign, high = span.partition(":")
-        ends = [_end(end) for end in (low, high)]
+        ends = [_end(end, multiple(name)) for end in (low, high)]
         if not sign or any(end is not None and math.isnan(end) for end in ends):
             raise InputError(f"--bounds gives {name!r} the range {span!r}; expected LOW:HIGH such as 1e8:1e12")
         out[name] = (ends[0], ends[1])
     return out
 
 
-def _end(text: str) -> float | None:
+def _end(text: str, multiple: float) -> float | None:
     if not text.strip():
         return None
-    value = number_or_nan(text)
+    value = number_or_nan(text, multiple)
     return value if math.isfinite(value) else math.nan
 
 

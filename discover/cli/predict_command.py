@@ -148,7 +148,7 @@ def _from_text(
             f"(its columns: {expected})"
         )
     positive = positive_columns(document)
-    point = {name: _number(value, f"--at gives {name} the value", name in positive) for name, value in given.items()}
+    point = {name: _number(document, name, value, name in positive) for name, value in given.items()}
     missing = [name for name in needed if name not in point]
     if missing:
         why = why_needed(document, missing[0])
@@ -166,9 +166,9 @@ def _feature(document: LawDocument, name: str) -> str:
     return sources.get(name) or by_meaning([name], document.feature_names).get(name, name)
 
 
-def _number(text: str, where: str, positive: bool) -> float:
-    expected = "a number above 0" if positive else "a finite number"
-    value = number_or_nan(text)
+def _number(document: LawDocument, name: str, text: str, positive: bool) -> float:
+    where, expected = f"--at gives {name} the value", "a number above 0" if positive else "a finite number"
+    value = number_or_nan(text, document.multiple(name))
     if math.isnan(value):
         raise InputError(f"{where} {text!r}, which is not a number; expected {expected}")
     if math.isinf(value) or (positive and value <= 0):

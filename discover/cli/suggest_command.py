@@ -71,9 +71,9 @@ def suggest(
         cost_limit=cost_limit,
         n=n,
         candidates=candidates,
-        target_scale=numbers(target_scale, "--target-scale"),
-        bounds=bounds_of(bounds),
-        fix=numbers(",".join(fix or ()), "--fix"),
+        target_scale=numbers(target_scale, "--target-scale", document.multiple),
+        bounds=bounds_of(bounds, document.multiple),
+        fix=numbers(",".join(fix or ()), "--fix", document.multiple),
         group=group,
     )
     if json:

@@ -232,7 +232,7 @@ class FittedLaw:
             lacking = f"the column {name!r} is missing{original(self.document, name)}"
             raise InputError(f"{lacking}; the law needs {', '.join(needed)}{more}")
         try:
-            return _numbers(data[known[name]])
+            return _numbers(data[known[name]], self.document.multiple(name))
         except (TypeError, ValueError) as error:
             raise InputError(f"the column {name!r} does not hold numbers: {error}") from error
 
@@ -273,15 +273,17 @@ class FittedLaw:
         return np.array(np.broadcast_to(evaluate(document.expr, known), shape))
 
 
-def _numbers(values: Any) -> Floats:
-    """Numbers and texts of numbers as an array.
+def _numbers(values: Any, multiple: float) -> Floats:
+    """Numbers, and texts of numbers as `number_in` takes them, as an array.
 
     Raises:
         TypeError, ValueError: they are none.
     """
     found = np.asarray(values)
     if found.dtype.kind in "OSU":
-        read = np.vectorize(lambda cell: number_in(cell) if isinstance(cell, str) else float(cell), otypes=[np.float64])
+        read = np.vectorize(
+            lambda cell: number_in(cell, multiple) if isinstance(cell, str) else float(cell), otypes=[np.float64]
+        )
         return np.asarray(read(found))
     return np.asarray(found, dtype=np.float64)
 

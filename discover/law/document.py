@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from discover.data.names import IDENTIFIER
 from discover.errors import FormulaError, InputError
 from discover.expressions import Expr, constant_names, parse
+from discover.plain_data import multiple_of
 
 if TYPE_CHECKING:
     from discover.data.orders import Parts
@@ -130,6 +131,10 @@ class LawDocument:
     @property
     def feature_names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    def multiple(self, name: str) -> float:
+        """How many of its unit a feature counts as one, see `multiple_of`; 1 for a name that is none."""
+        return next((multiple_of(feature.unit) for feature in self.features if feature.name == name), 1.0)
 
     @cached_property
     def expr(self) -> Expr:

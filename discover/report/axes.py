@@ -45,14 +45,17 @@ def units(content: Content) -> list[Unit]:
 
 
 def axis_title(content: Content, name: str) -> str:
-    """A column with its unit."""
+    """A column with its unit; where that is 10^6 parameters, with what it counts: labels have the rest."""
     unit = content.session.task.column(name).unit
+    unit = unit.partition(" ")[2] if content.document.multiple(name) > 1 else unit
     return name if unit in ("", "1") or unit == name else f"{name} ({unit})"
 
 
 def feature_axis(content: Content, name: str) -> Axis:
     """Logarithmic for a scale."""
-    return Axis(axis_title(content, name), content.session.problem.kinds[name] == "scale")
+    return Axis(
+        axis_title(content, name), content.session.problem.kinds[name] == "scale", content.document.multiple(name)
+    )
 
 
 def target_axis(content: Content, target: int, title: str | None = None) -> Axis:
@@ -70,7 +73,7 @@ def rows_of(content: Content, table: Table, mask: Mask, target: int) -> tuple[st
     for row in np.flatnonzero(mask):
         measured = table.targets[row, target]
         parts = [table.group_names[table.group[row]]] if table.n_groups > 1 else []
-        parts += [f"{name} {quantity(float(values[row]))}" for name, values in table.features.items()]
+        parts += [f"{name} {content.size(name, float(values[row]), 4)}" for name, values in table.features.items()]
         off = f" (measured {percent(measured / law[row] - 1)})" if measured > 0 and law[row] > 0 else ""
         parts += [f"measured {quantity(float(measured))}", f"law {quantity(float(law[row]))}{off}"]
         told.append("\n".join(parts))

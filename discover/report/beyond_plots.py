@@ -28,6 +28,7 @@ from discover.report.axes import (
 )
 from discover.report.content import Content, Rival
 from discover.report.figures import Axis, Figure, Floats, Gallery, Role, Series, gallery
+from discover.report.texts import listed
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _beyond_figure(content: Content, unit: Unit, path: _Path) -> Figure:
         for role, table in tables_of(content).items():
             mask = matching(table, unit.group, held) & (table.features[axis] >= path.x[0])
             series += points_of(content, table, mask, unit, axis, role, None, True)
-    together = f"times the largest train run ({', '.join(problem.axes)} together)"
+    together = f"times the largest train run, {listed(problem.axes)} together"
     start = f"{unit.label}: this" if unit.label else "This"
     return Figure(
         key=f"beyond-{unit.group}-{unit.target}",
@@ -169,7 +170,7 @@ def _beyond_figure(content: Content, unit: Unit, path: _Path) -> Figure:
         x=feature_axis(content, axis) if alone else Axis(together, True),
         y=target_axis(content, unit.target),
         series=ordered(series),
-        rules=((train_end(content, unit.group, axis), "end of the train rows"),) if alone else (),
+        end=train_end(content, unit.group, axis) if alone else None,
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from discover.report.beyond_plots import Beyond, beyond
 from discover.report.blocks import Block, Cell, Formula, Plots, TableBlock, Text
 from discover.report.content import Content, Rival
-from discover.report.texts import NONE, listed, percent, quantity, settings
+from discover.report.outlook import told
+from discover.report.texts import NONE, listed, percent, quantity, r_squared
 
 
 def beyond_blocks(content: Content) -> Iterator[Block]:
@@ -32,10 +33,12 @@ def _forecast(content: Content, found: Beyond) -> str:
     far = f"{quantity(found.multiple, 3)} times the largest train run"
     if found.value is None:
         return f"Every law goes on from each group's largest train run to {far}."
-    start = f"At {far} ({settings(found.at, 3)}) this law says {quantity(found.value)}"
-    if found.lower is None or found.upper is None:
-        return start + "."
-    return f"{start}, with a 90 % interval of {quantity(found.lower)} to {quantity(found.upper)}."
+    said = told(content, found.at)
+    start = f"At {far} ({content.settings(found.at)})"
+    if content.ensemble is None:
+        return f"{start} this law says {said.number(found.value)}."
+    alone = f"the chosen law alone says {said.number(found.value)}"
+    return f"{start} the forecast is {said.number(said.value)} (90 % interval {said.most}); {alone}."
 
 
 def _error_table(rivals: Sequence[Rival]) -> TableBlock:
@@ -44,7 +47,7 @@ def _error_table(rivals: Sequence[Rival]) -> TableBlock:
             rival.name,
             str(len(rival.fit.structure.constants)),
             quantity(rival.inner_error, 3),
-            quantity(rival.sealed_r2),
+            r_squared(rival.sealed_r2),
         )
         for rival in rivals
     ]
@@ -53,9 +56,21 @@ def _error_table(rivals: Sequence[Rival]) -> TableBlock:
 
 def _formulas(content: Content) -> Iterator[Formula]:
     left = content.document.targets[0] if len(content.document.targets) == 1 else "target"
+    alike: dict[tuple[str, str], list[Rival]] = {}
     for rival in content.rivals:
-        published = f", published as {rival.published}" if rival.published not in ("", rival.name) else ""
-        yield Formula(left, rival.fit.structure.expr, name=f"{rival.name}{published}{_shared(content, rival)}")
+        alike.setdefault((rival.fit.structure.text, _shared(content, rival)), []).append(rival)
+    for (_, shared), rivals in alike.items():
+        yield Formula(left, rivals[0].fit.structure.expr, name=f"{_names(rivals)}{shared}")
+
+
+def _names(rivals: Sequence[Rival]) -> str:
+    """Laws of one formula, which differ by their constants alone: a runner-up may be a published law fitted anew."""
+    names = [rival.name for rival in rivals]
+    published = dict.fromkeys(r.published for r in rivals if r.published not in ("", *names))
+    refitted = listed(
+        [f"{r.name} with the loss of its study" if r.human and len(rivals) > 1 else r.name for r in rivals]
+    )
+    return f"{refitted}{f', published as {listed(list(published))}' if published else ''}"
 
 
 def _shared(content: Content, rival: Rival) -> str:
@@ -76,7 +91,7 @@ def _parting_table(found: Beyond) -> TableBlock:
                 rival.name,
                 str(len(rival.fit.structure.constants)),
                 quantity(rival.inner_error, 3),
-                quantity(rival.sealed_r2),
+                r_squared(rival.sealed_r2),
                 told,
                 _leaving(parting.leaves),
             )

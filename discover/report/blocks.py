@@ -60,7 +60,7 @@ class TableBlock:
         folded: shown on demand where a format can do that; the text that asks for it.
     """
 
-    head: tuple[str, ...]
+    head: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
     numeric: frozenset[int] = frozenset()
     folded: str = ""

@@ -91,7 +91,7 @@ def calculator(content: Content, start: Mapping[str, float]) -> Calculator | Non
         targets=document.targets,
         along=_along(content, ensemble),
         cost=cost,
-        budget=f"{float(f'{10 * largest:.1g}'):g}".replace("e+", "e") if cost else "",
+        budget=f"{10 * largest:.1g}".replace("e+0", "e").replace("e+", "e") if cost else "",
         thinned=every if draws < every else 0,
         draws=draws,
         data=_data(content, ensemble),
@@ -146,7 +146,7 @@ def ensemble_data(ensemble: Ensemble) -> dict[str, Any]:
 
 
 def usual_cost(content: Content) -> str:
-    """6*params*tokens in the names of the table, where it has both; else nothing."""
+    """6*params*tokens in the names of the table, where it has both, in floating-point operations; else nothing."""
     kinds = content.session.problem.kinds
     names: dict[str, str] = {}
     for name in content.document.feature_names:
@@ -154,13 +154,21 @@ def usual_cost(content: Content) -> str:
         if known is not None and kinds[name] == "scale":
             names.setdefault(known.name, name)
     model, data = names.get("active_params") or names.get("params"), names.get("tokens")
-    return f"6*{model}*{data}" if model and data else ""
+    if not (model and data):
+        return ""
+    each = 6.0 * content.document.multiple(model) * content.document.multiple(data)
+    return f"{each:g}".replace("e+", "e") + f"*{model}*{data}"
+
+
+def cost_columns(cost: str) -> list[str]:
+    """The columns of a cost of `usual_cost`."""
+    return cost.split("*")[1:]
 
 
 def _costs(content: Content) -> list[float]:
-    names = usual_cost(content).split("*")[1:]
-    product = np.prod([content.train.features[name] for name in names], axis=0)
-    return [float(value) for value in 6.0 * product]
+    cost = usual_cost(content)
+    product = np.prod([content.train.features[name] for name in cost_columns(cost)], axis=0)
+    return [float(value) for value in float(cost.partition("*")[0]) * product]
 
 
 def _field(content: Content, ensemble: Ensemble, name: str, value: float) -> Field:
@@ -168,10 +176,19 @@ def _field(content: Content, ensemble: Ensemble, name: str, value: float) -> Fie
     ends = content.document.domain.get(name)
     unit = column.unit if column.unit not in ("", "1") and column.unit != name else ""
     meaning = column.meaning if column.meaning.lower() != name.lower() else ""
+    multiple = content.document.multiple(name)
+    if multiple > 1:
+        unit = f"1 is {size(multiple)} {unit.partition(' ')[2]}"
     about = f"{meaning} ({unit})" if meaning and unit and unit not in meaning else meaning or unit
-    span = f"data: {size(ends[0])} to {size(ends[1])}" if ends else ""
+    span = f"data: {content.size(name, ends[0])} to {content.size(name, ends[1])}" if ends else ""
     read = name in ensemble.inputs
-    return Field(name, about, span if read else f"{span}; no law reads it".strip("; "), size(value, plain=True), read)
+    return Field(
+        name,
+        about,
+        span if read else f"{span}; no law reads it".strip("; "),
+        content.size(name, value, plain=True),
+        read,
+    )
 
 
 def _data(content: Content, ensemble: Ensemble) -> dict[str, Any]:
@@ -188,6 +205,8 @@ def _data(content: Content, ensemble: Ensemble) -> dict[str, Any]:
                 "low": document.domain.get(name, (None, None))[0],
                 "high": document.domain.get(name, (None, None))[1],
                 "read": name in ensemble.inputs,
+                "multiple": document.multiple(name),
+                "counted": content.counted(name),
             }
             for name in document.feature_names
         ],

@@ -13,7 +13,7 @@ from discover.law import load_library
 from discover.plain_data import counted
 from discover.report.blocks import TableBlock
 from discover.report.content import Content
-from discover.report.texts import listed, percent, quantity
+from discover.report.texts import listed, percent, quantity, r_squared
 from discover.runs.credit import credit_said
 from discover.runs.verdict import verdict_of
 
@@ -133,7 +133,7 @@ def _judgement(content: Content) -> list[tuple[str, str]]:
         judged = "not judged: the sealed rows are closed, or there are none"
     else:
         judged = (
-            f"R² {quantity(sealed.r2)}, RMSE {quantity(sealed.rmse)}, mean relative error "
+            f"R² {r_squared(sealed.r2)}, RMSE {quantity(sealed.rmse)}, mean relative error "
             f"{percent(sealed.mare or 0.0).lstrip('+')} on {counted(sealed.n or 0, 'row')}"
         )
     return [

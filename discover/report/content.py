@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from discover.law.document import LawDocument
 from discover.law.storage import read
 from discover.plain_data import quoted
 from discover.report.steps import StepFacts, step_facts
+from discover.report.texts import size
 from discover.runs.human import human_laws
 from discover.runs.journal import Record
 from discover.runs.outcome import evaluate_again, inner_error
@@ -24,6 +25,7 @@ from discover.runs.records import STEP, fit_of, law_of, score_of
 from discover.runs.result import Result, RunnerUp
 from discover.runs.sealed_rows import remembered
 from discover.runs.session import Session, reopen
+from discover.runs.verdict import short_names
 from discover.scoring import fold_weights
 from discover.scoring.score import row_weights
 
@@ -86,6 +88,19 @@ class Content:
     def folder(self) -> Path:
         return self.session.folder.path
 
+    def size(self, name: str, value: float, digits: int = 3, plain: bool = False) -> str:
+        """The value of a column as people write it: 7 in a column of 10^9 parameters is 7B."""
+        return size(value * self.document.multiple(name), digits, plain)
+
+    def counted(self, name: str) -> str:
+        """What the sizes of a column count: 7B are of no params_M but of parameters; elsewhere its name."""
+        unit = self.session.task.column(name).unit
+        return unit.partition(" ")[2] if self.document.multiple(name) > 1 else name
+
+    def settings(self, values: Mapping[str, float], digits: int = 3) -> str:
+        """Columns with their values, as the label of a row or a curve."""
+        return ", ".join(f"{name} {self.size(name, value, digits)}" for name, value in values.items())
+
     @property
     def human(self) -> list[Rival]:
         return [rival for rival in self.rivals if rival.human]
@@ -127,7 +142,7 @@ def gather(path: Path, *, open_sealed: bool = False) -> Content:
         result=result,
         ensemble=Ensemble.from_document(document) if document.forecasts else None,
         sealed=sealed,
-        rivals=(*_runners_up(result, fits), *_human(session, result, fit)),
+        rivals=tuple(_briefly_named(result, (*_runners_up(result, fits), *_human(session, result, fit)))),
         steps=step_facts(session.problem, records),
     )
 
@@ -165,6 +180,12 @@ def _runners_up(result: Result, fits: Sequence[FitResult | None]) -> list[Rival]
         for number, (entry, fit) in enumerate(zip(result.runners_up, fits, strict=True), start=1)
         if fit is not None
     ]
+
+
+def _briefly_named(result: Result, rivals: Sequence[Rival]) -> Iterator[Rival]:
+    names = short_names(result)
+    for one in rivals:
+        yield replace(one, name=names.get(one.name, one.name), published=names.get(one.published, one.published))
 
 
 def _fit_of(law: Result | RunnerUp, records: Sequence[Record], session: Session) -> FitResult | None:

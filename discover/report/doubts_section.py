@@ -11,8 +11,9 @@ from discover.report.axes import units
 from discover.report.blocks import Block, Points, Text
 from discover.report.content import Content
 from discover.report.law_section import LEVEL, LOOSE, interval, loose
-from discover.report.texts import listed
+from discover.report.texts import listed, quantity
 from discover.runs.verdict import CLOSE_SAID, verdict_of
+from discover.scoring.metrics import r_squared
 
 FEW_SEALED = 5  # rows below which nothing is said of their side
 BY_CHANCE = 0.01  # what happens more rarely is told as a doubt
@@ -20,7 +21,7 @@ BY_CHANCE = 0.01  # what happens more rarely is told as a doubt
 
 def doubt_blocks(content: Content) -> Iterator[Block]:
     """Reasons to doubt the law, and notes on the table."""
-    found = tuple(_reasons(content))
+    found = reasons(content)
     if found:
         yield Points(found, warning=True)
     else:
@@ -35,7 +36,13 @@ def doubt_blocks(content: Content) -> Iterator[Block]:
         yield Points(tuple(notes))
 
 
+def reasons(content: Content) -> tuple[str, ...]:
+    """Reasons to doubt the law, the gravest first."""
+    return tuple(_reasons(content))
+
+
 def _reasons(content: Content) -> Iterator[str]:
+    yield from on_sealed_rows(content)
     for text in content.result.warnings:
         yield _sentence(text)
     if content.result.sealed_error:
@@ -43,26 +50,49 @@ def _reasons(content: Content) -> Iterator[str]:
     names = _undetermined(content)
     if names:
         yield names
-    close = [rival for rival in content.runners_up if rival.close]
-    if close:
-        named = listed([rival.name for rival in close])
-        yield f"The data hardly tell the law from {named} ({CLOSE_SAID})."
-    tied = 0 if content.ensemble is None else len(content.ensemble.laws) - 1
-    if tied > len(close):
+    named = listed([rival.name for rival in content.runners_up if rival.close])
+    tied = alike(content)
+    if content.ensemble is not None and tied > len(named):
+        nearest = f" ({named} by inner error: {CLOSE_SAID})" if named else ""
         yield (
-            f"{counted(tied, 'other law')} {'fits' if tied == 1 else 'fit'} the rows about as well: intervals are "
-            "those of all of them, and the constants are those of one."
+            f"The data hardly tell the law from {counted(tied, 'other law')}{nearest}: intervals are those of all of "
+            "them, and the constants are those of one."
         )
+    elif named:
+        yield f"The data hardly tell the law from {named} ({CLOSE_SAID})."
     lower = verdict_of(content.result).lower
     if lower:
         yield lower
-    yield from _on_sealed_rows(content)
 
 
-def _on_sealed_rows(content: Content) -> Iterator[str]:
-    """Whether the sealed rows lie to one side of the law, or out of its intervals."""
+def alike(content: Content) -> int:
+    """So many other laws the data hardly tell from the chosen one."""
+    close = sum(rival.close for rival in content.runners_up)
+    return max(close, 0 if content.ensemble is None else len(content.ensemble.laws) - 1)
+
+
+def sealed_r2(content: Content) -> dict[str, float]:
+    """Target -> R2 of the forecast on the sealed rows, or of the law where there is no other forecast."""
+    if content.sealed is None:
+        return {}
+    law = content.fit.predict(content.sealed.features, content.sealed.group)
+    names = [content.sealed.group_names[code] for code in content.sealed.group]
+    found = {}
+    for t, target in enumerate(content.document.targets):
+        said = law[:, t]
+        if content.ensemble is not None:
+            said = content.ensemble.intervals(content.sealed.features, names, target=target).value
+        found[target] = r_squared(said[:, None], content.sealed.targets[:, t : t + 1])
+    return found
+
+
+def on_sealed_rows(content: Content) -> Iterator[str]:
+    """Whether the forecast fails on the sealed rows; whether they lie to one side of the law or out of intervals."""
     if content.sealed is None:
         return
+    for target, r2 in sealed_r2(content).items():
+        if r2 <= 0:
+            yield f"On the sealed rows the forecast of {target} is further off than their mean (R² {quantity(r2, 2)})."
     law = content.fit.predict(content.sealed.features, content.sealed.group)
     for t, target in enumerate(content.document.targets):
         above = int(np.sum(content.sealed.targets[:, t] > law[:, t]))

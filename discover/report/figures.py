@@ -21,11 +21,13 @@ class Axis:
     Attributes:
         title: what is on it, with its unit.
         log: logarithmic.
+        multiple: so many its values count as one; labels show what they count.
         ticks: places and their labels, for names instead of numbers.
     """
 
     title: str
     log: bool = False
+    multiple: float = 1.0
     ticks: tuple[tuple[float, str], ...] = ()
 
 
@@ -64,7 +66,7 @@ class Figure:
         key: its name in the document.
         label: what tells it from others of its kind, such as the group.
         caption: what is to be seen.
-        rules: vertical lines and what they mark.
+        end: where the train rows end on the horizontal axis, a dotted line; None for no line.
     """
 
     key: str
@@ -73,7 +75,12 @@ class Figure:
     x: Axis
     y: Axis
     series: tuple[Series, ...]
-    rules: tuple[tuple[float, str], ...] = ()
+    end: float | None = None
+
+    @property
+    def about(self) -> str:
+        """The caption with what the dotted line is."""
+        return self.caption if self.end is None else f"{self.caption} The dotted line is the end of the train rows."
 
 
 @dataclass(frozen=True)

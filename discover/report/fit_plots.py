@@ -28,7 +28,7 @@ from discover.report.axes import (
 )
 from discover.report.content import Content
 from discover.report.figures import Figure, Floats, Gallery, Series, gallery
-from discover.report.texts import listed, settings
+from discover.report.texts import listed
 
 SLICES = 5  # curves in one plot
 
@@ -55,7 +55,13 @@ def _fit_figure(content: Content, unit: Unit, axis: str, label: str) -> Figure:
     lines: list[Series] = []
     for number, held in enumerate(slices):
         shade = None if len(slices) == 1 else number / (len(slices) - 1)
-        name = "law" if not others else settings(held, 2) if len(slices) > 1 else f"law at {settings(held)}"
+        name = (
+            "law"
+            if not others
+            else content.settings(held, 2)
+            if len(slices) > 1
+            else f"law at {content.settings(held)}"
+        )
         lines += _curve(content, unit, axis, held, name, shade, wide=len(slices) == 1)
         for key, table in tables_of(content).items():
             mask = matching(table, unit.group, held)
@@ -69,20 +75,18 @@ def _fit_figure(content: Content, unit: Unit, axis: str, label: str) -> Figure:
     return Figure(
         key=f"fit-{unit.group}-{unit.target}-{axis}",
         label=label,
-        caption=_fit_caption(content, axis, others, slices, label),
+        caption=_fit_caption(content, unit, axis, others, slices, label),
         x=feature_axis(content, axis),
         y=target_axis(content, unit.target),
         series=ordered(series),
-        rules=((train_end(content, unit.group, axis), "end of the train rows"),)
-        if content.session.problem.axes
-        else (),
+        end=train_end(content, unit.group, axis) if content.session.problem.axes else None,
     )
 
 
 def _fit_caption(
-    content: Content, axis: str, others: Sequence[str], slices: Sequence[Mapping[str, float]], label: str
+    content: Content, unit: Unit, axis: str, others: Sequence[str], slices: Sequence[Mapping[str, float]], label: str
 ) -> str:
-    target = listed(content.document.targets) if len(content.document.targets) == 1 else "target"
+    target = content.document.targets[unit.target]
     start = f"{label[:1].upper()}{label[1:]}: " if label.startswith("along") else f"{label}: " if label else ""
     target = target if label else target[:1].upper() + target[1:]
     bands = "50 and 90 % intervals" if len(slices) == 1 else "90 % intervals"
@@ -92,7 +96,7 @@ def _fit_caption(
     held = (
         f"one curve for each of {len(slices)} settings of {listed(others)}"
         if len(slices) > 1
-        else (f"{listed(others)} held at {settings(slices[0])}")
+        else (f"{listed(others)} held at {content.settings(slices[0])}")
     )
     return f"{start}{target} against {axis}; {held}{shown}. Grey points are rows at other settings."
 

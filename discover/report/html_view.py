@@ -17,6 +17,7 @@ from discover.report.figures import Figure
 from discover.report.palette import COLOURS, DARK
 from discover.report.plotly_view import packed_library, plotly_json
 from discover.report.still_view import best_format, picture
+from discover.report.texts import FIXED
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -46,6 +47,7 @@ def html_page(report: Report) -> str:
         "left": lambda name: Markup(mathml_name(name)) if NAME.fullmatch(name) else None,
         "still": lambda figure, small=False: Markup(_still(figure, small)),
         "written": to_text,
+        "together": lambda text: text.replace(" %", FIXED + "%"),
         "kind": lambda block: type(block).__name__,
         "is_maths": lambda cell: isinstance(cell, Maths),
     }

@@ -14,7 +14,7 @@ from discover.report.axes import Unit, units
 from discover.report.blocks import Block, Cell, Formula, Maths, Points, TableBlock, Text
 from discover.report.content import Content
 from discover.report.reading import reading
-from discover.report.texts import FIXED, NONE, listed, percent, quantity, size
+from discover.report.texts import FIXED, NONE, listed, percent, quantity
 
 FEW_SETS = 8
 LEVEL = 0.9
@@ -56,7 +56,7 @@ def _precision(content: Content) -> Iterator[Block]:
         (Maths(Constant(name)), *(quantity(float(related[i, j]), 2) if j <= i else "" for j in range(len(names))))
         for i, name in enumerate(names)
     )
-    head = ("correlation", *names)
+    head: tuple[Cell, ...] = ("correlation", *map(_named, names))
     yield TableBlock(head, rows, frozenset(range(1, len(head))))
     yield Text(
         "Correlations of the constants over refits to resampled rows. Constants that move together are known better "
@@ -83,7 +83,7 @@ def _columns(content: Content) -> TableBlock:
     rows: list[tuple[Cell, ...]] = []
     for name in document.feature_names:
         column, ends = task.column(name), document.domain.get(name)
-        shown = f"{size(ends[0])} to {size(ends[1])}" if ends else NONE
+        shown = f"{content.size(name, ends[0])} to {content.size(name, ends[1])}" if ends else NONE
         unit = "" if column.unit == "1" else column.unit
         rows.append((Maths(Feature(name)), meaning_of(column) or NONE, unit or NONE, shown))
     for name in document.targets:
@@ -117,8 +117,12 @@ def _constants(content: Content) -> Iterator[Block]:
     folded = f"Constants of all {len(rows)} groups and targets" if many else ""
     if many and len(document.targets) == 1:
         folded = f"Constants of all {len(rows)} groups"
-    yield TableBlock((*heads, *document.constant_names), tuple(rows), numeric, folded)
+    yield TableBlock((*heads, *map(_named, document.constant_names)), tuple(rows), numeric, folded)
     yield Text(_interval_note(content), remark=True)
+
+
+def _named(constant: str) -> Maths:
+    return Maths(Constant(constant))
 
 
 def _interval_note(content: Content) -> str:

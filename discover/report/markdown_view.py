@@ -66,7 +66,7 @@ def _block(block: Block, folder: str, pictures: dict[str, bytes]) -> Iterator[st
 
 def _table(block: TableBlock) -> str:
     rules = ["---:" if place in block.numeric else "---" for place in range(len(block.head))]
-    lines = [[plain(text) for text in block.head], rules, *([_cell(cell) for cell in row] for row in block.rows)]
+    lines = [[_cell(cell) for cell in block.head], rules, *([_cell(cell) for cell in row] for row in block.rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -80,7 +80,7 @@ def _figures(block: Plots, folder: str, pictures: dict[str, bytes]) -> Iterator[
     for number, figure in enumerate(block.gallery.figures[:MOST_FIGURES], start=1):
         name = f"{_file_stem(figure, block.gallery.key)}-{number}.png"
         pictures[name] = picture(figure, "png")
-        yield f"![{plain(figure.caption)}]({folder}/{name})\n\n*{plain(figure.caption)}*"
+        yield f"![{plain(figure.about)}]({folder}/{name})\n\n*{plain(figure.about)}*"
     total = block.gallery.total
     if total > MOST_FIGURES:
         yield f"{MOST_FIGURES} of {total} figures of this kind are shown; the HTML report has more."

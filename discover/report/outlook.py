@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from discover.decisions import allocate, suggest
-from discover.decisions.answer import Optimum
+from discover.decisions.answer import Optimum, Quantity
 from discover.decisions.candidates import costs_of, grid, points_ahead
 from discover.decisions.suggestion import Points
 from discover.errors import DiscoverError
 from discover.forecasts.points import excesses
-from discover.report.axes import POINTS, farthest, feature_axis, largest_run, run_at, target_axis, units
-from discover.report.calculator import usual_cost
+from discover.report.axes import POINTS, farthest, feature_axis, largest_run, run_at, target_axis, train_end, units
+from discover.report.calculator import cost_columns, usual_cost
 from discover.report.content import Content
 from discover.report.figures import Figure, Series
-from discover.report.texts import NONE, listed, quantity, size
+from discover.report.texts import FIXED, NONE, listed, quantity, significant, to_place
 
 MULTIPLES = (1.0, 2.0, 4.0, 8.0)
 MOST_GROUPS = 12  # with a row of their own in the table of forecasts
@@ -40,7 +40,7 @@ class Told:
     Attributes:
         at: the columns.
         value, low, high, half_low, half_high: the forecast, its 90 % and its 50 % interval; NaN for none.
-        digits: so many digits tell the ends apart.
+        place: to so many decimals the ends are told apart.
         reason: the largest part of the uncertainty.
     """
 
@@ -50,19 +50,19 @@ class Told:
     high: float = math.nan
     half_low: float = math.nan
     half_high: float = math.nan
-    digits: int = 4
+    place: int | None = None
     reason: str = ""
 
     def number(self, value: float) -> str:
-        return quantity(value, self.digits)
+        return quantity(value) if self.place is None else to_place(value, self.place)
 
     @property
     def most(self) -> str:
-        return NONE if math.isnan(self.low) else f"{self.number(self.low)} to {self.number(self.high)}"
+        return NONE if math.isnan(self.low) else _from_to(self.number(self.low), self.number(self.high))
 
     @property
     def half(self) -> str:
-        return NONE if math.isnan(self.half_low) else f"{self.number(self.half_low)} to {self.number(self.half_high)}"
+        return NONE if math.isnan(self.half_low) else _from_to(self.number(self.half_low), self.number(self.half_high))
 
 
 def told(content: Content, at: Mapping[str, float], group: int = 0, target: int = 0) -> Told:
@@ -81,17 +81,22 @@ def told(content: Content, at: Mapping[str, float], group: int = 0, target: int 
         high=high,
         half_low=float(found.lower[0.5][0]),
         half_high=float(found.upper[0.5][0]),
-        digits=digits_for(low, high),
+        place=place_for(low, high),
         reason=f"{found.shares[share][0]:.0%} {REASONS[share]}".replace("%", " %"),
     )
 
 
-def digits_for(low: float, high: float) -> int:
-    """So many digits as tell the ends of an interval apart, with one to spare."""
+def _from_to(low: str, high: str) -> str:
+    return f"{low}{FIXED}to{FIXED}{high}"
+
+
+def place_for(low: float, high: float) -> int | None:
+    """To so many decimals the ends of an interval are told apart, with one to spare; None without an interval."""
     span, most = abs(high - low), max(abs(high), abs(low))
     if not (math.isfinite(span) and span > 0):
-        return 4
-    return min(7, max(3, math.floor(math.log10(most)) - math.floor(math.log10(span)) + 2))
+        return None
+    whole = math.floor(math.log10(most))
+    return min(6, max(2, 1 + whole - math.floor(math.log10(span)))) - whole
 
 
 def headline(content: Content) -> str:
@@ -104,7 +109,7 @@ def headline(content: Content) -> str:
     if not math.isfinite(found.value):
         return ""
     document = content.document
-    where = listed([f"{size(found.at[name])} {name}" for name in _shown(content)])
+    where = listed([f"{content.size(name, found.at[name])} {content.counted(name)}" for name in _shown(content)])
     grouped = f" for {document.groups[group]}" if len(document.groups) > 1 else ""
     span = "" if math.isnan(found.low) else f" (90 % interval {found.most})"
     times = {e.column: e.times for e in excesses(document, found.at) if e.times is not None and e.value > e.end}
@@ -141,11 +146,11 @@ def forecast_rows(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ..
         for multiple in multiples:
             found = told(content, run_at(content, unit.group, multiple), unit.group, unit.target)
             label = f"{quantity(multiple, 3)}×" if single else unit.label
-            sizes = [size(found.at[name]) for name in shown]
-            rows.append((label, *sizes, found.number(found.value), found.half, found.most, found.reason or NONE))
-    first = "times the largest run" if single else "group" if len(document.targets) == 1 else "group, target"
+            sizes = [content.size(name, found.at[name]) for name in shown]
+            rows.append((label, *sizes, found.number(found.value), found.most, found.half, found.reason or NONE))
+    first = "× largest run" if single else "group" if len(document.targets) == 1 else "group, target"
     target = document.targets[0] if len(document.targets) == 1 else "forecast"
-    return (first, *shown, target, "50 % interval", "90 % interval", "most unsure for"), rows, 1
+    return (first, *shown, target, "90 % interval", "50 % interval", "most unsure for"), rows, 1
 
 
 # --- budgets
@@ -176,7 +181,7 @@ class Spending:
 def spending(content: Content) -> Spending | None:
     """The best sizes for budgets at and beyond the largest run; None where no cost can be guessed or none is best."""
     cost = usual_cost(content)
-    names = cost.split("*")[1:]
+    names = cost_columns(cost)
     if not cost or content.result.no_law or not set(names) <= set(_read(content)):
         return None
     group = _largest_group(content)
@@ -201,9 +206,17 @@ def spending(content: Content) -> Spending | None:
         budgets=tuple(float(one.budget or 0.0) for one in chosen),
         best=tuple(best),
         names=tuple(names),
-        exponents={n: quantity(q.value, 3) for n, q in next(iter(found.exponents.values()), {}).items()},
+        exponents={n: _power(q) for n, q in next(iter(found.exponents.values()), {}).items()},
         figure=_isoflop(content, group, cost, names, fixed, [one for one in found.optima if one.budget in curves]),
     )
+
+
+def _power(found: Quantity) -> str:
+    """An exponent, and from where to where it may lie."""
+    place = place_for(*found.interval) if found.interval is not None else None
+    if found.interval is None or place is None:
+        return quantity(found.value, 2)
+    return f"{to_place(found.value, place)} ({_from_to(*(to_place(end, place) for end in found.interval))})"
 
 
 def _read(content: Content) -> tuple[str, ...]:
@@ -232,7 +245,7 @@ def _isoflop(
         x=feature_axis(content, first),
         y=target_axis(content, 0),
         series=tuple(series),
-        rules=((float(content.train.features[first][content.train.group == group].max()), "end of the train rows"),),
+        end=train_end(content, group, first),
     )
 
 
@@ -285,15 +298,16 @@ def next_runs(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ...]],
     rows = []
     for pick in found.picks:
         label = (runs.groups[pick.place],) if grouped else ()
-        sizes = tuple(size(float(values[pick.place])) for values in runs.features.values())
+        sizes = tuple(content.size(name, float(values[pick.place])) for name, values in runs.features.items())
         price = (quantity(pick.cost, 2),) if cost else ()
-        rows.append((*label, *sizes, *price, quantity(pick.sd[target], 2)))
+        rows.append((*label, *sizes, *price, significant(pick.sd[target], 2)))
     if not rows:
         return None
     heads = (*(("group",) if grouped else ()), *runs.features, *(("cost",) if cost else ()), f"sd of {target} then")
     per = f", for their cost ({cost})" if cost else ""
     text = (
         f"Of runs within the range of the data, these would narrow the forecast at the target scale most{per}. Its "
-        f"standard deviation is {quantity(found.before[target], 2)} now, without the noise of a single measurement."
+        f"standard deviation is {significant(found.before[target], 2)} now, without the noise of a single measurement; "
+        "the last column has it after that run and those above it."
     )
     return heads, rows, text

@@ -69,7 +69,7 @@ def _block(block: Block, place: Path) -> dict[str, Any]:
     if isinstance(block, TableBlock):
         return {
             "kind": "table",
-            "head": list(block.head),
+            "head": [_cell(cell) for cell in block.head],
             "rows": [[_cell(cell) for cell in row] for row in block.rows],
             "numeric": sorted(block.numeric),
             "widths": _widths(block),
@@ -110,7 +110,7 @@ def _plots(block: Plots, place: Path) -> dict[str, Any]:
         form = "png" if small else best_format(figure)
         name = f"{gallery.key}-{number}.{form}"
         (place / name).write_bytes(picture(figure, form, small=small))
-        entries.append({"file": name, "caption": figure.caption})
+        entries.append({"file": name, "caption": figure.label if small else figure.about})
     left_out = gallery.total - len(shown)
     note = f"{len(shown)} of {gallery.total} are shown; the HTML report has more." if left_out else ""
     return {"kind": "plots", "files": entries, "small": small, "note": note}

@@ -14,6 +14,7 @@ import numpy as np
 from discover.errors import UnavailableError
 from discover.report.figures import Axis, Figure, Floats, Series
 from discover.report.palette import COLOURS, colour, faded
+from discover.report.ticks import ticks_of
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 GROUP_SYMBOLS = ("circle", "square", "triangle-up", "cross", "x", "pentagon", "triangle-down", "star")
@@ -22,6 +23,7 @@ SIZES = {"sealed": 8, "human": 9, "law": 13, "faint": 5, "other": 6, "train": 6}
 OPACITY = {"faint": 0.7, "other": 0.7}
 DIGITS = 7
 EDGE = 0.3  # opacity of the edges of a band
+MARGIN = 0.05  # of an axis beyond its values
 
 
 def packed_library() -> str:
@@ -43,12 +45,11 @@ def plotly_json(figure: Figure) -> dict[str, Any]:
     layout = {
         "xaxis": _axis(figure.x, [series.x for series in figure.series]),
         "yaxis": _axis(figure.y, [edge for s in figure.series for edge in (s.y, s.upper) if edge is not None]),
-        "shapes": [_rule(place) for place, _ in figure.rules],
-        "annotations": [_note(figure, place, text) for place, text in figure.rules],
+        "shapes": [] if figure.end is None else [_rule(figure.end)],
     }
     return {
         "label": figure.label,
-        "caption": figure.caption,
+        "caption": figure.about,
         "data": traces,
         "layout": layout,
         "dark": {shade: other for series in figure.series for shade, other in _dark(series)},
@@ -121,30 +122,27 @@ def _numbers(values: Floats) -> list[float | None]:
 
 
 def _axis(axis: Axis, values: Sequence[Floats]) -> dict[str, Any]:
-    made: dict[str, Any] = {"title": {"text": text(axis.title)}, "exponentformat": _exponents(values)}
+    made: dict[str, Any] = {"title": {"text": text(axis.title)}}
     if axis.log:
         made["type"] = "log"
-        decades = _decades(values)
-        if decades > 1.0:  # powers of ten, with 2 and 5 between them where there are few
-            made["dtick"] = 1 if decades > 2.5 else "D2"
     if axis.ticks:
-        made["tickvals"] = [place for place, _ in axis.ticks]
-        made["ticktext"] = [text(_short(label)) for _, label in axis.ticks]
+        made["tickmode"] = "array"  # names: none is left out on narrow screens
+    places = ticks_of(axis, *_ends(axis, values))
+    if places:
+        made["tickvals"] = [place for place, _ in places]
+        made["ticktext"] = [text(_short(label)) for _, label in places]
     return made
 
 
-def _exponents(values: Sequence[Floats]) -> str:
-    """Counts are written as 500M and 70B; other numbers, and what is beyond that, in powers of ten."""
-    finite = [v[np.isfinite(v) & (v != 0)] for v in values]
-    ends = [(float(np.abs(v).min()), float(np.abs(v).max())) for v in finite if len(v)]
-    counts = ends and min(low for low, _ in ends) >= 1 and max(high for _, high in ends) < 1e16
-    return "B" if counts else "power"
-
-
-def _decades(values: Sequence[Floats]) -> float:
-    low = min((float(v[v > 0].min()) for v in values if (v > 0).any()), default=1.0)
-    high = max((float(v[np.isfinite(v)].max()) for v in values if np.isfinite(v).any()), default=1.0)
-    return math.log10(high / low) if high > low else 0.0
+def _ends(axis: Axis, values: Sequence[Floats]) -> tuple[float, float]:
+    """The ends of an axis: of the values, and a little further, as plotly draws it."""
+    shown = np.concatenate([v[np.isfinite(v) & ((v > 0) | (not axis.log))] for v in values] or [np.array([1.0])])
+    if not len(shown):
+        return 1.0, 1.0
+    low, high = float(shown.min()), float(shown.max())
+    if axis.log:
+        return low / (high / low) ** MARGIN, high * (high / low) ** MARGIN
+    return low - MARGIN * (high - low), high + MARGIN * (high - low)
 
 
 def _short(label: str) -> str:
@@ -154,18 +152,3 @@ def _short(label: str) -> str:
 def _rule(place: float) -> dict[str, Any]:
     line = {"width": 1, "dash": "dot", "color": COLOURS["rule"]}
     return {"type": "line", "x0": place, "x1": place, "yref": "paper", "y0": 0, "y1": 1, "line": line}
-
-
-def _note(figure: Figure, place: float, label: str) -> dict[str, Any]:
-    x = math.log10(place) if figure.x.log else place  # annotations on a logarithmic axis are placed by the exponent
-    return {
-        "x": x,
-        "y": 1,
-        "yref": "paper",
-        "text": text(label),
-        "showarrow": False,
-        "xanchor": "right",
-        "yanchor": "top",
-        "textangle": -90,
-        "font": {"size": 10, "color": COLOURS["rule"]},
-    }

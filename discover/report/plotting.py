@@ -62,9 +62,19 @@ def plot_parity(run: str | PathLike[str], *, target: str | None = None, library:
     return _drawn(_labelled(made, target, "target"), library)
 
 
-def plot_residuals(run: str | PathLike[str], column: str | None = None, *, library: Library = "plotly") -> Any:
-    """Plots the residuals against a column or the group. Arguments and errors: see `plot_forecast`."""
-    return _drawn(_labelled(residual_gallery(gather(Path(run))), column, "column"), library)
+def plot_residuals(
+    run: str | PathLike[str], column: str | None = None, *, target: str | None = None, library: Library = "plotly"
+) -> Any:
+    """Plots the residuals of a target against a column or the group. Arguments and errors: see `plot_forecast`."""
+    content = gather(Path(run))
+    targets = content.document.targets
+    place = 0 if target is None else targets.index(_one(target, targets, "target"))
+    made = residual_gallery(content)
+    start = f"residuals-{place}-"
+    figures = {f.key.removeprefix(start): f for f in (made.figures if made else ()) if f.key.startswith(start)}
+    if column is not None:
+        figures = {column: figures[_one(column, list(figures), "column")]}
+    return _drawn(list(figures.values()), library)
 
 
 def plot_front(run: str | PathLike[str], *, library: Library = "plotly") -> Any:

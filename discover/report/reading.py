@@ -13,7 +13,7 @@ import numpy as np
 from discover.export.layout import inputs
 from discover.report.axes import farthest, run_at
 from discover.report.content import Content
-from discover.report.texts import listed, percent, quantity, settings
+from discover.report.texts import listed, percent, quantity
 
 ENDLESS = 1e36  # a column multiplied by this is as good as without end
 SETTLED = 1e-3  # relative change over the last decades below which a value is a limit
@@ -47,7 +47,7 @@ def _effects(content: Content) -> Iterator[str]:
         now, then = (_doubled(content, at, name) for at in (here, there))
         if now is None:
             continue
-        place = f"At {where} ({settings(here)}) doubling" if number == 0 else "Doubling"
+        place = f"At {where} ({content.settings(here)}) doubling" if number == 0 else "Doubling"
         if abs(now) < FLAT:
             yield f"{place} {name} changes nothing there."
             continue

@@ -46,9 +46,7 @@ def parity_gallery(content: Content) -> Gallery | None:
 FEW_GROUPS = 8  # that are told apart by colour
 
 
-def _by_group(
-    content: Content, table: Table, role: Role, x: Floats, y: Floats, target: int, legend: bool = True
-) -> list[Series]:
+def _by_group(content: Content, table: Table, role: Role, x: Floats, y: Floats, target: int) -> list[Series]:
     """Rows as points, each of a few groups in its own colour."""
     coloured = 1 < table.n_groups <= FEW_GROUPS
     found = []
@@ -59,7 +57,7 @@ def _by_group(
         name = f"{role} rows" if group is None else table.group_names[group]
         name = f"{name}, sealed" if group is not None and role == "sealed" else name
         hover = rows_of(content, table, mask, target)
-        found.append(Series("points", name, role, x[mask], y[mask], hover=hover, group=group, legend=legend))
+        found.append(Series("points", name, role, x[mask], y[mask], hover=hover, group=group))
     return found
 
 
@@ -77,36 +75,40 @@ def residual_gallery(content: Content) -> Gallery | None:
     scaled = relative(content)
     title = "measured above the law (%)" if scaled else "measured minus law"
     figures = []
-    names = list(content.train.features)
-    for name in names:
-        figures.append(_residual_figure(content, name, feature_axis(content, name), title, scaled))
-    if content.train.n_groups > 1:
-        groups = content.document.groups
-        ticks = tuple((float(i), group) for i, group in enumerate(groups)) if len(groups) <= 8 else ()
-        heading = content.document.group_column or "group"
-        axis = Axis(heading if ticks else f"{heading}, in the order of the table", ticks=ticks)
-        figures.append(_residual_figure(content, None, axis, title, scaled))
-    return gallery("residuals", figures)
+    for t in range(content.train.n_targets):
+        for name in content.train.features:
+            figures.append(_residual_figure(content, t, name, feature_axis(content, name), title, scaled))
+        if content.train.n_groups > 1:
+            figures.append(_residual_figure(content, t, None, _group_axis(content), title, scaled))
+    return gallery("residuals", figures, alike=True)
 
 
-def _residual_figure(content: Content, name: str | None, axis: Axis, title: str, scaled: bool) -> Figure:
+def _group_axis(content: Content) -> Axis:
+    groups = content.document.groups
+    ticks = tuple((float(i), group) for i, group in enumerate(groups)) if len(groups) <= FEW_GROUPS else ()
+    heading = content.document.group_column or "group"
+    return Axis(heading if ticks else f"{heading}, in the order of the table", ticks=ticks)
+
+
+def _residual_figure(content: Content, target: int, name: str | None, axis: Axis, title: str, scaled: bool) -> Figure:
     series = []
     ends: list[float] = []
     for role, table in tables_of(content).items():
         law = content.fit.predict(table.features, table.group)
         left = (table.targets / law - 1) * 100 if scaled else table.targets - law
         x = table.group.astype(np.float64) if name is None else table.features[name]
-        for t in range(table.n_targets):
-            series += _by_group(content, table, role, x, left[:, t], t, legend=t == 0)
+        series += _by_group(content, table, role, x, left[:, target], target)
         ends += [float(x.min()), float(x.max())]
     zero = np.array([min(ends), max(ends)])
     series.append(Series("line", "no residual", "rule", zero, np.zeros(2), legend=False))
     against = name or content.document.group_column or "group"
+    several = content.train.n_targets > 1
+    of = f" of {content.document.targets[target]}" if several else ""
     return Figure(
-        key=f"residuals-{against}",
-        label=against,
-        caption=f"What the law leaves over, against {against}.",
+        key=f"residuals-{target}-{against}",
+        label=f"{content.document.targets[target]} against {against}" if several else against,
+        caption=f"What the law leaves over{of}, against {against}.",
         x=axis,
-        y=Axis(title),
+        y=Axis(title.replace("measured", content.document.targets[target], 1) if several else title),
         series=ordered(series),
     )

@@ -39,7 +39,7 @@ def front_figure(content: Content) -> Figure | None:
         if rival.inner_error is not None and 0 < rival.inner_error <= WORST_ERROR:
             told = (f"{rival.name}\n{rival.fit.structure.text}\ninner error {quantity(rival.inner_error)}",)
             at = np.array([float(rival.complexity)]), np.array([rival.inner_error])
-            series.append(Series("points", f"{rival.name} (compared)", "human", *at, hover=told, shade=1.0))
+            series.append(Series("points", rival.name, "human", *at, hover=told, shade=1.0, legend=not human))
     from discover.expressions import complexity
 
     if content.document.inner_error:
@@ -48,10 +48,10 @@ def front_figure(content: Content) -> Figure | None:
     return Figure(
         key="front",
         label="",
-        caption="Squared error on the largest scales held out of the train rows, against the size of the formula. "
-        "Diamonds are laws that people have published.",
+        caption="Inner error: squared error on the largest scales held out of the train rows, in variances of the "
+        "target. Diamonds are laws that people have published.",
         x=Axis("complexity (weighted nodes of the formula)"),
-        y=Axis("inner error (variances of the target)", True),
+        y=Axis("inner error", True),
         series=ordered(series),
     )
 

@@ -12,16 +12,17 @@ from discover.report.blocks import Block, Fact, Plots, Report, Section, TableBlo
 from discover.report.calculator import calculator
 from discover.report.checklist import checklist
 from discover.report.content import Content
-from discover.report.doubts_section import doubt_blocks
+from discover.report.doubts_section import alike, doubt_blocks, on_sealed_rows, reasons, sealed_r2
 from discover.report.figures import Figure, gallery
 from discover.report.fit_plots import fit_gallery
 from discover.report.law_section import law_blocks
 from discover.report.residual_plots import parity_gallery, residual_gallery
 from discover.report.search_plots import front_figure, search_figure
 from discover.report.steps import by_proposer
-from discover.report.texts import listed, quantity, size
-from discover.runs.result import Judged, Result
-from discover.runs.verdict import verdict_of
+from discover.report.texts import NONE, listed, quantity, significant
+from discover.report.texts import r_squared as _r2
+from discover.runs.result import Judged
+from discover.runs.verdict import short_names, verdict_of
 
 BARE_NAMES = frozenset(("train", "test", "data", "table", "runs", "results", "result", "all", "main", "export"))
 
@@ -30,6 +31,7 @@ def report_of(content: Content) -> Report:
     """The report of a run."""
     task = content.session.task
     config = content.session.config
+    doubts = len(reasons(content))
     spending, next_runs = tuple(_spending(content)), tuple(_next_runs(content))
     sections = (
         Section("forecast", "Forecast", tuple(_forecasts(content))),
@@ -41,14 +43,14 @@ def report_of(content: Content) -> Report:
         Section("residuals", "Residuals", tuple(_residuals(content))),
         Section("front", "Error against complexity", tuple(_front(content))),
         Section("search", "The search", tuple(_search(content))),
-        Section("doubts", "Reasons to doubt", tuple(doubt_blocks(content))),
+        Section("doubts", f"Reasons to doubt{f' ({doubts})' if doubts else ''}", tuple(doubt_blocks(content))),
         Section("checklist", "Reporting checklist", (checklist(content),)),
     )
     begun = config.started.partition("T")[0]
     return Report(
         title=task.title or _table_name(content),
         summary=task.summary,
-        verdict=verdict(content.result),
+        verdict=" ".join((verdict(content), *on_sealed_rows(content))),
         made=f"discover {content.document.versions.get('discover', '')}, seed {config.seed}, {begun}",
         facts=tuple(_facts(content)),
         sections=sections,
@@ -64,17 +66,20 @@ def _table_name(content: Content) -> str:
     return f"{folder} {task.name}" if task.name.lower() in BARE_NAMES and folder else task.name
 
 
-def verdict(result: Result) -> str:
+def verdict(content: Content) -> str:
     """What came out, in a sentence or two."""
+    result = content.result
     found = verdict_of(result)
+    law = short_names(result).get(found.law, found.law)
     said = {
         "untried": "No law was tried yet; these are the means of the groups.",
         "no law": "No law was found that forecasts larger scales better than the means of the groups.",
         "imported": "An imported law, fitted to this table.",
-        "published": f"No law that was found is better than a published one, {found.law}, by more than chance.",
+        "published": f"No law that was found is better than a published one, {law}, by more than chance.",
         "discovered": f"The law that extrapolates best among {counted(result.evaluations, 'law')} tried.",
     }
-    tied = f" The data hardly tell it from {counted(len(found.close), 'other law')}." if found.close else ""
+    others = alike(content)
+    tied = f" The data hardly tell it from {counted(others, 'other law')}." if others else ""
     return said[found.kind] + (tied if found.kind not in ("untried", "no law") else "")
 
 
@@ -83,11 +88,16 @@ def _facts(content: Content) -> Iterator[Fact]:
     sealed = result.sealed
     if sealed is not None:
         times = "once" if result.opened == 1 else f"{result.opened} times"
-        yield Fact(quantity(sealed.r2), "R² on sealed rows", f"{counted(sealed.n or 0, 'row')}, opened {times}")
+        seen = f"{counted(sealed.n or 0, 'row')}, opened {times}"
+        if result.forecast is not None:
+            yield Fact(_r2(result.forecast.r2), "R² of the forecast on sealed rows", f"{_by_target(content)}{seen}")
+        else:
+            yield Fact(_r2(sealed.r2), "R² of the law on sealed rows", f"{_by_target(content)}{seen}")
         known = [(one.r2, one) for one in result.human if one.r2 is not None]
         if known:
             r2, best = max(known, key=lambda pair: pair[0])
-            yield Fact(quantity(r2), "best human law there", f"{best.law}, {best.variant}")
+            named = short_names(result)[best.law]
+            yield Fact(_r2(r2), "R² of the best human law there", f"{named}, {best.variant}")
     yield Fact(
         quantity(content.document.inner_error, 3), "inner error", "of the target's variance, larger scales held out"
     )
@@ -95,6 +105,12 @@ def _facts(content: Content) -> Iterator[Fact]:
     yield Fact(str(content.document.n_constants), "constants", groups.strip())
     yield Fact(f"{len(content.train):,}", "train rows")
     yield Fact(f"{result.evaluations:,}", "laws scored", f"in {result.seconds:.0f} s")
+
+
+def _by_target(content: Content) -> str:
+    """R2 of each target, where there are several."""
+    found = sealed_r2(content)
+    return f"{listed([f'{target} {quantity(r2, 3)}' for target, r2 in found.items()])}; " if len(found) > 1 else ""
 
 
 def _forecasts(content: Content) -> Iterator[Block]:
@@ -136,7 +152,12 @@ def _best_sizes(content: Content, found: outlook.Spending) -> Iterator[Block]:
         f"The best sizes{group} if a run costs {found.cost}, at 1, 10 and 100 times the largest train run's cost:"
     )
     rows = [
-        (quantity(budget, 3), *(size(best.at[name]) for name in found.names), best.number(best.value), best.most)
+        (
+            quantity(budget, 3),
+            *(content.size(name, best.at[name]) for name in found.names),
+            best.number(best.value),
+            best.most,
+        )
         for budget, best in zip(found.budgets, found.best, strict=True)
     ]
     head = ("budget", *found.names, content.document.targets[0], "90 % interval")
@@ -172,27 +193,28 @@ def _front(content: Content) -> Iterator[Block]:
     yield from _one(front_figure(content))
     rows = []
     for one in content.result.human:
-        cells = (one.r2, one.rmse, one.mare, one.inner_error)
-        rows.append((f"{one.law}, {one.variant}", *(quantity(value) for value in cells)))
-    sealed = content.result.sealed or Judged()
-    own = tuple(quantity(value) for value in (sealed.r2, sealed.rmse, sealed.mare))
+        rows.append(_judged(f"{short_names(content.result)[one.law]}, {one.variant}", one, one.inner_error))
+    own = _judged("this law", content.result.sealed or Judged(), content.document.inner_error)
+    average = [_judged("forecast", content.result.forecast, None)] if content.result.forecast else []
     head = ("law", "sealed R²", "RMSE", "relative error", "inner error")
-    everything = (("this law", *own, quantity(content.document.inner_error)), *rows)
-    yield TableBlock(head, everything, frozenset((1, 2, 3, 4)))
+    yield TableBlock(head, (own, *average, *rows), frozenset((1, 2, 3, 4)))
+    if average:
+        yield Text("Forecast: the weighted mean of the laws that the data hardly tell apart.", remark=True)
+
+
+def _judged(name: str, found: Judged, inner_error: float | None) -> tuple[str, ...]:
+    return (name, _r2(found.r2), *(significant(value, 4) for value in (found.rmse, found.mare, inner_error)))
 
 
 def _search(content: Content) -> Iterator[Block]:
     yield from _one(search_figure(content))
-    rows = tuple(
-        (f.name, f"{f.scored:,}", f"{f.usable:,}", f"{f.entered:,}", f"{f.leads:,}") for f in by_proposer(content.steps)
-    )
-    head = ("proposer", "laws scored", "not refused", "entered the archive", "best so far")
-    yield TableBlock(head, rows, frozenset((1, 2, 3, 4)))
-    brought = content.result.proposers
-    if brought:
-        head = ("proposer", "asked", "answered", "in the finalists", "best penalty")
-        rows = tuple(
-            (one.name, f"{one.asked:,}", f"{one.answered:,}", f"{one.finalists:,}", quantity(one.best_penalty))
-            for one in brought
-        )
-        yield TableBlock(head, rows, frozenset((1, 2, 3, 4)))
+    finalists = {one.name: f"{one.finalists:,}" for one in content.result.proposers}
+    found = by_proposer(content.steps)
+    rows = [
+        (f.name, *(f"{n:,}" for n in (f.scored, f.usable, f.entered, f.leads)), finalists.get(f.name, NONE))
+        for f in found
+    ]
+    silent = [name for name in finalists if name not in {f.name for f in found}]
+    rows += [(name, "0", *[NONE] * 3, finalists[name]) for name in silent]
+    head = ("proposer", "laws scored", "not refused", "entered the archive", "best so far", "in the finalists")
+    yield TableBlock(head, tuple(rows), frozenset(range(1, 6)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any, Literal
 from discover.errors import UnavailableError
 from discover.report.figures import Axis, Figure, Series
 from discover.report.palette import COLOURS, colour, faded
-from discover.report.texts import quantity, raised_digits, size
+from discover.report.ticks import MOST, tick, ticks_of
 
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (8, 2)), (0, (8, 2, 1, 2)))
 GROUP_MARKS = "os^PXpv*"
@@ -26,6 +27,13 @@ STYLE: Any = {
     "grid.color": GRID, "grid.linewidth": 0.6, "axes.axisbelow": True, "axes.spines.top": False,
     "axes.spines.right": False, "svg.fonttype": "path", "svg.hashsalt": "discover", "path.simplify": True,
 }  # fmt: skip
+SIZE = (4.2, 2.7)  # inches; letters stay readable where two stand side by side on a page
+SMALL_SIZE = (1.85, 1.35)  # as wide as it is shown, so that its labels have their size
+SMALL_LABELS = 7.0
+WIDE, HIGH = 48, 32  # signs of a title on one line beside the axes
+LEGEND_SIGNS = 66  # that fit on a line of the legend, LEGEND_MARK of them for each mark
+LEGEND_MARK = 9
+LEGEND_LINE = 0.19  # inches
 Format = Literal["svg", "png"]
 MANY_POINTS = 600
 
@@ -48,13 +56,15 @@ def picture(figure: Figure, form: Format, *, small: bool = False) -> bytes:
     with _plain_style():
         from matplotlib.figure import Figure as Drawing
 
-        drawing = Drawing((2.5, 1.9) if small else (5.6, 3.7), layout=None if small else "constrained")
+        drawing = Drawing(SMALL_SIZE if small else SIZE, layout=None if small else "constrained")
         _draw(drawing.subplots(), figure, small)
         if small:
-            drawing.subplots_adjust(left=0.17, right=0.97, bottom=0.13, top=0.87)
+            drawing.subplots_adjust(left=0.2, right=0.96, bottom=0.16, top=0.96)
+        else:
+            _legend_below(drawing)
         held = io.BytesIO()
         drawing.savefig(
-            held, format=form, dpi=140 if small else 160, metadata={"Date": None} if form == "svg" else None
+            held, format=form, dpi=190 if small else 160, metadata={"Date": None} if form == "svg" else None
         )
     return _few_colours(held) if form == "png" else held.getvalue()
 
@@ -68,8 +78,9 @@ def drawing_of(figure: Figure) -> Any:
     with _plain_style():
         from matplotlib.figure import Figure as Drawing
 
-        drawing = Drawing((5.6, 3.7), layout="constrained")
+        drawing = Drawing(SIZE, layout="constrained")
         _draw(drawing.subplots(), figure, small=False)
+        _legend_below(drawing)
     return drawing
 
 
@@ -97,22 +108,32 @@ def _draw(axes: Any, figure: Figure, small: bool) -> None:
     axes.set(xscale="log" if figure.x.log else "linear", yscale="log" if figure.y.log else "linear")
     for series in figure.series:
         _draw_series(axes, series, small)
-    for place, label in figure.rules:
-        axes.axvline(place, color=COLOURS["rule"], lw=0.8, ls=DASHES[2], zorder=1)
-        if not small:
-            axes.annotate(
-                label, (place, 0.99), xycoords=("data", "axes fraction"), rotation=90, fontsize=7.5, va="top",
-                ha="right", color=COLOURS["rule"], xytext=(-2, 0), textcoords="offset points",
-            )  # fmt: skip
+    if figure.end is not None:
+        axes.axvline(figure.end, color=COLOURS["rule"], lw=0.8, ls=DASHES[2], zorder=1)
     _scale(axes.xaxis, figure.x, small)
     _scale(axes.yaxis, figure.y, small)
-    if small:
-        axes.set_title(plain(_cut(figure.label, 34)), fontsize=7.5, loc="left")
+    if not small:
+        axes.set_xlabel(textwrap.fill(plain(figure.x.title), WIDE))
+        axes.set_ylabel(textwrap.fill(plain(figure.y.title), HIGH))
+
+
+def _legend_below(drawing: Any) -> None:
+    """The legend under the axes, where it lies over no point; the picture grows by its lines."""
+    handles, labels = drawing.axes[0].get_legend_handles_labels()
+    if not handles:
         return
-    axes.set_xlabel(plain(figure.x.title))
-    axes.set_ylabel(plain(figure.y.title))
-    if any(series.legend for series in figure.series):
-        axes.legend(loc="best", frameon=False, fontsize=8, handlelength=2.2)
+    columns = max(1, min(LEGEND_SIGNS // (max(map(len, labels)) + LEGEND_MARK), len(labels)))
+    by_row = [i for start in range(columns) for i in range(start, len(labels), columns)]  # it fills column by column
+    drawing.set_figheight(drawing.get_figheight() + LEGEND_LINE * math.ceil(len(labels) / columns))
+    drawing.legend(
+        [handles[i] for i in by_row],
+        [labels[i] for i in by_row],
+        loc="outside lower left",
+        ncols=columns,
+        frameon=False,
+        fontsize=8,
+        handlelength=2.2,
+    )
 
 
 def _draw_series(axes: Any, series: Series, small: bool) -> None:
@@ -138,60 +159,21 @@ def _draw_series(axes: Any, series: Series, small: bool) -> None:
 
 
 def _scale(axis: Any, about: Axis, small: bool) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import MaxNLocator, NullLocator
 
     if about.ticks:
         axis.set_ticks([place for place, _ in about.ticks], [plain(_cut(label, 16)) for _, label in about.ticks])
         axis.set_tick_params(labelrotation=20 if any(len(label) > 6 for _, label in about.ticks) else 0)
         return
-    formatter = FuncFormatter(lambda value, _: _tick(value))
-    if about.log:
+    if about.log or about.multiple != 1.0:
         low, high = sorted(axis.get_view_interval())
-        if high / low < 30:  # decades alone would leave such an axis without a number
-            axis.set_major_locator(FixedLocator(_log_ticks(low, high, 3 if small else 7)))
-            axis.set_minor_locator(NullLocator())
-        else:
-            axis.set_major_locator(LogLocator(numticks=4 if small else 8))
-            if small:
-                axis.set_minor_locator(NullLocator())
-        axis.set_minor_formatter(NullFormatter())
-    elif small:
-        axis.set_major_locator(MaxNLocator(3))
-    axis.set_major_formatter(formatter)
-    axis.set_tick_params(labelsize=6.5 if small else 8.5)
-
-
-def _tick(value: float) -> str:
-    """Small numbers as they are, counts as 500M and 70B, all others as powers of ten."""
-    if 1e-3 <= abs(value) < 1e4 or value == 0:
-        return quantity(value, 3)
-    return size(value) if 1e4 <= abs(value) < 1e15 else _power(value)
-
-
-def _power(value: float) -> str:
-    """Large and small numbers in powers of ten, so that all labels of an axis look alike."""
-    if value == 0:
-        return "0"
-    exponent = math.floor(math.log10(abs(value)) + 1e-9)
-    raised = "10" + raised_digits(exponent)
-    mantissa = quantity(value / 10.0**exponent, 3)
-    return raised if mantissa == "1" else f"{mantissa} × {raised}"
-
-
-def _log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers between the ends, evenly on a logarithmic axis as far as that goes."""
-    import numpy as np
-    from matplotlib.ticker import MaxNLocator
-
-    if high / low < 3:
-        found = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
-        return [float(tick) for tick in found if low <= tick <= high]
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    for steps in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
-        ticks = [step * decade for decade in decades for step in steps if low <= step * decade <= high]
-        if len(ticks) <= most:
-            break
-    return ticks
+        places = ticks_of(about, low, high, 3 if small else MOST)
+        axis.set_ticks([place for place, _ in places], [plain(label) for _, label in places])
+        axis.set_minor_locator(NullLocator())
+    else:
+        axis.set_major_locator(MaxNLocator(3 if small else MOST))
+        axis.set_major_formatter(lambda value, _: tick(value))
+    axis.set_tick_params(labelsize=SMALL_LABELS if small else 8.5)
 
 
 def _cut(label: str, most: int) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from discover.plain_data import lettered
+from discover.plain_data import lettered, padded
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NONE = "–"
@@ -27,6 +27,27 @@ def quantity(value: float | None, digits: int = 4) -> str:
     raised = "10" + raised_digits(int(exponent))
     whole = raised if mantissa == "1" else f"{mantissa}{FIXED}×{FIXED}{raised}"
     return whole.replace("-", "−")
+
+
+def to_place(value: float, place: int) -> str:
+    """A number to so many decimals, zeros at its end kept; below none to tens, hundreds and so on."""
+    if not math.isfinite(value) or value == 0:
+        return quantity(value)
+    digits = math.floor(math.log10(abs(value))) + 1 + place
+    return padded(quantity(value, max(digits, 1)), place)
+
+
+def significant(value: float | None, digits: int) -> str:
+    """A number with so many digits, zeros at its end kept."""
+    if value is None or not math.isfinite(value) or value == 0:
+        return quantity(value, digits)
+    rounded = float(f"{value:.{digits}g}")
+    return to_place(rounded, digits - 1 - math.floor(math.log10(abs(rounded))))
+
+
+def r_squared(value: float | None) -> str:
+    """R2 with four decimals."""
+    return quantity(value) if value is None or abs(value) >= 100 else to_place(value, 4)
 
 
 def size(value: float, digits: int = 3, plain: bool = False) -> str:
@@ -53,11 +74,6 @@ def percent(share: float | None, digits: int = 2) -> str:
     if "e" in text:
         text = f"{100 * share:+,.0f}"
     return text.replace("-", "−") + f"{FIXED}%"
-
-
-def settings(values: Mapping[str, float], digits: int = 3) -> str:
-    """Columns with their values, as the label of a row or a curve."""
-    return ", ".join(f"{name} {size(value, digits)}" for name, value in values.items())
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:

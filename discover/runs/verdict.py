@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from discover.plain_data import counted
 from discover.runs.result import Result, RunnerUp
 
 CLOSE = 1.1
@@ -38,6 +39,28 @@ class Verdict:
     law: str
     close: tuple[RunnerUp, ...]
     lower: str
+
+
+def short_names(result: Result) -> dict[str, str]:
+    """Published laws of a result -> their names without the columns that they are applied to, where these differ."""
+    names = {one.law for one in result.human} | {one.published for one in result.runners_up} | {result.published}
+    bare = [name.partition("(")[0] for name in names]
+    return {name: name.partition("(")[0] if bare.count(name.partition("(")[0]) == 1 else name for name in names}
+
+
+def doubts_of(result: Result) -> tuple[str, ...]:
+    """Sentences on what speaks against the law of a result, the gravest first; the report has more."""
+    verdict, judged = verdict_of(result), result.forecast or result.sealed
+    found = []
+    if judged is not None and judged.r2 is not None and judged.r2 <= 0:
+        found.append(
+            f"On the sealed rows the forecast is further off than their mean (R² {judged.r2:.2g}).".replace("-", "−")
+        )
+    found += [f"{text[:1].upper()}{text[1:].removesuffix('.')}." for text in result.warnings]
+    if verdict.close:
+        others = counted(len(verdict.close), "other law")
+        found.append(f"The data hardly tell the law from {others} ({CLOSE_SAID}).")
+    return tuple(filter(None, (*found, verdict.lower)))
 
 
 def verdict_of(result: Result) -> Verdict:

@@ -35,8 +35,8 @@ def hostile_table() -> str:
         for i, n in enumerate((1e7, 5e7, 2e8, 1e9))
         for j, d in enumerate((1e9, 4e9, 2e10, 1e11))
     ]
-    lines = [f'"{group}",{n:g},{d:g},{loss:.6f}' for group, n, d, loss in rows]
-    return "\n".join(["<b>family</b>,params,tokens,<i>loss</i>", *lines]) + "\n"
+    lines = [f'"{group}",{n:g},{d / 1e9:g},{loss:.6f}' for group, n, d, loss in rows]
+    return "\n".join(["<b>family</b>,params,tokens_B,<i>loss</i>", *lines]) + "\n"
 
 
 @dataclass(frozen=True)

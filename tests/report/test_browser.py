@@ -38,7 +38,6 @@ CONTRASTS = """
   });
 })()
 """
-DISTANCE = "document.querySelector('#calculator .distance').textContent"
 TOO_WIDE = """
 [...document.querySelectorAll("body *")]
   .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest(".scroll,.law"))
@@ -183,12 +182,13 @@ def test_typing_moves_the_forecast_the_plot_and_the_link(made: dict[str, Made], 
     before = calculated(page)
     star = "[...document.querySelector('[data-plot=forecast] .live').data].at(-1).x[0]"
     enter(page, "at.params", "7B")
-    enter(page, "at.tokens", "1.4T")
+    enter(page, "at.tokens_B", "1.4T")
     after = page.wait_for(f"{star} === 7e9 && document.querySelector('#calculator .told').textContent")
     assert after != before
     assert after.startswith("At 7B params and 1.4T tokens for ")
-    assert "times the largest in the data" in after
-    assert re.fullmatch(r"(params|tokens) [\d.]+ times the largest in the data", page.evaluate(DISTANCE))
+    assert re.search(r", with (params|tokens_B) [\d.]+ times the largest in the data\.$", after)
+    said = page.evaluate("scalingLaw.forecast({params: 7e9, tokens_B: 1400})")["value"]
+    assert page.evaluate("[...document.querySelector('[data-plot=forecast] .live').data].at(-1).y[0]") == said
     address = page.evaluate("location.href")
     assert "at.params=7B" in address
 
@@ -220,7 +220,7 @@ def test_every_field_is_reached_by_the_keyboard(made: dict[str, Made], page: Pag
         reached.add(page.evaluate("document.activeElement.name"))
         for kind in ("keyDown", "keyUp"):
             page.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
-    assert {"at.params", "at.tokens", "group", "along", "cost", "budget", "copy"} <= reached
+    assert {"at.params", "at.tokens_B", "group", "along", "cost", "budget", "copy"} <= reached
 
 
 def test_lines_and_points_stand_out_from_a_dark_page(made: dict[str, Made], page: Page) -> None:

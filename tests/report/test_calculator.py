@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import discover
 from discover.decisions import allocate
 from discover.forecasts import Ensemble
 from discover.report.calculator import ensemble_data, in_page, law_functions
 
-from .conftest import Made
+from .conftest import Made, command
 
 N_POINTS = 40
 NODE = shutil.which("node")
@@ -84,14 +85,14 @@ def test_forecasts_are_those_of_python(made: dict[str, Made], name: str, tmp_pat
 @needs_node
 def test_best_sizes_are_those_of_python(made: dict[str, Made], tmp_path: Path) -> None:
     ensemble = Ensemble.from_run(made["own"].run)
-    cost = "6*params*tokens"
+    cost = "6e9*params*tokens_B"
     found = in_node(
         ensemble,
         """
-const cost = formulaIn(given.cost, ["params", "tokens"]);
-const usual = { params: 1e8, tokens: 1e10 };
+const cost = formulaIn(given.cost, ["params", "tokens_B"]);
+const usual = { params: 1e8, tokens_B: 10 };
 console.log(JSON.stringify(given.budgets.map(budget => (
-  bestSizes(point => ensemble.law(point, 0, 0), cost, budget, ["params", "tokens"], {}, usual)
+  bestSizes(point => ensemble.law(point, 0, 0), cost, budget, ["params", "tokens_B"], {}, usual)
 ))));
 """,
         {"cost": cost, "budgets": [1e20, 1e22]},
@@ -115,6 +116,7 @@ const value = text => {
   try { return formulaIn(text, Object.keys(at)).value(at); } catch (error) { return error.message; }
 };
 const numbers = given.numbers.map(text => String(numberIn(text)));
+numbers.push(...["7B", "7000"].map(text => String(numberIn(text, 1e6))));
 console.log(JSON.stringify({ values: given.formulas.map(value), numbers }));
 """,
         {
@@ -130,7 +132,20 @@ console.log(JSON.stringify({ values: given.formulas.map(value), numbers }));
     assert told["values"][9] == 6000
     assert told["numbers"] == [
         "7000000000", "1400000000000", "1000000000", "70000000", "1000", "-3000", "NaN", "NaN", "NaN", "NaN",
+        "7000", "7000",
     ]  # fmt: skip
+
+
+def test_a_letter_counts_units_in_a_column_of_billions(made: dict[str, Made]) -> None:
+    law = discover.load(made["own"].run)
+    group = law.groups[0]
+    assert law(params="7B", tokens_B="1.4T", group=group) == law(params=7e9, tokens_B=1400, group=group)
+    assert law(params="7B", tokens_B="1400", group=group) == law(params=7e9, tokens_B=1400, group=group)
+    asked = ("predict", made["own"].run, "--group", group, "--json", "--at")
+    by_letter, by_number = (
+        json.loads(command(*asked, f"params=7B,tokens_B={tokens}").stdout) for tokens in ("1.4T", "1400")
+    )
+    assert by_letter["points"][0]["forecasts"] == by_number["points"][0]["forecasts"]
 
 
 def test_a_page_holds_at_most_so_many_draws(made: dict[str, Made]) -> None:

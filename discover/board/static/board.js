@@ -33,20 +33,28 @@ export function number(value, digits = 4) {
   return String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
+// Numbers to the same decimals, so that the ends of an interval look alike.
+export function alike(values, digits = 4) {
+  const most = Math.max(...values.filter(Number.isFinite).map(Math.abs));
+  if (!Number.isFinite(most) || most < 1e-3 || most >= 1e6) return values.map(value => number(value, digits));
+  const place = Math.max(0, digits - 1 - Math.floor(Math.log10(most)));
+  return values.map(value => (Number.isFinite(value) ? value.toFixed(place).replace("-", "−") : number(value)));
+}
+
 const compact = new Intl.NumberFormat("en", { notation: "compact" });
 const short = value => (value >= 1e3 ? compact.format(value).replace("K", "k") : number(value, 1).replace(/^1 × /, ""));
 
-// Of a logarithmic axis: powers of ten alone where there are many, else 1, 2 and 5 of each.
-export function log(values) {
-  const known = values.filter(value => Number.isFinite(value));
+// Of a logarithmic axis: powers of ten alone where there are many, else 1, 2 and 5 of each. A value counts so many.
+export function log(values, multiple = 1) {
+  const known = values.filter(value => Number.isFinite(value)).map(value => value * multiple);
   if (!known.length || Math.min(...known) <= 0) return { type: "linear" };
   const [low, high] = [Math.min(...known), Math.max(...known)].map(Math.log10);
-  if (high - low <= 1) return { type: "log" };
+  if (high - low <= 1 && multiple === 1) return { type: "log" };
   const tickvals = [];
   for (let power = Math.floor(low); power <= high; power += 1) {
     for (const step of high - low > 2.5 ? [1] : [1, 2, 5]) tickvals.push(Number(`${step}e${power}`));
   }
-  return { type: "log", tickvals, ticktext: tickvals.map(short) };
+  return { type: "log", tickvals: tickvals.map(value => value / multiple), ticktext: tickvals.map(short) };
 }
 
 export function rgba(hex, opacity) {
@@ -70,6 +78,7 @@ export async function plot(place, traces, { x, y, height, ...more }) {
     gridcolor: ink("--grid"), linecolor: ink("--rule"), zeroline: false, automargin: true, exponentformat: "power",
     ticks: "outside", tickcolor: ink("--rule"), ticklen: 4, ...extra, title: { text: extra.title, standoff: 10 },
   });
+  place.style.height = `${height ?? 300}px`; // else it keeps that of another width
   const layout = {
     xaxis: axis(x), yaxis: axis(y), paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, -apple-system, 'Segoe UI', sans-serif", size: 12.5, color: ink("--ink") },

@@ -1,5 +1,5 @@
 // Several laws at one point and along one column.
-import { ask, colours, log, number, onDark, plain, plot, ready, rgba } from "./board.js";
+import { alike, ask, colours, log, onDark, plain, plot, ready, rgba } from "./board.js";
 
 const form = document.getElementById("point");
 const wrong = document.getElementById("wrong");
@@ -47,6 +47,11 @@ async function compare() {
 }
 
 function tell(found) {
+  const without = found.runs.filter(side => !side.curve && !side.trouble).map(side => side.run);
+  const apart = new Set(found.runs.map(side => side.target)).size > 1
+    ? ["These runs do not predict the same target, so that only the shapes of their curves compare."] : [];
+  const left = without.length ? [`Not in the plot, as their laws do not read ${found.along}: ${without.join(", ")}.`] : [];
+  document.getElementById("remark").textContent = [...apart, ...left].join(" ");
   found.runs.forEach((side, i) => {
     const cell = document.querySelector(`[data-side="${i}"]`);
     const line = (tag, text) => {
@@ -55,9 +60,10 @@ function tell(found) {
       return made;
     };
     if (side.trouble) { cell.replaceChildren(line("small", side.trouble)); return; }
-    const parts = [line("strong", number(side.value))];
-    if (side.lower !== undefined) parts.push(line("small", `90 %: ${number(side.lower)} to ${number(side.upper)}`));
-    if (Math.abs(side.law - side.value) > 5e-4 * Math.abs(side.value)) parts.push(line("small", `law alone ${number(side.law)}`));
+    const [value, law, low, high] = alike([side.value, side.law, side.lower ?? side.value, side.upper ?? side.value]);
+    const parts = [line("strong", value)];
+    if (side.lower !== undefined) parts.push(line("small", `90\u00a0%: ${low}\u00a0to\u00a0${high}`));
+    if (law !== value) parts.push(line("small", `law alone ${law}`));
     if (side.group) parts.push(line("small", side.group));
     parts.push(...side.beyond.map(text => line("small", text)));
     cell.replaceChildren(...parts);
@@ -88,7 +94,7 @@ async function draw(found) {
   const rule = getComputedStyle(document.documentElement).getPropertyValue("--edge").trim();
   const targets = new Set(found.runs.map(side => side.target));
   await plot(document.getElementById("curves"), traces, {
-    x: { title: plain(found.along), exponentformat: "B", ...(found.log ? log(found.runs.flatMap(side => side.curve?.x ?? [])) : {}) },
+    x: { title: plain(found.along), exponentformat: "B", ...(found.log ? log(found.runs.flatMap(side => side.curve?.x ?? []), found.multiple) : {}) },
     y: { title: plain([...targets].join(", ")) }, height: 380,
     shapes: [...new Set(rules)].map(at => ({ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1,
       line: { color: rule, width: 1, dash: "dot" } })),

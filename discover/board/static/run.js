@@ -20,7 +20,8 @@ function show(state) {
   set("most", most ? `of ${number(Number(most))}` : "");
   set("rate", rate(state));
   set("error", state.best.length ? number(state.best.at(-1).error, 3) : "–");
-  set("said", state.said ?? "");
+  const waiting = page.dataset.status === "running" && scored === 0;
+  set("said", state.said || (waiting ? "Reading the table; the first laws are scored after some seconds." : ""));
   set("trouble", state.trouble ? `Errors of laws cannot be shown: ${state.trouble}` : "");
   page.querySelector(".leader").hidden = !state.leader || page.dataset.status !== "running";
   set("leader", state.leader ?? "");

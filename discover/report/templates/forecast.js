@@ -5,10 +5,11 @@
 const COUNTS = { k: 1e3, m: 1e6, b: 1e9, t: 1e12 };
 
 // A number as people write it: 7e9, 7B, 1.4T; NaN for anything else.
-function numberIn(text) {
+// In a column that counts millions, 7B is 7000.
+function numberIn(text, multiple = 1) {
   const found = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([kmbt]?)\s*$/i.exec(text.replaceAll(",", ""));
   if (!found || (found[2] && /e/i.test(found[1]))) return NaN;
-  return Number(found[1]) * (found[2] ? COUNTS[found[2].toLowerCase()] : 1);
+  return Number(found[1]) * (found[2] ? COUNTS[found[2].toLowerCase()] / multiple : 1);
 }
 
 function doubles(base64) {

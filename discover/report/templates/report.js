@@ -10,7 +10,7 @@
   // Room below the plot for the legend: entries of equal width, as many on a line as fit.
   function legendRoom(data, width) {
     const shown = data.filter(trace => trace.showlegend);
-    const longest = Math.max(0, ...shown.map(trace => trace.name.length)) * (narrow() ? 5.4 : 6) + 46;
+    const longest = Math.max(0, ...shown.map(trace => trace.name.length)) * (narrow() ? 5.8 : 6) + 46;
     const fit = Math.max(1, Math.floor((width - 20) / longest));
     return { entry: Math.min(longest, width - 20), height: shown.length > 1 ? 20 * Math.ceil(shown.length / fit) + 14 : 0 };
   }
@@ -29,10 +29,19 @@
 
   // A title that is longer than its axis goes on in a second line.
   function broken(title, room) {
-    const most = Math.floor(room / 7);
+    const most = Math.floor(room / (narrow() ? 7.8 : 7.2));
     if (title.length <= most) return title;
     const at = title.lastIndexOf(" ", most);
     return at < 0 ? title : `${title.slice(0, at)}<br>${title.slice(at + 1)}`;
+  }
+
+  // Every second label of an axis, or fewer, where all of them do not fit side by side.
+  function thinned(axis, room) {
+    if (!axis.tickvals || axis.tickmode === "array") return axis; // all names are shown
+    const longest = Math.max(1, ...axis.ticktext.map(label => label.length)) * 7 + 8;
+    const each = Math.ceil(axis.ticktext.length * longest / (0.8 * room));
+    const kept = list => list.filter((_, place) => place % each === 0);
+    return { ...axis, tickvals: kept(axis.tickvals), ticktext: kept(axis.ticktext) };
   }
 
   function layout(figure, width) {
@@ -47,15 +56,14 @@
     return {
       ...figure.layout,
       shapes: figure.layout.shapes.map(shape => ({ ...shape, line: { ...shape.line, color: rule } })),
-      annotations: figure.layout.annotations.map(note => ({ ...note, font: { ...note.font, color: rule } })),
-      xaxis: axis(figure.layout.xaxis, width - 70), yaxis: axis(figure.layout.yaxis, 230),
+      xaxis: axis(thinned(figure.layout.xaxis, width - 70), width - 70), yaxis: axis(figure.layout.yaxis, 230),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: "system-ui, -apple-system, 'Segoe UI', sans-serif", size: small ? 11 : 12.5, color: ink("--ink") },
+      font: { family: "system-ui, -apple-system, 'Segoe UI', sans-serif", size: small ? 12 : 12.5, color: ink("--ink") },
       height: (small ? 270 : Math.min(360, 240 + width / 7)) + legend.height,
       margin: { l: 48, r: 12, t: 12, b: 52 + legend.height },
       showlegend: legend.height > 0,
       legend: { orientation: "h", x: 0, xref: "container", y: 0, yref: "container", yanchor: "bottom", traceorder: "normal",
-        entrywidth: legend.entry - 36, entrywidthmode: "pixels", font: { size: small ? 10 : 11.5 } },
+        entrywidth: legend.entry - 36, entrywidthmode: "pixels", font: { size: small ? 11 : 11.5 } },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: ink("--soft"), activecolor: ink("--accent") },
       hoverlabel: { align: "left", font: { size: 12 } },
       hovermode: "closest", dragmode: coarse ? false : "zoom",
@@ -66,11 +74,24 @@
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]], // the library's own choice has one that uploads
   };
 
+  // The labels of a whole axis stand too far apart for a part of it; plotly has others for that.
+  function label(live, changed) {
+    for (const axis of ["xaxis", "yaxis"]) {
+      if (!live.layout[axis].tickvals) continue;
+      const mode = `${axis}.range[0]` in changed ? "auto" : changed[`${axis}.autorange`] ? "array" : null;
+      if (mode) Plotly.relayout(live, { [`${axis}.tickmode`]: mode, [`${axis}.exponentformat`]: "B" });
+    }
+  }
+
   async function show(place, figure) {
     place.classList.add("drawn");
     const live = place.querySelector(".live");
     await Plotly.react(live, coloured(figure), layout(figure, live.clientWidth), config);
     live.setAttribute("aria-label", figure.caption);
+    if (!live.classList.contains("followed")) {
+      live.classList.add("followed");
+      live.on("plotly_relayout", changed => label(live, changed));
+    }
     place.querySelector("figcaption").textContent = figure.caption;
   }
 
@@ -115,7 +136,6 @@
       show, redraw,
       get colours() { return dark.matches ? colours.dark : colours.light; },
       rgba: (hex, opacity) => `rgba(${[1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16)).join(",")},${opacity})`,
-      powers: low => (low >= 1 ? "B" : "power"),
     });
   }
 

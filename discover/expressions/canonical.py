@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
+from typing import TypeGuard
 
 import numpy as np
 
@@ -270,7 +271,7 @@ class _Reducer:
         if node.op == "pow" and self.free(args[1]) and isinstance(args[0], Call) and args[0].op == "exp":
             return call("exp", mul(args[0].args[0], args[1]))
         if node.op in ("pow", "exp"):
-            return self.scale_in_front(call(node.op, *args))
+            return self.scale_in_front(self.powers_apart(call(node.op, *args)))
         if node.op == "log" and isinstance(args[0], Call) and args[0].op == "mul":
             return self.log_of_product(args[0])
         return call(node.op, *args)
@@ -320,6 +321,25 @@ class _Reducer:
         if not free:
             return node
         return mul(self.one_for(free, lambda: self.scale_of(node)), self.without_scale(node))
+
+    def powers_apart(self, node: Expr) -> Expr:
+        """(x*y**a)**b is x**b*y**a' where a is free: as one number, a would overflow where b is small."""
+        if not (isinstance(node, Call) and node.op == "pow" and isinstance(inner := node.args[0], Call)):
+            return node
+        exponent = node.args[1]
+        if inner.op != "mul" or features_in(exponent):
+            return node
+        apart = [factor for factor in inner.args if self.is_own_power(factor, exponent)]
+        for factor in apart:
+            self.note(factor.args[1], partial(mul, factor.args[1], exponent))
+        rest = [factor for factor in inner.args if factor not in apart]
+        return mul(power(mul(*rest), exponent), *apart) if apart else node
+
+    def is_own_power(self, factor: Expr, exponent: Expr) -> TypeGuard[Call]:
+        """A power whose exponent is a constant of its own that can take in another exponent."""
+        if not (isinstance(factor, Call) and factor.op == "pow" and isinstance(own := factor.args[1], Constant)):
+            return False
+        return self.free(own) and (not self.is_shared(own) or constants_in(exponent) <= self.shared)
 
     def product(self, args: tuple[Expr, ...]) -> Expr:
         first, *rest = self.merged(args, mul)

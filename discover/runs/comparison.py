@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 MUCH = 50_000  # candidates times rows from which starting other processes pays
-LOOKED = 8  # leaders that are fitted again with more effort
+LOOKED = 8  # leaders of a long table that are judged on all of its rows
 DISCOVERED = 5
 MODERATE = 2.0  # a lead beyond this factor counts, even if some cuts contradict it
 TURNED = 0.2  # weight of the cuts that contradict a moderate lead from which it does not count
@@ -169,13 +169,14 @@ def _published(
     on_event(f"{laws} published laws fit the columns; {len(candidates) - 1} fits with all recipes")
     end = time.monotonic() + seconds
     much = len(candidates) * len(problem.table) > MUCH
-    with executor_of(Setting(problem), workers if much else 1, client if much else None) as pool:
+    setting = Setting(problem)
+    with executor_of(setting, workers if much else 1, client if much else None) as pool:
         scores = _scores(pool, [Job(c) for c in candidates], end)
         best = _best_of_each(candidates, scores, weights)
-        leaders = sorted(best.values(), key=lambda one: one.error)[:LOOKED]
-        again = _scores(pool, [Job(one.candidate, closer=True) for one in leaders], end)
+        leaders = sorted(best.values(), key=lambda one: one.error)[: LOOKED if setting.thin else 0]
+        again = _scores(pool, [Job(one.candidate, closer=True, start=one.score.fit) for one in leaders], end)
     for one, score in zip(leaders, again, strict=True):
-        if score is not None and inner_error(score, weights) <= one.error:
+        if score is not None:
             best[name_of(one.candidate)] = _standing(one.name, one.kind, one.candidate, score, weights)
     usable = {name: one for name, one in best.items() if math.isfinite(one.error)}
     refused = [(name, _reason(name, candidates, scores)) for name in best if name not in usable]

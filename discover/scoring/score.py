@@ -39,7 +39,6 @@ SEARCH_EFFORT = Effort(draws=32, agree=2, tolerance=1e-9, iterations=120)
 INHERITED_EFFORT = replace(SEARCH_EFFORT, draws=8)  # from the constants of a parent
 SCREEN_EFFORT = Effort(draws=8, agree=1, tolerance=1e-6, iterations=40)
 FOLD_EFFORT = Effort(draws=0, agree=1, tolerance=1e-8, iterations=80)  # from the fit to all train rows
-FOLD_AGAIN = SEARCH_EFFORT  # as if the held-out rows had never been seen
 FAR = "train error far above the best law's"
 SCREEN_ROWS = 300  # tables three times as long are screened on so many rows
 SEARCH_ROWS = 1000  # of a long table that a search scores on, until the closer look at the best laws
@@ -215,7 +214,6 @@ class Scorer:
         published: bool = False,
         effort: Effort = SEARCH_EFFORT,
         warm: Sequence[Mapping[str, Floats | float]] = (),
-        fold_effort: Effort = FOLD_EFFORT,
         keep: bool = False,
     ) -> Score:
         """The score of a structure under a recipe.
@@ -225,8 +223,6 @@ class Scorer:
             gate: candidates whose train error exceeds this are not tried on the folds.
             effort: of the fit to all train rows.
             warm: constants from which the fit sets out: a parent's, or of a fit to some of the rows.
-            fold_effort: of the fits to the folds, which set out from the fit to all train rows, and from drawn starts
-                if it says so.
             keep: the score holds what the law forecast of the folds.
         """
         base = Score(
@@ -252,7 +248,7 @@ class Scorer:
         reason = self.unbelievable(full, published)
         if reason is not None:
             return replace(base, refused=reason)
-        return self._judge(base, structure, recipe, weights, full, fold_effort, keep)
+        return self._judge(base, structure, recipe, weights, full, keep)
 
     def unbelievable(self, full: FitResult, published: bool) -> str | None:
         """Why a fitted law cannot be believed; None if no guard speaks against it."""
@@ -310,7 +306,6 @@ class Scorer:
         recipe: Recipe,
         weights: Floats | None,
         full: FitResult,
-        effort: Effort,
         keep: bool,
     ) -> Score:
         values = len(self.table) * self.table.n_targets
@@ -320,7 +315,7 @@ class Scorer:
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
             judged = fold.judge[self.rows]
             inner_weights = None if weights is None else weights[fold.fit[self.rows]]
-            part = fit(structure, inner, recipe, effort=effort, weights=inner_weights, warm=[full.by_name])
+            part = fit(structure, inner, recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[full.by_name])
             if isinstance(part, FitFailure):
                 return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")
             measured = self._error(part, outer, None if self.sweep is None else self.sweep[judged])

@@ -49,7 +49,7 @@ NEWS = 16  # epochs of other islands, at most, whose candidates an island need n
 BY_EVALUATIONS = "budget of evaluations reached"
 BY_TIME = "budget of time reached"
 SETTLED = "the forecast has settled"
-FINAL_SHARE = 0.15  # of a time budget, kept for the closer look and for
+FINAL_SHARE = 0.1  # of a time budget, kept for the closer look and for
 LIMIT_SHARE = 0.03  # what is simpler than the chosen law and says the same
 
 Known = Mapping[int, Mapping[str, Score]]
@@ -352,7 +352,7 @@ class _Search:
     # -- the end ----------------------------------------------------------------------------------------
 
     def conclude(self, stopped: str) -> SearchResult:
-        """Fit and score the best laws again with more effort, and choose among them."""
+        """Look closely at the best laws, and choose among them."""
         leaders = self.best()
         if not leaders:
             raise InputError(

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.fitting import FitResult
-from discover.fitting.fit import NORMAL
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.scoring import Problem, Score, Scorer, fold_weights, penalty
-from discover.scoring.score import FOLD_AGAIN, FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
+from discover.scoring.score import FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
 from discover.search.archive import AddStatus
 
 LOST = "could not be scored: the worker processes ended while they tried"
@@ -107,7 +106,7 @@ class Job:
 
     Attributes:
         gate: train error above which it is not tried on the folds.
-        closer: on all rows of a long table, with more effort, and with what it forecasts of the folds.
+        closer: on all rows of a long table, and with what it forecasts of the folds.
         start: the fit from which the closer look sets out; without one, what the candidate inherited.
     """
 
@@ -119,17 +118,14 @@ class Job:
     def run(self, bench: Bench) -> Score:
         candidate = self.candidate
         known = candidate.inherited if self.start is None else self.start.by_name
-        scorer, effort, fold_effort = bench.quick, INHERITED_EFFORT if known else SEARCH_EFFORT, FOLD_EFFORT
-        if self.closer and bench.full is bench.quick:
-            effort, fold_effort = NORMAL, FOLD_AGAIN
-        elif self.closer:  # on a long table many starts would take too long
-            scorer, effort = bench.full, FOLD_EFFORT
+        effort = INHERITED_EFFORT if known else SEARCH_EFFORT
+        if self.closer and (self.start is not None or bench.full is not bench.quick):
+            effort = FOLD_EFFORT  # from where the search left off; on a long table many starts would take too long
         warm = [known] if known else []
         try:
-            return scorer.score(
-                candidate.structure, candidate.recipe, self.gate, candidate.published, effort, warm, fold_effort,
-                self.closer,
-            )  # fmt: skip
+            return (bench.full if self.closer else bench.quick).score(
+                candidate.structure, candidate.recipe, self.gate, candidate.published, effort, warm, keep=self.closer
+            )
         except Exception as error:  # one candidate must not end a search; the journal keeps what went wrong
             return Score(refused=f"could not be scored: {type(error).__name__}: {str(error)[:200]}")
 

@@ -32,7 +32,7 @@ FIRST_STEP = slice(1, 2)  # the forecasts nearest beyond the data; farther ones 
 def closer_look(
     leaders: Sequence[Told], setting: Setting, workers: Executor, out_of_time: Callable[[], bool]
 ) -> list[Told]:
-    """The leaders fitted and scored again with more effort, best first.
+    """The leaders scored on all rows, with what they forecast of the folds, best first.
 
     Those that time does not suffice for keep their score, or are left out where that was of a part of the rows;
     with a budget of evaluations there is always time.

@@ -16,7 +16,6 @@ from discover.rules import RULES, Penalty
 from discover.scoring import Problem, Score, Scorer, penalty
 from discover.scoring.score import (
     FAR,
-    FOLD_AGAIN,
     _run_off,
     description_length,
     emphasis_weights,
@@ -69,19 +68,6 @@ def test_a_fold_error_is_that_of_a_fit_that_never_saw_the_fold(scorer: Scorer, p
     drift = 0.01 * math.sqrt(raw[0])  # (e + 0.01)**2 = e**2 + 0.02 e + 0.0001, and |mean e| <= root of mean e**2
     assert rows > 0
     assert raw[1] == pytest.approx(raw[0] + 1e-4, abs=2 * drift + 1e-9)
-
-
-def test_drawn_starts_find_what_a_fit_to_all_rows_keeps_a_fold_from() -> None:
-    x = np.geomspace(1e6, 1e9, 16)
-    y = 2 + 1e3 * x**-0.5 + 0.02 * np.random.default_rng(0).standard_normal(16)
-    scorer = Scorer(problem_from({"x": x}, y, axes=("x",)))
-    one, two = law("E + A*x**a", "x"), law("E + A*x**a + B*x**b", "x")
-    warm, again = scorer.score(one, Recipe()), scorer.score(one, Recipe(), fold_effort=FOLD_AGAIN)
-    assert again.folds == pytest.approx(warm.folds, rel=1e-3)
-    warm, again = scorer.score(two, Recipe()), scorer.score(two, Recipe(), fold_effort=FOLD_AGAIN)
-    assert warm.train == again.train
-    assert warm.folds[2] < 0.1  # ten rows with two terms, fitted from where sixteen rows had put them
-    assert again.folds[2] > RULES.penalty.ceiling
 
 
 def test_too_many_constants_are_not_even_fitted(scorer: Scorer) -> None:

@@ -29,7 +29,7 @@ from discover.llm.worker import Arrival
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
 from discover.proposers.brief import elite_of, parts_of, shown
-from discover.proposers.candidate import NO_LAW, Candidate
+from discover.proposers.candidate import NO_LAW, Candidate, Origin
 from discover.proposers.families import Families
 from discover.proposers.grammar import recipes
 from discover.proposers.heldout import Judge
@@ -178,7 +178,7 @@ class LanguageModel:
             key, error = told.candidate.law_key, self._error(told.score)
             self._tried[key] = min(error, self._tried.get(key, math.inf))
             self._compare(told, error)
-            law = self._laws.get(key) if told.candidate.origin.startswith(f"{self.name}:") else None
+            law = self._laws.get(key) if Origin.of(told.candidate.origin).proposer == self.name else None
             if law is not None:
                 self._line[told.index] = law
                 self._hear(law, told, error)
@@ -194,7 +194,7 @@ class LanguageModel:
         law = self._line.get(told.index)
         if law is None:
             return None
-        own = told.candidate.origin.partition(":")[0] == self.name
+        own = Origin.of(told.candidate.origin).proposer == self.name
         return Credit(law.number + 1, law.formula, law.rationale, not own)
 
     def _ancestor(self, candidate: Candidate) -> _Law | None:
@@ -451,7 +451,7 @@ class LanguageModel:
         if candidate.origin == NO_LAW:
             self._means = error
         elif candidate.published:
-            self._published = min(self._published, (error, candidate.origin.partition(":")[2]))
+            self._published = min(self._published, (error, Origin.of(candidate.origin).move))
 
     def _references(self) -> tuple[tuple[str, float], ...]:
         error, law = self._published

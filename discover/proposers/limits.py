@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from discover.expressions import (
     factors,
     features_in,
     mul,
+    power,
+    sub,
     substitute,
 )
 from discover.fitting import FitResult, Limit, limits, signed_domains
@@ -73,9 +76,40 @@ def laws_without(problem: Problem, candidate: Candidate, fit: FitResult, errors:
 
 def at_limits(fit: FitResult, table: Table) -> Iterator[tuple[Expr, Values]]:
     """The formulas with one part at its limit, and constants with which they have the values that the law has."""
+    names = (*table.features, *fit.structure.constants)
     for limit in limits(fit, table):
-        names = Names((*table.features, *fit.structure.constants))
-        yield _at_limit(fit.structure.expr, limit, fit.by_name, names)
+        yield _at_limit(fit.structure.expr, limit, fit.by_name, Names(names))
+    for expr, ratio in _by_ratios(fit.structure.expr):
+        for limit in limits(_written(fit, expr), table):
+            if set(powers(limit.part)) == set(ratio):
+                yield _at_limit(expr, limit, fit.by_name, Names(names))
+
+
+def _by_ratios(expr: Expr) -> Iterator[tuple[Expr, tuple[Call, ...]]]:
+    """The formula with two terms of one sum as one, and the ratio of their powers.
+
+    A*x**a*y**b + B*x**c*y**d is x**a*y**b*(A + B*x**(c - a)*y**(d - b)). Where A and B are huge and opposed and the
+    ratio is nearly one, it is near a limit that is x**a*y**b times a line in log(x) and log(y).
+    """
+    for path, node in places(expr):
+        if not (isinstance(node, Call) and node.op == "add"):
+            continue
+        for one, other in combinations([term for term in node.args if features_in(term)], 2):
+            mine, theirs = ({p.args[0]: p for p in powers(term)} for term in (one, other))
+            if not mine or mine.keys() != theirs.keys():
+                continue
+            ratio = [power(base, sub(theirs[base].args[1], mine[base].args[1])) for base in mine]
+            own, scale = (mul(*(f for f in factors(term) if not features_in(f))) for term in (one, other))
+            joined = mul(*mine.values(), add(own, mul(scale, *ratio)))
+            rest = [term for term in node.args if term not in (one, other)]
+            yield replaced(expr, path, add(*rest, joined)), tuple(p for p in ratio if isinstance(p, Call))
+
+
+def _written(fit: FitResult, expr: Expr) -> FitResult:
+    """The fit of a law that is written otherwise, with the same constants."""
+    structure = replace(fit.structure, expr=expr)
+    places = [fit.structure.constants.index(name) for name in structure.constants]
+    return replace(fit, structure=structure, constants=fit.constants[:, :, places])
 
 
 def _at_limit(expr: Expr, limit: Limit, values: Mapping[str, Floats | float], names: Names) -> tuple[Expr, Values]:
@@ -123,8 +157,8 @@ def _surroundings(
 def _logarithms(limit: Limit, slope: Floats, known: Values, names: Names) -> list[Expr]:
     """A straight line in the logarithm of a product of powers, without its level."""
     line: list[Expr] = []
-    for power in powers(limit.part):
-        base, exponent = power.args
+    for factor in powers(limit.part):
+        base, exponent = factor.args
         own = names.fresh()
         known[own.name] = slope * evaluate(exponent, known)
         line.append(mul(own, call("log", base)))

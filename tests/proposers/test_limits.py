@@ -50,6 +50,11 @@ def forms(law: str, values: dict[str, float]) -> dict[str, str]:
          "E + A*log(-2*d**alpha + k1*n**beta)"),
         ("E + tanh(c*n**a)", {"E": 1.0, "c": 1e-5, "a": 0.2}, "E + A*n**alpha"),
         ("E + A*log(n + k)", {"E": -1.0, "A": 1e5, "k": 1e13}, "E + A*n"),
+        ("E + A*n**a + B*n**b", {"E": 1.0, "A": 1e6, "a": -0.5, "B": -1e6, "b": -0.500001},
+         "E + n**alpha*(k1 + k2*log(n))"),
+        ("E + A*n**a*d**b + B*n**c*d**e", {"E": 1.0, "A": 1e6, "B": -1e6, "a": -0.5, "b": 0.1, "c": -0.500001,
+                                              "e": 0.100002},
+         "E + d**alpha*n**beta*(k1 + k2*log(n) + k3*log(d))"),
     ],
 )  # fmt: skip
 def test_a_law_at_its_limit_is_the_simpler_law(law: str, values: dict[str, float], expected: str) -> None:

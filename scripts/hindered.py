@@ -230,7 +230,9 @@ def _killed(run: Hindered, most: int) -> str:
         run.begin()
         which = run.rng.choice(SIGNALS)
         if run.moment():
-            run.send(which, run.rng.choice(run.begun) if run.rng.random() < 0.4 else None)
+            # Python's resource tracker says with a traceback of its own that it was killed.
+            others = [one for one in run.begun if "resource_tracker" not in _line(one)]
+            run.send(which, run.rng.choice(others) if others and run.rng.random() < 0.3 else None)
         problem = run.wrong(which.name)
         if problem or run.process.returncode == 0:
             return problem
@@ -240,7 +242,7 @@ def _killed(run: Hindered, most: int) -> str:
 def kill(trial: int, work: Path) -> Outcome:
     """The run or one of its processes is ended by a signal; so is the one that goes on with it."""
     run = Hindered("kill", trial, work)
-    problem = _killed(run, 5)
+    problem = _killed(run, 8)
     return Outcome(problem, run.faults) if problem else run.outcome("kills")
 
 

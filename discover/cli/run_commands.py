@@ -119,6 +119,13 @@ Blind = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
+Groups = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B", help="Show the constants of these groups alone; * and ? stand for any letters: 'run-1*'.",
+        rich_help_panel=_OUTPUT,
+    ),
+]  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -276,9 +283,10 @@ def evaluate(folder: Folder, json: Json = False) -> None:
     _print_result(evaluate_again(session), json)
 
 
-def show(folder: Folder, json: Json = False) -> None:
+def show(folder: Folder, groups: Groups = "", json: Json = False) -> None:
     """Print what a run found, without opening the sealed rows."""
-    from discover.cli.output import tell_notes
+    from discover.cli.output import print_lines, tell_notes
+    from discover.report.terminal import describe_constants
     from discover.runs.folder import open_folder
 
     opened = open_folder(folder)
@@ -291,7 +299,13 @@ def show(folder: Folder, json: Json = False) -> None:
             f"continue it with: discover resume {quoted(folder)}"
         )
     tell_notes(opened.doubts())
-    _print_result(result.model_copy(update={"run_dir": str(folder)}), json)
+    result = result.model_copy(update={"run_dir": str(folder)})
+    if not groups:
+        _print_result(result, json)
+    elif json:
+        _print_result(result.of_groups(groups), json)
+    else:
+        print_lines(describe_constants(result.of_groups(groups)))
 
 
 def _conduct(

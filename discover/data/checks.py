@@ -190,9 +190,8 @@ def _constant(table: Table) -> Iterator[Finding]:
 def _within(values: Floats, table: Table) -> Floats:
     """Differences from the group's mean; exact zeros where the group has one value."""
     out = np.zeros(len(values))
-    for code in range(table.n_groups):
-        own = table.group == code
-        if own.any() and np.ptp(values[own]) > 0:
+    for own in table.members:
+        if len(own) and np.ptp(values[own]) > 0:
             out[own] = values[own] - values[own].mean()
     return out
 

@@ -55,7 +55,14 @@ class Table:
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "memo"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("memo", "members")}
+
+    @cached_property
+    def members(self) -> tuple[Ints, ...]:
+        """The rows of every group, in their order."""
+        order = np.argsort(self.group, kind="stable")
+        counts = np.bincount(self.group, minlength=self.n_groups)
+        return tuple(np.split(order, np.cumsum(counts)[:-1]))
 
     @property
     def n_groups(self) -> int:
@@ -88,8 +95,7 @@ class Table:
         """
         share = min(1.0, n / max(1, len(self)))
         rows = []
-        for code in np.unique(self.group):
-            own = np.flatnonzero(self.group == code)
+        for own in filter(len, self.members):
             if order is not None:
                 own = own[np.argsort(order[own], kind="stable")]
             count = min(len(own), max(FEW, round(share * len(own))))

@@ -305,7 +305,7 @@ class _Resampling:
             clusters = table.group
         self.clusters = clusters
         self.by_residuals = unit == "residuals" and clusters is None
-        self.strata = [np.flatnonzero(table.group == g) for g in range(table.n_groups)]
+        self.strata = list(table.members)
         if unit == "groups" or table.n_groups == 1:
             self.strata = [np.arange(len(table))]
         self.fitted = result.predict(table.features, table.group)

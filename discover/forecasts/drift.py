@@ -51,8 +51,7 @@ class Reach:
         rows = problem.table if table is None else table
         logged = frozenset(name for name, kind in problem.kinds.items() if kind == "scale")
         columns = {name: np.log10(v) if name in logged else v for name, v in rows.features.items()}
-        members = [np.flatnonzero(rows.group == g) for g in range(rows.n_groups)]
-        members = [m if len(m) else np.arange(len(rows)) for m in members]
+        members = [m if len(m) else np.arange(len(rows)) for m in rows.members]
         ends = {name: np.array([[x[m].min(), x[m].max()] for m in members]) for name, x in columns.items()}
         stacked = np.column_stack([columns[name] for name in problem.axes or tuple(columns)])
         thin = _highest if problem.axes else _some

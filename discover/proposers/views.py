@@ -304,8 +304,8 @@ def _pooled(
     if table.n_groups == 1:
         return _Target(label, y, law, rows, known, {}, recipe, parents, shared=shared)
     middle, spread = np.zeros(table.n_groups), np.ones(table.n_groups)
-    for g in range(table.n_groups):
-        own = y[table.group == g]
+    for g, members in enumerate(table.members):
+        own = y[members]
         if len(own):
             middle[g] = own.mean()
             spread[g] = own.std() or 1.0

@@ -126,17 +126,21 @@ def _name(verdict: Verdict) -> str:
     return "group means" if verdict.kind in ("untried", "no law") else verdict.kind
 
 
-def constants_table(result: Result) -> Table:
+def describe_constants(result: Result) -> Lines:
+    """The law and all of its sets of constants."""
+    return [f"  {result.left_side} = {result.formula}", "", constants_table(result, None)]
+
+
+def constants_table(result: Result, most: int | None = SHOWN_SETS) -> Table:
     """Constants with standard errors: one row each, or one row per group and target if there are several."""
     sets = result.constants
     names = list(sets[0].values) if sets else []
-    if len(sets) == 1:
+    if len(result.groups) * len(result.targets) == 1 and sets:
         only = sets[0]
         cells = [(name, with_error(only.values[name], only.errors.get(name))) for name in names]
         return table(("constant", "value"), cells)
     rows = [
-        (_label(result, item), *(with_error(item.values[n], item.errors.get(n)) for n in names))
-        for item in sets[:SHOWN_SETS]
+        (_label(result, item), *(with_error(item.values[n], item.errors.get(n)) for n in names)) for item in sets[:most]
     ]
     return table((result.group_column or "target", *names), rows)
 
@@ -149,7 +153,7 @@ def _label(result: Result, item: ConstantSet) -> str:
 
 def _more(result: Result) -> list[str]:
     rest = len(result.constants) - SHOWN_SETS
-    return [f"and {rest} more sets of constants in law.json"] if rest > 0 else []
+    return [f"and {rest:,} more sets of constants in law.json; see: discover show DIR --groups A,B"] if rest > 0 else []
 
 
 def _scores(result: Result) -> Lines:

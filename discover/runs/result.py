@@ -6,10 +6,12 @@ Keys that older versions did not write have defaults; keys of newer ones are kep
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from discover.errors import InputError
 from discover.plain_data import plain
 
 LIBRARY = "library"  # the proposer of published laws
@@ -196,6 +198,25 @@ class Result(_Kept):
     def of(keys: Mapping[str, Any]) -> Result:
         """The result with these keys; numbers that JSON does not have become None."""
         return Result.model_validate(plain(keys))
+
+    def of_groups(self, asked: str) -> Result:
+        """The result with the constants of some groups alone.
+
+        Args:
+            asked: names of groups, separated by commas; * and ? stand for any letters.
+
+        Raises:
+            InputError: a name is of no group.
+        """
+        names = [one.group for one in self.constants]
+        patterns = [asked] if asked in names else [part.strip() for part in asked.split(",")]
+        for pattern in patterns:
+            if pattern not in names and not any(fnmatchcase(name, pattern) for name in names):
+                some = ", ".join(list(dict.fromkeys(names))[:3])
+                raise InputError(f"--groups {pattern}: the run has no such group; it has {some}, ...")
+        kept = [n in patterns or any(fnmatchcase(n, pattern) for pattern in patterns) for n in names]
+        sets = tuple(one for one, keep in zip(self.constants, kept, strict=True) if keep)
+        return self.model_copy(update={"constants": sets})
 
     @property
     def proposer(self) -> str:

@@ -133,10 +133,9 @@ def settings_beyond(problem: Problem) -> Beyond | None:
         return None
     rng = np.random.default_rng(0)
     most = max(2, SETTINGS // table.n_groups)
-    members = [np.flatnonzero(table.group == g) for g in range(table.n_groups)]
 
     def draw() -> NDArray[np.int64]:
-        return np.concatenate([rng.choice(own, most) for own in members if len(own)])
+        return np.concatenate([rng.choice(own, most) for own in table.members if len(own)])
 
     rows = draw()
     columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in table.features.items()}
@@ -161,8 +160,8 @@ def _between_and_outside(problem: Problem) -> Beyond:
     """Rows (row 0), points half way to another row of the group, and points a step away from the centre."""
     table = problem.table
     names = list(table.features)
-    rows = np.array([r for g in range(table.n_groups) for r in np.flatnonzero(table.group == g)[:PER_GROUP]])
-    partner = np.array([_partner(table.group, r) for r in rows], dtype=np.int64)
+    rows = np.array([row for own in table.members for row in own[:PER_GROUP]])
+    partner = np.array([_partner(table.members[table.group[row]], row) for row in rows], dtype=np.int64)
     columns = {}
     for name in names:
         x = table.features[name]
@@ -177,9 +176,8 @@ def _between_and_outside(problem: Problem) -> Beyond:
     return Beyond(columns, table.group[rows], ("",) * len(rows))
 
 
-def _partner(group: NDArray[np.int64], row: int) -> int:
-    """Another row of the same group, a fixed stride away, so that neighbours in the table are not paired."""
-    members = np.flatnonzero(group == group[row])
+def _partner(members: NDArray[np.int64], row: int) -> int:
+    """Another row of a row's group, a fixed stride away, so that neighbours in the table are not paired."""
     place = int(np.searchsorted(members, row))
     return int(members[(place + max(1, (2 * len(members)) // 5)) % len(members)])
 
@@ -189,8 +187,7 @@ def _top_rows(problem: Problem, axes: tuple[str, ...]) -> NDArray[np.int64]:
     size = sum((problem.coordinate(axis) for axis in axes), np.zeros(len(problem.table)))
     chosen: list[int] = []
     per_group = max(2, ROWS_PER_GROUP // max(1, problem.table.n_groups // 4))
-    for g in range(problem.table.n_groups):
-        rows = np.flatnonzero(problem.table.group == g)
+    for rows in problem.table.members:
         if len(rows) == 0:
             continue
         order = rows[np.argsort(size[rows], kind="stable")]
@@ -285,7 +282,7 @@ def broken_promises(problem: Problem, beyond: Beyond, predicted: Floats) -> Iter
             f"rises above {problem.upper:g} beyond the data",
             _groups(problem, beyond, predicted > problem.upper + slack),
         )
-    low, high, width = _believable(problem)
+    low, high, width = problem.ranges
     placed = problem.on_scale(predicted)
     room = (problem.rules.guards.room + np.arange(len(predicted)))[:, None, None] * width[
         beyond.group
@@ -349,20 +346,3 @@ def _starts_beyond(problem: Problem, beyond: Beyond, axis: str, along: list[int]
     np.maximum.at(largest, problem.table.group, problem.table.features[axis])
     starts: NDArray[np.bool_] = beyond.features[axis][:-1, along] > largest[beyond.group[along]]
     return starts
-
-
-def _believable(problem: Problem) -> tuple[Floats, Floats, Floats]:
-    """Range and width of the measured values of every group on the error scale, each (n_groups, T).
-
-    Groups whose values hardly vary are given a share of the width of all groups.
-    """
-    table, targets = problem.table, problem.on_scale(problem.table.targets)
-    least = problem.rules.guards.least_range * np.ptp(targets, axis=0)
-    low = np.empty((table.n_groups, table.n_targets))
-    high, width = np.empty_like(low), np.empty_like(low)
-    for g in range(table.n_groups):
-        rows = targets[table.group == g]
-        rows = rows if len(rows) else targets
-        low[g], high[g] = rows.min(axis=0), rows.max(axis=0)
-        width[g] = np.maximum(np.ptp(rows, axis=0), least)
-    return low, high, width

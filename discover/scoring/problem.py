@@ -28,6 +28,8 @@ Direction = Literal["decreasing", "increasing"]
 
 MOST_ROWS = 20_000  # of a long table, on which laws are found and judged; more tell nothing more of a few constants
 LONG = 1.5  # tables less than this much longer are used whole
+MANY_GROUPS = 1_000  # from which on what they cost besides the search is told
+GROUP_S = 0.01  # seconds of a processor that a group and target cost there, as measured
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Problem:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What to tell of how rows and errors count, before anything is searched."""
-        return (*_part_notes(self), *sweep_notes(self), *_scale_notes(self))
+        return (*_part_notes(self), *_group_notes(self), *sweep_notes(self), *_scale_notes(self))
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:
@@ -115,6 +117,19 @@ class Problem:
     def largest(self) -> dict[str, float]:
         """The largest value of every feature."""
         return {name: float(values.max()) for name, values in self.table.features.items()}
+
+    @cached_property
+    def ranges(self) -> tuple[Floats, Floats, Floats]:
+        """Range and width of the measured values of every group on the error scale, each (n_groups, T).
+
+        Groups whose values hardly vary are given a share of the width of all groups, those without rows all of it.
+        """
+        table, targets = self.table, self.on_scale(self.table.targets)
+        low, high = np.empty((table.n_groups, table.n_targets)), np.empty((table.n_groups, table.n_targets))
+        for g, own in enumerate(table.members):
+            rows = targets[own] if len(own) else targets
+            low[g], high[g] = rows.min(axis=0), rows.max(axis=0)
+        return low, high, np.maximum(high - low, self.rules.guards.least_range * np.ptp(targets, axis=0))
 
     def coordinate(self, feature: str, values: Floats | None = None) -> Floats:
         """A feature on the axis where equal steps are equal ratios of scale: log10 of a scale, else as it is."""
@@ -152,7 +167,8 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
     if len(table) <= LONG * MOST_ROWS:
         return whole
     scale = sum((whole.coordinate(axis) for axis in whole.axes), np.zeros(len(table)))
-    return replace(whole, table=table.take(table.part(MOST_ROWS, scale)), rows=len(table))
+    part = table.part(MOST_ROWS, scale)
+    return whole if len(part) == len(table) else replace(whole, table=table.take(part), rows=len(table))
 
 
 def whole_problem(task: Task, train: Table | None = None) -> Problem:
@@ -192,6 +208,18 @@ def _part_notes(problem: Problem) -> tuple[str, ...]:
     return (
         f"of {problem.rows:,} rows {len(problem.table):,} judge the laws, of every group and scale and the largest; "
         "run and fit fit the constants of their law to all, which run does after its time",
+    )
+
+
+def _group_notes(problem: Problem) -> tuple[str, ...]:
+    """That very many groups take time which no budget counts."""
+    groups = problem.table.n_groups
+    if groups < MANY_GROUPS:
+        return ()
+    return (
+        f"{groups:,} groups have constants of their own: a run looks at their rows before its time and makes their "
+        f"forecasts after it, which takes about {groups * problem.table.n_targets * GROUP_S:.0f} s on an idle machine; "
+        "a table of some of the groups finds a law sooner, and `discover fit` then fits it to all",
     )
 
 

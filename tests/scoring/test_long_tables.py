@@ -50,3 +50,24 @@ def test_a_table_of_usual_length_is_used_whole(task, monkeypatch) -> None:
     monkeypatch.setattr(problem, "MOST_ROWS", 600)
     assert problem_of(task).rows is None
     assert len(problem_of(task).table) == 900
+
+
+def test_of_very_many_groups_all_rows_judge_and_what_they_cost_is_told(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(problem, "MOST_ROWS", 100)
+    monkeypatch.setattr(problem, "MANY_GROUPS", 50)
+    params = 10 ** np.random.default_rng(3).uniform(6, 9, 400)
+    rows = [f"{p:.6g},lab{i % 50},{2 + 100 * p**-0.3:.6g}" for i, p in enumerate(params)]
+    (tmp_path / "runs.csv").write_text("\n".join(["params,lab,loss", *rows]) + "\n")
+    found = problem_of(task_from_table(tmp_path / "runs.csv", "loss", group="lab"))
+    assert (found.rows, len(found.table)) == (None, 400)  # eight of every group are all
+    assert [text for text in found.notes if text.startswith("50 groups have constants of their own")]
+
+
+def test_the_range_of_every_group_is_that_of_its_rows(task) -> None:
+    found = whole_problem(task)
+    low, high, width = found.ranges
+    for g in range(3):
+        own = found.on_scale(found.table.targets)[found.table.group == g]
+        assert found.table.members[g].tolist() == np.flatnonzero(found.table.group == g).tolist()
+        assert (low[g], high[g]) == (own.min(), own.max())
+        assert width[g] >= high[g] - low[g]

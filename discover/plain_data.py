@@ -151,6 +151,37 @@ def with_interval(value: float, low: float, high: float) -> str:
     return f"{shown(value)} [{shown(ends[0])}, {shown(ends[1])}]"
 
 
+_PER_DECADE = ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
+_NARROW = 3.0  # ends that differ by less than this factor have even steps between them
+
+
+def round_numbers(low: float, high: float, most: int, by_factors: bool = False) -> list[float]:
+    """So many round numbers at most from one end to the other, for the labels of an axis.
+
+    Args:
+        by_factors: of a logarithmic axis, whose ends are above zero.
+    """
+    return _by_factors(low, high, most) if by_factors and high / low >= _NARROW else _even(low, high, most)
+
+
+def _even(low: float, high: float, most: int) -> list[float]:
+    step = 10.0 ** math.floor(math.log10((high - low) / most))
+    step *= next(times for times in (1, 2, 5, 10) if (high - low) / (step * times) <= most)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{n * step:.12g}") for n in range(first, last + 1)]
+
+
+def _by_factors(low: float, high: float, most: int) -> list[float]:
+    """Round numbers, evenly on a logarithmic axis as far as that goes; powers of ten alone where there are many."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in _PER_DECADE:
+        found = [float(f"{step}e{power}") for power in powers for step in steps]
+        inside = [value for value in found if low <= value <= high]
+        if len(inside) <= most:
+            return inside
+    return inside[:: math.ceil(len(inside) / most)]
+
+
 def quoted(path: object) -> str:
     """A path as a word of a command that can be pasted into a shell, whatever characters it has."""
     return shlex.quote(str(path))

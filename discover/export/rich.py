@@ -13,13 +13,14 @@ from discover.expressions import to_mathml
 from discover.expressions.typesetting import mathml_name
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
-from discover.plain_data import lettered, rounded, with_error
+from discover.plain_data import lettered, round_numbers, rounded, with_error
 
 Floats = NDArray[np.float64]
 
 MOST_ROWS = 12  # of constants
 BEYOND = 8.0  # times the largest value of the data that the plot goes to
 POINTS = 48
+LABELS = 5  # of an axis, at most
 WIDTH, HEIGHT, LEFT, BOTTOM = 460.0, 240.0, 54.0, 34.0
 BLUE = "#3182bd"  # is seen on white and on black
 
@@ -75,11 +76,13 @@ def _plot(document: LawDocument, ensemble: Ensemble) -> str:
     shapes = "".join(_shapes(frame, across, found.value, [(found.lower[p], found.upper[p]) for p in (0.9, 0.5)]))
     floor, end = HEIGHT - BOTTOM, frame.x(math.log(high) if log else high)
     rule = f'<line x1="{end:.1f}" x2="{end:.1f}" y1="8" y2="{floor}" stroke="#888" stroke-dasharray="2 3"/>'
-    others = ", ".join(f"{name} {_size(pair[1])}" for name, pair in known.items() if name != along)
+    others = ", ".join(
+        f"{name} {_size(pair[1] * document.multiple(name))}" for name, pair in known.items() if name != along
+    )
     group = f", {document.groups[0]}" if len(document.groups) > 1 else ""
     said = f"{document.targets[0]}{group} against {along}" + (f" at {others}" if others else "")
     caption = html.escape(f"{said}; 50 and 90 % intervals; the data end at the dotted line")
-    axis = "".join(_labels(frame, float(x[0]), float(x[-1])))
+    axis = "".join(_labels(frame, (float(x[0]), float(x[-1])), log, document.multiple(along)))
     return (
         f'<figure style="margin:0.5em 0;max-width:{WIDTH:.0f}px">'
         f'<svg viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" '
@@ -118,12 +121,13 @@ def _shapes(frame: _Frame, across: Floats, value: Floats, bands: list[tuple[Floa
     yield f'<polyline points="{frame.path(across, value)}" fill="none" stroke="{BLUE}" stroke-width="2"/>'
 
 
-def _labels(frame: _Frame, first: float, last: float) -> Iterator[str]:
+def _labels(frame: _Frame, ends: tuple[float, float], log: bool, multiple: float) -> Iterator[str]:
+    """The axes with round numbers; those across are of what the column counts."""
     floor = HEIGHT - BOTTOM
     yield f'<path d="M{LEFT} 8V{floor}H{WIDTH - 10}" fill="none" stroke="#888"/>'
-    for place, value, anchor in ((LEFT, first, "start"), (WIDTH - 10.0, last, "end")):
-        yield f'<text x="{place}" y="{floor + 15}" text-anchor="{anchor}" fill="#888">{_size(value)}</text>'
-    for share in (0.1, 0.5, 0.9):
-        value = frame.low + share * (frame.high - frame.low)
+    for value in round_numbers(ends[0] * multiple, ends[1] * multiple, LABELS, log):
+        place = frame.x(math.log(value / multiple) if log else value / multiple)
+        yield f'<text x="{place:.1f}" y="{floor + 15}" text-anchor="middle" fill="#888">{_size(value)}</text>'
+    for value in round_numbers(frame.low, frame.high, LABELS):
         place = frame.y(value) + 4.0
         yield f'<text x="{LEFT - 6}" y="{place:.1f}" text-anchor="end" fill="#888">{rounded(value, 4)}</text>'

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
+from discover.plain_data import round_numbers
 from discover.report.figures import Axis
 from discover.report.texts import quantity, raised_digits, size
 
 MOST = 7
-PER_DECADE = ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
-NARROW = 3.0  # ends that differ by less than this factor have labels in even steps
 
 
 def ticks_of(axis: Axis, low: float, high: float, most: int = MOST) -> tuple[tuple[float, str], ...]:
@@ -17,26 +16,8 @@ def ticks_of(axis: Axis, low: float, high: float, most: int = MOST) -> tuple[tup
     if axis.ticks or not high > low:
         return axis.ticks
     ends = low * axis.multiple, high * axis.multiple
-    found = _by_factors(*ends, most) if axis.log and high / low >= NARROW else _even(*ends, most)
+    found = round_numbers(*ends, most, by_factors=axis.log)
     return tuple((value / axis.multiple, tick(value)) for value in found)
-
-
-def _even(low: float, high: float, most: int) -> list[float]:
-    step = 10.0 ** math.floor(math.log10((high - low) / most))
-    step *= next(times for times in (1, 2, 5, 10) if (high - low) / (step * times) <= most)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [float(f"{n * step:.12g}") for n in range(first, last + 1)]
-
-
-def _by_factors(low: float, high: float, most: int) -> list[float]:
-    """Round numbers, evenly on a logarithmic axis as far as that goes; powers of ten alone where there are many."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in PER_DECADE:
-        found = [float(f"{step}e{power}") for power in powers for step in steps]
-        inside = [value for value in found if low <= value <= high]
-        if len(inside) <= most:
-            return inside
-    return inside[:: math.ceil(len(inside) / most)]
 
 
 def tick(value: float) -> str:

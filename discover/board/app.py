@@ -27,7 +27,8 @@ from discover.board.pages import Pages, counts
 from discover.board.processes import Processes
 from discover.board.shelf import Shelf
 from discover.errors import DiscoverError, InputError
-from discover.export import TARGETS, export, file_name
+from discover.export import export, file_name
+from discover.export import targets as export_targets
 from discover.law.storage import read
 from discover.plain_data import counted, plain
 from discover.runs.folder import RunFolder
@@ -91,7 +92,7 @@ class Board:
         row = self.shelf.row(key)
         result = self._result(folder)
         law = self.shelf.confined(folder.law_path) is not None
-        targets = [(target.name, target.summary) for target in TARGETS.values()] if law else []
+        targets = [(target.name, target.summary) for target in export_targets().values()] if law else []
         failure = self.processes.failure(folder.path) if row.status != "running" else ""
         page = self.pages.render(
             "run.html", row=row, targets=targets, failure=failure, law=law and result is not None,

@@ -62,9 +62,9 @@ def engines(
 
 
 def _names() -> tuple[str, ...]:
-    from discover.search.team import PROPOSERS
+    from discover.search.team import entries
 
-    return tuple(PROPOSERS)
+    return tuple(entries())
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -78,13 +78,13 @@ def _seconds(value: float | None) -> str:
 
 def _row(name: str, limit_s: float) -> dict[str, Any]:
     from discover._version import __version__
-    from discover.search.team import PROPOSERS
+    from discover.search.team import entries
 
-    entry = PROPOSERS[name]
+    entry = entries()[name]
     row: dict[str, Any] = {"name": name, "about": entry.about, "works": True, "start_s": 0.0, "test_s": None}
-    row |= {"reason": entry.missing(), "versions": f"discover {__version__}"}
+    row |= {"reason": entry.missing(), "versions": entry.package or f"discover {__version__}"}
     if row["reason"] is not None:
-        return row | {"works": False, "start_s": None, "versions": _installed(name)}
+        return row | {"works": False, "start_s": None, "versions": entry.package or _installed(name)}
     found = _probe(name, limit_s)
     if found is None:
         return row

@@ -17,7 +17,8 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="TARGET",
-        help="json, python, sympy, latex, jax, torch, c, xlsx, r, julia, javascript, markdown or sldbench.",
+        help="json, python, sympy, latex, jax, torch, c, xlsx, r, julia, javascript, markdown, sldbench, or "
+        "what another package adds.",
     ),
 ]
 What = Annotated[

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
+from typing import Any, Literal
 
+from discover.addons import EXPORT_TARGETS, added, failure, loaded
 from discover.data.names import near, to_identifier
-from discover.errors import InputError
+from discover.errors import DiscoverError, InputError
 from discover.export.array_forecast import jax_forecast, numpy_forecast
 from discover.export.c_header import c_forecast, c_header
 from discover.export.javascript_module import javascript_forecast, javascript_module
@@ -72,16 +74,53 @@ TARGETS: dict[str, Target] = {
 }
 
 
+def targets() -> dict[str, Target]:
+    """The export targets by name, those that other packages add among them."""
+    return TARGETS | {name: _added(point) for name, point in added(EXPORT_TARGETS, TARGETS).items()}
+
+
+def _added(point: EntryPoint) -> Target:
+    """A target of another package; what it does wrong is told when it is used."""
+    try:
+        target = loaded(point)
+        if not isinstance(target, Target):
+            raise failure(point, f"it is a {type(target).__name__}; expected a Target")
+    except InputError as problem:
+        said = str(problem)
+        return Target(point.name, "", said, lambda document: _refuse(said))
+    forecast = None if target.forecast is None else _guarded(point, target.forecast)
+    return replace(target, name=point.name, render=_guarded(point, target.render), forecast=forecast)
+
+
+def _refuse(said: str) -> str:
+    raise InputError(said)
+
+
+def _guarded(point: EntryPoint, render: Callable[[LawDocument], Any]) -> Callable[[LawDocument], Any]:
+    def content(document: LawDocument) -> Any:
+        try:
+            made = render(document)
+        except DiscoverError:
+            raise
+        except Exception as problem:
+            raise failure(point, problem) from problem
+        if not isinstance(made, str | bytes):
+            raise failure(point, f"it gives a {type(made).__name__}; expected text or bytes")
+        return made
+
+    return content
+
+
 def target_of(name: str) -> Target:
     """The row of this name.
 
     Raises:
         InputError: there is no such target.
     """
-    found = TARGETS.get(name)
-    if found is None:
-        raise InputError(f"unknown export target {name!r}{near(name, TARGETS)} (targets: {', '.join(TARGETS)})")
-    return found
+    known = TARGETS if name in TARGETS else targets()
+    if name not in known:
+        raise InputError(f"unknown export target {name!r}{near(name, known)} (targets: {', '.join(known)})")
+    return known[name]
 
 
 def export(document: LawDocument, target: str, what: What = "law") -> str | bytes:
@@ -99,7 +138,7 @@ def export(document: LawDocument, target: str, what: What = "law") -> str | byte
     if what == "law":
         return row.render(document)
     if row.forecast is None:
-        able = ", ".join(name for name, one in TARGETS.items() if one.forecast is not None)
+        able = ", ".join(name for name, one in targets().items() if one.forecast is not None)
         raise InputError(f"--to {target} holds one law, not an average; forecasts go to {able}")
     return row.forecast(document)
 

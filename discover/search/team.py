@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from inspect import getdoc
 
+from discover import addons
+from discover.addons import added, loaded, package_of
 from discover.errors import InputError
+from discover.proposers.added import Added
 from discover.proposers.base import Proposer
 from discover.proposers.engine_proposer import Circumstances
 from discover.proposers.grammar import Grammar
@@ -25,11 +30,13 @@ class Entry:
         make: builds it for a problem.
         missing: why it cannot work here, with what to do about it, or None; cheap to ask.
         about: one line for lists.
+        package: name and version of the package that adds it; empty for the program's own.
     """
 
     make: Callable[[Problem, Circumstances], Proposer]
     missing: Callable[[], str | None]
     about: str
+    package: str = ""
 
 
 def _nothing() -> str | None:
@@ -45,6 +52,23 @@ PROPOSERS: dict[str, Entry] = {
 AUTO = "auto"
 
 
+def entries() -> dict[str, Entry]:
+    """The proposers by name, those that other packages add among them."""
+    return PROPOSERS | {name: _added(point) for name, point in added(addons.PROPOSERS, PROPOSERS).items()}
+
+
+def _added(point: EntryPoint) -> Entry:
+    """A proposer of another package; one that cannot be loaded cannot work here."""
+    package = package_of(point)
+    try:
+        make = loaded(point)
+    except InputError as problem:
+        said = str(problem)
+        return Entry(lambda problem, _: Added(point, loaded(point), problem), lambda: said, "", package)
+    about = (getdoc(make) or "").partition("\n")[0]
+    return Entry(lambda problem, _: Added(point, make, problem), _nothing, about.rstrip("."), package)
+
+
 def chosen(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The team that a list of names stands for; `auto` is everyone who can work here.
 
@@ -54,22 +78,23 @@ def chosen(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     Raises:
         InputError: a name is unknown or given twice, or who was named cannot work here.
     """
+    known = entries()
     if not names:
-        raise InputError(f"--proposers is empty; there are {', '.join(PROPOSERS)}, or {AUTO} for all that work here")
+        raise InputError(f"--proposers is empty; there are {', '.join(known)}, or {AUTO} for all that work here")
     team: list[str] = []
     left_out: list[str] = []
     for name in names:
         if name == AUTO:
-            for other, entry in PROPOSERS.items():
+            for other, entry in known.items():
                 reason = entry.missing()
                 if reason is not None:
                     left_out.append(reason)
                 elif other not in names:
                     team.append(other)
             continue
-        if name not in PROPOSERS:
-            raise InputError(f"unknown proposer {name!r}; there are {', '.join(PROPOSERS)}, or {AUTO}")
-        reason = PROPOSERS[name].missing()
+        if name not in known:
+            raise InputError(f"unknown proposer {name!r}; there are {', '.join(known)}, or {AUTO}")
+        reason = known[name].missing()
         if reason is not None:
             raise InputError(reason)
         team.append(name)
@@ -84,9 +109,8 @@ def make_team(names: Sequence[str], problem: Problem, circumstances: Circumstanc
     Raises:
         InputError: an unknown name, or one who cannot work here.
     """
-    team: list[Proposer] = []
-    for name in names:
-        if name not in PROPOSERS:
-            raise InputError(f"unknown proposer {name!r}; there are {', '.join(PROPOSERS)}")
-        team.append(PROPOSERS[name].make(problem, circumstances))
-    return team
+    known = PROPOSERS if set(names) <= set(PROPOSERS) else entries()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InputError(f"unknown proposer {unknown[0]!r}; there are {', '.join(known)}")
+    return [known[name].make(problem, circumstances) for name in names]

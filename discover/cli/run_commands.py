@@ -230,9 +230,9 @@ def run(
     with on_cluster(cluster, quiet) as client:
         spend = Budget(seconds, evaluations, workers or usual_workers(client), islands, until_settled)
         if client is not None or workers is not None:
-            left_out += _idle(spend, spend.workers, "workers")
+            left_out += idle(spend, spend.workers, "workers")
         else:
-            left_out += _idle(spend, processors(), "processors")
+            left_out += idle(spend, processors(), "processors")
         if source is not None:
             session = begin(source, seed, spend, out, not no_sealed, model, team)
             _conduct(session, quiet, json, llm_url, left_out, fresh=True, client=client)
@@ -339,7 +339,7 @@ def _conduct(
         raise InterruptedRunError(f"interrupted; this is the law so far, go on with: {again}", *interrupts[-1:])
 
 
-def _idle(spend: Budget, there: int, noun: str) -> tuple[str, ...]:
+def idle(spend: Budget, there: int, noun: str) -> tuple[str, ...]:
     """What would keep all of the processors or workers that are there busy, where the search does not."""
     busy = min(spend.used_islands, spend.workers)
     if busy >= there:

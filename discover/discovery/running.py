@@ -67,7 +67,8 @@ def run(
             is spent, by default 10 min.
         workers: processes; by default one per processor, at most 8. They do not change what is found.
         islands: populations that breed apart and exchange their best, each of which keeps one process busy; by
-            default 2, and with a budget of time alone at least one for every process.
+            default one for every 200 of `evaluations`, from 2 to 24, and with a budget of time alone one for every
+            process or thread of the cluster.
         client: of a Dask cluster whose workers score laws in place of processes of this machine.
         proposers: who proposes laws, such as "library" and "grammar"; by default everyone who can work here.
         llm: a language model that proposes laws, too, such as "ollama/qwen3"; or its settings, the options `--llm-...`

@@ -181,7 +181,7 @@ class Cluster:
 
 
 async def _count(client: Client) -> None:
-    with suppress(OSError):  # whoever waits for a result hears of it
+    with suppress(OSError, AttributeError):  # who waits for a result hears of it; or the client was closed
         _threads[client] = await client.scheduler.ncores()
 
 

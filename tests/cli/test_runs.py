@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from discover.cli.run_commands import idle
 from discover.report.terminal import describe_result
 from discover.runs.result import Result
+from discover.runs.session import Budget
 
 from .commands import COMMAND, FEW, command, table_text
 
@@ -91,6 +93,26 @@ def test_an_easy_table_settles_before_its_bound(discover, runs_csv) -> None:
     assert found["settled"]["laws"] == found["evaluations"] < 3000
     assert discover("resume", "r", "--json").json == found
     assert "\nsettled: from " in discover("show", "r").out
+
+
+@pytest.mark.parametrize(
+    ("spend", "there", "said"),
+    [(Budget(None, 200, 2), 2, ""), (Budget(60.0, None, 8), 8, ""), (Budget(None, 5000, 24), 24, ""),
+     (Budget(60.0, None, 8), 64, "keeps 8 of 64 workers busy; --workers 64 uses all"),
+     (Budget(None, 200, 4), 4, "keeps 2 of 4 workers busy; --islands 4 uses all, and takes another course"),
+     (Budget(None, 5000, 8), 64, "keeps 8 of 64 workers busy; --workers 64 --islands 64 uses all, and takes another"),
+     (Budget(60.0, None, 8, 4), 8, "keeps 4 of 8 workers busy; --islands 8 uses all, and takes another course")],
+)  # fmt: skip
+def test_a_run_that_leaves_processors_idle_says_what_uses_them(spend: Budget, there: int, said: str) -> None:
+    told = " ".join(idle(spend, there, "workers"))
+    assert said in told
+    assert bool(said) == bool(told)
+
+
+def test_a_budget_of_laws_decides_the_islands_on_every_machine() -> None:
+    for laws, islands in ((12, 2), (400, 2), (600, 3), (5000, 24)):
+        assert {Budget(None, laws, workers).used_islands for workers in (1, 8, 64)} == {islands}
+    assert Budget(None, 5000, 8, until_settled=True).used_islands == 2
 
 
 def test_a_search_of_few_laws_says_that_it_has_not_settled(discover) -> None:

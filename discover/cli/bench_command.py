@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli import llm_run
+from discover.cli.options import spread
 from discover.cli.run_commands import ClusterName, count_interrupts, on_cluster
 from discover.errors import ClusterLostError, DiscoverError, InterruptedRunError
 from discover.plain_data import duration_s
@@ -59,7 +60,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stder
 
 def register(app: typer.Typer) -> None:
     """Adds the command of this module."""
-    app.command("bench", rich_help_panel="Find a law")(bench)
+    app.command("bench", rich_help_panel="Find a law")(spread(bench))
 
 
 def bench(
@@ -70,11 +71,7 @@ def bench(
     workers: Workers = None,
     cluster: ClusterName = None,
     out: Out = None,
-    llm: llm_run.Model = None,
-    llm_url: llm_run.Url = None,
-    llm_key_env: llm_run.KeyVariable = None,
-    llm_calls: llm_run.Calls = None,
-    llm_cost: llm_run.Cost = None,
+    asked_model: llm_run.Few = llm_run.Few(),
     markdown: Markdown = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -96,7 +93,7 @@ def bench(
     from discover.runs.models import config_of
     from discover.search import ISLANDS
 
-    given = {"model": llm, "url": llm_url, "key_env": llm_key_env, "calls": llm_calls, "cost": llm_cost}
+    given = asked_model.given
     named = any(value is not None for value in given.values())  # a saved default is for runs, not for figures
     model = config_of(given) if named else None
     seconds = None if budget is None else duration_s(budget)
@@ -107,7 +104,7 @@ def bench(
     again = f"continue with: discover bench --out {opened.path}{'' if cluster is None else ' --cluster ADDRESS'}"
     ended: DiscoverError | None = None
     with on_cluster(cluster, quiet) as client:
-        benchmark = _Benchmark(opened, quiet, llm_url, client, count_interrupts())
+        benchmark = _Benchmark(opened, quiet, asked_model.llm_url, client, count_interrupts())
         try:
             benchmark.run()
         except KeyboardInterrupt:

@@ -11,6 +11,7 @@ import typer
 
 from discover.cli.output import note, print_json, stdout
 from discover.errors import InputError
+from discover.llm import defaults
 from discover.plain_data import table
 
 if TYPE_CHECKING:
@@ -98,9 +99,9 @@ def check(
     llm: Model = None,
     llm_url: Url = None,
     llm_key_env: KeyVariable = None,
-    llm_context: Context = 8192,
-    llm_answer_tokens: AnswerTokens = 2048,
-    llm_timeout: Timeout = 180.0,
+    llm_context: Context = defaults.CONTEXT,
+    llm_answer_tokens: AnswerTokens = defaults.ANSWER_TOKENS,
+    llm_timeout: Timeout = defaults.TIMEOUT_S,
     json: Json = False,
 ) -> None:
     """Check whether a model can be used: answers, JSON schema, context, speed, and one proposal."""

@@ -1,132 +1,145 @@
-"""Options of commands that let a language model propose laws."""
+"""Options of commands that let a language model propose laws, as groups."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-_PANEL = "Language model"
+from discover.llm import defaults
+
+_option = partial(typer.Option, rich_help_panel="Language model")
 
 Model = Annotated[
     str | None,
-    typer.Option(
+    _option(
         "--llm",
         metavar="MODEL",
         help="Let this model propose laws, too: ollama/qwen3, openai/gpt-5-mini, or llamacpp for a server's only "
         "model; none ignores `discover llm use`.",
-        rich_help_panel=_PANEL,
     ),
 ]
 Url = Annotated[
     str | None,
-    typer.Option(
+    _option(
         "--llm-url",
         metavar="URL",
         help="Address of an OpenAI-compatible server, such as localhost:8080; by default the usual address of the "
         "server in --llm, else OPENAI_BASE_URL, else OpenAI.",
-        rich_help_panel=_PANEL,
     ),
 ]
 KeyVariable = Annotated[
     str | None,
-    typer.Option(
+    _option(
         "--llm-key-env",
         metavar="NAME",
         help="Environment variable that holds the key; by default that of the known service at the address, such "
         "as OPENAI_API_KEY, else none.",
-        rich_help_panel=_PANEL,
     ),
 ]
 Calls = Annotated[
-    int | None, typer.Option("--llm-calls", min=0, metavar="N", help="Cap on calls; 100.", rich_help_panel=_PANEL)
+    int | None,
+    _option("--llm-calls", min=0, metavar="N", help=f"Cap on calls; {defaults.CALLS}."),
 ]
 Tokens = Annotated[
     int | None,
-    typer.Option(
-        "--llm-tokens", min=0, metavar="N", help="Cap on tokens, prompts included; 1000000.", rich_help_panel=_PANEL
-    ),
+    _option("--llm-tokens", min=0, metavar="N", help=f"Cap on tokens, prompts included; {defaults.TOKENS}."),
 ]
 Cost = Annotated[
     float | None,
-    typer.Option(
+    _option(
         "--llm-cost",
         min=0,
         metavar="DOLLARS",
-        help="Cap on cost in US dollars, if the model has a price; 1.",
-        rich_help_panel=_PANEL,
+        help=f"Cap on cost in US dollars, if the model has a price; {defaults.COST:g}.",
     ),
 ]
 PriceText = Annotated[
     str | None,
-    typer.Option(
-        "--llm-price",
-        metavar="IN,OUT",
-        help="Price in US dollars of a million tokens of prompt and of answer.",
-        rich_help_panel=_PANEL,
-    ),
+    _option("--llm-price", metavar="IN,OUT", help="Price in US dollars of a million tokens of prompt and of answer."),
 ]
 Prices = Annotated[
     Path | None,
-    typer.Option("--llm-prices", metavar="FILE", help="Your own table of prices (TOML).", rich_help_panel=_PANEL),
+    _option("--llm-prices", metavar="FILE", help="Your own table of prices (TOML)."),
 ]
 Context = Annotated[
     int | None,
-    typer.Option(
+    _option(
         "--llm-context",
         metavar="TOKENS",
-        help="Largest sum of prompt and answer; 8192, or twice the longest answer.",
-        rich_help_panel=_PANEL,
+        help=f"Largest sum of prompt and answer; {defaults.CONTEXT}, or twice the longest answer.",
     ),
 ]
 AnswerTokens = Annotated[
     int | None,
-    typer.Option(
+    _option(
         "--llm-answer-tokens",
         metavar="TOKENS",
-        help="Longest answer, with the model's thoughts; 2048, and more if thoughts use it up.",
-        rich_help_panel=_PANEL,
+        help=f"Longest answer, with the model's thoughts; {defaults.ANSWER_TOKENS}, and more if thoughts use it up.",
     ),
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option("--llm-timeout", metavar="SECONDS", help="Longest call; 180.", rich_help_panel=_PANEL),
+    _option("--llm-timeout", metavar="SECONDS", help=f"Longest call; {defaults.TIMEOUT_S:g}."),
 ]
 Parallel = Annotated[
     int | None,
-    typer.Option("--llm-parallel", min=1, max=16, metavar="N", help="Calls in flight; 2.", rich_help_panel=_PANEL),
+    _option("--llm-parallel", min=1, max=16, metavar="N", help=f"Calls in flight; {defaults.PARALLEL}."),
 ]
 Proposals = Annotated[
     int | None,
-    typer.Option("--llm-proposals", min=1, max=16, metavar="N", help="Laws per call; 4.", rich_help_panel=_PANEL),
+    _option("--llm-proposals", min=1, max=16, metavar="N", help=f"Laws per call; {defaults.PROPOSALS}."),
 ]
 Temperature = Annotated[
     float | None,
-    typer.Option(
-        "--llm-temperature",
-        min=0,
-        max=2,
-        metavar="T",
-        help="Sampling temperature; by default the server's.",
-        rich_help_panel=_PANEL,
-    ),
+    _option("--llm-temperature", min=0, max=2, metavar="T", help="Sampling temperature; by default the server's."),
 ]
 Patterns = Annotated[
     bool | None,
-    typer.Option(
+    _option(
         "--llm-patterns",
         help="Restrict the model's decoder to formulas, on servers that obey patterns.",
-        rich_help_panel=_PANEL,
         show_default=False,
     ),
 ]
 Replay = Annotated[
     Path | None,
-    typer.Option(
-        "--llm-replay",
-        metavar="DIR",
-        help="Use the recorded answers of this run instead of a model.",
-        rich_help_panel=_PANEL,
-    ),
+    _option("--llm-replay", metavar="DIR", help="Use the recorded answers of this run instead of a model."),
 ]
+
+
+@dataclass(frozen=True)
+class Few:
+    """The model and its caps. `spread` makes options of it; None where one is not given."""
+
+    llm: Model = None
+    llm_url: Url = None
+    llm_key_env: KeyVariable = None
+    llm_calls: Calls = None
+    llm_cost: Cost = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """As `discover.runs.models.config_of` takes them: by their names without "llm_", the model as "model"."""
+        names = (field.name for field in fields(self))
+        return {name.removeprefix("llm").lstrip("_") or "model": getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Every(Few):
+    """All that can be said of a model."""
+
+    llm_tokens: Tokens = None
+    llm_price: PriceText = None
+    llm_prices: Prices = None
+    llm_context: Context = None
+    llm_answer_tokens: AnswerTokens = None
+    llm_timeout: Timeout = None
+    llm_parallel: Parallel = None
+    llm_proposals: Proposals = None
+    llm_temperature: Temperature = None
+    llm_patterns: Patterns = None
+    llm_replay: Replay = None

@@ -152,22 +152,7 @@ def run(
     islands: Islands = None,
     cluster: ClusterName = None,
     proposers: Proposers = "auto",
-    llm: llm_run.Model = None,
-    llm_url: llm_run.Url = None,
-    llm_key_env: llm_run.KeyVariable = None,
-    llm_calls: llm_run.Calls = None,
-    llm_tokens: llm_run.Tokens = None,
-    llm_cost: llm_run.Cost = None,
-    llm_price: llm_run.PriceText = None,
-    llm_prices: llm_run.Prices = None,
-    llm_context: llm_run.Context = None,
-    llm_answer_tokens: llm_run.AnswerTokens = None,
-    llm_timeout: llm_run.Timeout = None,
-    llm_parallel: llm_run.Parallel = None,
-    llm_proposals: llm_run.Proposals = None,
-    llm_temperature: llm_run.Temperature = None,
-    llm_patterns: llm_run.Patterns = None,
-    llm_replay: llm_run.Replay = None,
+    asked_model: llm_run.Every = llm_run.Every(),
 ) -> None:
     """Find the law of a task, or of your own table; of several tables one after another.
 
@@ -187,33 +172,15 @@ def run(
 
     options = about.read()
     many = many_tables.subjects_of(subjects, about.test_rows)
-    if many is not None and llm_replay is not None:
+    replay = asked_model.llm_replay
+    if many is not None and replay is not None:
         raise InputError("--llm-replay repeats the run of one table; expected one TABLE")
     if many is None and at:
         raise InputError("--at is for several tables; of one run say: discover predict DIR --at NAME=NUMBER,..")
 
-    model = models.config_of(
-        {
-            "model": llm,
-            "url": llm_url,
-            "key_env": llm_key_env,
-            "calls": llm_calls,
-            "tokens": llm_tokens,
-            "cost": llm_cost,
-            "price": llm_price,
-            "prices": llm_prices,
-            "context": llm_context,
-            "answer_tokens": llm_answer_tokens,
-            "timeout": llm_timeout,
-            "parallel": llm_parallel,
-            "proposals": llm_proposals,
-            "temperature": llm_temperature,
-            "patterns": llm_patterns,
-            "replay": llm_replay,
-        }
-    )
-    if llm_replay is not None and budget is None and evaluations is None:
-        repeated = models.recorded(llm_replay)
+    model = models.config_of(asked_model.given)
+    if replay is not None and budget is None and evaluations is None:
+        repeated = models.recorded(replay)
         seed, evaluations = seed or repeated.seed, repeated.evaluations
         islands = islands or repeated.islands
         proposers = ",".join(repeated.proposers) if proposers == "auto" else proposers
@@ -235,13 +202,13 @@ def run(
             left_out += idle(spend, processors(), "processors")
         if source is not None:
             session = begin(source, seed, spend, out, not no_sealed, model, team)
-            _conduct(session, quiet, json, llm_url, left_out, fresh=True, client=client)
+            _conduct(session, quiet, json, asked_model.llm_url, left_out, fresh=True, client=client)
             return
         if not quiet:
             tell_notes(left_out)
 
         def one(session: Session, fresh: bool) -> Result:
-            return conduct(session, Shown(quiet), inspected=fresh, model_url=llm_url, client=client)
+            return conduct(session, Shown(quiet), inspected=fresh, model_url=asked_model.llm_url, client=client)
 
         asked = many_tables.Asked(options, seed, spend, not no_sealed, model, team)
         many_tables.run_all(many or (), asked, out, one, quiet, json, at or ())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from discover.errors import InputError
+from discover.llm import defaults
 from discover.llm.provider import Request, Usage
 from discover.llm.replies import CAUTIOUS_CHARACTERS, largest_usage
 
@@ -36,9 +37,9 @@ class Price:
 class Caps:
     """Most calls, tokens (prompt and answer) and US dollars of a run; None for no cap."""
 
-    calls: int | None = 100
-    tokens: int | None = 1_000_000
-    cost: float | None = 1.0
+    calls: int | None = defaults.CALLS
+    tokens: int | None = defaults.TOKENS
+    cost: float | None = defaults.COST
 
     def __post_init__(self) -> None:
         for name in ("calls", "tokens", "cost"):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from discover.errors import InputError, UnavailableError
+from discover.llm import defaults
 from discover.llm.dialects import Dialect, plainest, step_down
 from discover.llm.provider import Completion, Problem, Reason, Request
 from discover.llm.refusals import RETRIED, Reply
@@ -58,7 +59,7 @@ class Endpoint:
     model: str
     url: str = OPENAI.url
     key: str = field(default=PLACEHOLDER_KEY, repr=False)
-    deadline_s: float = 180.0
+    deadline_s: float = defaults.TIMEOUT_S
     attempts: int = 4
     backoff_s: float = 0.5
     server: Server | None = None
@@ -89,7 +90,7 @@ def find_endpoint(
     *,
     key_variable: str | None = None,
     environ: Mapping[str, str],
-    deadline_s: float = 180.0,
+    deadline_s: float = defaults.TIMEOUT_S,
 ) -> Endpoint:
     """The endpoint that the options name, with its key from the environment.
 

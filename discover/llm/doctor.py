@@ -13,6 +13,7 @@ from typing import Any
 
 from discover.errors import FormulaError
 from discover.expressions import parse
+from discover.llm import defaults
 from discover.llm.client import OpenAIProvider, model_names
 from discover.llm.prompt import Brief, Column, Job, TaskCard, build_prompt
 from discover.llm.provider import Completion, Message, Reason, Request
@@ -65,8 +66,8 @@ class Report:
 async def examine(
     provider: OpenAIProvider,
     *,
-    context: int = 8192,
-    max_tokens: int = 2048,
+    context: int = defaults.CONTEXT,
+    max_tokens: int = defaults.ANSWER_TOKENS,
     tell: Callable[[str], None] = lambda said: None,
 ) -> Report:
     """Asks the endpoint for one proposal, whether it obeys a schema, and whether it takes a long prompt.
@@ -106,7 +107,7 @@ async def examine(
 
 def sample_text() -> str:
     """A prompt of the usual kind, on which to count tokens."""
-    prompt = build_prompt(Brief(CARD, Job("fresh")), context=32_768, max_tokens=2048)
+    prompt = build_prompt(Brief(CARD, Job("fresh")), context=32_768, max_tokens=defaults.ANSWER_TOKENS)
     return "\n".join(message.content for message in prompt.messages)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from discover.errors import InputError
+from discover.llm import defaults
 from discover.llm.budget import Budget, Caps, Price, find_price, load_prices
 from discover.llm.client import Endpoint, OpenAIProvider, find_endpoint
 from discover.llm.doctor import sample_text
@@ -39,7 +40,7 @@ class Options:
     model: str
     url: str | None = None
     key_variable: str | None = None
-    deadline_s: float = 180.0
+    deadline_s: float = defaults.TIMEOUT_S
     prices: Path | None = None
     price: Price | None = None
     settings: Settings = field(default_factory=Settings)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from discover.errors import InputError
 from discover.expressions import FUNCTIONS, OPERATORS, Operator
+from discover.llm import defaults
 from discover.llm.provider import Message
 from discover.llm.replies import estimate_tokens
 from discover.llm.schema import clip
@@ -196,7 +197,11 @@ class Prompt:
 
 
 def build_prompt(
-    brief: Brief, *, context: int = 8192, max_tokens: int = 2048, count: Callable[[str], int] = estimate_tokens
+    brief: Brief,
+    *,
+    context: int = defaults.CONTEXT,
+    max_tokens: int = defaults.ANSWER_TOKENS,
+    count: Callable[[str], int] = estimate_tokens,
 ) -> Prompt:
     """The prompt of a brief, within `context - max_tokens` tokens, by `count`, and `MOST_TOKENS` if that can be.
 

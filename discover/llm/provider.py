@@ -13,6 +13,8 @@ from hashlib import sha256
 from json import dumps
 from typing import Any, Literal, Protocol
 
+from discover.llm import defaults
+
 Role = Literal["system", "user", "assistant"]
 
 
@@ -38,7 +40,7 @@ class Request:
 
     messages: tuple[Message, ...]
     schema: Mapping[str, Any] | None = None
-    max_tokens: int = 2048
+    max_tokens: int = defaults.ANSWER_TOKENS
     temperature: float | None = None
     number: int = 0
 

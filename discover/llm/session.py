@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from discover.errors import InputError
+from discover.llm import defaults
 from discover.llm.budget import Budget, Spent
 from discover.llm.provider import FINAL, Completion, Message, Problem, Reason, Request, Usage
 from discover.llm.replay import Journal
@@ -52,10 +53,10 @@ class Settings:
         characters: of a prompt in a token of this model, at the start.
     """
 
-    context: int = 8192
-    max_tokens: int = 2048
-    slots: int = 2
-    proposals: int = 4
+    context: int = defaults.CONTEXT
+    max_tokens: int = defaults.ANSWER_TOKENS
+    slots: int = defaults.PARALLEL
+    proposals: int = defaults.PROPOSALS
     patterns: bool = False
     temperature: float | None = None
     most_tokens: int = 16_384

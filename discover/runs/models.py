@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from discover.data.names import listed, near
 from discover.errors import InputError
+from discover.llm import defaults
 
 if TYPE_CHECKING:
     from discover.llm.opening import Options
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
     from discover.search import SearchResult
 
 DEFAULTS: Mapping[str, Any] = {
-    "timeout": 180.0,
-    "context": 8192,
-    "answer_tokens": 2048,
-    "parallel": 2,
-    "proposals": 4,
+    "timeout": defaults.TIMEOUT_S,
+    "context": defaults.CONTEXT,
+    "answer_tokens": defaults.ANSWER_TOKENS,
+    "parallel": defaults.PARALLEL,
+    "proposals": defaults.PROPOSALS,
     "patterns": False,
-    "calls": 100,
-    "tokens": 1_000_000,
-    "cost": 1.0,
+    "calls": defaults.CALLS,
+    "tokens": defaults.TOKENS,
+    "cost": defaults.COST,
 }
 SETTINGS = ("model", "url", "key_env", "price", "prices", "temperature", "replay", *DEFAULTS)
 """Of a model, as `discover run` names them behind `--llm-`."""

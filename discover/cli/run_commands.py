@@ -109,7 +109,7 @@ At = Annotated[
     typer.Option(
         metavar="NAME=NUMBER,..",
         help="With several tables: a point whose forecasts the overview shows; may be repeated.",
-        rich_help_panel=_OUTPUT,
+        rich_help_panel=_RARE,
     ),
 ]
 Blind = Annotated[

@@ -62,7 +62,7 @@ def test_killed_ten_times_a_search_ends_in_the_same_law():
                     os.kill(worker.pid, signal.SIGKILL)
                     kills += 1
 
-        results.append(course(search(problem, SearchConfig(0, 96, None), proposers=[proposer], on_steps=on_steps)))
+        results.append(course(search(problem, SearchConfig(0, 192, None), proposers=[proposer], on_steps=on_steps)))
         assert proposer._worker is not None
         assert proposer._worker.pid is None
         assert proposer._worker.folder is None

@@ -219,7 +219,7 @@ def _with_result(row: Row, result: Result) -> Row:
         features=tuple(name for name in constant_names(parse(result.formula)) if name not in constants),
         target=", ".join(result.targets),
         verdict=verdict.kind,
-        published=names[verdict.law] if verdict.law else "",
+        published=verdict.law,
         error=result.inner_error,
         law=None if result.sealed is None else result.sealed.r2,
         forecast=None if result.forecast is None else result.forecast.r2,

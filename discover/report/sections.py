@@ -21,7 +21,7 @@ from discover.report.search_plots import front_figure, search_figure
 from discover.report.steps import by_proposer
 from discover.report.texts import NONE, listed, quantity, significant
 from discover.report.texts import r_squared as _r2
-from discover.runs.result import Judged
+from discover.runs.result import Judged, Result
 from discover.runs.verdict import short_names, verdict_of
 
 BARE_NAMES = frozenset(("train", "test", "data", "table", "runs", "results", "result", "all", "main", "export"))
@@ -50,7 +50,7 @@ def report_of(content: Content) -> Report:
     return Report(
         title=task.title or _table_name(content),
         summary=task.summary,
-        verdict=" ".join((verdict(content), *on_sealed_rows(content))),
+        verdict=" ".join((verdict(content.result, alike(content)), *on_sealed_rows(content))),
         made=f"discover {content.document.versions.get('discover', '')}, seed {config.seed}, {begun}",
         facts=tuple(_facts(content)),
         sections=sections,
@@ -66,19 +66,20 @@ def _table_name(content: Content) -> str:
     return f"{folder} {task.name}" if task.name.lower() in BARE_NAMES and folder else task.name
 
 
-def verdict(content: Content) -> str:
-    """What came out, in a sentence or two."""
-    result = content.result
+def verdict(result: Result, others: int) -> str:
+    """What came out, in a sentence or two.
+
+    Args:
+        others: so many laws the data hardly tell from the chosen one.
+    """
     found = verdict_of(result)
-    law = short_names(result).get(found.law, found.law)
     said = {
         "untried": "No law was tried yet; these are the means of the groups.",
         "no law": "No law was found that forecasts larger scales better than the means of the groups.",
         "imported": "An imported law, fitted to this table.",
-        "published": f"No law that was found is better than a published one, {law}, by more than chance.",
+        "published": f"No law that was found is better than a published one, {found.law}, by more than chance.",
         "discovered": f"The law that extrapolates best among {counted(result.evaluations, 'law')} tried.",
     }
-    others = alike(content)
     tied = f" The data hardly tell it from {counted(others, 'other law')}." if others else ""
     return said[found.kind] + (tied if found.kind not in ("untried", "no law") else "")
 

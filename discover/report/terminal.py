@@ -15,7 +15,7 @@ from discover.plain_data import counted, number, printable, quoted, table, with_
 from discover.rules import RULES
 from discover.runs.credit import credit_said
 from discover.runs.result import ConstantSet, Judged, Result, RunnerUp, Settled
-from discover.runs.verdict import CLOSE_SAID, Verdict, verdict_of
+from discover.runs.verdict import CLOSE_SAID, Verdict, short_names, verdict_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -160,7 +160,8 @@ def _scores(result: Result) -> Lines:
     rows = [(_name(verdict_of(result)), result.sealed or Judged(), result.inner_error)]
     if result.forecast is not None:
         rows.append((FORECAST, result.forecast, None))
-    rows += [(f"{one.law}, {one.variant}", one, one.inner_error) for one in result.human]
+    names = short_names(result)
+    rows += [(f"{names[one.law]}, {one.variant}", one, one.inner_error) for one in result.human]
     if result.sealed is None:
         lines: Lines = [table(("law", "inner error"), [(name, number(error)) for name, _, error in rows], (1,))]
     else:
@@ -179,7 +180,7 @@ def _scores(result: Result) -> Lines:
         lines.append("refitted: with the loss that its study used; the search tries others, too")
     for one in refitted:
         if one.inner_error is None:
-            lines.append(f"no inner error of {one.law}: {one.refused or 'not known'}")
+            lines.append(f"no inner error of {names[one.law]}: {one.refused or 'not known'}")
     return lines
 
 

@@ -29,7 +29,7 @@ class Verdict:
 
     Attributes:
         kind: nothing was tried but the group means; nothing forecasts better than they do; or where the law comes from.
-        law: identifier of a published law; otherwise empty.
+        law: name of a published law, see `short_names`; otherwise empty.
         close: the runners-up that the data hardly tell from the law.
         lower: what to say where a close runner-up that nobody published has a lower inner error than the published law
             that was chosen; empty elsewhere.
@@ -78,4 +78,4 @@ def verdict_of(result: Result) -> Verdict:
     lower = ""
     if chosen is not None and new and min(new) < chosen:
         lower = LUCK_SAID if min(new) * FAR >= chosen else FAR_SAID
-    return Verdict(kind, result.published if kind == "published" else "", close, lower)
+    return Verdict(kind, short_names(result)[result.published] if kind == "published" else "", close, lower)

@@ -9,7 +9,7 @@ import pytest
 from discover.report.sections import verdict as sentence
 from discover.report.terminal import describe_result
 from discover.runs.result import Result
-from discover.runs.verdict import FAR_SAID, LUCK_SAID, verdict_of
+from discover.runs.verdict import FAR_SAID, LUCK_SAID, doubts_of, short_names, verdict_of
 
 
 def keys(origin: str, **other: Any) -> dict[str, Any]:
@@ -35,13 +35,13 @@ def rival(error: float, **other: Any) -> dict[str, Any]:
         (result("library:group_means", evaluations=1), "untried", "tried yet"),
         (result("library:group_means"), "no law", "forecasts larger scales better than"),
         (result("import:user"), "imported", "imported law, fitted to this table"),
-        (result("library:power_law(x)"), "published", "better than a published one, power_law(x), by more than chance"),
+        (result("library:power_law(x)"), "published", "better than a published one, power_law, by more than chance"),
         (result("grammar:drop"), "discovered", "law that extrapolates best"),
     ],
 )
 def test_both_views_word_the_same_verdict(found: Result, kind: str, said: str) -> None:
     assert verdict_of(found).kind == kind
-    assert said in sentence(found)
+    assert said in sentence(found, 0)
     assert said in str(describe_result(found)[0])
 
 
@@ -60,3 +60,21 @@ def test_a_result_of_an_older_version_has_a_verdict() -> None:
     old = Result.of(old)
     assert verdict_of(old).kind == "discovered"
     assert verdict_of(old).close == ()
+
+
+def test_a_law_is_named_without_its_columns_where_no_other_one_has_its_name() -> None:
+    human = [{"law": law, "variant": "refitted"} for law in ("hill(x)", "log_law(x)", "log_law(y)")]
+    names = short_names(result("library:power_law(x)", human=human))
+    assert names["hill(x)"] == "hill"
+    assert names["power_law(x)"] == "power_law"
+    assert {names["log_law(x)"], names["log_law(y)"]} == {"log_law(x)", "log_law(y)"}
+
+
+def test_a_forecast_that_fails_on_the_sealed_rows_is_the_first_doubt() -> None:
+    failed = result("grammar:drop", sealed={"r2": 0.3}, forecast={"r2": -1.3}, warnings=["A is at a bound"],
+                    runners_up=[rival(0.1), rival(0.5)])  # fmt: skip
+    first, second, third = doubts_of(failed)
+    assert "R² −1.3" in first
+    assert second == "A is at a bound."
+    assert "1 other law" in third
+    assert doubts_of(result("grammar:drop", forecast={"r2": 0.9})) == ()

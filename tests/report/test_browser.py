@@ -188,7 +188,7 @@ def test_typing_moves_the_forecast_the_plot_and_the_link(made: dict[str, Made], 
     assert after.startswith("At 7B params and 1.4T tokens for ")
     assert re.search(r", with (params|tokens_B) [\d.]+ times the largest in the data\.$", after)
     said = page.evaluate("scalingLaw.forecast({params: 7e9, tokens_B: 1400})")["value"]
-    assert page.evaluate("[...document.querySelector('[data-plot=forecast] .live').data].at(-1).y[0]") == said
+    page.wait_for(f"{star.replace('.x[', '.y[')} === {said!r}")  # the plot follows the fields
     address = page.evaluate("location.href")
     assert "at.params=7B" in address
 

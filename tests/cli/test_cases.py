@@ -245,7 +245,7 @@ def test_formulas_of_an_engine_are_fitted_once_more(discover: Discover) -> None:
     assert set(constants(discover("import", "front.csv", *data))) <= {"A", "alpha", "beta", "gamma"}
     refitted = discover("import", wrong, *data).json
     free = {name: abs(value) for name, value in refitted["constants"][0]["values"].items()}
-    assert sorted(free.values()) == pytest.approx(sorted((0.826786, 1.742275, 13.03883)), rel=2e-3)
+    assert sorted(free.values()) == pytest.approx([1.440489, 1.742275, 13.03883], rel=2e-3)  # powers stand apart
     by_hand = constants(discover("import", "13*x2^1.5*x3/x0^1.7", *data, "--loss", "squared-log"))
     assert sorted(map(abs, by_hand.values())) == pytest.approx([1.573, 1.747, 12.958], abs=0.02)
 

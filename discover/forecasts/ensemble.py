@@ -302,7 +302,7 @@ class Ensemble:
             part = slice(start, start + step)
             spread = self._spread(values[:, None, part], nodes[None, :, part], target)
             finite = np.clip(spread, -HUGE, HUGE)  # between infinities there is no quantile
-            out[:, part] = np.nanquantile(finite.reshape(draws * NODES, -1), tails, axis=0)
+            out[:, part] = _quantiles_of(finite.reshape(draws * NODES, -1), tails)
         return np.where(np.abs(out) < HUGE, out, np.copysign(np.inf, out))
 
     def _shares(
@@ -347,10 +347,19 @@ def tamed(values: Floats) -> tuple[Floats, Floats]:
     """
     with np.errstate(all="ignore"):
         values = np.where(np.isfinite(values), values, np.nan)
-        low, middle, high = np.nanquantile(values, [0.159, 0.5, 0.841], axis=0)
+        low, middle, high = _quantiles_of(values, [0.159, 0.5, 0.841])
         reach = TAIL * np.maximum(high - low, 1e-300) / 2.0
         held = np.clip(values, middle - reach, middle + reach)
     return np.where(np.isnan(held), middle, held), middle
+
+
+def _quantiles_of(values: Floats, shares: Floats | Sequence[float]) -> Floats:
+    """Quantiles along the first axis, of columns with values that are NaN of the others; these take a call each."""
+    out: Floats = np.quantile(values, shares, axis=0)
+    holes = np.isnan(values).any(axis=0)
+    if holes.any():
+        out[:, holes] = np.nanquantile(values[:, holes], shares, axis=0)
+    return out
 
 
 def _thinned(law: Draws, share: float, rng: np.random.Generator) -> Draws:

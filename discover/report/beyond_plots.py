@@ -90,8 +90,9 @@ def beyond(content: Content) -> Beyond | None:
         return None
     everything = units(content)
     paths = [_path(content, unit) for unit in everything]
-    figures = [_beyond_figure(content, unit, path) for unit, path in zip(everything, paths, strict=True)]
-    plots = gallery("beyond", figures[:MOST_UNITS], alike=True, total=len(figures))
+    shown = zip(everything[:MOST_UNITS], paths, strict=False)
+    figures = [_beyond_figure(content, unit, path) for unit, path in shown]
+    plots = gallery("beyond", figures, alike=True, total=len(paths))
     if plots is None:
         return None
     single = len(paths) == 1

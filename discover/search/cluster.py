@@ -7,6 +7,7 @@ gone. To the driver goes what the journal and the choice of the law need. Needs 
 
 from __future__ import annotations
 
+import logging
 import pickle
 import signal
 import threading
@@ -230,8 +231,20 @@ def connected(address: str) -> Iterator[Client]:
             f"--cluster {address}: no Dask scheduler answers there ({problem}); {tls}expected an address such as"
             " tcp://host:8786, or local:4"
         ) from None
-    with client:
+    with _without_log(), client:
         yield client
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """What Dask's client logs of a lost scheduler, with a traceback, the run says in a sentence of its own."""
+    log = logging.getLogger("distributed.client")
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def check_versions(client: Client) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -160,6 +162,16 @@ def test_a_driver_that_is_killed_leaves_nothing_running_and_goes_on(tmp_path, pl
     )  # fmt: skip
     assert read(tmp_path / "run").formula == read(tmp_path / "whole").formula
     assert journal.read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
+
+
+def test_a_scheduler_that_ends_when_all_is_done_is_no_news_to_the_user(tmp_path, caplog) -> None:
+    logging.getLogger("distributed.client").addHandler(caplog.handler)
+    with machines(tmp_path) as there, connected(there.address) as client:
+        there.scheduler.kill()
+        there.scheduler.wait()
+        assert until(lambda: client.status != "running")
+        time.sleep(0.5)  # Dask tries to connect again, and is told to stop
+    assert caplog.records == []
 
 
 def test_a_worker_without_a_disk_to_write_to_is_named_with_what_to_do(tmp_path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from discover.cli.completion import laws_with_constants
 from discover.cli.law_source import SOURCE_HELP, read_law
 from discover.cli.options import bounds_of, numbers
 from discover.errors import InputError
@@ -16,7 +17,7 @@ from discover.plain_data import number_in
 PER_DECADE = 1
 MOST_BUDGETS = 60
 
-Source = Annotated[Path, typer.Argument(metavar="DIR|LAW", help=SOURCE_HELP)]
+Source = Annotated[Path, typer.Argument(metavar="DIR|LAW", help=SOURCE_HELP, autocompletion=laws_with_constants)]
 Minimise = Annotated[
     str | None,
     typer.Option(
@@ -75,18 +76,19 @@ def allocate(
     from discover.cli.allocation_text import describe
     from discover.cli.output import print_json, print_lines
     from discover.decisions import allocate as best
+    from discover.forecasts.points import bounds_in, in_columns, letters
 
     if budget is not None and sweep is not None:
         raise InputError("--budget and --sweep both give budgets; expected one of them")
-    document = read_law(source)[0]
+    document, _ = read_law(source)
     found = best(
         document,
         minimise=minimise or "",
         cost=cost,
         budget=_sweep(sweep) if sweep is not None else budget,
         subject_to=tuple(subject_to or ()),
-        bounds=bounds_of(bounds, document.multiple),
-        fix=numbers(",".join(fix or ()), "--fix", document.multiple),
+        bounds=bounds_in(document, bounds_of(bounds, letters(document))),
+        fix=in_columns(document, numbers(",".join(fix or ()), "--fix", letters(document))),
         group=group,
         seed=seed,
     )

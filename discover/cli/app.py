@@ -29,7 +29,6 @@ from discover.cli import (
     task_commands,
 )
 from discover.errors import DiscoverError, InterruptedRunError
-from discover.plain_data import printable
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -182,7 +181,9 @@ def _unexpected_value(problem: Exception) -> str | None:
 
 
 def _report(message: str, status: int) -> int:
-    sys.stderr.write(f"error: {printable(message)}\n")
+    from discover.cli.output import note
+
+    note(f"error: {message}")
     return status
 
 

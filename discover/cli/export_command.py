@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from discover.cli.completion import export_targets, laws_with_constants
 from discover.cli.law_source import SOURCE_HELP, read_law
 from discover.errors import InputError
 
-Source = Annotated[Path, typer.Argument(metavar="DIR|LAW", help=SOURCE_HELP)]
+Source = Annotated[Path, typer.Argument(metavar="DIR|LAW", help=SOURCE_HELP, autocompletion=laws_with_constants)]
 To = Annotated[
     str,
     typer.Option(
@@ -19,6 +20,7 @@ To = Annotated[
         metavar="TARGET",
         help="json, python, sympy, latex, jax, torch, c, xlsx, r, julia, javascript, markdown, sldbench, or "
         "what another package adds.",
+        autocompletion=export_targets,
     ),
 ]
 What = Annotated[

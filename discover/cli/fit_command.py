@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discover.cli.completion import law_names
 from discover.cli.options import names, pairs
 from discover.cli.table_options import Sheet, Where
 from discover.errors import InputError
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
 LawArgument = Annotated[
     str,
-    typer.Argument(metavar="LAW", help="A law of the library, or a formula such as 'E + A*params**(-alpha)'."),
+    typer.Argument(
+        metavar="LAW",
+        help="A law of the library, or a formula such as 'E + A*params**(-alpha)'.",
+        autocompletion=law_names,
+    ),
 ]
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="File with a table: CSV, JSON, Excel, Parquet, ...")]
 Target = Annotated[str | None, typer.Option(help="Column to predict; by default the law's own, such as loss.")]
@@ -231,7 +236,10 @@ def _pooled(raw: RawTable, used: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     from discover.data.names import listed
 
-    return (f"all rows share the constants, whatever {listed(found)} says; --group COLUMN gives each name its own",)
+    return (
+        f"all rows share one set of constants, whatever they say in {listed(found)}; "
+        "--group COLUMN gives each name its own",
+    )
 
 
 def _remarks(law: Law) -> tuple[str, ...]:

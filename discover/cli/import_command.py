@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli import table_options as own
-from discover.cli.options import names, pairs
+from discover.cli.options import names, pairs, spread
 from discover.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,38 +43,24 @@ Group = Annotated[
 ]
 Shared = Annotated[str | None, typer.Option(metavar="A,B", help="Constants with one value for all groups.")]
 Loss = Annotated[str, typer.Option(help="Loss of the fit: squared, huber or soft_l1, then -value or -log.")]
-Holdout = Annotated[
-    str | None,
-    typer.Option(metavar="SHARE", help="Seal this share of the rows, those with the largest scales: 0.2 or 20%."),
-]
-TestRows = Annotated[Path | None, typer.Option(metavar="FILE", help="Second table with the sealed rows.")]
-Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weight of each row.")]
-Errors = Annotated[str | None, typer.Option(metavar="A[,B]", help="Columns with the standard errors of the targets.")]
-Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column that the formula predicts.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; by default a new one, runs/TABLE-seed0-N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command of this module."""
-    app.command("import", rich_help_panel="Find a law")(import_law)
+    app.command("import", rich_help_panel="Find a law")(spread(import_law))
 
 
 def import_law(
     subject: Subject,
     data: Data,
-    target: Target = None,
     features: Features = None,
     columns: Columns = None,
     group: Group = None,
     shared: Shared = None,
     loss: Loss = "squared",
-    holdout: Holdout = None,
-    test_rows: TestRows = None,
-    weights: Weights = None,
-    errors: Errors = None,
-    sheet: own.Sheet = None,
-    where: own.Where = None,
+    about: own.TableOptions = own.TableOptions(),
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -94,12 +80,8 @@ def import_law(
     from discover.runs.importing import import_laws
 
     recipe = recipe_from_text(loss)
-    formulas = _formulas(subject, target)
-    options = own.TableOptions(
-        target=target, features=features, group=group,
-        holdout=holdout, test_rows=test_rows, weights=weights, errors=errors,
-        sheet=sheet, where=where,
-    ).read()  # fmt: skip
+    formulas = _formulas(subject, about.target)
+    options = about.read()
     plan = _plan(formulas, data, options, pairs(columns, "--columns"))
     compile_kernel()
     result = import_laws(formulas, plan.columns, plan.source, recipe=recipe, shared=names(shared) or (), out=out)

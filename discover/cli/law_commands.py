@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discover.cli.completion import law_names
 from discover.cli.options import names
 from discover.cli.output import print_json, stdout
 from discover.plain_data import number, table
@@ -13,7 +14,9 @@ from discover.plain_data import number, table
 if TYPE_CHECKING:
     from discover.law import ConstantSpec, Law
 
-Identifier = Annotated[str | None, typer.Argument(metavar="[ID]", help="Name of a law, to explain it.")]
+Identifier = Annotated[
+    str | None, typer.Argument(metavar="[ID]", help="Name of a law, to explain it.", autocompletion=law_names)
+]
 Columns = Annotated[
     str | None, typer.Option("--columns", metavar="A,B", help="Only laws that apply to a table with these columns.")
 ]

@@ -20,19 +20,26 @@ def names(text: str | None) -> tuple[str, ...] | None:
 
 
 def pairs(text: str | None, option: str) -> dict[str, str]:
-    """`a=x,b=y` as a mapping.
+    """`a=x,b=y` as a mapping. A name may hold commas, as headings do: `params, total=7B`.
 
     Raises:
         InputError: a part without `=`, or a name given twice.
     """
     result: dict[str, str] = {}
+    held = ""
     for part in names(text) or ():
-        name, sign, value = (piece.strip() for piece in part.partition("="))
+        if "=" not in part and part[:1].isalpha():
+            held += f"{part}, "
+            continue
+        name, sign, value = (piece.strip() for piece in f"{held}{part}".partition("="))
+        held = ""
         if not (name and sign and value):
             raise InputError(f"{option} has the part {part!r}; expected name=value")
         if name in result:
             raise InputError(f"{option} names {name!r} twice")
         result[name] = value
+    if held:
+        raise InputError(f"{option} has the part {held.removesuffix(', ')!r}; expected name=value")
     return result
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from discover.plain_data import json_text, printable
 
@@ -20,19 +23,44 @@ def stdout() -> Console:
     """The console for results."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    return Console(highlight=False, soft_wrap=False, width=_width(sys.stdout) or PIPED_WIDTH)
 
 
 def stderr() -> Console:
     """The console for progress and notes."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+    return Console(stderr=True, highlight=False, width=_width(sys.stderr) or PIPED_WIDTH)
+
+
+def _width(stream: TextIO) -> int | None:
+    """Columns that a line may have: COLUMNS, or those of the terminal; None in files and pipes."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else None
+    except (OSError, ValueError):
+        return None
+
+
+_PASTED = re.compile(r"\s+(?:.* = .*|discover .*)")
+"""A law or a command on a line of its own, which is pasted elsewhere."""
+
+
+def _wrapped(text: str, stream: TextIO) -> str:
+    """The text in lines that end between words, where a terminal would break them anywhere."""
+    width = _width(stream)
+    if width is None or len(text) <= width or _PASTED.fullmatch(text):
+        return text
+    indent = " " * (len(text) - len(text.lstrip()))
+    lines = textwrap.wrap(text, width, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
 
 
 def note(text: str) -> None:
     """One note to stderr."""
-    sys.stderr.write(f"{printable(text)}\n")
+    sys.stderr.write(f"{_wrapped(printable(text), sys.stderr)}\n")
     sys.stderr.flush()
 
 
@@ -51,10 +79,10 @@ def tell_problems(texts: Sequence[str]) -> None:
 
 
 def print_lines(lines: Iterable[str | Table]) -> None:
-    """Lines and tables for people on stdout; lines are not folded."""
+    """Lines and tables for people on stdout; those of a law or a command are not folded."""
     console = stdout()
     for line in lines:
-        shown = printable(line) if isinstance(line, str) else line
+        shown = _wrapped(printable(line), sys.stdout) if isinstance(line, str) else line
         console.print(shown, markup=False, soft_wrap=isinstance(line, str))
 
 

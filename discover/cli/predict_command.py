@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discover.cli.completion import laws_with_constants
 from discover.cli.law_source import SOURCE_HELP, read_law
 from discover.cli.options import number_or_nan, pairs
 from discover.errors import InputError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MANY = 40  # points shown in full on a terminal
 NOTABLE = 0.01  # of an interval's width: a value outside of the middle of the draws by less is at its end by rounding
 
-Source = Annotated[Path, typer.Argument(metavar="DIR|LAW", help=SOURCE_HELP)]
+Source = Annotated[Path, typer.Argument(metavar="DIR|LAW", help=SOURCE_HELP, autocompletion=laws_with_constants)]
 At = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=NUMBER,..", help="A point, such as params=7e10,tokens=1.4e12; may be repeated."),
@@ -135,10 +136,13 @@ def _from_text(
 ) -> tuple[dict[str, float], list[str], dict[str, str]]:
     """A point, the groups that it is asked of, and the values as they were given."""
     from discover.data.names import near
-    from discover.forecasts.points import positive_columns, why_needed
+    from discover.forecasts.points import meant, positive_columns, why_needed
     from discover.forecasts.reading import groups_of
 
-    given = {_feature(document, name): value for name, value in pairs(text, "--at").items()}
+    texts = pairs(text, "--at")
+    places = {name: meant(document, name) for name in texts}
+    given = {places[name][0]: value for name, value in texts.items()}
+    units = dict(places.values())
     named = given.pop(document.group_column, group) if document.group_column is not None else group
     unknown = [name for name in given if name not in document.feature_names]
     if unknown:
@@ -148,7 +152,7 @@ def _from_text(
             f"(its columns: {expected})"
         )
     positive = positive_columns(document)
-    point = {name: _number(document, name, value, name in positive) for name, value in given.items()}
+    point = {name: _number(document, name, value, name in positive, units[name]) for name, value in given.items()}
     missing = [name for name in needed if name not in point]
     if missing:
         why = why_needed(document, missing[0])
@@ -156,19 +160,9 @@ def _from_text(
     return point, groups_of(document, named, f"--at {text}"), given
 
 
-def _feature(document: LawDocument, name: str) -> str:
-    """The feature that a name in a point means: by its name, its heading, or its meaning."""
-    from discover.data.formula_names import by_meaning
-
-    if name in document.feature_names or name == document.group_column:
-        return name
-    sources = {feature.source: feature.name for feature in document.features if feature.source}
-    return sources.get(name) or by_meaning([name], document.feature_names).get(name, name)
-
-
-def _number(document: LawDocument, name: str, text: str, positive: bool) -> float:
+def _number(document: LawDocument, name: str, text: str, positive: bool, factor: float) -> float:
     where, expected = f"--at gives {name} the value", "a number above 0" if positive else "a finite number"
-    value = number_or_nan(text, document.multiple(name))
+    value = number_or_nan(text, document.multiple(name)) if factor == 1 else number_or_nan(text) / factor
     if math.isnan(value):
         raise InputError(f"{where} {text!r}, which is not a number; expected {expected}")
     if math.isinf(value) or (positive and value <= 0):
@@ -251,7 +245,7 @@ class _Answer:
             "group": self.asked.groups[i] if self.document.group_column else None,
             "forecasts": [self._target(i, t) for t in range(len(self.document.targets))],
             "beyond": [
-                {"column": e.column, "value": e.value, "end": e.end, "times": e.times}
+                {"column": e.column, "value": e.value, "end": e.end, "times": e.times, "course": e.course or None}
                 for e in excesses(self.document, point)
             ],
             "impossible": impossible(self.document, point),

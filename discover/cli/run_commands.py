@@ -12,6 +12,7 @@ import typer
 
 from discover.cli import llm_run
 from discover.cli import table_options as own
+from discover.cli.completion import tasks_and_tables
 from discover.cli.options import names, spread
 from discover.errors import ClusterLostError, DiscoverError, InputError, InterruptedRunError
 from discover.plain_data import counted, duration_s, quoted
@@ -30,6 +31,7 @@ Subjects = Annotated[
         metavar="TASK|TABLE...",
         help="A shipped task, a task file (.toml), or a table of your own; several of them, or a folder of tables, "
         "for a run of each.",
+        autocompletion=tasks_and_tables,
     ),
 ]
 Seed = Annotated[

@@ -63,6 +63,7 @@ def suggest(
     """
     from discover.cli.output import print_json, print_lines
     from discover.discovery import suggest as choose
+    from discover.forecasts.points import bounds_in, in_columns, letters
 
     document, _ = read_law(source)
     found = choose(
@@ -71,9 +72,9 @@ def suggest(
         cost_limit=cost_limit,
         n=n,
         candidates=candidates,
-        target_scale=numbers(target_scale, "--target-scale", document.multiple),
-        bounds=bounds_of(bounds, document.multiple),
-        fix=numbers(",".join(fix or ()), "--fix", document.multiple),
+        target_scale=in_columns(document, numbers(target_scale, "--target-scale", letters(document))),
+        bounds=bounds_in(document, bounds_of(bounds, letters(document))),
+        fix=in_columns(document, numbers(",".join(fix or ()), "--fix", letters(document))),
         group=group,
     )
     if json:

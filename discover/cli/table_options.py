@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discover.cli.completion import tasks_and_tables
 from discover.cli.options import names, numbers, pairs, share
 from discover.errors import InputError
 
@@ -19,7 +20,12 @@ SCALES = ("value", "log", "odds")
 _LISTS = ("target", "features", "extrapolate", "errors")
 
 Subject = Annotated[
-    str, typer.Argument(metavar="TASK|TABLE", help="A shipped task, a task file (.toml), or a table of your own.")
+    str,
+    typer.Argument(
+        metavar="TASK|TABLE",
+        help="A shipped task, a task file (.toml), or a table of your own.",
+        autocompletion=tasks_and_tables,
+    ),
 ]
 Target = Annotated[
     str | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli import table_options as own
+from discover.cli.completion import task_names
 from discover.cli.options import spread
 from discover.cli.output import print_json, stdout, tell_notes, tell_problems
 from discover.errors import InputError
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from discover.data.cards import Column
     from discover.data.tasks import Facts, Task
 
-Name = Annotated[str | None, typer.Argument(help="Name of a shipped task, or a task file (.toml).")]
+Name = Annotated[
+    str | None, typer.Argument(help="Name of a shipped task, or a task file (.toml).", autocompletion=task_names)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="File with a table: CSV, JSON, Excel, Parquet, ...")]
 Target = Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from discover.data.cells import MULTIPLES
@@ -42,14 +43,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         "parameters",
         "model parameters",
         1,
-        "N params param parameter model nparams numparams parameters nparameters numparameters paramcount "
-        "parametercount modelsize modelparams nonembeddingparams nonembeddingparameters "
-        "nonembeddingparamsize nonvocabparameters nonvocabparams denseparams "
-        "denseparametercount totalparams studentparams studentsize ns "
-        "modelparameters trainableparams trainableparameters "
-        "nbparametres nombredeparametres parametres tailledumodele parametros numerodeparametros parametri "
-        "anzahlparameter parameterzahl parameteranzahl modellgrosse modellparameter 参数 参数量 参数数量 "
-        "模型参数 模型参数量 模型大小",
+        "N param model modelsize nonembeddingparamsize denseparametercount studentsize ns tailledumodele modellgrosse "
+        "参数 参数量 参数数量 模型参数 模型参数量 模型大小",
     ),
     Quantity(
         "active_params",
@@ -57,7 +52,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "parameters",
         "parameters active per token",
         1,
-        "activeparams activeparameters nactive numactiveparams activatedparams activatedparameters",
+        "nactive",
     ),
     Quantity(
         "tokens",
@@ -65,11 +60,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         "tokens",
         "training tokens",
         1,
-        "D tokens token ntokens numtokens traintokens trainingtokens tokencount tokensseen seentokens totaltokens "
-        "trainedtokens tokenstrained consumedtokens pretraintokens pretrainingtokens distilltokens distillationtokens "
-        "datasize datasetsize trainingdatasetsize ndata ds "
-        "jetons nbjetons nombredejetons jetonsdentrainement trainingstoken tokenzahl tokenanzahl anzahltoken "
-        "datenmenge token数 训练token 训练token数 数据量 训练数据量",
+        "D datasize datasetsize trainingdatasetsize ndata ds datenmenge "
+        "token数 训练token 训练token数 数据量 训练数据量",
     ),
     Quantity(
         "examples",
@@ -77,8 +69,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "examples",
         "training examples",
         1,
-        "examples nexamples numexamples samples nsamples numsamples sftdatasize trainsize "
-        "trainingsize ntrain images nimages numimages samplesseen finetuneexamples finetuningexamples",
+        "sftdatasize trainsize trainingsize ntrain",
     ),
     Quantity(
         "characters",
@@ -86,7 +77,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "characters",
         "training characters",
         1,
-        "characters ncharacters numcharacters chars nchars bytes nbytes",
+        "",
     ),
     Quantity(
         "flops",
@@ -94,8 +85,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "FLOP",
         "training compute",
         1,
-        "C flops flop nflops compute trainflops trainingflops pretrainflops trainingcompute traincompute "
-        "pretraincompute totalflos petaflopdays gpuhours computebudget flopbudget flopsbudget rechenaufwand "
+        "C compute trainingcompute traincompute pretraincompute computebudget flopbudget flopsbudget rechenaufwand "
         "计算量 训练计算量",
     ),
     Quantity(
@@ -104,7 +94,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "tokens",
         "distinct training tokens",
         1,
-        "U uniquetokens nunique uniquedata distincttokens",
+        "U nunique uniquedata",
     ),
     Quantity(
         "streams",
@@ -136,7 +126,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "units",
         "width of the model",
         2,
-        "width dmodel hiddensize hiddendim embeddim modelwidth modeldim",
+        "width dmodel dim hiddensize hiddendim embeddim modelwidth modeldim nembd",
     ),
     Quantity(
         "depth",
@@ -144,7 +134,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "layers",
         "layers of the model",
         2,
-        "depth layers nlayers numlayers nlayer",
+        "depth layers nlayers numlayers nlayer numhiddenlayers",
     ),
     Quantity(
         "teacher_loss",
@@ -198,101 +188,41 @@ QUANTITIES: tuple[Quantity, ...] = (
 
 STEP_NAMES = frozenset(
     (
-        "step", "steps", "iteration", "iterations", "iter", "iters", "epoch", "epochs", "trainingstep", "trainingsteps",
-        "trainstep", "trainsteps", "globalstep", "nsteps", "numsteps", "updates", "nupdates",
+        "step", "steps", "iteration", "iterations", "iter", "iters", "epoch", "epochs", "trainingstep",
+        "trainingsteps", "trainstep", "trainsteps", "globalstep", "nsteps", "numsteps", "updates", "nupdates",
+        "checkpoint", "ckpt", "schritt", "schritte",
     )
 )  # fmt: skip
 """Headings of progress within a run: kept only when nothing else is left to predict from."""
 
 BOOKKEEPING_NAMES = frozenset(
     (
-        "seed",
-        "id",
-        "index",
-        "idx",
-        "run",
-        "runid",
-        "runname",
-        "row",
-        "trial",
-        "trialid",
-        "unnamed0",
-        "rank",
-        "job",
-        "jobid",
-        "slurmjobid",
-        "level0",
-        "runhash",
-        "hash",
-        "uuid",
-        "experimentid",
-        "experimentkey",
-        "randomseed",
-        "rngseed",
-        "dataseed",
-        "initseed",
-        "replicate",
-        "repeat",
-        "lauf",
-        "nr",
-        "no",
-        "lfdnr",
+        "seed", "id", "index", "idx", "run", "runid", "runname", "row", "trial", "trialid", "unnamed0", "rank",
+        "job", "jobid", "slurmjobid", "level0", "runhash", "hash", "uuid", "experimentid", "experimentkey",
+        "randomseed", "rngseed", "dataseed", "initseed", "replicate", "repeat", "lauf", "nr", "no", "lfdnr",
     )
-)
+)  # fmt: skip
 """Headings that number runs instead of describing them."""
+
+RUN_NAMES = frozenset(("run", "runid", "runname", "runhash", "hash", "trial", "job", "jobid", "lauf"))
+"""Headings of such that name runs, of which a table of curves has many rows each."""
 
 CLOCK_NAMES = frozenset(
     (
-        "runtime",
-        "walltime",
-        "timestamp",
-        "time",
-        "elapsed",
-        "duration",
-        "seconds",
-        "created",
-        "createdat",
-        "updated",
-        "starttime",
-        "endtime",
-        "relativetime",
-        "relativetimeprocess",
-        "relativetimewall",
-        "creationtime",
-        "starttimemillis",
-        "endtimemillis",
-        "durationmillis",
-        "lastupdate",
-        "started",
-        "ended",
-        "date",
-        "datetime",
-        "traintime",
-        "trainingtime",
-        "activeduration",
-        "runningtime",
-        "secs",
-        "hours",
-        "minutes",
-        "dauer",
-        "laufzeit",
-        "zeit",
-        "datum",
-        "duree",
-        "temps",
-        "datetimestart",
-        "datetimecomplete",
-        "timethisiters",
-        "timetotals",
-        "timesincerestore",
+        "runtime", "walltime", "timestamp", "time", "elapsed", "duration", "seconds", "created", "createdat",
+        "updated", "starttime", "endtime", "relativetime", "relativetimeprocess", "relativetimewall",
+        "creationtime", "starttimemillis", "endtimemillis", "durationmillis", "lastupdate", "started", "ended",
+        "date", "datetime", "traintime", "trainingtime", "activeduration", "runningtime", "secs", "hours",
+        "minutes", "dauer", "laufzeit", "zeit", "datum", "duree", "temps", "datetimestart", "datetimecomplete",
+        "timethisiters", "timetotals", "timesincerestore",
     )
-)
+)  # fmt: skip
 """Headings that tell when and how long a run ran."""
 
 SURE_GROUP_NAMES = frozenset(
     (
-        "family", "modelfamily", "group", "groupid", "series", "arch", "architecture", "modeltype", "modelclass",
-        "recipe", "variant", "setup", "familie", "gruppe", "famille", "suite", "cluster",
+        "family", "modelfamily", "group", "groupid", "series", "arch", "architecture", "modeltype",
+        "modelclass", "recipe", "variant", "setup", "familie", "gruppe", "famille", "suite", "cluster",
     )
 )  # fmt: skip
 """Headings of columns whose values have laws of their own, even where they are numbers."""
@@ -304,71 +234,58 @@ GROUP_NAMES = SURE_GROUP_NAMES | {
 
 TRACKER_NAMES = frozenset(
     (
-        "name",
-        "displayname",
-        "state",
-        "status",
-        "notes",
-        "user",
-        "username",
-        "tags",
-        "sweep",
-        "group",
-        "jobtype",
-        "host",
-        "hostname",
-        "commit",
-        "entity",
-        "project",
-        "description",
-        "url",
-        "path",
-        "os",
-        "python",
-        "program",
-        "gpucount",
-        "gputype",
-        "gpu",
-        "device",
-        "outputdir",
-        "logdir",
-        "artifacturi",
-        "experiment",
-        "experimentname",
-        "workspace",
-        "projectname",
-        "owner",
-        "lifecyclestage",
-        "archived",
-        "parenttask",
-        "type",
-        "sourcetype",
-        "sourcename",
-        "filename",
-        "gitcommit",
-        "gitbranch",
-        "branch",
-        "failed",
-        "ping",
-        "size",
-        "trashed",
-        "monitoringtime",
+        "name", "displayname", "state", "status", "notes", "user", "username", "tags", "sweep", "group",
+        "jobtype", "host", "hostname", "commit", "entity", "project", "description", "url", "path", "os",
+        "python", "program", "gpucount", "gputype", "gpu", "device", "outputdir", "logdir", "artifacturi",
+        "experiment", "experimentname", "workspace", "projectname", "owner", "lifecyclestage", "archived",
+        "parenttask", "type", "sourcetype", "sourcename", "filename", "gitcommit", "gitbranch", "branch",
+        "failed", "ping", "size", "trashed", "monitoringtime",
     )
-)
+)  # fmt: skip
 """Headings by which a tracker's export keeps its books."""
 
 _MULTIPLES = MULTIPLES | {"g": 9, "giga": 9, "mega": 6, "tera": 12, "peta": 15, "exa": 18, "zetta": 21}
 _WORD = r"[^\W\d_]+\.?"
+_PREFIX = re.compile(rf"(?:^|\bin\s+)({_WORD})\s+(?:of\s+)?(?=\w+$)")
 _SUFFIX = re.compile(
-    rf"(?:[ _-]|,\s*)(?:in\s+)?(?P<bare>{_WORD})$"
-    rf"|[(\[]\s*(?:in\s+|x\s*|×\s*|\*\s*)?(?P<inner>{_WORD}|1[eE][0-9]+|10(?:\^|\*\*)[0-9]+)[^)\]]*[)\]]$"
+    rf"(?:[ _-]|,\s*)(?:in\s+)?({_WORD})$"
+    rf"|[(\[]\s*(?:in\s+|x\s*|×\s*|\*\s*)?({_WORD}|1[eE][0-9]+|10(?:\^|\*\*)[0-9]+)[^)\]]*[)\]]$"
 )
 
+_BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
 _BY_HEADING = {heading: quantity for quantity in QUANTITIES for heading in quantity.headings.split()}
 MANY = 1000.0
+LONGEST = 60  # letters of a heading that is taken apart
 UNITS = ("nats", "bits")
-_IF_LARGE = {"P": _BY_HEADING["params"]}
-"""Capitals that stand for something else where the values are large."""
+_IF_LARGE = {"P": _BY_NAME["params"], "size": _BY_NAME["params"], "data": _BY_NAME["tokens"]}
+"""Headings that stand for such a quantity where the values are large, and else for something else or for nothing."""
+_OF_MACHINES = "(?:gpu|tpu|device|chip|accelerator|[ahv]100|h200|b200|tpuv[2-6])+"
+_NOUNS = {
+    "params": "params?|parameters?|parametern|parametres?|parametros?|parametri",
+    "tokens": "tokens?|jetons",
+    "examples": "examples?|exemples|samples?|images?|imgs?|stichproben|beispiele|bilder",
+    "characters": "characters|chars|bytes|zeichen",
+    "flops": r"(?:peta|exa|zetta|yotta|[pezy])?(?:flops?|flos)(?:s?days?)?|pfs?days?|"
+    rf"{_OF_MACHINES}(?:hours?|hrs|days)",
+}
+_FILLERS = (
+    "n|nb|num|nr|number|count|of|the|total|overall|all|in|nombre|numero|de|des|d|anzahl|zahl|der|an|gesamt|grosse|size|"
+    "model|modell|train|training|trainings|trained|trainable|entrainement|pre|seen|used|consumed|processed|pass|dense|"
+    "(?:non|excl|excluding|without)(?:embeddings?|embed|emb|vocab|zero)|fine|tuning|finetune|finetuning|sft|student|"
+    "distill|distillation|dataset"
+)
+_QUALIFIERS = {
+    "active": "active_params",
+    "activated": "active_params",
+    "unique": "unique_tokens",
+    "distinct": "unique_tokens",
+}
+_SPELLED = re.compile(
+    rf"(?:{_FILLERS})*(?P<qualifier>{'|'.join(_QUALIFIERS)})?(?:{_FILLERS})*"
+    rf"(?:{'|'.join(f'(?P<{name}>{nouns})' for name, nouns in _NOUNS.items())})"
+    rf"(?:{_FILLERS})*(?P<behind>{'|'.join(_QUALIFIERS)})?"
+)
+"""A noun with words around it that leave its meaning: `Anzahl Tokens`, `non-zero params`, `images seen`."""
 _LOG_PREFIX = re.compile(r"^(log_?10|lg|log)(?:[ _-]+(?=\w)|\s*\((?P<inner>[^()]+)\)$)", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
 
@@ -424,10 +341,29 @@ def recognise(heading: str, largest: float = 0.0) -> Quantity | None:
         largest: value of the column, where it is known: a `P` in the thousands is no number of streams.
     """
     last = _LOG_PREFIX.sub(lambda found: found["inner"] or "", path_of(heading.strip())[-1])
-    known = _BY_HEADING.get(squash(last))
-    if known is None and multiple_of(last):
-        known = _BY_HEADING.get(squash(_SUFFIX.sub("", folded(last))))
+    known = _named(last)
+    multiple, rest = _scaled(last)
+    if known is None and multiple:
+        known = _named(rest)
     return _IF_LARGE.get(squash(last), known) if largest > MANY else known
+
+
+def _named(heading: str) -> Quantity | None:
+    bare = squash(heading)
+    return _BY_HEADING.get(bare) or (_spelled(bare) if 1 < len(bare) <= LONGEST else None)
+
+
+@cache
+def _spelled(bare: str) -> Quantity | None:
+    found = _SPELLED.fullmatch(bare)
+    if found is None:
+        return None
+    noun = next(name for name in _NOUNS if found[name])
+    qualifier = found["qualifier"] or found["behind"]
+    if qualifier is None:
+        return _BY_NAME[noun]
+    named = _QUALIFIERS[qualifier]
+    return _BY_NAME[named] if named.endswith(noun) else None
 
 
 def by_quantity(headings: Iterable[str], largest: Mapping[str, float] | None = None) -> dict[str, list[str]]:
@@ -448,12 +384,20 @@ def by_quantity(headings: Iterable[str], largest: Mapping[str, float] | None = N
 
 def multiple_of(heading: str) -> int:
     """The power of ten by which a heading says its numbers must be multiplied: 6 for `params (M)`, else 0."""
-    found = _SUFFIX.search(folded(heading).strip())
-    if not found:
-        return 0
-    word = (found["bare"] or found["inner"]).lower().rstrip(".")
-    power = re.fullmatch(r"1e([0-9]+)|10(?:\^|\*\*)([0-9]+)", word)
-    return int(power[1] or power[2]) if power else _MULTIPLES.get(word, 0)
+    return _scaled(heading)[0]
+
+
+def _scaled(heading: str) -> tuple[int, str]:
+    """The power of ten that a heading says, at its end or before its noun, and the heading without it."""
+    text = folded(heading).strip()
+    for pattern in (_PREFIX, _SUFFIX):
+        found = pattern.search(text)
+        word = next((part for part in found.groups() if part), "").lower().rstrip(".") if found else ""
+        power = re.fullmatch(r"1e([0-9]+)|10(?:\^|\*\*)([0-9]+)", word)
+        multiple = int(power[1] or power[2]) if power else _MULTIPLES.get(word, 0)
+        if multiple:
+            return multiple, pattern.sub("", text)
+    return 0, text
 
 
 def is_count(heading: str) -> bool:

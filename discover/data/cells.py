@@ -74,6 +74,8 @@ def _any_of(words: Mapping[str, object]) -> str:
     return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
+_AROUND = re.compile(r"^[~≈≃∼]\s*|(?<=[\w%)])\s*[*†‡§¶]+$")
+"""What says that a number is about right, and the marks of footnotes."""
 _BLANKS = " \u00a0\u2007\u2009\u202f"
 _POWER = (
     r"[eE][+-]?[0-9]+"
@@ -171,10 +173,11 @@ def written(cell: object, sign: Sign = ".") -> Written | None:
 
 
 def _cleaned(text: str) -> str:
-    """The text without what spreadsheets and LaTeX put around a number, and with one kind of minus."""
+    """The text without what people, spreadsheets and LaTeX put around a number, and with one kind of minus."""
     if text.startswith('="') and text.endswith('"'):
         text = text[2:-1]
     text = text.replace("−", "-").replace("$", "").replace("{,}", ",").replace("\\,", " ").lstrip("'")
+    text = _AROUND.sub("", text)
     return re.sub(" +", " ", text).strip()
 
 

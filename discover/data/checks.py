@@ -305,8 +305,15 @@ def check_residuals(table: Table, residuals: Sequence[Floats], data_axes: Sequen
             return [_warm_up(name, rows)]
     size = float(np.min([np.abs(r[rows]).max(axis=1) for r in residuals], axis=0).max())
     are = "row is" if len(rows) == 1 else "rows are"
-    text = f"{len(rows)} {are} far off every law (the nearest is off by up to {size:.3g}), the others are not"
-    return [Finding("far_off", text, "check these runs; correct them or leave them out", tuple(rows.tolist()))]
+    text = f"{len(rows)} {are} far off all laws that fit best (the nearest by up to {size:.3g}), the others are not"
+    return [
+        Finding(
+            "far_off",
+            text,
+            "check these runs; if they are right, published laws lack something there",
+            tuple(rows.tolist()),
+        )
+    ]
 
 
 def check_early(table: Table, axis: str, full: Sequence[Floats], late: Sequence[Floats]) -> list[Finding]:
@@ -343,7 +350,7 @@ def _size(residuals: Floats) -> float:
 
 
 def _warm_up(axis: str, rows: Ints) -> Finding:
-    text = f"{len(rows)} rows with small {axis} lie far above every law, as runs do that are still in warm-up"
+    text = f"{len(rows)} rows with small {axis} lie far above the laws that fit the others, as runs in warm-up do"
     return Finding("warm_up", text, "leave out the first part of these runs", tuple(rows.tolist()), (axis,))
 
 

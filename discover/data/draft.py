@@ -16,6 +16,7 @@ import numpy as np
 from discover.data.aliases import (
     BOOKKEEPING_NAMES,
     GROUP_NAMES,
+    RUN_NAMES,
     STEP_NAMES,
     SURE_GROUP_NAMES,
     TRACKER_NAMES,
@@ -23,7 +24,6 @@ from discover.data.aliases import (
     is_logged,
     recognise,
     squash,
-    unit_of,
 )
 from discover.data.cells import is_empty, text_of
 from discover.data.exports import RESULTS, is_book, path_of, short_names
@@ -48,15 +48,15 @@ from discover.data.reasons import (
     odd_number,
 )
 from discover.data.relations import (
-    DECADE,
     are_shares,
     counts_rows,
+    follows,
     is_copy,
     is_curve,
+    is_line,
     logs_of,
     product_of,
     scale_axes,
-    span,
     tells,
 )
 from discover.data.results import is_cost, is_result, is_uncertainty
@@ -71,6 +71,7 @@ from discover.plain_data import quoted
 MOST_FEATURES = 20  # of more columns only those are features whose names say that they scale or are tuned
 MOST_ROWS = 1000  # by which products of columns are found
 CURVE = 20  # rows of the shortest curve of a run
+SHORT_CURVE = 4  # the same, where a column names the runs
 FILLED = 0.9  # share of the rows with a name in a column that is guessed as the group
 FEWEST = 3  # rows of each value of a column that is guessed as the group
 
@@ -92,11 +93,13 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
+    attempts: tuple[str, ...] = ()
     short: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.targets:
-            raise InputError(f"{self.raw.path}: no target given; expected one of {listed(list(self.raw.columns), 12)}")
+            known = listed(list(self.raw.columns), 12)
+            raise InputError(f"{self.raw.path}: no column to predict is given; expected one of {known}")
         self.short = short_names(self.raw.columns) if self.raw.export else {}
 
     def name(self, heading: str) -> str:
@@ -180,9 +183,11 @@ class Draft:
 
     def _numbers_groups(self, heading: str) -> bool:
         """Whether a column of numbers, such as 100M and 25M, is headed as one of groups and has enough rows of each."""
-        if squash(path_of(heading)[-1]) not in SURE_GROUP_NAMES:
-            return False
+        last = squash(path_of(heading)[-1])
         counts = np.unique(self.values(heading), return_counts=True)[1]
+        few = last == "model" and len(counts) < FEWEST  # of two sizes no power can be told
+        if not (few or last in SURE_GROUP_NAMES or self._names_curves(heading)):
+            return False
         return bool(len(counts) and counts.min() >= FEWEST)
 
     def _reason_against_group(self, heading: str, cells: Sequence[str]) -> str:
@@ -192,7 +197,7 @@ class Draft:
             return left_out_note([heading], SPARSE)
         if is_clock(heading) or all(map(TIME_STAMP.fullmatch, cells)):
             return left_out_note([heading], CLOCK)
-        if last in BOOKKEEPING_NAMES and heading not in self._names_of_curves():
+        if last in BOOKKEEPING_NAMES and not self._names_curves(heading):
             return left_out_note([heading], NUMBERED)
         if is_state(heading, cells):
             return left_out_note([heading], STATE)
@@ -219,7 +224,7 @@ class Draft:
         rows, names = self.open_rows(), self.raw.cells(heading)
         for other in self.unused():
             quantity = recognise(other)
-            if quantity is None or quantity.rank != 1 or not self.is_numeric(other):
+            if other == heading or quantity is None or quantity.rank != 1 or not self.is_numeric(other):
                 continue
             pairs = {
                 (text_of(names[row]), value) for row, value in zip(rows, self._column_of(other, rows), strict=True)
@@ -229,9 +234,15 @@ class Draft:
                 return other
         return ""
 
-    def _names_of_curves(self) -> list[str]:
-        """In a table of curves the column that names the run is the group; it stands first."""
-        return list(self.raw.columns)[:1] if self.raw.results and self.raw.wide is not None else []
+    def _names_curves(self, heading: str) -> bool:
+        """Whether a column names the runs of a table of curves: it stands first in a chart, or each has steps."""
+        if self.raw.results and self.raw.wide is not None:
+            return heading == next(iter(self.raw.columns))
+        steps = [h for h in self.unused() if squash(path_of(h)[-1]) in STEP_NAMES and self.is_numeric(h)]
+        if squash(path_of(heading)[-1]) not in RUN_NAMES or not steps:
+            return False
+        rows, names = self.open_rows(), self.raw.cells(heading)
+        return is_curve(self._column_of(steps[0], rows), [text_of(names[row]) for row in rows], SHORT_CURVE)
 
     def _rank_as_group(self, heading: str, cells: Sequence[str]) -> tuple[bool, bool, int]:
         """Of several text columns the likeliest group: named like one, enough rows for each value, few values."""
@@ -255,7 +266,7 @@ class Draft:
         found = self._with_steps(found, reasons)
         found = self._without_results(self._without_copies(found), axes)
         found = self.of_scale(found) if self.raw.export or self._too_many(found) else found
-        found = self._without_products(found, axes)
+        found = self._without_followers(self._without_products(found, axes), axes)
         if not found:
             found = next((reasons.pop(reason) for reason in SPARE if reason in reasons), [])
         self.notes += [left_out_note(headings, reason) for reason, headings in reasons.items()]
@@ -355,14 +366,38 @@ class Draft:
     def _without_copies(self, found: list[str]) -> list[str]:
         """The columns without those that hold the numbers of another one in another unit."""
         rows, kept = self.open_rows(), dict[str, Floats]()
-        for heading in sorted(found, key=lambda heading: recognise(heading) is None):  # a known name goes first
+        # A known name goes first, and a size before its logarithm.
+        for heading in sorted(found, key=lambda heading: (recognise(heading) is None, is_logged(heading))):
             values = self._column_of(heading, rows)
             twin = next((other for other, others in kept.items() if is_copy(values, others)), None)
-            if twin is None:
+            logged = next((other for other, others in kept.items() if is_line(values, logs_of(others))), None)
+            if twin is None and logged is None:
                 kept[heading] = values
             else:
-                self.notes.append(f"the column {heading!r} is left out: it is {twin!r} again, up to a factor")
+                what = f"it is {twin!r} again, up to a factor" if twin else f"it is the logarithm of {logged!r}"
+                self.notes.append(f"the column {heading!r} is left out: {what}")
         return [heading for heading in found if heading in kept]
+
+    def _without_followers(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
+        """The columns without settings and shapes that each size has one value of, whose effect it takes up."""
+        rows, known = self.open_rows(), {heading: recognise(heading) for heading in found}
+        size = next((h for h, quantity in known.items() if quantity is not None and quantity.name == "params"), None)
+        if size is None:
+            return found
+        told, sizes = self.asked | set(axes or ()), self._column_of(size, rows)
+        followers = [
+            heading
+            for heading, quantity in known.items()
+            if heading != size and heading not in told
+            if quantity is None or quantity.rank != 1 or quantity.name == "params"
+            if follows(self._column_of(heading, rows), sizes)
+        ]
+        for heading in followers:
+            text = (
+                f"all rows of one {size!r} share its value, so that its effect cannot be told; --features takes it in"
+            )
+            self.notes.append(f"the column {heading!r} is left out: {text}")
+        return [heading for heading in found if heading not in followers]
 
     def _without_results(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
         """The columns without those of unknown names from which the target can be computed, as from a copy of it."""
@@ -441,7 +476,8 @@ class Draft:
             self.axes = tuple(axes)
             return
         others = [heading for heading in self.features if heading not in self.shares]
-        self.axes = scale_axes({heading: self.values(heading) for heading in others})
+        axes = scale_axes({heading: self.values(heading) for heading in others})
+        self.axes = tuple(dict.fromkeys((*axes, *(heading for heading in self.attempts if heading in others))))
         if self.shares:
             self.notes.append(f"{listed(self.shares)} are the shares of a mixture: together they make one")
         self.notes.append(
@@ -461,39 +497,3 @@ class Draft:
         parts = [heading for heading in self.features if recognise(heading) is None]
         parts = [heading for heading in parts if 0.0 < self.values(heading).max(initial=0.0) <= 1.0]
         return parts if are_shares([self.values(heading) for heading in parts]) else []
-
-    def keys(self) -> dict[str, Any]:
-        """The choices as the keys of a task file."""
-        columns = [self._column(heading, "feature") for heading in self.features]
-        columns += [self._column(heading, "target") for heading in self.targets]
-        return {
-            "dataset": str(self.raw.path),
-            "features": tuple(self.name(heading) for heading in self.features),
-            "target": tuple(self.name(heading) for heading in self.targets),
-            "group": self.group,
-            "extrapolate": tuple(self.name(heading) for heading in self.axes),
-            "weights": self.weights,
-            "run": self.run,
-            "errors": self.errors,
-            "split": self.split,
-            "columns": columns,
-        }
-
-    def _column(self, heading: str, role: str) -> dict[str, str]:
-        values = self.values(heading) if role == "feature" else np.empty(0)  # of a target some may be sealed
-        quantity = recognise(heading, values.max(initial=0.0)) if role == "feature" else None
-        logged = quantity is not None and is_logged(heading)
-        # Settings and unknown columns may hold zeros, and so may data, of which a run can have none; sizes may not.
-        may_be_zero = quantity is None or quantity.kind == "setting" or (quantity.kind == "data" and not values.all())
-        scaled = not may_be_zero and not logged
-        share = heading in self.shares
-        positive = scaled or (not logged and not share and span(values) >= DECADE)
-        return {
-            "name": self.name(heading),
-            "source": "" if self.name(heading) == heading else heading,
-            "role": role,
-            "meaning": "" if quantity is None else ("log10 of " if logged else "") + quantity.meaning,
-            "unit": unit_of(heading, quantity, logged),
-            "domain": "fraction" if share else "positive" if scaled else "real",
-            "scale": "log10" if logged else "log" if positive else "linear",
-        }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,8 +20,10 @@ from discover.data.names import listed, near
 from discover.data.pasted import pasted_records
 from discover.errors import InputError, UnavailableError
 
-ENCODINGS = ["cp1252", "gb18030", "cp1251", "shift_jis", "euc_kr", "utf_16_le", "utf_16_be"]
+ENCODINGS = ["cp1252", "cp1251", "gb18030", "shift_jis", "euc_kr", "utf_16_le", "utf_16_be"]
 """Those that tables come in, besides UTF-8. Among all that exist, a short text has too many readings."""
+
+_NUMBERS = re.compile(rb"[\d\s.,;'\xa0]+")
 
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -106,6 +109,10 @@ def _text(path: Path) -> tuple[str, list[str]]:
     from charset_normalizer import from_bytes
 
     best = from_bytes(content, cp_isolation=ENCODINGS).best()
+    if best is None:  # numbers with no-break blanks hide the few words that tell a language
+        bare = b" ".join(dict.fromkeys(_NUMBERS.sub(b" ", content).split()))
+        found = from_bytes(bare, cp_isolation=ENCODINGS[:2]).best()
+        best = found and from_bytes(content, cp_isolation=[found.encoding], threshold=1.0).best()
     if best is None or "\x00" in str(best):
         raise InputError(f"{path} is not text in a known encoding (byte {place}); save it as UTF-8")
     return str(best), [f"the file is not UTF-8; it is read as {best.encoding.replace('_', '-')}"]
@@ -338,11 +345,14 @@ SUFFIXES = (*READERS, *SPREADSHEETS)
 _PICKLE = (
     "a pickle can run any program when it is opened, so none is read; save the table with frame.to_csv('runs.csv')"
 )
+_PAGE = "a page may hold many tables; save one with pandas.read_html('page.html')[0].to_csv('runs.csv')"
 REFUSED = {
     ".pkl": _PICKLE,
     ".pickle": _PICKLE,
     ".joblib": _PICKLE,
     ".pt": _PICKLE,
+    ".html": _PAGE,
+    ".htm": _PAGE,
     ".npy": "arrays have no headings; save the table with frame.to_csv('runs.csv')",
     ".npz": "arrays have no headings; save the table with frame.to_csv('runs.csv')",
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from discover.data.aliases import by_quantity, recognise
 from discover.data.names import listed, mistyped, near, to_identifier
 from discover.errors import InputError
-from discover.plain_data import counted
+from discover.plain_data import counted, quoted
 
 _NAME = re.compile(r"(?<![\w.#])(?:(?:np|numpy|math|jnp|torch)\.)?([^\W\d]\w*)(?!\w|\s*\()")
 _POSITIONAL = re.compile(r"(?P<letter>[xX])_?(?P<number>[0-9]{1,3})")
@@ -83,7 +83,7 @@ def places_of(
     sure = {name: heading for name, heading in meant.items() if not found or surely_column(name, formulas)}
     notes += [
         f"{name} of the formula is fitted as a constant; if it is the column {heading!r}, write that, or "
-        f"--columns {name}={heading}"
+        f"--columns {quoted(f'{name}={heading}')}"
         for name, heading in meant.items()
         if name not in sure
     ]

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from discover.data.aliases import is_clock, recognise, words
+from discover.data.aliases import is_clock, recognise, squash, words
 from discover.data.cells import number, text_of
 from discover.data.conditions import parse_conditions
 from discover.data.draft import Draft
+from discover.data.draft_keys import keys_of
+from discover.data.exports import path_of
 from discover.data.names import excerpt, listed
 from discover.data.reading import RawTable, read_table
 from discover.data.results import FALLING_WORDS, LOSS_WORDS, RISING_SHARES, is_cost, is_result
@@ -21,6 +23,10 @@ from discover.data.tomls import build_model
 from discover.errors import InputError
 
 HELD_OUT_WORDS = frozenset(("val", "valid", "validation", "eval", "test", "heldout"))
+ATTEMPT_NAMES = frozenset(
+    ("k", "n", "samples", "numsamples", "nsamples", "attempts", "nattempts", "numattempts", "generations", "tries")
+)
+"""Headings of how often a task was tried, beside a result such as `pass@k`."""
 NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
 
@@ -73,22 +79,26 @@ def task_from_table(
         InputError: file, heading, cell or option not as expected.
     """
     path = Path(path)
-    raw = read_table(path, sheet, where).with_columns([*_tuple(target), *(features or ())])
-    targets = tuple(heading_of(raw, name) for name in _tuple(target))
-    errors = tuple(heading_of(raw, name) for name in _tuple(errors))
-    features = None if features is None else [heading_of(raw, name) for name in features]
-    extrapolate = None if extrapolate is None else [heading_of(raw, name) for name in extrapolate]
+    raw = read_table(path, sheet, where)
+    raw = raw.with_columns(raw.rejoined([*_tuple(target), *(features or ())]))
+    targets = tuple(headings_of(raw, target))
+    errors = tuple(headings_of(raw, errors))
+    features = None if features is None else headings_of(raw, features)
+    extrapolate = None if extrapolate is None else headings_of(raw, extrapolate)
     target_scale = {heading_of(raw, name): value for name, value in (target_scale or {}).items()}
     roles = {heading_of(raw, name): role for name, role in (roles or {}).items()}
     group = heading_of(raw, group) if group else group
     weights = None if weights is None else heading_of(raw, weights)
     run = None if run is None else heading_of(raw, run)
-    draft = Draft(raw, targets, weights, errors, run, asked=frozenset((*target_scale, *roles)))
+    attempts = _attempts(raw, targets)
+    asked = frozenset((*target_scale, *roles, *attempts))
+    draft = Draft(raw, targets, weights, errors, run, attempts=tuple(attempts), asked=asked)
     draft.choose_split(holdout, test_rows)
     _check_where(raw, where, targets, draft.split)
     draft.choose_group(group)
     draft.choose_features(features, extrapolate)
     draft.choose_axes(extrapolate)
+    attempts = {heading: role for heading, role in attempts.items() if heading in draft.features}
     scale = {draft.name(heading): value for heading, value in target_scale.items()}
     told = {
         "constants": constants,
@@ -96,9 +106,9 @@ def task_from_table(
         "sheet": sheet,
         "where": where,
         "error_scale": error_scale,
-        "roles": {draft.name(heading): role for heading, role in roles.items()},
+        "roles": {draft.name(heading): role for heading, role in (attempts | roles).items()},
     }
-    file = build_model(TaskFile, draft.keys() | told, str(path))
+    file = build_model(TaskFile, keys_of(draft) | told, str(path))
 
     def resolved(file: TaskFile) -> Task:
         return resolve(
@@ -119,6 +129,23 @@ def heading_of(raw: RawTable, name: str) -> str:
         InputError: there is no such heading, or several.
     """
     return raw.heading(name)
+
+
+def _attempts(raw: RawTable, targets: Sequence[str]) -> dict[str, str]:
+    """The column of attempts of a table of pass@k, as the law library calls it."""
+    if not all("pass" in words(target) for target in targets):
+        return {}
+    found = [heading for heading in raw.columns if squash(path_of(heading)[-1]) in ATTEMPT_NAMES]
+    return {found[0]: "samples"} if len(found) == 1 else {}
+
+
+def headings_of(raw: RawTable, names: str | Sequence[str] | None) -> list[str]:
+    """The headings that a user means by a list of names, which was parted at commas.
+
+    Raises:
+        InputError: there is no such heading, or several.
+    """
+    return [heading_of(raw, name) for name in raw.rejoined(_tuple(names))]
 
 
 def guess_target(raw: RawTable) -> str:

@@ -27,6 +27,8 @@ COMMENTS = ("#", "%", "//")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.|\\t)"?\s*', re.IGNORECASE)
 _FIRST = re.compile(r"[,;\t|].*", re.DOTALL)
 _RULE = re.compile(r":?-{2,}:?")
+_DRAWN = re.compile(r"\s*[|+]?[-=]{3,}(?:[ +|]+[-=]{2,})*[ +|]*\s*")
+_COUNTED = re.compile(r"\s*\(\d+ rows?\)\s*|\s*\d+ rows? in set.*\s*")
 _UNIT_CELL = re.compile(r"[(\[].*[)\]]")
 
 Record = tuple[int, list[object]]
@@ -65,10 +67,12 @@ def grid_of_text(path: Path, text: str, delimiters: str) -> tuple[Grid, str]:
     if found:
         delimiters, first = {"\\t": "\t"}.get(found[1], found[1]), 1
     comments = _comments(lines)
+    drawn = _drawn(lines)
     delimiter = delimiters
     if len(delimiters) > 1:
-        delimiter = _best([line for place, line in enumerate(lines) if place not in comments][first:], delimiters)
-    records = list(_records(path, lines, first, comments, delimiter))
+        kept = [line for place, line in enumerate(lines) if place >= first and place not in comments | drawn]
+        delimiter = _best(kept, delimiters)
+    records = list(_records(path, lines, first, comments | drawn, delimiter))
     hashed = _hashed_header(lines, comments, records, delimiter)
     if hashed is not None:
         comments.discard(hashed[0] - 1)
@@ -135,6 +139,12 @@ def _comments(lines: Sequence[str]) -> set[int]:
     return found if 2 * len(found) <= filled or len(found) == filled == 1 else set()
 
 
+def _drawn(lines: Sequence[str]) -> set[int]:
+    """Places of lines that only draw a table, `+-----+-----+`, and of the count of rows that databases print below."""
+    found = {place for place, line in enumerate(lines) if _DRAWN.fullmatch(line)}
+    return found | {place for place, line in enumerate(lines) if found and _COUNTED.fullmatch(line)}
+
+
 def _records(path: Path, lines: Sequence[str], first: int, comments: set[int], delimiter: str) -> Iterator[Record]:
     if delimiter == " ":
         for place in range(first, len(lines)):
@@ -190,7 +200,7 @@ def _best(lines: Sequence[str], delimiters: str) -> str:
         rows = [row for row in rows if any(cell.strip() for cell in row)]
         width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
         heads = rows[: MOST_TITLES + 1] if lettered else []
-        if width < 2 or (heads and not any(len(row) == width and _has_word(row) for row in heads)):
+        if width < 2 or (heads and not any(_heads(row, rows[1:], width) for row in heads)):
             continue
         alike = sum(len(row) == width for row in rows) / len(rows)
         cells = [cell for row in rows for cell in row]
@@ -199,6 +209,12 @@ def _best(lines: Sequence[str], delimiters: str) -> str:
     if scores:
         return max(scores)[-1]
     return next((one for one in delimiters if not any(one in line for line in lines)), delimiters[0])
+
+
+def _heads(row: Sequence[str], others: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether a row may be that of headings, which has none above the names of rows where R or pandas wrote it."""
+    unnamed = 1 < len(row) == width - 1 and all(len(other) == width for other in others)
+    return (len(row) == width or unnamed) and _has_word(row)
 
 
 def _has_word(cells: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from discover.data.headers import Record
 
-_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*")
+_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _MARKS = re.compile(r"\*\*|(?<!\w)__|__(?!\w)|`|<[^<>]{1,20}>|(?<!\w)[*_](?=\w)|(?<=[\w%])[*_](?!\w)")
 

@@ -30,7 +30,7 @@ from discover.data.states import unfinished
 from discover.data.summaries import summary_rows
 from discover.data.table import Floats
 from discover.errors import InputError
-from discover.plain_data import printable
+from discover.plain_data import printable, quoted
 
 Mask = NDArray[np.bool_]
 Range = tuple[str, Callable[[Floats], Mask]]
@@ -103,11 +103,24 @@ class RawTable:
         found = ending_in(name, self.columns) if self.export else []
         found = found or [heading for heading in self.columns if squash(heading) == squash(name)]
         found = found or [heading for heading in self.columns if _is_summary(heading, name)]
+        found = found or ending_in(name, self.columns)  # `loss` below `results` in another heading line
         if len(found) > 1:
             raise InputError(f"{self.path} has several columns that end in {name!r}: {listed(found)}; say which one")
         if not found:
             self.cells(name)
         return found[0]
+
+    def rejoined(self, names: Sequence[str]) -> list[str]:
+        """Names from a list parted at commas; those that belong to one heading, as of `acc,none`, are one again."""
+        known = {_COMMA.sub(",", heading) for heading in self.columns if "," in heading}
+        out, at = list[str](), 0
+        while at < len(names):
+            ends = range(len(names), at + 1, -1) if known else ()
+            end = next((end for end in ends if ",".join(names[at:end]) in known), at + 1)
+            joined = ",".join(names[at:end])
+            out.append(next((h for h in self.columns if _COMMA.sub(",", h) == joined), joined))
+            at = end
+        return out
 
     def with_columns(self, names: Iterable[str]) -> RawTable:
         """This table, or the file's other form if only that has all of these headings."""
@@ -253,6 +266,9 @@ class RawTable:
             f"{text} may mean {low:.15g} or {high:.15g}, and no cell of the file tells which sign is the decimal one; "
             f"write {high:.15g}, or {low:g} with other than three decimals"
         )
+
+
+_COMMA = re.compile(r"\s*,\s*")
 
 
 def _is_summary(heading: str, name: str) -> bool:
@@ -433,5 +449,7 @@ def _with_errors(table: RawTable) -> RawTable:
         name = f"{heading}_error"
         if 2 * len(errors) > len(table) and name not in columns:
             columns[name] = [errors.get(row) for row in range(len(table))]
-            remarks.append(f"what stands behind ± in {heading!r} is the column {name!r}; --errors {name} uses it")
+            remarks.append(
+                f"what stands behind ± in {heading!r} is the column {name!r}; --errors {quoted(name)} uses it"
+            )
     return replace(table, columns=columns, remarks=tuple(remarks), _read={}, _missing={})

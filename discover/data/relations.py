@@ -14,6 +14,7 @@ from discover.data.table import Floats
 DECADE = 10.0
 ROUNDED = 0.02  # what the shares of a mixture may lack of one
 COPY = 1e-4  # by how much of its value a copy of another column may be off, from rounding
+LEVELS = 6  # different values by which a line through a column is told from chance
 PRODUCT = 0.05  # by how much a product of other columns may be off, such as compute that was measured
 
 
@@ -70,16 +71,44 @@ def is_copy(values: Floats, others: Floats) -> bool:
 
 
 def tells(values: Floats, target: Floats) -> bool:
-    """Whether a target can be computed from a column alone, as its multiple, 1 minus it, or its logarithm."""
+    """Whether a target can be computed from a column alone, on a line, or as its logarithm."""
     both = np.isfinite(values) & np.isfinite(target)
     if both.sum() < 4 or np.ptp(target[both]) == 0:
         return False
     a, b = values[both], target[both]
-    if is_copy(a, b) or is_copy(1 - a, b) or is_copy(100 - a, b):
+    if is_copy(a, b) or is_line(a, b):
         return True
     with np.errstate(over="ignore"):
         positive = a.min() > 0
         return (positive and is_copy(np.log(a), b)) or (b.min() > 0 and is_copy(a, np.log(b)))
+
+
+def is_line(values: Floats, others: Floats) -> bool:
+    """Whether one column is the other times a factor, plus a constant, as far as the decimals of both tell."""
+    both = np.isfinite(values) & np.isfinite(others)
+    a, b = values[both], others[both]
+    if 2 * both.sum() <= len(values) or len(np.unique(a)) < LEVELS or len(np.unique(b)) < LEVELS:
+        return False
+    slope = np.cov(a, b, ddof=0)[0, 1] / np.var(a)
+    away = b - b.mean() - slope * (a - a.mean())
+    rounding = _rounding(b) + abs(slope) * _rounding(a)
+    return bool(np.abs(away).max() <= min(1.5 * rounding + 1e-9 * np.abs(b).max(), ROUNDED * np.ptp(b)))
+
+
+def _rounding(values: Floats) -> float:
+    """What the values of a column may be off by, as they are written with so many decimals."""
+    for decimals in range(13):
+        if np.array_equal(values, np.round(values, decimals)):
+            return float(0.5 * 10.0**-decimals)
+    return 0.0
+
+
+def follows(values: Floats, others: Floats) -> bool:
+    """Whether each value of another column, most of which stand in several rows, has a single one of this column."""
+    both = np.isfinite(values) & np.isfinite(others)
+    levels = len(np.unique(others[both]))
+    pairs = np.unique(np.column_stack([values[both], others[both]]), axis=0)
+    return levels > 2 and 2 * levels <= both.sum() and len(pairs) == levels
 
 
 def product_of(own: Floats, logs: Mapping[str, Floats]) -> str:

@@ -32,7 +32,7 @@ SCORE_WORDS = frozenset(
 
 COST_WORDS = frozenset(
     (
-        "throughput", "latency", "mfu", "hfu", "tps", "gpuhours", "gpuhour", "tpuhours", "devicehours", "cost", "price",
+        "throughput", "latency", "mfu", "hfu", "tps", "cost", "price",
         "usd", "dollars", "energy", "kwh", "power", "watts", "co2", "memory", "mem", "vram", "utilization",
         "utilisation", "tokenspersec", "tokenspersecond", "tokpersec", "tokenss", "samplespersecond",
         "samplespersec", "stepspersecond", "itspersecond", "gradnorm", "gradientnorm", "paramnorm", "walltime",
@@ -41,6 +41,7 @@ COST_WORDS = frozenset(
 )  # fmt: skip
 """Words and headings of what a run takes and what becomes of it: measured of it as results are."""
 
+_MACHINE_TIME = re.compile(r"(?:gpu|tpu|device|chip|accelerator|[ahv]100|h200|b200|tpuv\d)(?:hours?|hrs|h|days)$")
 RATES = ("persecond", "persec", "runtime")
 """Ends of headings of such."""
 
@@ -76,6 +77,12 @@ COUNT_NAMES = frozenset(
 
 GIVEN_WORDS = frozenset(("teacher", "draft", "proxy", "reference", "base", "pretrain", "pretrained", "upstream"))
 """Words of models that were there before the run: their results are causes."""
+
+PARTED = (
+    "bitsperbyte", "bitspercharacter", "bitsperchar", "winrate", "exactmatch", "crossentropy", "gradnorm", "totarget",
+    "toreach",
+)  # fmt: skip
+"""Results that are parted otherwise than into words: `bits per byte`, `win rate`, `steps to target`."""
 
 LOSS_WORDS = frozenset(("loss", "losses", "verlust", "perte", "perdida", "perdita", "损失"))
 FALLING_WORDS = LOSS_WORDS | {"error", "perplexity", "ppl", "bpb", "nll", "fehler", "erreur", "困惑度"}
@@ -120,14 +127,14 @@ def is_small(heading: str) -> bool:
 def _names_result(level: str) -> bool:
     known = OUTCOME_WORDS | SCORE_WORDS
     squashed = squash(level)
-    # "pass@1", "bits per byte" and "win rate" are parted otherwise than into words.
-    joined = ("bitsperbyte", "bitspercharacter", "bitsperchar", "winrate", "exactmatch", "crossentropy", "gradnorm")
-    named = bool(words(level) & known) or squashed in known or any(part in squashed for part in joined)
+    named = bool(words(level) & known) or squashed in known or any(part in squashed for part in PARTED)
     return named or _names_cost(level)
 
 
 def _names_cost(level: str) -> bool:
-    return bool(words(level) & COST_WORDS) or squash(level) in COST_WORDS or squash(level).endswith(RATES)
+    bare = squash(level)
+    named = bool(words(level) & COST_WORDS) or bare in COST_WORDS
+    return named or bare.endswith(RATES) or _MACHINE_TIME.search(bare) is not None
 
 
 def _last_level(heading: str) -> str:

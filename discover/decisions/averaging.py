@@ -236,11 +236,12 @@ class Reading:
         doubted = sum(self.place in path.doubtful for path in self.paths)
         none = len(self.asked) - len(self.laws) - doubted
         if none:
-            yield f"{none} of {len(self.asked)} near-tied laws have no such optimum"
+            yield f"{none} of {len(self.asked)} near-tied laws {'has' if none == 1 else 'have'} no such optimum"
         if doubted:
             yield (
-                f"{doubted} of {len(self.asked)} near-tied laws are left out of sizes and intervals: where they are "
-                "best, they break the bounds of the target or leave the range of the data far behind"
+                f"{doubted} of {len(self.asked)} near-tied laws {'is' if doubted == 1 else 'are'} left out of sizes "
+                "and intervals, for forecasts there that break the bounds of the target or leave the range of the data "
+                "far behind"
             )
 
 

@@ -27,13 +27,13 @@ FINEST = 13  # levels of a column
 FEW, SMALL = 12, 1000.0  # so many whole numbers, none larger, are levels such as bits, layers or streams, not a scale
 
 
-def costs_of(points: Points, cost: str, fixed: Mapping[str, float]) -> Floats:
+def costs_of(points: Points, cost: str, fixed: Mapping[str, float], document: LawDocument) -> Floats:
     """The cost of every point, by a formula over columns and fixed names.
 
     Raises:
         InputError: not a formula, or a name that is neither a column nor fixed.
     """
-    tree = read_formula(cost, "--cost", {*points.features, *fixed}, ())
+    tree = read_formula(cost, "--cost", {*points.features, *fixed}, (), document)
     values = evaluate(tree, {**fixed, **points.features})
     return np.broadcast_to(np.asarray(values, np.float64), (len(points),))
 

@@ -116,7 +116,9 @@ def next_runs(
         if cost_limit is not None and cost is None:
             raise InputError('--cost-limit needs a cost; say with --cost what a run costs, such as "6*params*tokens"')
         points = grid(ensemble, bounds, fix, groups, None if problem is None else problem.table)
-        points, costs = _affordable(points, None if cost is None else costs_of(points, cost, fix), cost_limit)
+        points, costs = _affordable(
+            points, None if cost is None else costs_of(points, cost, fix, ensemble.document), cost_limit
+        )
     at = (
         points_named(ensemble, target_scale, groups)
         if problem is None
@@ -143,7 +145,7 @@ def _in_file(
     columns, groups = points_of_file(ensemble.document, ensemble.inputs, group, file)
     points = Points({name: np.array(values, dtype=np.float64) for name, values in columns.items()}, tuple(groups))
     if cost is not None:
-        return points, costs_of(points, cost, fix)
+        return points, costs_of(points, cost, fix, ensemble.document)
     raw = read_table(file)
     if "cost" in raw.columns:
         return points, raw.numbers("cost", range(len(raw)), "positive")

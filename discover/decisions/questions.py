@@ -11,7 +11,6 @@ from itertools import islice, product
 import numpy as np
 
 from discover.data.aliases import words
-from discover.data.formula_names import by_meaning
 from discover.data.names import near
 from discover.data.results import FALLING_WORDS, RISING_SHARES
 from discover.decisions.optimum import Condition, Minimisation
@@ -32,6 +31,7 @@ from discover.expressions import (
     walk,
 )  # fmt: skip
 from discover.expressions import read_formula as read_expression
+from discover.forecasts.points import meant
 from discover.law.document import LawDocument
 
 COST = "cost"
@@ -98,14 +98,14 @@ def plan(question: Question, document: LawDocument) -> Plan:
     """
     _check_options(question, document)
     names = {*document.feature_names, *question.fixed}
-    cost = None if question.cost is None else read_formula(question.cost, "--cost", names, ())
+    cost = None if question.cost is None else read_formula(question.cost, "--cost", names, (), document)
     targets = {t: substitute(document.expr, _own_constants(document, t)) for t in document.targets}
     # A formula over targets and cost becomes one over features and constants.
     meaning = dict(targets) if cost is None else {COST: cost} | targets
     first = document.targets[0]
     wanted = question.minimise or (f"-{first}" if better_when_larger(first) else first)
-    objective = read_formula(wanted, "--minimise", names, meaning)
-    sides = {text: _sides(text, names, meaning) for text in question.subject_to}
+    objective = read_formula(wanted, "--minimise", names, meaning, document)
+    sides = {text: _sides(text, names, meaning, document) for text in question.subject_to}
     trees = [
         objective,
         *(side for pair in sides.values() for side in pair),
@@ -161,7 +161,9 @@ def _check_options(question: Question, document: LawDocument) -> None:
             raise InputError(f"{name!r} is both in --fix and in --bounds; expected one of them")
 
 
-def read_formula(text: str, option: str, names: Collection[str], meaning: Collection[str]) -> Expr:
+def read_formula(
+    text: str, option: str, names: Collection[str], meaning: Collection[str], document: LawDocument
+) -> Expr:
     """The formula of an option, all its names features.
 
     Raises:
@@ -170,8 +172,10 @@ def read_formula(text: str, option: str, names: Collection[str], meaning: Collec
     known = {*names, *meaning}
     try:
         tree = read_expression(text, known)
-        meant = by_meaning([node for node in constant_names(tree) if node not in known], names)
-        tree = substitute(tree, {name: Feature(column) for name, column in meant.items()})
+        others = {name: meant(document, name) for name in constant_names(tree) if name not in known}
+        columns = {name: mul(Number(factor), Feature(column)) if factor != 1 else Feature(column)
+                   for name, (column, factor) in others.items() if column in names}  # fmt: skip
+        tree = substitute(tree, columns)
     except FormulaError as problem:
         raise InputError(f"{option} is {text!r}: {problem}") from None
     for node in walk(tree):
@@ -183,11 +187,11 @@ def read_formula(text: str, option: str, names: Collection[str], meaning: Collec
     return tree
 
 
-def _sides(text: str, names: Collection[str], meaning: Collection[str]) -> tuple[Expr, Expr]:
+def _sides(text: str, names: Collection[str], meaning: Collection[str], document: LawDocument) -> tuple[Expr, Expr]:
     parts = _RELATION.split(text)
     if len(parts) != 2 or not all(part.strip() for part in parts):
         raise InputError(f'--subject-to is {text!r}; expected a condition such as "loss <= 2.1"')
-    left, right = (read_formula(part, "--subject-to", names, meaning) for part in parts)
+    left, right = (read_formula(part, "--subject-to", names, meaning, document) for part in parts)
     return left, right
 
 

@@ -15,9 +15,11 @@ from discover.errors import FormulaError
 from discover.expressions.descent import Descent, Lexicon, Token
 from discover.expressions.notation import plain_notation
 from discover.expressions.operators import OPERATORS
+from discover.expressions.printing import BASES
 from discover.expressions.tree import (
     MINUS_ONE,
     ONE,
+    Call,
     Constant,
     Expr,
     Feature,
@@ -33,6 +35,7 @@ from discover.expressions.tree import (
 MAX_LENGTH = 20_000
 MAX_DEPTH = 50
 MAX_TOKENS = 4_000
+ROUNDED = 2e-5  # by how much the factor of a logarithm of another base, written with four digits, may be off
 
 _TOKEN = re.compile(
     r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
@@ -128,11 +131,28 @@ def read_formula(text: str, features: Collection[str] = ()) -> Expr:
     """
     plain = plain_notation(text)
     try:
-        return parse(plain, features)
+        return _with_bases(parse(plain, features))
     except FormulaError as problem:
         if plain == text:
             raise
         raise FormulaError(f"{problem} (read as {plain[:120]!r})", problem.position) from problem
+
+
+def _with_bases(node: Expr) -> Expr:
+    """`0.4343*log(x)` as the decimal logarithm that it is, up to the rounding of its literal."""
+    if not isinstance(node, Call):
+        return node
+    args = tuple(map(_with_bases, node.args))
+    if node.op == "mul" and any(isinstance(arg, Call) and arg.op == "log" for arg in args):
+        args = tuple(_exact(arg) for arg in args)
+    return node if all(a is b for a, b in zip(args, node.args, strict=True)) else call(node.op, *args)
+
+
+def _exact(node: Expr) -> Expr:
+    if not isinstance(node, Number):
+        return node
+    found = (base for base in BASES if abs(abs(node.value) - base) <= ROUNDED * base)
+    return next((Number(math.copysign(base, node.value)) for base in found if abs(node.value) != base), node)
 
 
 class _Parser(Descent):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.data.aliases import STEP_NAMES, squash
+from discover.data.aliases import STEP_NAMES, multiple_of, squash
+from discover.data.exports import ending_in
+from discover.data.formula_names import by_meaning
 from discover.expressions import feature_names
 from discover.law.document import LawDocument
+from discover.plain_data import lettered
 
 Floats = NDArray[np.float64]
+Ends = tuple[float | None, float | None]
 ROUNDING = 1e-9
+LARGE = 1e6
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,12 @@ class Excess:
 
     @property
     def text(self) -> str:
-        """One phrase, such as "params = 7e+10 is 17.9 times the largest in the data (3.9e+09)"."""
+        """One phrase, such as "params = 70B is 17.9 times the largest in the data (3.9B)"."""
         above = self.value > self.end
+        place, end = f"{self.column} = {shown(self.value)}", f"in the data ({shown(self.end)})"
         if self.times is None:
-            return f"{self.column} = {self.value:g} is {'above' if above else 'below'} the data ({self.end:g})"
-        if above:
-            return f"{self.column} = {self.value:g} is {self.times:.3g} times the largest in the data ({self.end:g})"
-        return f"{self.column} = {self.value:g} is {self.times:.3g} times below the smallest in the data ({self.end:g})"
+            return f"{place} is {'above' if above else 'below'} what is {end}"
+        return f"{place} is {self.times:.3g} times {'the largest' if above else 'below the smallest'} {end}"
 
     @property
     def course(self) -> str:
@@ -50,8 +54,8 @@ class Excess:
         if self.value <= self.end or squash(self.heading) not in STEP_NAMES:
             return ""
         return (
-            f"{self.column} counts the steps of a run: what its schedule does beyond {self.end:g}, such as a decay of "
-            "the learning rate, is in no row, and no interval covers it"
+            f"{self.column} counts the steps of a run: what its schedule does beyond {shown(self.end)}, such as a "
+            "decay of the learning rate, is in no row, and no interval covers it"
         )
 
 
@@ -70,6 +74,48 @@ def headings(document: LawDocument, columns: Collection[str]) -> dict[str, str]:
     return found
 
 
+def meant(document: LawDocument, name: str) -> tuple[str, float]:
+    """The feature that a name means, and what divides a value that is given under that name: a million for `N` where
+    the column is `params (M)`. A name that means none stays.
+    """
+    if name in document.feature_names or name == document.group_column:
+        return name, 1.0
+    sources = {feature.source or feature.name: feature.name for feature in document.features}
+    alike = [heading for heading in (*sources, *sources.values()) if squash(heading) == squash(name)]
+    found = {sources.get(heading, heading) for heading in alike or ending_in(name, sources)}
+    if name in sources or len(found) == 1:
+        return sources.get(name) or found.pop(), 1.0
+    known = by_meaning([name], sources).get(name)
+    if known is None:
+        return name, 1.0
+    return sources[known], document.multiple(sources[known]) / 10.0 ** multiple_of(name)
+
+
+def letters(document: LawDocument) -> Callable[[str], float]:
+    """For a name how many a column counts as one: 13B is 13000 under `params (M)`. Not for `N`, which counts each."""
+
+    def multiple(name: str) -> float:
+        column, factor = meant(document, name)
+        return document.multiple(column) if factor == 1 else 1.0
+
+    return multiple
+
+
+def in_columns(document: LawDocument, given: Mapping[str, float]) -> dict[str, float]:
+    """Values by the features that their names mean, in the units of their columns."""
+    places = {name: meant(document, name) for name in given}
+    return {places[name][0]: value / places[name][1] for name, value in given.items()}
+
+
+def bounds_in(document: LawDocument, given: Mapping[str, Ends]) -> dict[str, Ends]:
+    """Limits by the features that their names mean, in the units of their columns."""
+    out: dict[str, Ends] = {}
+    for name, (low, high) in given.items():
+        column, factor = meant(document, name)
+        out[column] = (None if low is None else low / factor, None if high is None else high / factor)
+    return out
+
+
 def original(document: LawDocument, name: str) -> str:
     """What to add to the name of a feature that a table lacks: its heading in the law's own table."""
     source = next((feature.source for feature in document.features if feature.name == name), "")
@@ -81,6 +127,11 @@ def why_needed(document: LawDocument, name: str) -> str:
     if name in used_columns(document):
         return ""
     return "; the law itself does not use it, laws near-tied with it do, and the interval is that of all of them"
+
+
+def shown(value: float) -> str:
+    """A value of a column as people write it: 13B, 1.4T, 13000."""
+    return (lettered(value, 4) if abs(value) >= LARGE else "") or f"{value:g}"
 
 
 def excesses(document: LawDocument, point: Mapping[str, float]) -> list[Excess]:
@@ -103,8 +154,8 @@ def excesses(document: LawDocument, point: Mapping[str, float]) -> list[Excess]:
 def impossible(document: LawDocument, point: Mapping[str, float]) -> list[str]:
     """Sentences on columns that exceed others in a point although they are parts of them."""
     return [
-        f"{part} = {point[part]:g} exceeds {whole} = {point[whole]:g}, which it does in no row of the law's table; "
-        "there can hardly be such a run"
+        f"{part} = {shown(point[part])} exceeds {whole} = {shown(point[whole])}, which it does in no row of the law's "
+        "table; there can hardly be such a run"
         for part, whole in document.parts
         if part in point and whole in point and point[part] > point[whole] * (1 + ROUNDING)
     ]

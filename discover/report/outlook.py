@@ -188,7 +188,7 @@ def spending(content: Content) -> Spending | None:
     document = content.document
     rows = content.train.group == group
     columns = {name: content.train.features[name][rows] for name in names}
-    costs = costs_of(Points(columns, (document.groups[group],) * int(rows.sum())), cost, {})
+    costs = costs_of(Points(columns, (document.groups[group],) * int(rows.sum())), cost, {}, document)
     start = run_at(content, group, 1.0)
     fixed = {name: start[name] for name in _shown(content) if name not in names}
     largest = float(costs.max())
@@ -289,7 +289,7 @@ def next_runs(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ...]],
     try:
         runs = grid(ensemble, {}, {}, content.document.groups, content.train)
         at = points_ahead(content.session.problem, content.document, {}, None)
-        costs = costs_of(runs, cost, {}) if cost else None
+        costs = costs_of(runs, cost, {}, content.document) if cost else None
         found = suggest(ensemble, runs, at, NEXT, costs=costs)
     except DiscoverError:
         return None  # such as a law that forecasts nothing there; `discover suggest` says why

@@ -249,7 +249,7 @@ def _rest(found: Settled) -> str:
     if found.laws < rules.least:
         short = f"{counted(found.laws, 'law')} are too few to tell"
     elif not found.yes and _at_most(found.moved, rules.moved) and _at_most(found.gained, rules.gained):
-        short = "at rest, but not for long enough to tell"
+        short = "the forecasts have hardly moved, but not for long enough to tell"
     if not found.since:
         return short or "nothing to compare with yet"
     said = f"from {found.since:,} to {found.laws:,} laws the forecasts beyond the data moved by "
@@ -257,7 +257,7 @@ def _rest(found: Settled) -> str:
     if found.gained:
         said += f" and the least penalty fell by {number(found.gained, 2)}"
     if found.apart is not None:
-        said += f"; the islands' best laws differ by {number(found.apart, 2)} of it"
+        said += f"; the best laws of the search's populations (islands) differ by {number(found.apart, 2)} of it"
     return f"{short}; {said}" if short else said
 
 

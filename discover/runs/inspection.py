@@ -1,4 +1,4 @@
-"""The problems of a task's table, told before a search: checks of the table alone, and rows far off every law.
+"""The problems of a task's table, told before a search: checks of the table alone, and rows far off all laws.
 
 problems.json    in the run folder: what was told, with the rows as they are numbered in the file
 """
@@ -32,6 +32,7 @@ FEWEST_LAWS = 2
 DESCRIBED = 0.5  # of the target's standard deviation: nine tenths of the residuals of a law that describes the rows
 TRIED = 24  # laws
 LEADERS = 8  # laws that are fitted again without the early rows
+ROWS_EACH = 3  # rows for every constant of those
 MOST_ROWS = 400
 CHEAP = Effort(draws=8, agree=1, tolerance=1e-7, iterations=40)
 ROBUST = Recipe("huber", "log", 1e-3)
@@ -134,7 +135,9 @@ def _against_laws(problem: Problem, growing: Sequence[str]) -> list[Finding]:
         kept = late_rows(table, axis)
         if len(np.unique(table.features[axis][kept])) < 2 or set(table.group[kept]) != set(table.group):
             continue
-        late = _residuals(problem, leaders, table.take(kept))
+        # A law of many constants comes near few rows whatever they hold.
+        few = [law for law in leaders if ROWS_EACH * len(law.constants) * table.n_groups <= kept.sum()]
+        late = _residuals(problem, few, table.take(kept))
         early = check_early(table, axis, [r for _, r in full], [r for _, r in late])
         if early:
             return early

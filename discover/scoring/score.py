@@ -268,7 +268,7 @@ class Scorer:
         if reason is not None:
             return reason
         if self.aside is not None and not np.all(np.isfinite(predict_beyond(full, self.aside))):
-            return "not finite for other settings beyond the data"
+            return "has no finite value for other settings beyond the data"
         if lost_in_rounding(full, self.beyond, forecast, self.problem.rules.guards.moved_by_rounding * self.deviation):
             return "its terms cancel to the last digits"
         return None

@@ -42,7 +42,7 @@ def command(*arguments: str | Path, **options: Any) -> Outcome:
         capture_output=True,
         text=True,
         timeout=600,
-        env={**os.environ, "COLUMNS": "140"},
+        env={**os.environ, "COLUMNS": "400"},
         **options,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from itertools import product
 from pathlib import Path
 
 from .commands import FEW, table_text
@@ -22,7 +24,7 @@ def test_problems_are_told_with_the_lines_of_the_file(discover, runs_csv) -> Non
     assert len(told) == 2
     assert "repeats an earlier row" in told[0]
     assert "(line 32)" in told[0]
-    assert "far off every law" in told[1]
+    assert "far off all laws" in told[1]
     assert "(line 10)" in told[1]
     problems = outcome.json["problems"]
     assert [(one["kind"], one["rows"], one["unit"]) for one in problems] == [
@@ -63,3 +65,15 @@ def test_rows_in_warm_up_are_told(discover) -> None:
     assert problem["kind"] == "warm_up"
     assert problem["rows"] == [2, 3, 4, 22, 23, 24, 42, 43, 44, 62, 63, 64]
     assert "# Problems of the table" in Path("runs.toml").read_text()
+
+
+def test_the_smallest_data_of_few_runs_are_no_warm_up(discover) -> None:
+    # laws of eight constants describe the twelve runs with more data better without the others, as they would any
+    rows = [
+        (n, d, 100 * (0.06 + 4.2 * n**-0.22 + 2.9 * d**-0.28) * (1 + 0.004 * math.sin(3.7 * i * i)))
+        for i, (n, d) in enumerate(product((2.2e7, 8.6e7, 3.07e8, 1.01e9), (1e6, 1e7, 3e7, 1e8, 3e8)))
+    ]
+    lines = [f"{n:g},{d:g},{y:.2f}" for n, d, y in rows]
+    Path("runs.csv").write_text("\n".join(["params,images seen,error (%)", *lines]) + "\n")
+    outcome = discover("task", "new", "runs.csv", "--json")
+    assert [one["kind"] for one in outcome.json["problems"]] == []

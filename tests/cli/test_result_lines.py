@@ -96,8 +96,8 @@ def settled_line(**settled: Any) -> str:
 def test_a_search_that_has_not_settled_says_what_to_give_it() -> None:
     assert settled_line(more="a budget of 5m") == (
         "not settled: from 192 to 400 laws the forecasts beyond the data moved by 0.42 of the error to be expected "
-        "there and the least penalty fell by 0.3; the islands' best laws differ by 0.9 of it; twice the laws may move "
-        "them as far again; try a budget of 5m"
+        "there and the least penalty fell by 0.3; the best laws of the search's populations (islands) differ by 0.9 of "
+        "it; twice the laws may move them as far again; try a budget of 5m"
     )
     assert settled_line().endswith("differ by 0.9 of it")
 
@@ -110,7 +110,9 @@ def test_a_search_that_has_settled_asks_for_nothing() -> None:
 
 def test_a_rest_that_was_seen_once_is_told() -> None:
     line = settled_line(moved=0.05, gained=0.0)
-    assert line.startswith("not settled: at rest, but not for long enough to tell; from 192 to 400 laws the forecasts")
+    assert line.startswith(
+        "not settled: the forecasts have hardly moved, but not for long enough to tell; from 192 to 400 laws "
+    )
 
 
 def test_few_laws_are_too_few_to_tell() -> None:

@@ -121,6 +121,8 @@ NOTATIONS = (
     Notation(
         "uncertainty in brackets", lambda value, style: f"{style.number(value)} ({style.number(Decimal('0.01'))})"
     ),
+    Notation("about", lambda value, style: f"~{style.number(value)}"),
+    Notation("mark of a footnote", lambda value, style: f"{style.number(value)}*"),
     Notation("typographic minus", lambda value, style: style.number(value).replace("-", "−"), sample=Decimal("-0.5")),
 )
 
@@ -129,7 +131,7 @@ MISSING = ("", "NA", "n.a.", "-", "—", "null", "NaN", "#N/A", "#NV", "#DIV/0!"
 
 HEADINGS = (
     "params", "params (M)", "params_M", "tokens [B]", "Token (Mio.)", "tokens (in billions)", "tokens (1e9)",
-    "tokens (10^9)", "params, M",
+    "tokens (10^9)", "params, M", "M params", "Größe in Mio. Parametern",
 )  # fmt: skip
 """Headings that give a unit."""
 

@@ -28,8 +28,8 @@ counts; its markup, such as `\\textbf` and `\\multicolumn`, is looked through.
 
 Commas, semicolons, tabs or bars part the cells of a text file, whichever makes lines of equal length; in `.txt` and
 `.dat` also blanks. A first line `sep=;` says it. Lines that begin with `#`, `%` or `//` are comments, told with their
-numbers; the last one before the rows is the heading line where there is no other (`# N,D,loss`). A title above the
-headings is left out. Several heading lines, as pandas and spreadsheets write them, are joined: `loss` above `mean` is
+numbers; the last one before the rows is the heading line where there is no other (`# N,D,loss`). Lines that only draw a
+table (`+-----+-----+`, as of reStructuredText and databases) are looked through. A title above the headings is left out. Several heading lines, as pandas and spreadsheets write them, are joined: `loss` above `mean` is
 `loss.mean`, which `--target loss` finds, and `(M)` below `params` is `params (M)`. Rows at the end that a column of names
 calls `Mean`, `Total`, `Std` or the like are left out and told.
 
@@ -78,12 +78,16 @@ A tracker is known by these headings:
 
 By guess no column is a feature that names a result (`mmlu`, `bits per byte`, `pass@1`, `throughput`, `gpu_hours`), an
 uncertainty, weight or count (`sigma`, `ci_low`, `n_seeds`), a number or time of a run; nor one that is another times a
-factor, or a product or ratio of others (`flops` beside `params` and `tokens`), or from which the target can be computed
-(`ppl` of `loss`, whatever it is called). Steps count as data where no column of tokens, examples or compute does; a
+factor, or its logarithm, or a product or ratio of others (`flops` beside `params` and `tokens`), or from which the target
+can be computed (`ppl` of `loss`, or 3.5 minus it, whatever it is called). A setting or shape that all rows of one size
+share (a `d_model` or `lr` for each `params`) is none, since its effect is that of the size. Steps count as data where no column of tokens, examples or compute does; a
 learning rate that follows a schedule along them is none. Each is said. `--features` takes any of them in.
 
 A text column is no group where each of its names has a single value of a scale (`pythia-70m` beside `params`), or where
-names are missing; `--group` takes it.
+names are missing; `--group` takes it. In a table of curves the column that names the run is the group.
+
+Words around a quantity are looked through: `Anzahl Tokens`, `non-zero params`, `images seen`, `A100 GPU hours`. Beside
+`pass@k` a column `k` counts attempts.
 
 ## Libraries
 

@@ -167,7 +167,7 @@ def test_where_laws_run_away_it_is_not_the_rows_that_are_far_off() -> None:
     near[7], far[7] = 0.9, 1.4
     (found,) = check_residuals(odd, [far, near])
     assert found.rows == (7,)
-    assert "the nearest is off by up to 0.9" in found.text
+    assert "the nearest by up to 0.9" in found.text
 
 
 def test_steps_of_a_run_cannot_tell_what_its_schedule_does_later() -> None:

@@ -291,7 +291,7 @@ def test_logged_column_is_marked(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ({"target": "los"}, "no column 'los'; did you mean 'loss'"),
-        ({"target": ()}, "no target given"),
+        ({"target": ()}, "no column to predict is given"),
         ({"target": "loss", "features": ["M"]}, "no column 'M'"),
         ({"target": "loss", "group": "M"}, "no column 'M'"),
         ({"target": "loss", "holdout": 2.0}, "holdout"),

@@ -74,7 +74,7 @@ def test_runs_tell_near_tied_laws_apart() -> None:
 def test_a_limit_of_the_cost_is_kept_and_spent_well() -> None:
     known = ensemble([document()], draws=200)
     runs = grid(known, {}, {}, ("all",))
-    costs = costs_of(runs, FLOPS, {})
+    costs = costs_of(runs, FLOPS, {}, known.document)
     found = suggest(known, runs, AHEAD, 6, costs=costs, limit=1e20)
     assert sum(pick.cost for pick in found.picks if pick.cost) <= 1e20
     after = [found.before["loss"], *(pick.sd["loss"] for pick in found.picks)]
@@ -87,7 +87,7 @@ def test_a_limit_of_the_cost_is_kept_and_spent_well() -> None:
 def test_costs_count_without_a_limit_too() -> None:
     known = ensemble([document()], draws=200)
     runs = grid(known, {}, {}, ("all",))
-    costs = costs_of(runs, FLOPS, {})
+    costs = costs_of(runs, FLOPS, {}, known.document)
     free, priced = suggest(known, runs, AHEAD, 1).picks[0], suggest(known, runs, AHEAD, 1, costs=costs).picks[0]
     assert priced.cost is not None
     assert priced.cost <= costs[free.place]

@@ -88,3 +88,18 @@ def test_logarithms_of_base_ten_and_two_are_printed_as_such(text: str) -> None:
 
 def test_latex_says_that_a_logarithm_is_the_natural_one() -> None:
     assert to_latex(parse("a*log(x)", ("x",))) == r"a \, \ln\left(x\right)"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("E + 0.4343*log(N)", "E + log10(N)"),
+        ("E - 0.4342944819*b*log(N)", "E - b*log10(N)"),
+        ("log(D)/2.302585", "log10(D)"),
+        ("1.4427*log(N)", "log2(N)"),
+        ("0.434*log(N)", "0.434*log(N)"),
+        ("0.4343*N + log(D)", "0.4343*N + log(D)"),
+    ],
+)
+def test_logarithms_of_another_base_are_known_by_their_factor(text: str, read: str) -> None:
+    assert to_text(read_formula(text, ("N", "D"))) == read

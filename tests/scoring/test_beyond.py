@@ -233,7 +233,7 @@ def test_without_a_declared_direction_nothing_is_moved_along() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "refused"), [("lr", None), ("(lr - k)", "not finite for other settings beyond the data")]
+    ("setting", "refused"), [("lr", None), ("(lr - k)", "has no finite value for other settings beyond the data")]
 )
 def test_a_law_without_a_value_for_other_settings_is_refused(setting: str, refused: str | None) -> None:
     problem = tuned()

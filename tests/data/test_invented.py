@@ -1,0 +1,220 @@
+"""Invented tables in the forms that people have them: what each column is taken for, and which value a cell has."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from discover.data.aliases import multiple_of, recognise
+from discover.data.guesses import guess_target, task_from_table
+from discover.data.reading import read_table
+from discover.data.tasks import Task
+from discover.errors import InputError
+from discover.law import laws_for
+
+SIZES = (70e6, 160e6, 410e6, 1e9, 1.4e9, 2.8e9)
+KS = (1, 2, 4, 8, 16, 32, 64, 100, 200, 500)
+DATA = (2e9, 6e9, 2e10, 6e10)
+RUNS = [(n, d, 1.69 + 406.4 * n**-0.34 + 410.7 * d**-0.28) for n in SIZES for d in DATA]
+
+
+def table(path: Path, head: str, rows: Sequence[str], encoding: str = "utf-8") -> Path:
+    path.write_bytes("\n".join([head, *rows, ""]).encode(encoding))
+    return path
+
+
+def guessed(path: Path, target: str = "") -> Task:
+    return task_from_table(path, target or guess_target(read_table(path)))
+
+
+@pytest.mark.parametrize(
+    ("heading", "name", "multiple"),
+    [
+        ("Anzahl Tokens", "tokens", 0),
+        ("non-zero params", "params", 0),
+        ("finetuning tokens", "tokens", 0),
+        ("params, total", "params", 0),
+        ("images seen", "examples", 0),
+        ("Stichproben", "examples", 0),
+        ("unique tokens", "unique_tokens", 0),
+        ("params_active", "active_params", 0),
+        ("nombre de jetons", "tokens", 0),
+        ("zettaFLOPs", "flops", 0),
+        ("PF-days", "flops", 0),
+        ("A100 GPU hours", "flops", 0),
+        ("M params", "params", 6),
+        ("B tokens", "tokens", 9),
+        ("Größe in Mio. Parametern", "params", 6),
+        ("Millions of parameters", "params", 6),
+        # a rate, a part of the model, and what others are made of are none of them
+        ("tokens per param", None, 0),
+        ("tokens/s", None, 0),
+        ("embedding params", None, 0),
+        ("teacher params", None, 0),
+        ("test samples", None, 0),
+        ("TFLOPs", None, 0),
+        ("size", None, 0),
+    ],
+)
+def test_headings_with_words_around_a_quantity(heading: str, name: str | None, multiple: int) -> None:
+    found = recognise(heading)
+    assert (found and found.name) == name
+    assert multiple_of(heading) == multiple
+
+
+def test_short_headings_of_large_numbers_are_sizes_and_data(tmp_path: Path) -> None:
+    rows = [f"{family},{n / 1e6:g}M,{d / 1e9:g}B,{y:.4f}" for family in ("GPT", "RWKV") for n, d, y in RUNS]
+    task = guessed(table(tmp_path / "a.csv", "Architecture,Size,Data,Loss", rows))
+    assert [task.column(name).meaning for name in task.features] == ["model parameters", "training tokens"]
+    assert any("does not rise with Size, Data" in note for note in task.notes)
+
+
+def test_what_the_target_can_be_computed_from_is_no_feature(tmp_path: Path) -> None:
+    rows = [f"{n:g},{math.log10(n):.4f},{d:g},{y:.4f},{3.5 - y:.4f},{100 * y:.2f}" for n, d, y in RUNS]
+    path = table(tmp_path / "a.csv", "N,log10_N,D,loss,gap_to_baseline,metric_a", rows)
+    task = guessed(path, "loss")
+    assert task.features == ("N", "D")
+    assert "the column 'log10_N' is left out: it is the logarithm of 'N'" in task.notes
+    assert "the column 'gap_to_baseline' is left out: it determines 'loss', as a copy of it does" in task.notes
+    assert "the column 'metric_a' is left out: it determines 'loss', as a copy of it does" in task.notes
+    assert "log10_N" in task_from_table(path, "loss", features=["log10_N", "D"]).features
+
+
+def test_a_cause_on_a_noisy_line_is_no_copy(tmp_path: Path) -> None:
+    rows = [f"{i},{2 + 0.5 * i + (-1) ** i * 0.02:.3f}" for i in range(1, 13)]
+    assert guessed(table(tmp_path / "a.csv", "distance,loss", rows)).features == ("distance",)
+
+
+def test_shapes_and_settings_that_go_with_the_size_are_left_out_and_told(tmp_path: Path) -> None:
+    shapes = dict(zip(SIZES, ((6, 512), (12, 768), (16, 1024), (24, 1024), (24, 1536), (32, 2048)), strict=True))
+    rows = [f"{shapes[n][0]},{shapes[n][1]},{n:g},{3e-4 if n < 1e9 else 2e-4},{d:g},{y:.4f}" for n, d, y in RUNS]
+    path = table(tmp_path / "a.csv", "n_layers,d_model,n_params,lr,tokens,val loss", rows)
+    task = guessed(path)
+    assert task.features == ("n_params", "tokens")
+    for heading in ("n_layers", "d_model", "lr"):
+        said = f"the column {heading!r} is left out: all rows of one 'n_params' share its value"
+        assert any(note.startswith(said) for note in task.notes)
+    # where a size stands in one row only, nothing says that its learning rate goes with it
+    alone = [f"{n:g},{1e-3 * n**-0.1:.6f},{y:.4f}" for n, d, y in RUNS[::4]]
+    assert guessed(table(tmp_path / "b.csv", "n_params,lr,loss", alone)).features == ("n_params", "lr")
+
+
+def test_a_list_of_logged_values_has_a_curve_for_each_run(tmp_path: Path) -> None:
+    rows = [
+        f"{run},{tag},{step},{value:.4f}"
+        for run, size in (("small", 7e7), ("large", 1e9))
+        for step in range(1000, 9000, 1000)
+        for tag, value in (("eval/loss", 1.69 + 406 * size**-0.34 + 410 * (step * 5e5) ** -0.28), ("lr", 3e-4))
+    ]
+    task = guessed(table(tmp_path / "a.csv", "run,tag,step,value", rows), "eval/loss")
+    assert (task.group, task.features, task.train().n_groups) == ("run", ("step",), 2)
+
+
+def test_checkpoints_are_steps(tmp_path: Path) -> None:
+    rows = [f"{name},{s},{2 + 40 * s**-0.4:.4f}" for name in ("a-70m", "a-410m") for s in range(1000, 9000, 1000)]
+    task = guessed(table(tmp_path / "a.csv", "model,checkpoint,loss", rows))
+    assert (task.group, task.features) == ("model", ("checkpoint",))
+
+
+def test_headings_with_commas_are_named_in_options(tmp_path: Path) -> None:
+    records = [
+        {"config": {"params": n, "tokens": d}, "results": {"arc": {"acc,none": 1 / y, "acc_stderr,none": 0.01 * y}}}
+        for n, d, y in RUNS
+    ]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(records))
+    task = task_from_table(path, ("results.arc.acc", "none"))  # as a list of options is parted
+    assert task.column(task.target[0]).heading == "results.arc.acc,none"
+    rows = [f'"{n:g}",{d:g},{y:.4f}' for n, d, y in RUNS]
+    csv = table(tmp_path / "b.csv", '"params, total",tokens,loss', rows)
+    assert task_from_table(csv, "loss", features=["params", "total", "tokens"]).features == ("params_total", "tokens")
+
+
+def test_a_heading_below_another_one_is_found_by_itself(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["", "Model", "Data", "Results", None])
+    sheet.append(["Run", "Params (M)", "Tokens (B)", "Val loss", "PPL"])
+    sheet.merge_cells("D1:E1")
+    for i, (n, d, y) in enumerate(RUNS):
+        sheet.append([f"R{i:02d}", n / 1e6, d / 1e9, y, math.exp(y)])
+    sheet.append(["Mean", None, None, 2.9, None])
+    sheet.append([])
+    sheet.append(["* R07 was trained with the old tokenizer"])
+    book.save(tmp_path / "a.xlsx")
+    task = task_from_table(tmp_path / "a.xlsx", "Val loss")
+    assert task.column(task.target[0]).heading == "Results.Val loss"
+    assert (task.features, len(task.train())) == (("Model_Params_M", "Data_Tokens_B"), len(RUNS))
+
+
+def ruled(rows: Sequence[Sequence[str]]) -> str:
+    line = "+----------+----------+---------+"
+    head = [line, "| params   | tokens   | loss    |", line.replace("-", "=")]
+    return "\n".join([*head, *(f"| {a:8} | {b:8} | {c:7} |\n{line}" for a, b, c in rows)]) + "\n"
+
+
+def from_database(rows: Sequence[Sequence[str]]) -> str:
+    body = [f" {a:>10} | {b:>11} | {c:>7}" for a, b, c in rows]
+    head = ["   params   |   tokens    |  loss  ", "------------+-------------+--------"]
+    return "\n".join([*head, *body, f"({len(rows)} rows)", ""])
+
+
+def printed_by_pandas(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(["        params      tokens     loss", *(f"{i:<3} {'  '.join(r)}" for i, r in enumerate(rows))])
+
+
+def short_rule(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(["| params | tokens | loss |", "|:--|-|:-:|", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+@pytest.mark.parametrize(
+    ("draw", "suffix"),
+    [(ruled, ".txt"), (from_database, ".txt"), (printed_by_pandas, ".txt"), (short_rule, ".txt"), (short_rule, ".md")],
+)
+def test_tables_that_are_drawn_with_lines(
+    tmp_path: Path, draw: Callable[[Sequence[Sequence[str]]], str], suffix: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_text(draw([(f"{n:g}", f"{d:g}", f"{y:.4f}") for n, d, y in RUNS]))
+    task = guessed(path)
+    assert task.features == ("params", "tokens")
+    found = task.train()
+    assert found.features["params"].tolist() == [n for n, _, _ in RUNS]
+    assert found.targets[:, 0].tolist() == [round(y, 4) for _, _, y in RUNS]
+
+
+def test_french_numbers_in_latin_1(tmp_path: Path) -> None:
+    def written(value: float) -> str:
+        return f"{value:,.0f}".replace(",", "\u00a0")
+
+    rows = [f"essai n°{i};{written(n)};{written(d)};{y:.4f}".replace(".", ",") for i, (n, d, y) in enumerate(RUNS)]
+    task = guessed(table(tmp_path / "a.csv", "Expérience;Paramètres;Jetons;Perte", rows, "latin-1"))
+    assert [task.column(name).heading for name in task.features] == ["Paramètres", "Jetons"]
+    assert task.train().features["Parametres"].tolist() == [n for n, _, _ in RUNS]
+    assert "the file is not UTF-8; it is read as cp1252" in task.notes
+
+
+def test_a_page_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<table></table>")
+    with pytest.raises(InputError, match="read_html"):
+        read_table(tmp_path / "a.html")
+
+
+def test_steps_to_a_target_are_a_result(tmp_path: Path) -> None:
+    rows = [f"{b},{4200 * (1 + 180 / b):.0f}" for b in (8, 16, 32, 64, 128, 256, 512)]
+    task = guessed(table(tmp_path / "a.csv", "batch size,steps to target", rows))
+    assert (task.target, task.features) == (("steps_to_target",), ("batch_size",))
+
+
+def test_attempts_beside_pass_at_k_are_an_axis_and_two_models_are_groups(tmp_path: Path) -> None:
+    rows = [f"{model},{k},{math.exp(-a * k**-0.35):.4f}" for model, a in (("8B", 1.9), ("70B", 1.1)) for k in KS]
+    task = guessed(table(tmp_path / "a.csv", "model,k,pass@k", rows))
+    assert (task.group, task.features, task.extrapolate, task.roles) == ("model", ("k",), ("k",), {"k": "samples"})
+    laws = laws_for(task.features, heading="pass@k", roles=task.roles)
+    assert "repeated_sampling(k)" in [law.id for law in laws]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,14 +34,11 @@ def stderr() -> Console:
 
 
 def _width(stream: TextIO) -> int | None:
-    """Columns that a line may have: COLUMNS, or those of the terminal; None in files and pipes."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdigit() and int(told) > 0:
-        return int(told)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else None
-    except (OSError, ValueError):
-        return None
+    """Columns of the terminal, or COLUMNS there; None in files and pipes, whose lines are searched and pasted.
+
+    There COLUMNS says nothing: whoever is started from a Python with readline has it, with the width of no terminal.
+    """
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 _PASTED = re.compile(r"\s+(?:.* = .*|discover .*)")

@@ -23,6 +23,7 @@ COMMAND = (sys.executable, "-m", "discover")
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 SCORED = ("--evaluations", "48")  # the law depends on nothing but seed and evaluations
 TIMED = ("--budget", "8s")
+STARTED = 150_000_000  # bytes
 DEADLINE_S = 900.0
 GONE_S = 20.0  # that processes may take to end after the one that started them
 KEY = "sk-campaign-0123456789abcdef"  # nothing that a run writes or says may hold it
@@ -417,13 +418,21 @@ def closed(trial: int, work: Path) -> Outcome:
     return _settled(Hindered("closed", trial, work, prepare=close), f"{which} was closed")
 
 
+def _started(one: psutil.Process) -> bool:
+    """Whether a worker holds what it needs; its imports alone take more than this."""
+    try:
+        return bool(one.memory_info().rss > STARTED)
+    except psutil.Error:
+        return False
+
+
 def memory(trial: int, work: Path) -> Outcome:
-    """The workers get no more memory at a random moment."""
+    """Workers that have started get no more memory at a random moment; of one that has not, Python itself tells it."""
     run = Hindered("memory", trial, work)
     run.begin()
-    if run.moment():
+    if run.moment(until=lambda: any(_started(one) for one in run.begun[1:])):
         run.faults += 1
-        for one in run.begun[1:]:
+        for one in filter(_started, run.begun[1:]):
             with contextlib.suppress(psutil.Error):
                 most = one.memory_info().vms + 100_000
                 one.rlimit(psutil.RLIMIT_AS, (most, most))

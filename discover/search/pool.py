@@ -114,4 +114,7 @@ def _leave_with_parent() -> None:
 
 def _work(task: Task[Result]) -> Result:
     assert _bench is not None
-    return task.run(_bench)
+    try:
+        return task.run(_bench)
+    except MemoryError:  # there may be none left to say so with; the parent starts another worker
+        os._exit(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,11 +19,10 @@ FEW_SEALED = 5  # rows below which nothing is said of their side
 BY_CHANCE = 0.01  # what happens more rarely is told as a doubt
 
 
-def doubt_blocks(content: Content) -> Iterator[Block]:
-    """Reasons to doubt the law, and notes on the table."""
-    found = reasons(content)
-    if found:
-        yield Points(found, warning=True)
+def doubt_blocks(content: Content, doubts: tuple[str, ...]) -> Iterator[Block]:
+    """Reasons to doubt the law, see `reasons`, and notes on the table."""
+    if doubts:
+        yield Points(doubts, warning=True)
     else:
         yield Text(
             "Nothing was found that speaks against this law: the search converged, the rows determine each of "
@@ -36,13 +35,13 @@ def doubt_blocks(content: Content) -> Iterator[Block]:
         yield Points(tuple(notes))
 
 
-def reasons(content: Content) -> tuple[str, ...]:
-    """Reasons to doubt the law, the gravest first."""
-    return tuple(_reasons(content))
+def reasons(content: Content, sealed: Sequence[str]) -> Iterator[str]:
+    """Reasons to doubt the law, the gravest first.
 
-
-def _reasons(content: Content) -> Iterator[str]:
-    yield from on_sealed_rows(content)
+    Args:
+        sealed: those of `on_sealed_rows`.
+    """
+    yield from sealed
     for text in content.result.warnings:
         yield _sentence(text)
     if content.result.sealed_error:
@@ -50,9 +49,9 @@ def _reasons(content: Content) -> Iterator[str]:
     names = _undetermined(content)
     if names:
         yield names
-    named = listed([rival.name for rival in content.runners_up if rival.close])
-    tied = alike(content)
-    if content.ensemble is not None and tied > len(named):
+    close = [rival.name for rival in content.runners_up if rival.close]
+    named, tied = listed(close), alike(content)
+    if content.ensemble is not None and tied > len(close):
         nearest = f" ({named} by inner error: {CLOSE_SAID})" if named else ""
         yield (
             f"The data hardly tell the law from {counted(tied, 'other law')}{nearest}: intervals are those of all of "
@@ -75,15 +74,13 @@ def sealed_r2(content: Content) -> dict[str, float]:
     """Target -> R2 of the forecast on the sealed rows, or of the law where there is no other forecast."""
     if content.sealed is None:
         return {}
-    law = content.fit.predict(content.sealed.features, content.sealed.group)
-    names = [content.sealed.group_names[code] for code in content.sealed.group]
-    found = {}
-    for t, target in enumerate(content.document.targets):
-        said = law[:, t]
-        if content.ensemble is not None:
-            said = content.ensemble.intervals(content.sealed.features, names, target=target).value
-        found[target] = r_squared(said[:, None], content.sealed.targets[:, t : t + 1])
-    return found
+    rows, targets = content.sealed, content.document.targets
+    if content.ensemble is None:
+        said = content.fit.predict(rows.features, rows.group)
+    else:
+        names = [rows.group_names[code] for code in rows.group]
+        said = np.column_stack([content.ensemble.central(rows.features, names, target=target) for target in targets])
+    return {target: r_squared(said[:, [t]], rows.targets[:, [t]]) for t, target in enumerate(targets)}
 
 
 def on_sealed_rows(content: Content) -> Iterator[str]:

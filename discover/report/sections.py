@@ -31,7 +31,8 @@ def report_of(content: Content) -> Report:
     """The report of a run."""
     task = content.session.task
     config = content.session.config
-    doubts = len(reasons(content))
+    sealed = tuple(on_sealed_rows(content))
+    doubts = tuple(reasons(content, sealed))
     spending, next_runs = tuple(_spending(content)), tuple(_next_runs(content))
     sections = (
         Section("forecast", "Forecast", tuple(_forecasts(content))),
@@ -43,14 +44,16 @@ def report_of(content: Content) -> Report:
         Section("residuals", "Residuals", tuple(_residuals(content))),
         Section("front", "Error against complexity", tuple(_front(content))),
         Section("search", "The search", tuple(_search(content))),
-        Section("doubts", f"Reasons to doubt{f' ({doubts})' if doubts else ''}", tuple(doubt_blocks(content))),
+        Section(
+            "doubts", f"Reasons to doubt{f' ({len(doubts)})' if doubts else ''}", tuple(doubt_blocks(content, doubts))
+        ),
         Section("checklist", "Reporting checklist", (checklist(content),)),
     )
     begun = config.started.partition("T")[0]
     return Report(
         title=task.title or _table_name(content),
         summary=task.summary,
-        verdict=" ".join((verdict(content.result, alike(content)), *on_sealed_rows(content))),
+        verdict=" ".join((verdict(content.result, alike(content)), *sealed)),
         made=f"discover {content.document.versions.get('discover', '')}, seed {config.seed}, {begun}",
         facts=tuple(_facts(content)),
         sections=sections,
@@ -192,9 +195,8 @@ def _one(figure: Figure | None) -> Iterator[Block]:
 
 def _front(content: Content) -> Iterator[Block]:
     yield from _one(front_figure(content))
-    rows = []
-    for one in content.result.human:
-        rows.append(_judged(f"{short_names(content.result)[one.law]}, {one.variant}", one, one.inner_error))
+    names = short_names(content.result)
+    rows = [_judged(f"{names[one.law]}, {one.variant}", one, one.inner_error) for one in content.result.human]
     own = _judged("this law", content.result.sealed or Judged(), content.document.inner_error)
     average = [_judged("forecast", content.result.forecast, None)] if content.result.forecast else []
     head = ("law", "sealed R²", "RMSE", "relative error", "inner error")

@@ -10,7 +10,7 @@ import typer
 
 from discover.cli.completion import laws_with_constants
 from discover.cli.law_source import SOURCE_HELP, read_law
-from discover.cli.options import bounds_of, numbers
+from discover.cli.options import bounds_for, numbers_for
 from discover.errors import InputError
 from discover.plain_data import number_in
 
@@ -76,7 +76,6 @@ def allocate(
     from discover.cli.allocation_text import describe
     from discover.cli.output import print_json, print_lines
     from discover.decisions import allocate as best
-    from discover.forecasts.points import bounds_in, in_columns, letters
 
     if budget is not None and sweep is not None:
         raise InputError("--budget and --sweep both give budgets; expected one of them")
@@ -87,8 +86,8 @@ def allocate(
         cost=cost,
         budget=_sweep(sweep) if sweep is not None else budget,
         subject_to=tuple(subject_to or ()),
-        bounds=bounds_in(document, bounds_of(bounds, letters(document))),
-        fix=in_columns(document, numbers(",".join(fix or ()), "--fix", letters(document))),
+        bounds=bounds_for(document, bounds),
+        fix=numbers_for(document, ",".join(fix or ()), "--fix"),
         group=group,
         seed=seed,
     )

@@ -159,8 +159,9 @@ class _Benchmark:
         """Runs side by side: as many as keep the threads of a cluster busy, if no model is asked in turn."""
         if self.client is None or self.opened.config.llm is not None:
             return 1
-        threads: int = sum(self.client.nthreads().values())
-        return max(1, threads // self.opened.budget.used_islands)
+        from discover.discovery import usual_workers
+
+        return max(1, usual_workers(self.client) // self.opened.budget.used_islands)
 
     def run(self) -> None:
         """Runs what is not finished."""

@@ -6,10 +6,13 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from discover.errors import InputError
 from discover.plain_data import number_in
+
+if TYPE_CHECKING:
+    from discover.law.document import LawDocument
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
@@ -95,6 +98,20 @@ def bounds_of(texts: Sequence[str] | None, multiple: Multiple) -> dict[str, tupl
             raise InputError(f"--bounds gives {name!r} the range {span!r}; expected LOW:HIGH such as 1e8:1e12")
         out[name] = (ends[0], ends[1])
     return out
+
+
+def numbers_for(document: LawDocument, text: str | None, option: str) -> dict[str, float]:
+    """`numbers` of the columns of a law, under whatever names, in the units of these columns."""
+    from discover.forecasts.points import in_columns, letters
+
+    return in_columns(document, numbers(text, option, letters(document)))
+
+
+def bounds_for(document: LawDocument, texts: Sequence[str] | None) -> dict[str, tuple[float | None, float | None]]:
+    """`bounds_of` the columns of a law, under whatever names, in the units of these columns."""
+    from discover.forecasts.points import bounds_in, letters
+
+    return bounds_in(document, bounds_of(texts, letters(document)))
 
 
 def _end(text: str, multiple: float) -> float | None:

@@ -9,7 +9,7 @@ import typer
 
 from discover.cli.allocate_command import Cost, Fix, Json, Source
 from discover.cli.law_source import read_law
-from discover.cli.options import bounds_of, numbers
+from discover.cli.options import bounds_for, numbers_for
 from discover.plain_data import counted
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def suggest(
     """
     from discover.cli.output import print_json, print_lines
     from discover.discovery import suggest as choose
-    from discover.forecasts.points import bounds_in, in_columns, letters
 
     document, _ = read_law(source)
     found = choose(
@@ -72,9 +71,9 @@ def suggest(
         cost_limit=cost_limit,
         n=n,
         candidates=candidates,
-        target_scale=in_columns(document, numbers(target_scale, "--target-scale", letters(document))),
-        bounds=bounds_in(document, bounds_of(bounds, letters(document))),
-        fix=in_columns(document, numbers(",".join(fix or ()), "--fix", letters(document))),
+        target_scale=numbers_for(document, target_scale, "--target-scale"),
+        bounds=bounds_for(document, bounds),
+        fix=numbers_for(document, ",".join(fix or ()), "--fix"),
         group=group,
     )
     if json:

@@ -259,7 +259,9 @@ LONGEST = 60  # letters of a heading that is taken apart
 UNITS = ("nats", "bits")
 _IF_LARGE = {"P": _BY_NAME["params"], "size": _BY_NAME["params"], "data": _BY_NAME["tokens"]}
 """Headings that stand for such a quantity where the values are large, and else for something else or for nothing."""
-_OF_MACHINES = "(?:gpu|tpu|device|chip|accelerator|[ahv]100|h200|b200|tpuv[2-6])+"
+MACHINES = "gpu|tpu|device|chip|accelerator|[ahv]100|h200|b200"
+"""Pattern of what hours are counted of."""
+_OF_MACHINES = rf"(?:{MACHINES}|tpuv[2-6])+"
 _NOUNS = {
     "params": "params?|parameters?|parametern|parametres?|parametros?|parametri",
     "tokens": "tokens?|jetons",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from discover.data.aliases import recognise, squash, words
+from discover.data.aliases import MACHINES, recognise, squash, words
 from discover.data.exports import path_of
 
 OUTCOME_WORDS = frozenset(
@@ -41,7 +41,7 @@ COST_WORDS = frozenset(
 )  # fmt: skip
 """Words and headings of what a run takes and what becomes of it: measured of it as results are."""
 
-_MACHINE_TIME = re.compile(r"(?:gpu|tpu|device|chip|accelerator|[ahv]100|h200|b200|tpuv\d)(?:hours?|hrs|h|days)$")
+_MACHINE_TIME = re.compile(rf"(?:{MACHINES}|tpuv\d)(?:hours?|hrs|h|days)$")
 RATES = ("persecond", "persec", "runtime")
 """Ends of headings of such."""
 

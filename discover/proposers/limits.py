@@ -108,8 +108,8 @@ def _by_ratios(expr: Expr) -> Iterator[tuple[Expr, tuple[Call, ...]]]:
 def _written(fit: FitResult, expr: Expr) -> FitResult:
     """The fit of a law that is written otherwise, with the same constants."""
     structure = replace(fit.structure, expr=expr)
-    places = [fit.structure.constants.index(name) for name in structure.constants]
-    return replace(fit, structure=structure, constants=fit.constants[:, :, places])
+    order = [fit.structure.constants.index(name) for name in structure.constants]
+    return replace(fit, structure=structure, constants=fit.constants[:, :, order])
 
 
 def _at_limit(expr: Expr, limit: Limit, values: Mapping[str, Floats | float], names: Names) -> tuple[Expr, Values]:

@@ -4,7 +4,7 @@ Laws are asked at points that continue the table's own rows along the axes: the 
 moved up step by step to a stated multiple of the largest scale (and to the task's target scale). A law that is
 not finite there, breaks declared knowledge or leaves the known bounds is refused, not merely penalised. Settings
 such as a learning rate are exchanged between rows and moved a little outside of their range besides; there a law
-need only be finite.
+need only be finite. At measured scales, with settings exchanged between rows, it must stay near the data as well.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ STEPS = 4  # to the multiple of the largest scale
 ROWS_PER_GROUP = 12
 PER_GROUP = 40  # rows of a group from which points between and outside are made
 SETTINGS = 96  # rows of all groups whose settings are exchanged, or moved along a declared direction
+MIXED = 400  # points of all groups at which settings of several rows meet
 SHAKEN = 1e-14  # relative change of the constants, some fifty times that of rounding
 ALL = "all axes"
 
@@ -148,6 +149,30 @@ def settings_beyond(problem: Problem) -> Beyond | None:
     return Beyond(_possible(problem, columns), table.group[rows], (ALL,) * len(rows))
 
 
+def settings_mixed(problem: Problem) -> Beyond | None:
+    """Measured scales with settings of other rows of their group, each setting from a row of its own.
+
+    A setting is any column that is neither an axis nor a share. Of the points one step, which a new run may well ask.
+
+    Returns:
+        None where there are no settings or no axes.
+    """
+    table = problem.table
+    settings = [name for name, kind in problem.kinds.items() if kind != "share" and name not in problem.axes]
+    if not settings or not problem.axes:
+        return None
+    rng = np.random.default_rng(0)
+    most = max(4, MIXED // table.n_groups)
+
+    def draw() -> NDArray[np.int64]:
+        return np.concatenate([rng.choice(own, most) for own in table.members if len(own)])
+
+    rows = draw()
+    columns = {name: values[rows][None, :] for name, values in table.features.items()}
+    columns.update({name: table.features[name][draw()][None, :] for name in settings})
+    return Beyond(_possible(problem, columns), table.group[rows], (ALL,) * len(rows))
+
+
 def _aside(column: Floats, values: Floats, factor: Floats) -> Floats:
     """Values of a column moved by a factor; their odds where the column holds shares, and counts not below one."""
     moved = values * factor
@@ -253,6 +278,16 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
     if not np.all(np.isfinite(predicted)):
         return "not finite beyond the data"
     return _reason(problem, beyond, broken_promises(problem, beyond, predicted))
+
+
+def astray(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:
+    """Why predictions at measured scales cannot be believed: they are as far from the data as none may be beyond it."""
+    low, high, width = problem.ranges
+    placed, room = problem.on_scale(predicted), (problem.rules.guards.room + STEPS) * width[beyond.group]
+    with np.errstate(invalid="ignore"):
+        near = (placed <= high[beyond.group] + room) & (placed >= low[beyond.group] - room)
+    strays = _groups(problem, beyond, ~near)
+    return _reason(problem, beyond, iter([("leaves the range of the data for other settings", strays)]))
 
 
 def unbelieved_groups(problem: Problem, beyond: Beyond, fit: FitResult) -> Mask:

@@ -19,12 +19,14 @@ from discover.expressions import complexity
 from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
 from discover.rules import RULES, Guards, Penalty
 from discover.scoring.beyond import (
+    astray,
     implausible,
     lost_in_rounding,
     points_along,
     points_beyond,
     predict_beyond,
     settings_beyond,
+    settings_mixed,
     wrong_direction,
 )
 from discover.scoring.folds import make_folds
@@ -191,6 +193,7 @@ class Scorer:
             points_beyond(problem, problem.rules.guards.far_multiple) if problem.axes else None
         )  # without an axis there is no farther
         self.aside = settings_beyond(problem)
+        self.mixed = settings_mixed(problem)
         self.along = points_along(problem)
         self.units = unit_groups(problem)
         self.sweep = self._sweep_of(self.table)
@@ -269,6 +272,10 @@ class Scorer:
             return reason
         if self.aside is not None and not np.all(np.isfinite(predict_beyond(full, self.aside))):
             return "has no finite value for other settings beyond the data"
+        if self.mixed is not None:
+            reason = astray(self.problem, self.mixed, predict_beyond(full, self.mixed))
+            if reason is not None:
+                return reason
         if lost_in_rounding(full, self.beyond, forecast, self.problem.rules.guards.moved_by_rounding * self.deviation):
             return "its terms cancel to the last digits"
         return None

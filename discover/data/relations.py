@@ -104,11 +104,17 @@ def _rounding(values: Floats) -> float:
 
 
 def follows(values: Floats, others: Floats) -> bool:
-    """Whether each value of another column, most of which stand in several rows, has a single one of this column."""
+    """Whether a column only rises, or only falls, with another one, most of whose values stand in several rows.
+
+    One that now rises and now falls, as the compute per sample of models of several shapes does, tells more than the
+    other does, though each value of the other has a single one of it.
+    """
     both = np.isfinite(values) & np.isfinite(others)
-    levels = len(np.unique(others[both]))
-    pairs = np.unique(np.column_stack([values[both], others[both]]), axis=0)
-    return levels > 2 and 2 * levels <= both.sum() and len(pairs) == levels
+    pairs = np.unique(np.column_stack([others[both], values[both]]), axis=0)  # sorted by the other column
+    levels = len(np.unique(pairs[:, 0]))
+    steps = np.diff(pairs[:, 1])
+    ordered = bool(np.all(steps >= 0) or np.all(steps <= 0))
+    return levels > 2 and 2 * levels <= both.sum() and len(pairs) == levels and ordered
 
 
 def product_of(own: Floats, logs: Mapping[str, Floats]) -> str:

@@ -99,6 +99,10 @@ def test_shapes_and_settings_that_go_with_the_size_are_left_out_and_told(tmp_pat
     for heading in ("n_layers", "d_model", "lr"):
         said = f"the column {heading!r} is left out: all rows of one 'n_params' share its value"
         assert any(note.startswith(said) for note in task.notes)
+    # what falls where the size rises tells more than the size: two shapes of nearly the same size differ in compute
+    flops = dict(zip(SIZES, (1, 4, 3, 9, 7, 20), strict=True))
+    mixed = [f"{flops[n]},{n:g},{d:g},{y:.4f}" for n, d, y in RUNS]
+    assert "gflops" in guessed(table(tmp_path / "c.csv", "gflops,n_params,tokens,val loss", mixed)).features
     # where a size stands in one row only, nothing says that its learning rate goes with it
     alone = [f"{n:g},{1e-3 * n**-0.1:.6f},{y:.4f}" for n, d, y in RUNS[::4]]
     assert guessed(table(tmp_path / "b.csv", "n_params,lr,loss", alone)).features == ("n_params", "lr")

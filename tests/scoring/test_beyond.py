@@ -12,9 +12,11 @@ from discover.scoring import Problem, Scorer, broken_promises, implausible, poin
 from discover.scoring.beyond import (
     ALL,
     STEPS,
+    astray,
     lost_in_rounding,
     points_along,
     settings_beyond,
+    settings_mixed,
     unbelieved_groups,
     wrong_direction,
 )
@@ -245,6 +247,52 @@ def test_a_law_without_a_value_for_other_settings_is_refused(setting: str, refus
         parse(f"E + A*params**(-0.3) + B*{setting}**a", list(problem.kinds)), domains={"k": Domain(6e-5, 9e-5)}
     )
     score = Scorer(loss).score(structure, Recipe(), published=True)
+    assert score.refused == refused
+
+
+def scheduled() -> Problem:
+    """A loss between 2 and 3; where the first setting was above zero the second was not."""
+    tokens = np.geomspace(1e6, 1e9, 16)
+    first = np.tile([0.0, 2.0], 8)
+    features = {"tokens": tokens, "first": first, "second": 2.0 - first, "share": np.tile([0.1, 0.9], 8)}
+    kinds = {"first": "plain", "second": "plain", "share": "share"}
+    return problem_from(features, 2 + (tokens / 1e6) ** -0.5, kinds, axes=("tokens",))
+
+
+def test_settings_of_several_rows_meet_at_measured_scales() -> None:
+    problem = scheduled()
+    mixed = settings_mixed(problem)
+    assert mixed is not None
+    columns = {name: values[0] for name, values in mixed.features.items()}
+    assert {(a, b) for a, b in zip(columns["first"], columns["second"], strict=True)} == {
+        (0, 0),
+        (0, 2),
+        (2, 0),
+        (2, 2),
+    }
+    own = set(zip(problem.table.features["tokens"], problem.table.features["share"], strict=True))
+    assert set(zip(columns["tokens"], columns["share"], strict=True)) <= own  # shares stay with their row
+    assert settings_mixed(chinchilla()) is None
+
+
+@pytest.mark.parametrize(
+    ("k", "refused"),
+    [
+        (1.0, None),
+        (2.0, "leaves the range of the data for other settings"),
+        (-2.0, "leaves the range of the data for other settings"),
+    ],
+)
+def test_a_law_that_strays_where_settings_meet_is_refused(k: float, refused: str | None) -> None:
+    problem = scheduled()
+    mixed = settings_mixed(problem)
+    assert mixed is not None
+    law = law_with(problem, "2 + (tokens/1e6)**(-0.5) + k*first*second", k=k)
+    assert astray(problem, mixed, predict_beyond(law, mixed)) == refused
+    structure = Structure(
+        parse("E + A*tokens**a + k*first*second", list(problem.kinds)), domains={"k": Domain(k, k + 0.1)}
+    )
+    score = Scorer(problem).score(structure, Recipe(), published=True)
     assert score.refused == refused
 
 

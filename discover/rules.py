@@ -126,8 +126,8 @@ class Scale:
     """When errors count in logarithms, see `discover.scoring.scales`."""
 
     span: float = _rule(
-        10.0, "ratio of large to small values within the groups from which on errors count in logarithms",
-        "squares of the value are ruled by the largest rows", math.inf,
+        10.0, "ratio of large to small values from which on errors count in logarithms",
+        "squares of the value are ruled by the largest rows, or by the group of the largest values", math.inf,
     )  # fmt: skip
     small: float = _rule(0.05, "quantile of a small value; a large one is as far from the top",
                          "one odd row does not decide", 0.0)  # fmt: skip

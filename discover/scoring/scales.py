@@ -27,17 +27,18 @@ def on_scale(values: Floats, scale: ErrorScale) -> Floats:
 
 
 def target_span(table: Table, rules: Scale = RULES.scale) -> float:
-    """Large over small values of the target: the median over groups, of the target that spans least; 1 if any is not
-    above 0."""
+    """Large over small values of the target, of the one that spans least; 1 if any is not above 0.
+
+    Groups that differ in level span it as rows do: in squares of the value the largest group would rule.
+    """
     if not np.all(table.targets > 0):
         return 1.0
-    groups = [table.targets[table.group == g] for g in np.unique(table.group)]
-    spans = [np.divide(*np.quantile(values, (1.0 - rules.small, rules.small), axis=0)) for values in groups]
-    return float(np.median(spans, axis=0).min())
+    small, large = np.quantile(table.targets, (rules.small, 1.0 - rules.small), axis=0)
+    return float(np.min(large / small))
 
 
 def guessed_scale(table: Table, rules: Scale = RULES.scale) -> ErrorScale:
-    """Logarithms for a positive target that spans a decade within the groups, else the value."""
+    """Logarithms for a positive target that spans a decade, else the value."""
     return "log" if target_span(table, rules) >= rules.span else "value"
 
 

@@ -14,10 +14,10 @@ from discover.proposers.base import Adviser, Told
 from discover.proposers.candidate import NO_LAW, Origin
 from discover.runs.inspection import Located, inspect, save
 from discover.runs.models import OpenModel, keys_hidden, open_model
-from discover.runs.outcome import conclude, inner_error
+from discover.runs.outcome import conclude
 from discover.runs.result import Result
 from discover.runs.session import Budget, Session, pursue
-from discover.scoring import fold_weights
+from discover.scoring import fold_weights, inner_error
 from discover.search import SearchConfig, Step
 from discover.search.team import AUTO, chosen
 

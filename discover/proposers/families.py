@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from discover.expressions import Call, Constant, Expr, Feature, Number, features_in, walk
 from discover.llm.prompt import Family
 from discover.proposers.base import Told
+from discover.scoring import Refused
 
 LEAST = 3  # laws of a family that make a failure
 MUCH = 1.5  # times the best error, from which a family is one that failed
@@ -57,8 +58,8 @@ class Families:
         tally = self._tallies.setdefault(family_of(told.candidate.structure.expr), _Tally())
         tally.tried += 1
         tally.best = min(tally.best, error)
-        if told.score.refused:
-            tally.reasons[told.score.refused] += 1
+        if isinstance(told.score, Refused):
+            tally.reasons[told.score.reason] += 1
 
     def failed(self, most: int) -> tuple[Family, ...]:
         """Families that were tried and stay far behind the best law, those tried most first."""

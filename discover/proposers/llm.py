@@ -36,7 +36,7 @@ from discover.proposers.heldout import Judge
 from discover.proposers.hints import recipe_of
 from discover.proposers.sketch import noise_floor, sketch
 from discover.proposers.validation import RefusedError, structure_of_text
-from discover.scoring import Problem, Score, fold_weights
+from discover.scoring import Problem, Refused, fold_weights, inner_error
 
 LAWS_SHOWN = 6
 FAILURES_SHOWN = 5
@@ -175,7 +175,7 @@ class LanguageModel:
 
     def tell(self, results: Sequence[Told]) -> None:
         for told in results:
-            key, error = told.candidate.law_key, self._error(told.score)
+            key, error = told.candidate.law_key, self._error(told)
             self._tried[key] = min(error, self._tried.get(key, math.inf))
             self._compare(told, error)
             law = self._laws.get(key) if Origin.of(told.candidate.origin).proposer == self.name else None
@@ -250,8 +250,8 @@ class LanguageModel:
 
     def _question(self, elites: Sequence[Told], step: int) -> None:
         rng = self._rng
-        laws = shown([told for told in elites if math.isfinite(self._error(told.score))], LAWS_SHOWN, rng)
-        laws.sort(key=lambda told: self._error(told.score))  # the order that the prompt shows
+        laws = shown([told for told in elites if math.isfinite(self._error(told))], LAWS_SHOWN, rng)
+        laws.sort(key=lambda told: self._error(told))  # the order that the prompt shows
         job, places = self._job(laws)
         try:
             prompt = self._prompt(self._brief(job, laws, places))
@@ -298,7 +298,7 @@ class LanguageModel:
         elites = []
         for i, told in enumerate(laws):
             held_out = self._judge.held_out(told) if i == 0 or i in named else None
-            elites.append(elite_of(told, _label(i), self.problem, self._error(told.score), held_out))
+            elites.append(elite_of(told, _label(i), self.problem, self._error(told), held_out))
         return Brief(
             self.card,
             job,
@@ -409,7 +409,8 @@ class LanguageModel:
     def _hear(self, law: _Law, told: Told, error: float) -> None:
         law.tried = True
         law.error = min(law.error, error)
-        law.reason = told.score.refused or law.reason
+        if isinstance(told.score, Refused):
+            law.reason = told.score.reason
         if told.added and not law.added:
             law.added = True
             self.accepted += 1
@@ -464,13 +465,8 @@ class LanguageModel:
         if insight not in self._insights:
             self._insights.appendleft(insight)
 
-    def _error(self, score: Score) -> float:
-        """Held-out error: weighted geometric mean over the inner folds, in variances of the target."""
-        if score.refused is not None or not score.folds:
-            return math.inf
-        logs = np.log(np.maximum(score.folds, 1e-300))
-        same = len(self._weights) == len(logs)
-        return math.exp(float(np.average(logs, weights=self._weights if same else None)))
+    def _error(self, told: Told) -> float:
+        return inner_error(told.score, self._weights)
 
 
 def _label(place: int) -> str:

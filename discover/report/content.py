@@ -20,13 +20,13 @@ from discover.report.steps import StepFacts, step_facts
 from discover.report.texts import size
 from discover.runs.human import human_laws
 from discover.runs.journal import Record
-from discover.runs.outcome import evaluate_again, inner_error
-from discover.runs.records import STEP, fit_of, law_of, score_of
+from discover.runs.outcome import evaluate_again
+from discover.runs.records import STEP, figures_of, fit_of, law_of
 from discover.runs.result import Result, RunnerUp
 from discover.runs.sealed_rows import remembered
 from discover.runs.session import Session, reopen
 from discover.runs.verdict import short_names
-from discover.scoring import fold_weights
+from discover.scoring import fold_weights, inner_error
 from discover.scoring.score import row_weights
 
 
@@ -210,7 +210,7 @@ def _fit_of(law: Result | RunnerUp, records: Sequence[Record], session: Session)
     ]
     weights = fold_weights(session.problem)
     aim = law.inner_error
-    nearest = min(own, key=lambda record: abs(inner_error(score_of(record), weights) - aim), default=None)
+    nearest = min(own, key=lambda record: abs(inner_error(figures_of(record), weights) - aim), default=None)
     return None if nearest is None else fit_of(nearest, *labels)
 
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from discover.proposers.candidate import Origin
 from discover.runs.journal import Record
-from discover.runs.outcome import inner_error
-from discover.runs.records import score_of
-from discover.scoring import Problem, penalty
-from discover.scoring.folds import fold_weights
+from discover.runs.records import figures_of
+from discover.scoring import Figures, Problem, fold_weights, inner_error, penalty
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,8 @@ def step_facts(problem: Problem, records: Sequence[Record]) -> tuple[StepFacts, 
     weights = fold_weights(problem)
     found = []
     for record in records:
-        score = score_of(record)
-        fitting = len(score.folds) == len(weights)
+        score = figures_of(record)
+        judged = isinstance(score, Figures) and len(score.folds) == len(weights)
         found.append(
             StepFacts(
                 index=record["index"],
@@ -78,7 +76,7 @@ def step_facts(problem: Problem, records: Sequence[Record]) -> tuple[StepFacts, 
                 complexity=score.complexity,
                 n_constants=score.n_constants,
                 inner_error=inner_error(score, weights),
-                penalty=penalty(score, np.array(weights)) if fitting else math.inf,
+                penalty=penalty(score, np.array(weights)) if judged else math.inf,
                 entered=record["status"] != "refused",
             )
         )

@@ -23,9 +23,20 @@ from discover.law.library import get_law
 from discover.law.matching import nameable
 from discover.proposers.candidate import NO_LAW, Candidate, Origin
 from discover.proposers.library import Library, group_means, short_of_rows
-from discover.runs.outcome import fold_logs, inner_error
 from discover.runs.verdict import CLOSE
-from discover.scoring import Fold, Problem, Score, penalty, points_beyond, predict_beyond, r_squared
+from discover.scoring import (
+    Fold,
+    Problem,
+    Refused,
+    Score,
+    Scored,
+    fold_logs,
+    inner_error,
+    penalty,
+    points_beyond,
+    predict_beyond,
+    r_squared,
+)
 from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
 from discover.search.loop import executor_of
@@ -70,9 +81,14 @@ class Standing:
     tied: bool = False
 
     @property
+    def scored(self) -> Scored:
+        """The score of a law in a ranking, where none was refused."""
+        assert isinstance(self.score, Scored)
+        return self.score
+
+    @property
     def fit(self) -> FitResult:
-        assert self.score.fit is not None
-        return self.score.fit
+        return self.scored.fit
 
 
 @dataclass(frozen=True)
@@ -213,7 +229,7 @@ def _best_of_each(
     for candidate, score in zip(candidates, scores, strict=True):
         name = name_of(candidate)
         kind = "baseline" if candidate.origin == NO_LAW else "published"
-        one = _standing(name, kind, candidate, score or Score(refused=UNTRIED), weights)
+        one = _standing(name, kind, candidate, score or Refused(reason=UNTRIED), weights)
         if name not in best or one.error < best[name].error:
             best[name] = one
     return best
@@ -227,7 +243,9 @@ def _reason(name: str, candidates: Sequence[Candidate], scores: Sequence[Score |
     """Why a law has no error under its first recipe."""
     for candidate, score in zip(candidates, scores, strict=True):
         if name_of(candidate) == name:
-            return UNTRIED if score is None else score.refused or "no rows to judge it on"
+            if isinstance(score, Refused):
+                return score.reason
+            return UNTRIED if score is None else "no rows to judge it on"
     return ""
 
 
@@ -280,13 +298,13 @@ def _with_ties(ranked: Sequence[Standing], weights: Floats) -> list[Standing]:
     """Marks the laws that the folds do not tell from the best."""
     if not ranked:
         return []
-    best = fold_logs(ranked[0].score)
+    best = fold_logs(ranked[0].scored)
     return [replace(one, tied=_is_tied(one, best, weights)) for one in ranked]
 
 
 def _is_tied(one: Standing, best: Floats, weights: Floats) -> bool:
     """Whether the lead of the best law is small, or moderate and turned round on some of the cuts."""
-    lead = fold_logs(one.score) - best
+    lead = fold_logs(one.scored) - best
     mean = float(weights @ lead)
     turned = float(weights @ (lead < 0.0))
     return mean <= math.log(CLOSE) or (mean <= math.log(MODERATE) and turned >= TURNED)
@@ -323,7 +341,7 @@ def keys(problem: Problem, one: Standing, drawn: Bootstrap | None, level: float)
         "also": list(one.also),
         "formula": fit.structure.text,
         "inner_error": one.error,
-        "folds": list(one.score.folds),
+        "folds": list(one.scored.folds),
         "train_error": one.score.train,
         "r2": r_squared(fit.predict(table.features, table.group), table.targets),
         "merit": one.penalty,

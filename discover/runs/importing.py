@@ -43,11 +43,11 @@ from discover.runs.config import TaskSource
 from discover.runs.folder import Progress
 from discover.runs.inspection import inspect, save
 from discover.runs.journal import Journal
-from discover.runs.outcome import conclude, inner_error
+from discover.runs.outcome import conclude
 from discover.runs.records import step_record
 from discover.runs.result import Result
 from discover.runs.session import Budget, Session, begin
-from discover.scoring import Problem, Score, Scorer, fold_weights, penalty, r_squared
+from discover.scoring import Problem, Refused, Scored, Scorer, fold_weights, inner_error, penalty, r_squared
 from discover.scoring.stacking import Stack
 from discover.search import AddStatus, SearchResult
 from discover.search.verdict import choose, weigh
@@ -183,7 +183,7 @@ def attempt(
     told = [one for one in tried if isinstance(one, Told)]
     if not told:
         return Attempt(formula, next(one for one in tried if isinstance(one, str)))
-    kept = min(told, key=lambda one: (one.score.refused is not None, one.penalty))
+    kept = min(told, key=lambda one: (isinstance(one.score, Refused), one.penalty))
     fit = kept.score.fit
     assert fit is not None
     fitted = fit.predict(table.features, table.group)
@@ -208,8 +208,8 @@ def _fitted(
         raise InputError(f"no constant {unknown[0]!r} to share; the law has {', '.join(structure.constants)}")
     structure = replace(structure, shared=frozenset(shared))
     score = scorer.score(structure, recipe, published=True, effort=NORMAL, keep=True)
-    if score.fit is None:
-        return f"no fit: {score.refused}"
+    if isinstance(score, Refused) and score.fit is None:
+        return f"no fit: {score.reason}"
     value = penalty(score, scorer.weights)
     candidate = Candidate(structure, recipe, f"{IMPORT}:{formula.complexity or 'formula'}")
     return Told(index, candidate, score, value if math.isfinite(value) else LAST + score.train, added=True)
@@ -281,7 +281,7 @@ def import_laws(
 def _ranked(told: Sequence[Told], problem: Problem) -> tuple[list[Told], Stack]:
     """The chosen law first, then the others by penalty; and the average of those that a search would not refuse."""
     finalists = sorted(told, key=lambda one: (one.penalty, one.index))
-    sound = [one for one in finalists if one.score.refused is None]
+    sound = [one for one in finalists if isinstance(one.score, Scored)]
     if not sound:
         return finalists, Stack(np.eye(len(finalists))[0], ())
     stack = weigh(sound, problem)
@@ -303,9 +303,9 @@ def _written(
     found = SearchResult(ranked[0], tuple(ranked), stack, len(attempts), seconds, IMPORTED)
     keys = conclude(session, found).keys()
     weights = fold_weights(session.problem)
-    refused = ranked[0].score.refused
-    if refused is not None:
-        keys["warnings"] = [f"a search would have refused this law: {refused}", *keys["warnings"]]
+    chosen = ranked[0].score
+    if isinstance(chosen, Refused):
+        keys["warnings"] = [f"a search would have refused this law: {chosen.reason}", *keys["warnings"]]
     result = Result.of(keys | {"imported": [_attempt_keys(one, ranked[0], weights) for one in attempts]})
     session.folder.write_result(result)
     session.folder.write_progress(Progress(seconds, len(attempts), IMPORTED))
@@ -313,7 +313,7 @@ def _written(
 
 
 def _attempt_keys(one: Attempt, chosen: Told, weights: Sequence[float]) -> dict[str, Any]:
-    score = one.told.score if one.told is not None else Score()
+    score = None if one.told is None else one.told.score
     return {
         "text": one.formula.text,
         "complexity": one.formula.complexity,
@@ -321,8 +321,8 @@ def _attempt_keys(one: Attempt, chosen: Told, weights: Sequence[float]) -> dict[
         "formula": None if one.told is None else one.told.candidate.structure.text,
         "r2_given": one.r2_given,
         "r2": one.r2,
-        "inner_error": inner_error(score, weights),
+        "inner_error": math.inf if score is None else inner_error(score, weights),
         "simple_exponents": one.simple or None,
-        "problem": one.problem if one.problem is not None else score.refused,
+        "problem": score.reason if isinstance(score, Refused) else one.problem,
         "chosen": one.told is chosen,
     }

@@ -30,7 +30,7 @@ from discover.runs.result import Result
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.runs.verdict import CLOSE
-from discover.scoring import Metrics, Problem, Score, Scorer, fold_weights, metrics
+from discover.scoring import Metrics, Problem, Refused, Scorer, fold_weights, inner_error, metrics
 from discover.scoring.problem import whole_problem
 from discover.scoring.score import FOLD_EFFORT, row_weights
 from discover.search import SearchResult
@@ -43,22 +43,6 @@ LLM = "llm"  # name of the proposer that asks a language model
 RUNNERS_UP = 4
 COMPARED = 2
 TWICE_DOUBLED = 4  # times what a search had that has not settled
-
-
-def inner_error(score: Score, weights: Sequence[float] | Floats) -> float:
-    """Held-out error of a candidate: weighted geometric mean over the inner folds, in variances of the target.
-
-    More than four variances on a fold count as four; infinite for a law that was refused.
-    """
-    if score.refused is not None or not score.folds or len(score.folds) != len(weights):
-        return math.inf
-    return math.exp(float(np.asarray(weights) @ fold_logs(score)))
-
-
-def fold_logs(score: Score) -> Floats:
-    """Logarithms of the held-out errors, shape (folds,); a forecast far off counts as that, however far."""
-    logs: Floats = np.log(np.clip(score.folds, 1e-300, RULES.penalty.ceiling))
-    return logs
 
 
 def conclude(
@@ -268,7 +252,8 @@ def _human_keys(problem: Problem, laws: Sequence[HumanLaw]) -> list[dict[str, An
         if item.variant == "refitted":
             score = scorer.score(item.fit.structure, item.fit.recipe, published=True)
             found = inner_error(score, weights)
-            entry |= {"inner_error": found if math.isfinite(found) else None, "refused": score.refused}
+            entry["inner_error"] = found if math.isfinite(found) else None
+            entry["refused"] = score.reason if isinstance(score, Refused) else None
         result.append(entry)
     return result
 

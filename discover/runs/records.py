@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.logbook import Answer, Event, Question, Ready, Row
 from discover.runs.journal import FORMAT, Record, encode_part
-from discover.scoring import Score
+from discover.scoring import Figures, Refused, Score, Scored
 from discover.search import Step
 from discover.search.archive import AddStatus
 
@@ -169,14 +169,14 @@ def candidate_of(record: Record, features: Collection[str]) -> Candidate:
     return Candidate(structure, Recipe(loss, space, scale, emphasis), record["origin"], tuple(record["parents"]))
 
 
-def score_of(record: Record) -> Score:
+def figures_of(record: Record) -> Figures | Refused:
     """The score of a step's record, without its fit.
 
     Raises:
         InputError: the record is damaged.
     """
     try:
-        return _score_in(record["score"], None, (), ())
+        return _figures_in(record["score"])
     except (KeyError, TypeError, ValueError) as problem:
         raise InputError(f"the journal is damaged at step {record.get('index', '?')}: {problem}") from None
 
@@ -233,9 +233,9 @@ def _domains_in(values: Mapping[str, Any]) -> dict[str, Domain]:
 
 def _score_out(score: Score) -> dict[str, Any]:
     return {
-        "refused": score.refused,
+        "refused": score.reason if isinstance(score, Refused) else None,
         "train": _out(score.train),
-        "folds": [_out(error) for error in score.folds],
+        "folds": [] if isinstance(score, Refused) else [_out(error) for error in score.folds],
         "n_constants": score.n_constants,
         "description": _out(score.description),
         "complexity": score.complexity,
@@ -245,18 +245,23 @@ def _score_out(score: Score) -> dict[str, Any]:
 
 
 def _score_in(
-    values: Mapping[str, Any], candidate: Candidate | None, groups: tuple[str, ...], targets: tuple[str, ...]
+    values: Mapping[str, Any], candidate: Candidate, groups: tuple[str, ...], targets: tuple[str, ...]
 ) -> Score:
-    return Score(
-        refused=values["refused"],
-        train=_in(values["train"]),
-        folds=tuple(_in(error) for error in values["folds"]),
-        n_constants=values["n_constants"],
-        description=_in(values["description"]),
-        complexity=values["complexity"],
-        published=values["published"],
-        fit=None if values["fit"] is None or candidate is None else _fit_in(values["fit"], candidate, groups, targets),
-    )
+    found = None if values["fit"] is None else _fit_in(values["fit"], candidate, groups, targets)
+    figures = _figures_in(values)
+    if isinstance(figures, Refused):
+        return replace(figures, fit=found)
+    if found is None:
+        raise ValueError("a law without a fit that was not refused")
+    return Scored(**vars(figures), fit=found)
+
+
+def _figures_in(values: Mapping[str, Any]) -> Figures | Refused:
+    size = {name: values[name] for name in ("n_constants", "complexity", "published")}
+    size |= {"train": _in(values["train"]), "description": _in(values["description"])}
+    if values["refused"] is not None:
+        return Refused(**size, reason=values["refused"])
+    return Figures(**size, folds=tuple(_in(error) for error in values["folds"]))
 
 
 def _fit_out(fit: FitResult) -> dict[str, Any]:

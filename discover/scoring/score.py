@@ -47,37 +47,71 @@ SEARCH_ROWS = 1000  # of a long table that a search scores on, until the closer 
 SCREEN_SLACK = 1.5
 
 
-@dataclass(frozen=True)
-class Score:
-    """What was measured of a candidate. All errors are mean squared errors over the target's train variance, both on
-    the problem's error scale, of rows weighted as in `discover.scoring.sweeps` where columns were swept.
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    """What is known of a candidate, whatever becomes of it. All errors are mean squared errors over the target's train
+    variance, both on the problem's error scale, of rows weighted as in `discover.scoring.sweeps` where columns were
+    swept.
 
     Attributes:
-        refused: why the candidate is out, or None.
-        train: error of the fit to all train rows.
-        folds: held-out error of every fold, in the order of `make_folds`, see `expected_error`.
+        train: error of the fit to all train rows; infinite without one.
         n_constants: constants per group and target.
         description: what the size of the law costs, see `description_length`.
         complexity: weighted nodes of the formula.
         published: the law is of the library.
-        fit: the fit to all train rows.
-        held_out: what the law forecast of every fold at `rows_asked`, shape (rows, T); empty unless asked for.
     """
 
-    refused: str | None = None
     train: float = math.inf
-    folds: tuple[float, ...] = ()
     n_constants: int = 0
     description: float = 0.0
     complexity: int = 0
     published: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused(_Judged):
+    """A candidate that is out.
+
+    Attributes:
+        reason: why.
+        fit: the fit to all train rows, if it came to that.
+    """
+
+    reason: str
     fit: FitResult | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures(_Judged):
+    """What was measured of a law.
+
+    Attributes:
+        folds: held-out error of every fold, in the order of `make_folds`, see `expected_error`; none where the table
+            is too small to hold anything out.
+    """
+
+    folds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored(Figures):
+    """A law with what was measured of it.
+
+    Attributes:
+        fit: the fit to all train rows.
+        held_out: what the law forecast of every fold at `rows_asked`, shape (rows, T); empty unless asked for.
+    """
+
+    fit: FitResult = field(compare=False, repr=False)
     held_out: tuple[Floats, ...] = field(default=(), compare=False, repr=False)
 
 
-def penalty(score: Score, weights: Floats, rule: Penalty = RULES.penalty) -> float:
+Score = Scored | Refused
+
+
+def penalty(score: Figures | Refused, weights: Floats, rule: Penalty = RULES.penalty) -> float:
     """Lower is better; infinite for refused candidates."""
-    if score.refused is not None or not score.folds:
+    if isinstance(score, Refused) or not score.folds:
         return math.inf
     logs = np.log(np.minimum(score.folds, rule.ceiling) + rule.floor)
     mean = float(weights @ logs)
@@ -87,6 +121,22 @@ def penalty(score: Score, weights: Floats, rule: Penalty = RULES.penalty) -> flo
         + rule.description * score.description
         + (0.0 if score.published else rule.novelty)
     )
+
+
+def inner_error(score: Figures | Refused, weights: Sequence[float] | Floats) -> float:
+    """Held-out error of a law: weighted geometric mean over the inner folds, in variances of the target.
+
+    More than four variances on a fold count as four; infinite for a law that was refused.
+    """
+    if isinstance(score, Refused) or not score.folds or len(score.folds) != len(weights):
+        return math.inf
+    return math.exp(float(np.asarray(weights) @ fold_logs(score)))
+
+
+def fold_logs(score: Figures) -> Floats:
+    """Logarithms of the held-out errors, shape (folds,); a forecast far off counts as that, however far."""
+    logs: Floats = np.log(np.clip(score.folds, 1e-300, RULES.penalty.ceiling))
+    return logs
 
 
 def parameters(structure: Structure, table: Table) -> int:
@@ -228,7 +278,7 @@ class Scorer:
             warm: constants from which the fit sets out: a parent's, or of a fit to some of the rows.
             keep: the score holds what the law forecast of the folds.
         """
-        base = Score(
+        size = _Judged(
             n_constants=len(structure.constants),
             description=description_length(structure, self.problem.table, published, self.problem.rules.penalty),
             complexity=complexity(structure.expr),
@@ -236,22 +286,20 @@ class Scorer:
         )
         over = self._over_budget(structure)
         if over is not None:
-            return replace(base, refused=over)
+            return Refused(**vars(size), reason=over)
         if self._hopeless(structure, gate, warm):
-            return replace(base, refused=FAR)
+            return Refused(**vars(size), reason=FAR)
         weights = emphasis_weights(self.problem, recipe.emphasis)
         weights = _product(self.sweep, None if weights is None else weights[self.rows])
         table = self.table
         full = fit(structure, table, recipe, effort=effort, weights=weights, warm=warm)
         if isinstance(full, FitFailure):
-            return replace(base, refused=full.text)
-        base = replace(base, fit=full, train=self._error(full, table, self.sweep))
-        if base.train > gate:
-            return replace(base, refused=FAR)
-        reason = self.unbelievable(full, published)
+            return Refused(**vars(size), reason=full.text)
+        size = replace(size, train=self._error(full, table, self.sweep))
+        reason = FAR if size.train > gate else self.unbelievable(full, published)
         if reason is not None:
-            return replace(base, refused=reason)
-        return self._judge(base, structure, recipe, weights, full, keep)
+            return Refused(**vars(size), reason=reason, fit=full)
+        return self._judge(size, full, weights, keep)
 
     def unbelievable(self, full: FitResult, published: bool) -> str | None:
         """Why a fitted law cannot be believed; None if no guard speaks against it."""
@@ -306,35 +354,26 @@ class Scorer:
             return f"{used} constants; the task allows {budget}"
         return None
 
-    def _judge(
-        self,
-        base: Score,
-        structure: Structure,
-        recipe: Recipe,
-        weights: Floats | None,
-        full: FitResult,
-        keep: bool,
-    ) -> Score:
+    def _judge(self, size: _Judged, full: FitResult, weights: Floats | None, keep: bool) -> Score:
+        structure, prior = full.structure, self.problem.rules.penalty.prior
         values = len(self.table) * self.table.n_targets
-        noise = base.train * values / max(1, values - parameters(structure, self.table))
+        noise = size.train * values / max(1, values - parameters(structure, self.table))
         errors: list[float] = []
         held_out: list[Floats] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
             judged = fold.judge[self.rows]
             inner_weights = None if weights is None else weights[fold.fit[self.rows]]
-            part = fit(structure, inner, recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[full.by_name])
+            part = fit(structure, inner, full.recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[full.by_name])
             if isinstance(part, FitFailure):
-                return replace(base, refused=f"no fit on fold '{fold.label}': {part.text}")
+                return Refused(**vars(size), reason=f"no fit on fold '{fold.label}': {part.text}", fit=full)
             measured = self._error(part, outer, None if self.sweep is None else self.sweep[judged])
-            errors.append(
-                expected_error(measured, len(outer) * outer.n_targets, noise, self.problem.rules.penalty.prior)
-            )
+            errors.append(expected_error(measured, len(outer) * outer.n_targets, noise, prior))
             if not math.isfinite(errors[-1]):
-                return replace(base, refused=f"not finite on fold '{fold.label}'")
+                return Refused(**vars(size), reason=f"not finite on fold '{fold.label}'", fit=full)
             if keep:
                 asked = self.problem.table.take(rows_asked(fold))
                 held_out.append(part.predict(asked.features, asked.group))
-        return replace(base, folds=tuple(errors), held_out=tuple(held_out))
+        return Scored(**vars(size), folds=tuple(errors), fit=full, held_out=tuple(held_out))
 
     def _error(self, fit: FitResult, table: Table, weights: Floats | None) -> float:
         on_scale = self.problem.on_scale

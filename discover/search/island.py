@@ -21,7 +21,7 @@ import numpy as np
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.proposers.grammar import Grammar
-from discover.scoring import Problem, Score
+from discover.scoring import Problem, Refused, Score
 from discover.search.archive import AddStatus, Archive, Leaders, shape_class
 from discover.search.tasks import Bench, Job
 
@@ -186,7 +186,7 @@ class Epoch:
             tuple(self._step(told, status, bench, told.index in best) for told, status in laws),
             tuple(dropped),
             pickle.dumps(island.archive.elites()[:MIGRANTS], pickle.HIGHEST_PROTOCOL),
-            min((told.score.refused for told, _ in laws if told.score.refused), default=""),
+            min((told.score.reason for told, _ in laws if isinstance(told.score, Refused)), default=""),
         )
 
     def _step(self, told: Told, status: AddStatus, bench: Bench, best: bool) -> Step:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from discover.averages import average, half_width
 from discover.proposers.base import Told
-from discover.scoring import points_beyond, predict_beyond
+from discover.scoring import inner_error, points_beyond, predict_beyond
 from discover.scoring.stacking import averages_logs
 from discover.search.island import Step
 from discover.search.tasks import Setting
@@ -136,9 +136,8 @@ class Settling:
         weights = np.exp(best.penalty - np.array([told.penalty for told in leaders]))
         weights /= weights.sum()
         said = average(values, weights, averages_logs(problem.table), problem.rules.average.reach)
-        penalty = problem.rules.penalty
-        logs = np.log(np.minimum(best.score.folds, penalty.ceiling) + penalty.floor)
-        error = math.exp(self.setting.weights @ logs) * problem.on_scale(problem.table.targets).var(axis=0)
+        error = inner_error(best.score, self.setting.weights) + problem.rules.penalty.floor
+        error *= problem.on_scale(problem.table.targets).var(axis=0)
         spread = half_width(problem.on_scale(values), weights)
         return _Look(laws, best.penalty, problem.on_scale(said), np.sqrt(error + spread**2))
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from discover.fitting import FitResult
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
-from discover.scoring import Problem, Score, Scorer, fold_weights, penalty
+from discover.scoring import Problem, Refused, Score, Scorer, fold_weights, penalty
 from discover.scoring.score import FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
 from discover.search.archive import AddStatus
 
@@ -127,7 +127,7 @@ class Job:
                 candidate.structure, candidate.recipe, self.gate, candidate.published, effort, warm, keep=self.closer
             )
         except Exception as error:  # one candidate must not end a search; the journal keeps what went wrong
-            return Score(refused=f"could not be scored: {type(error).__name__}: {str(error)[:200]}")
+            return Refused(reason=f"could not be scored: {type(error).__name__}: {str(error)[:200]}")
 
     def lost(self) -> Score:
-        return Score(refused=LOST)
+        return Refused(reason=LOST)

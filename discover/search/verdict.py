@@ -17,7 +17,7 @@ from discover.proposers.candidate import Candidate
 from discover.proposers.dead_parts import laws_without_dead_parts
 from discover.proposers.limits import laws_without, simpler_laws
 from discover.rules import Choice
-from discover.scoring import Problem, points_beyond, predict_beyond
+from discover.scoring import Problem, Scored, points_beyond, predict_beyond
 from discover.scoring.beyond import unbelieved_groups
 from discover.scoring.consensus import distances, twins
 from discover.scoring.score import parameters, row_weights
@@ -57,7 +57,8 @@ def weigh(finalists: Sequence[Told], problem: Problem) -> Stack:
     """
     folds = problem.folds
     sizes = [(len(rows_asked(fold)), problem.table.n_targets) for fold in folds]
-    forecasts = [told.score.held_out or [np.full(size, np.nan) for size in sizes] for told in finalists]
+    unasked = [np.full(size, np.nan) for size in sizes]
+    forecasts = [(isinstance(told.score, Scored) and told.score.held_out) or unasked for told in finalists]
     beyond = points_beyond(problem)
     unbelieved = np.array([unbelieved_groups(problem, beyond, fit).mean() for fit in fits_of(finalists)])
     return stacked(problem, folds, forecasts, [told.penalty for told in finalists], unbelieved)
@@ -158,4 +159,5 @@ def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
 
 def _tolerance(told: Told, rules: Choice) -> float:
     """The squared distance between forecasts, in their variances, below which they are the same."""
-    return rules.alike * min(1.0, max(told.score.folds, default=0.0))
+    folds = told.score.folds if isinstance(told.score, Scored) else ()
+    return rules.alike * min(1.0, max(folds, default=0.0))

@@ -20,7 +20,7 @@ from discover.proposers import Candidate, Told, blocks
 from discover.proposers.blocks import Maker
 from discover.proposers.grammar import MAX_COMPLEXITY, MOVES, Grammar, finished, random_law, recipes
 from discover.proposers.surgery import Names, at, exponents, places, replaced, terms, well_named, without
-from discover.scoring import Problem, Score, Scorer
+from discover.scoring import Problem, Refused, Scorer
 
 KINDS = ("scale", "logged", "share", "other")
 
@@ -64,7 +64,7 @@ def test_laws_breed_laws(kinds: list[str], groups: int, sign: float, seed: int) 
         for candidate in grammar.ask(6, elites, rng):
             assert_law(problem, candidate)
             assert all(0 <= parent < len(elites) for parent in candidate.parents)
-            elites.append(Told(len(elites), candidate, Score(), float(rng.random()), True))
+            elites.append(Told(len(elites), candidate, Refused(reason="a stand-in"), float(rng.random()), True))
     assert elites
 
 
@@ -127,7 +127,8 @@ def test_an_asymmetric_bowl_is_lowest_in_its_centre() -> None:
 def test_the_moves_beside_the_tree() -> None:
     problem = table_of_kinds(["scale"], groups=3)
     rng, grammar = np.random.default_rng(0), Grammar(problem)
-    parent = Told(0, Candidate(Structure(parse("E + A*x0**(-a)", ["x0"])), Recipe(), "x"), Score(), 0.0, True)
+    candidate = Candidate(Structure(parse("E + A*x0**(-a)", ["x0"])), Recipe(), "x")
+    parent = Told(0, candidate, Refused(reason="a stand-in"), 0.0, True)
     seen = set()
     for _ in range(40):
         recipe, sharing = grammar._with_recipe(parent, rng), grammar._with_sharing(parent, rng)
@@ -188,7 +189,7 @@ def test_drawn_moves_are_paid_for_what_entered_the_archive() -> None:
     grammar = Grammar(problem)
     candidate = Candidate(Structure(parse("E + A*x0", ["x0"])), Recipe(), "grammar:bend")
     before = grammar.bandit.shares["bend"]
-    grammar.tell([Told(0, candidate, Score(), math.inf, True)])
+    grammar.tell([Told(0, candidate, Refused(reason="a stand-in"), math.inf, True)])
     paid = grammar.bandit.shares["bend"]
     grammar.drop(candidate, "proposed before")
     assert before < paid > grammar.bandit.shares["bend"]

@@ -14,7 +14,7 @@ from discover.proposers.grammar import Grammar
 from discover.proposers.library import Library
 from discover.proposers.literals import law_of
 from discover.proposers.surgery import Names, well_named
-from discover.scoring import Problem, Score
+from discover.scoring import Problem, Refused
 from discover.search import SearchConfig, search
 
 COLUMNS = ("E", "A", "k0", "alpha")
@@ -42,7 +42,7 @@ def test_grammar_and_library_leave_the_columns_their_names(problem: Problem) -> 
     for _ in range(12):
         for candidate in grammar.ask(12, elites, rng):
             assert reads_back(candidate), candidate.origin
-            elites.append(Told(len(elites), candidate, Score(), float(rng.random()), True))
+            elites.append(Told(len(elites), candidate, Refused(reason="a stand-in"), float(rng.random()), True))
 
 
 def test_the_laws_of_a_search_read_back(problem: Problem) -> None:

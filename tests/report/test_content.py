@@ -13,9 +13,8 @@ import pytest
 
 from discover.report.beyond_section import _formulas
 from discover.report.content import gather
-from discover.runs.outcome import inner_error
-from discover.runs.records import law_record, score_of
-from discover.scoring import fold_weights
+from discover.runs.records import figures_of, law_record
+from discover.scoring import fold_weights, inner_error
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -66,7 +65,7 @@ def test_of_a_run_without_fits_the_journal_has_one_of_the_same_sharing_and_error
         file.write(json.dumps(wide) + "\n")
     weights = fold_weights(gather(run).session.problem)
     for step in (own, wide):
-        changed(run, runners_up=[first | {"inner_error": inner_error(score_of(step), weights)}])
+        changed(run, runners_up=[first | {"inner_error": inner_error(figures_of(step), weights)}])
         assert gather(run).runners_up[0].fit.constants.ravel().tolist() == step["score"]["fit"]["constants"]
     changed(run, runners_up=[first | {"shared": ["E"]}])
     assert gather(run).runners_up == []

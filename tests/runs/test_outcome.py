@@ -17,9 +17,9 @@ from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 from discover.runs.comparison import _standing
 from discover.runs.human import HumanLaw
-from discover.runs.outcome import _human_keys, _more, _runners_up, inner_error
+from discover.runs.outcome import _human_keys, _more, _runners_up
 from discover.runs.records import law_of
-from discover.scoring import Problem, Score, problem_of
+from discover.scoring import Figures, Problem, Refused, Scored, inner_error, problem_of
 from discover.scoring.stacking import Stack
 from discover.search import SearchResult
 from discover.search.loop import BY_EVALUATIONS, BY_TIME
@@ -57,7 +57,7 @@ def test_a_refused_law_comes_with_the_reason(problem: Problem) -> None:
 def test_the_inner_error_of_a_run_is_that_of_a_comparison(problem: Problem) -> None:
     law = get_law(ON_UNITS)
     weights = np.array([0.75, 0.25])
-    score = Score(folds=(0.04, 9e9))
+    score = Figures(folds=(0.04, 9e9))
     standing = _standing(law.id, "published", Candidate(structure_of(law), recipe_of(law), ""), score, weights)
     assert standing.error == inner_error(score, weights) == inner_error(score, (0.75, 0.25))
     assert standing.error == pytest.approx(0.04**0.75 * 4.0**0.25)
@@ -70,7 +70,7 @@ def test_runners_up_are_written_with_where_they_come_from_and_their_constants(pr
     def told(formula: str, origin: str, error: float, recipe: Recipe) -> Told:
         found = fit(Structure(parse(formula, (name,))), table, recipe, effort=Effort(draws=2, agree=1))
         assert isinstance(found, FitResult)
-        return Told(0, Candidate(found.structure, recipe, origin), Score(folds=(error,), fit=found), error, True)
+        return Told(0, Candidate(found.structure, recipe, origin), Scored(folds=(error,), fit=found), error, True)
 
     best = told("E", "grammar:drop", 0.1, Recipe())
     other = told(f"E + A*log({name})", "library:log_law", 0.05, Recipe(emphasis=1.0))
@@ -83,7 +83,7 @@ def test_runners_up_are_written_with_where_they_come_from_and_their_constants(pr
     assert read.recipe == Recipe(emphasis=1.0)
 
     # what is no worse than a law without an error is not close to it
-    hopeless = replace(best, score=replace(best.score, refused="too large"))
+    hopeless = replace(best, score=Refused(reason="too large", fit=best.score.fit))
     (entry,) = _runners_up(SearchResult(hopeless, (hopeless, other), Stack(np.ones(2) / 2, ()), 2, 1.0, ""), (1.0,))
     assert not entry["close"]
 
@@ -99,7 +99,7 @@ def test_runners_up_are_written_with_where_they_come_from_and_their_constants(pr
     ],
 )
 def test_a_search_that_has_not_settled_is_told_what_to_try(stopped: str, laws: int, more: str) -> None:
-    told = Told(0, Candidate(Structure(parse("E")), Recipe(), "grammar:drop"), Score(), 0.1, True)
+    told = Told(0, Candidate(Structure(parse("E")), Recipe(), "grammar:drop"), Refused(reason="a stand-in"), 0.1, True)
     found = SearchResult(told, (told,), Stack(np.ones(1), ()), laws, 61.0, stopped, Settled(False, laws))
     assert _more(found) == more
     assert _more(replace(found, settled=Settled(True, laws))) == ""

@@ -27,7 +27,7 @@ from discover.runs.records import (
     step_note,
     step_record,
 )
-from discover.scoring import Score
+from discover.scoring import Refused, Score, Scored
 from discover.search import AddStatus, Step
 from discover.search.island import fingerprint
 
@@ -51,7 +51,7 @@ def score(candidate: Candidate) -> Score:
     table = Table({"x": x}, (2 + 3 * x**-0.7)[:, None], TARGETS, np.repeat([0, 1], 4), GROUPS)
     found = fit(candidate.structure, table, candidate.recipe)
     assert isinstance(found, FitResult)
-    return Score(None, 0.1 + 0.2, (1e-300, math.inf, 1 / 3), 3, complexity=11, fit=found)
+    return Scored(train=0.1 + 0.2, folds=(1e-300, math.inf, 1 / 3), n_constants=3, complexity=11, fit=found)
 
 
 def through_the_journal(told: Told, status: AddStatus) -> dict:
@@ -105,7 +105,7 @@ def test_a_candidate_reads_back_equal_with_the_same_key(candidate, score) -> Non
 
 
 def test_a_refused_candidate_keeps_its_reason(candidate) -> None:
-    refused = Score("7 constants; the task allows 4", n_constants=7)
+    refused = Refused(reason="7 constants; the task allows 4", n_constants=7)
     record = through_the_journal(Told(0, candidate, refused, math.inf, False), AddStatus.REFUSED)
     assert known_scores([record, opened_record("run")], FEATURES, GROUPS, TARGETS) == {0: {candidate.key: refused}}
 

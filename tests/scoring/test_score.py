@@ -13,7 +13,7 @@ from discover.fitting import FitResult, Recipe, Structure, fit
 from discover.law import get_law
 from discover.law.intake import structure_of
 from discover.rules import RULES, Penalty
-from discover.scoring import Problem, Score, Scorer, penalty
+from discover.scoring import Figures, Problem, Refused, Scored, Scorer, penalty
 from discover.scoring.score import (
     FAR,
     _run_off,
@@ -42,7 +42,7 @@ def law(text: str, *columns: str, shared: frozenset[str] = frozenset()) -> Struc
 
 def test_the_true_law_forecasts_best(scorer: Scorer) -> None:
     good, poor = scorer.score(law(TRUE), Recipe()), scorer.score(law("E + A*N**(-a)"), Recipe())
-    assert good.refused is None
+    assert isinstance(good, Scored)
     assert len(good.folds) == len(scorer.folds)
     assert max(good.folds) < min(poor.folds)
     assert scorer.penalty(good) < scorer.penalty(poor) - 2
@@ -72,7 +72,8 @@ def test_a_fold_error_is_that_of_a_fit_that_never_saw_the_fold(scorer: Scorer, p
 
 def test_too_many_constants_are_not_even_fitted(scorer: Scorer) -> None:
     score = scorer.score(law("E + A*N**(-a) + B*D**(-b) + C*(N*D)**(-c)"), Recipe())
-    assert score.refused == "7 constants; the task allows 6"
+    assert isinstance(score, Refused)
+    assert score.reason == "7 constants; the task allows 6"
     assert score.fit is None
     assert scorer.penalty(score) == math.inf
 
@@ -81,29 +82,30 @@ def test_the_gate_lets_only_near_laws_on_the_folds(scorer: Scorer) -> None:
     free = scorer.score(law("E + A*N**(-a)"), Recipe())
     shut = scorer.score(law("E + A*N**(-a)"), Recipe(), gate=free.train * 0.99)
     ajar = scorer.score(law("E + A*N**(-a)"), Recipe(), gate=free.train * 1.01)
-    assert (shut.refused, shut.folds) == (FAR, ())
+    assert isinstance(shut, Refused)
+    assert shut.reason == FAR
     assert ajar == free
 
 
 def test_a_long_table_is_screened() -> None:
     scorer = Scorer(chinchilla(1000, noise=0.003), cuts=1)
     far = scorer.score(law("E + A*D"), Recipe(), gate=1e-4)
-    assert (far.refused, far.fit, far.train) == (FAR, None, math.inf)  # no fit to all rows
-    assert scorer.score(law(TRUE), Recipe(), gate=1e-2).refused is None
+    assert (far.reason, far.fit, far.train) == (FAR, None, math.inf)  # no fit to all rows
+    assert isinstance(scorer.score(law(TRUE), Recipe(), gate=1e-2), Scored)
 
 
 def test_units_bind_what_nobody_published(scorer: Scorer) -> None:
     odd = law("A*N**(-a)*log(D)")
-    assert scorer.score(odd, Recipe()).refused == "depends on the unit of D"
-    assert scorer.score(odd, Recipe(), published=True).refused is None
+    assert scorer.score(odd, Recipe()).reason == "depends on the unit of D"
+    assert isinstance(scorer.score(odd, Recipe(), published=True), Scored)
 
 
 def test_what_cannot_be_fitted_says_so(scorer: Scorer) -> None:
     assert "fewer rows" in str(Scorer(chinchilla(8), cuts=2).score(law("A + B*N + C*D + E*N*D + F*N**2 + G*D**2"
-        " + H*N**3 + K*D**3 + P*N**4"), Recipe()).refused)  # fmt: skip
-    assert "column" in str(scorer.score(law("E + A*x", "x"), Recipe()).refused)
+        " + H*N**3 + K*D**3 + P*N**4"), Recipe()).reason)  # fmt: skip
+    assert "column" in str(scorer.score(law("E + A*x", "x"), Recipe()).reason)
     below = problem_from({"N": [1.0, 2, 3, 4, 5, 6]}, [-1.0, 1, 2, 3, 4, 5], axes=("N",))
-    assert "positive" in str(Scorer(below).score(law("E + A*N", "N"), Recipe("squared", "log")).refused)
+    assert "positive" in str(Scorer(below).score(law("E + A*N", "N"), Recipe("squared", "log")).reason)
 
 
 @pytest.mark.parametrize("value", [1e41, -1e41, 1e-41])
@@ -188,7 +190,7 @@ def test_emphasis_fits_the_large_rows_better() -> None:
 
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
-MEASURED = Score(train=0.02, folds=(0.01, 0.04, 0.1), description=0.7, complexity=11)
+MEASURED = Figures(train=0.02, folds=(0.01, 0.04, 0.1), description=0.7, complexity=11)
 
 
 def test_penalty_by_hand() -> None:
@@ -206,12 +208,15 @@ def test_penalty_by_hand() -> None:
         {"train": 0.03},
         {"folds": (0.01, 0.04, 0.2)},
         {"description": 0.8},
-        {"refused": "x"},
         {"folds": ()},
     ],
 )
 def test_what_makes_a_penalty_worse(worse) -> None:
     assert penalty(replace(MEASURED, **worse), WEIGHTS) > penalty(MEASURED, WEIGHTS)
+
+
+def test_a_refused_law_has_no_penalty_that_counts():
+    assert penalty(Refused(reason="x", train=0.02), WEIGHTS) == math.inf
 
 
 def test_errors_above_the_ceiling_and_below_the_floor_count_as_equal() -> None:
@@ -234,7 +239,7 @@ def test_a_target_without_variance_is_scored() -> None:
     x = np.geomspace(1e3, 1e6, 12)
     scorer = Scorer(problem_from({"N": x}, np.full(12, 2.0), axes=("N",)))
     score = scorer.score(law("E", "N"), Recipe(), published=True)
-    assert score.refused is None
+    assert isinstance(score, Scored)
     assert score.train == pytest.approx(0.0, abs=1e-20)
     assert math.isfinite(scorer.penalty(score))
 
@@ -245,6 +250,6 @@ def test_the_true_law_of_two_small_families_is_judged_and_leads(seed: int) -> No
     scorer = Scorer(two_families(seed))
     true = scorer.score(structure_of(get_law("chinchilla")), Recipe(), published=True)
     other = scorer.score(structure_of(get_law("power_law_inverse_shift(tokens)")), Recipe(), published=True)
-    assert true.refused is None
+    assert isinstance(true, Scored)
     assert max(true.folds) < 0.5
     assert scorer.penalty(true) < scorer.penalty(other)

@@ -50,7 +50,7 @@ def course(result: SearchResult, steps: list[Step]) -> str:
     """Every step and the outcome, floats to the last digit."""
     lines = [
         f"{s.index} {s.batch} {s.status.name} {s.told.penalty!r} {s.told.candidate.origin} {s.told.candidate.parents}"
-        f" {s.told.candidate.key} {s.told.score.refused} {s.told.score.folds}"
+        f" {s.told.candidate.key} {s.told.score}"
         for s in steps
     ]
     lines += [f"{t.index} {t.penalty!r} {t.candidate.structure.text}" for t in result.finalists]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from discover.expressions import parse
 from discover.fitting import Recipe, Structure
 from discover.proposers import Candidate, Told
-from discover.scoring import Score
+from discover.scoring import Refused
 from discover.search import AddStatus, Archive
 from discover.search.archive import Leaders, cell_of, shape_class
 
@@ -20,7 +20,7 @@ LAWS = ("E + A*n**(-a)", "E + A*d**(-a)", "E + A*log(n)", "E", "E + A*n**(-a) + 
 
 def told(index: int, penalty: float, text: str = LAWS[0], complexity: int = 5) -> Told:
     candidate = Candidate(Structure(parse(text, ["n", "d"])), Recipe(), "x:y")
-    return Told(index, candidate, Score(complexity=complexity), penalty, False)
+    return Told(index, candidate, Refused(reason="a stand-in", complexity=complexity), penalty, False)
 
 
 def test_what_becomes_of_a_candidate() -> None:

@@ -16,7 +16,7 @@ from distributed import Client
 from discover.errors import ClusterLostError, InputError
 from discover.runs.config import TaskSource
 from discover.runs.session import Budget, begin, pursue, reopen
-from discover.scoring import Score
+from discover.scoring import Refused, Score, Scored
 from discover.search import Step, cluster
 from discover.search.cluster import connected, crew
 from discover.search.tasks import LOST, Bench, Job, Setting
@@ -83,7 +83,9 @@ def test_a_task_that_ends_one_worker_after_another_is_given_up_and_the_next_one_
     allowed = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures)
     client.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0))
     with cluster.Cluster(Setting(problem()), client) as workers:
-        assert [workers.submit(job).result().refused for job in (Deadly(JOB.candidate), JOB)] == [LOST, None]
+        lost, scored = (workers.submit(job).result() for job in (Deadly(JOB.candidate), JOB))
+        assert lost == Refused(reason=LOST)
+        assert isinstance(scored, Scored)
     client.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", allowed))
 
 

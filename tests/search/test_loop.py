@@ -21,7 +21,7 @@ from discover.proposers import Candidate, Told
 from discover.proposers.library import Library
 from discover.runs.journal import encode
 from discover.runs.records import step_line, step_note, step_record
-from discover.scoring import Problem, Score, Scorer
+from discover.scoring import Problem, Refused, Score, Scorer
 from discover.search import SearchConfig, SearchResult, Step, pool, search
 from discover.search.loop import EPOCH, FINAL_SHARE, ISLANDS
 from discover.search.tasks import Job
@@ -234,8 +234,8 @@ def test_a_candidate_that_raises_is_refused_and_the_search_goes_on(monkeypatch) 
     lister = Lister("E + A*exp(-k*tokens)", "E + A*tokens**(-a)")
     result, steps = run(proposers=[lister])
     bad = next(s for s in steps if "exp" in s.told.candidate.structure.text)
-    assert str(bad.told.score.refused).startswith("could not be scored: ZeroDivisionError: aaa")
-    assert len(str(bad.told.score.refused)) < 300
+    assert bad.told.score.reason.startswith("could not be scored: ZeroDivisionError: aaa")
+    assert len(bad.told.score.reason) < 300
     assert not bad.status
     assert result.best.candidate.structure.text == "E + A*tokens**(-a)"
 
@@ -264,7 +264,7 @@ def test_where_all_but_the_group_means_are_refused_the_search_goes_on(monkeypatc
     score = Scorer.score
 
     def strict(self: Scorer, structure: Structure, *args, **options):
-        return Score(refused="implausible") if structure.features else score(self, structure, *args, **options)
+        return Refused(reason="implausible") if structure.features else score(self, structure, *args, **options)
 
     monkeypatch.setattr(Scorer, "score", strict)
     result, steps = run(evaluations=240)

@@ -13,7 +13,7 @@ import pytest
 from discover.expressions import parse
 from discover.fitting import Recipe, Structure
 from discover.proposers.candidate import Candidate
-from discover.scoring import Score
+from discover.scoring import Refused, Score
 from discover.search.pool import TRIES, Pool
 from discover.search.processes import Workers
 from discover.search.tasks import Job, Setting
@@ -35,7 +35,7 @@ class Killed(Pool):
         self.tries += 1
         future: Future[Score] = Future()
         if self.tries >= self.good_from:
-            future.set_result(Score(train=0.5))
+            future.set_result(Refused(reason="a stand-in", train=0.5))
         else:
             future.set_exception(BrokenProcessPool())
         return future
@@ -43,7 +43,7 @@ class Killed(Pool):
 
 def test_a_job_that_ends_its_workers_is_not_given_to_further_ones() -> None:
     pool = Killed(good_from=99)
-    assert "worker processes ended" in str(pool.submit(JOB).result().refused)
+    assert "worker processes ended" in pool.submit(JOB).result().reason
     assert pool.tries == TRIES
 
 

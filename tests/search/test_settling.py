@@ -11,7 +11,7 @@ import pytest
 
 from discover.fitting import Recipe
 from discover.proposers import Candidate, Told
-from discover.scoring import Problem, Score
+from discover.scoring import Problem, Score, Scored
 from discover.search import AddStatus, SearchConfig, Step, search
 from discover.search.loop import EPOCH, SETTLED
 from discover.search.settling import FIRST_LOOK, Settled, Settling
@@ -31,7 +31,7 @@ def powers() -> Problem:
 def law(problem: Problem, penalty: float, floor: float = 2.0, error: float = 1e-4) -> Told:
     """A power law with this floor and this error on every fold."""
     fit = law_with(problem, "E + A*x**(-a)", E=floor, A=1e3, a=0.5)
-    score = Score(folds=(error,) * len(Setting(problem).weights), fit=fit)
+    score = Scored(folds=(error,) * len(Setting(problem).weights), fit=fit)
     return Told(next(NUMBERS), Candidate(fit.structure, Recipe(), "x:y"), score, penalty, True)
 
 

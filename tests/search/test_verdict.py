@@ -12,7 +12,7 @@ from discover.expressions import parse
 from discover.fitting import Recipe, Structure
 from discover.fitting.fit import NORMAL
 from discover.proposers import Candidate, Told
-from discover.scoring import Problem, Score, Scorer
+from discover.scoring import Problem, Scored, Scorer
 from discover.search.pool import Pool
 from discover.search.tasks import Job, Setting
 from discover.search.verdict import choose, closer_look, simplest, weigh, without_twins
@@ -27,7 +27,7 @@ def problem() -> Problem:
 
 def law(problem: Problem, index: int, penalty: float, complexity: int, text: str, **constants: float) -> Told:
     fit = law_with(problem, text, **constants)
-    score = Score(folds=(0.1,), complexity=complexity, fit=fit)
+    score = Scored(folds=(0.1,), complexity=complexity, fit=fit)
     return Told(index, Candidate(fit.structure, Recipe(), "x:y"), score, penalty, True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +80,8 @@ def fit(
         raise InputError(f"no constant {unknown[0]!r} to share; the law has {', '.join(structure.constants)}")
     if shared:
         structure = Structure(structure.expr, structure.shared | frozenset(shared), structure.domains, structure.guess)
-    given = weights if isinstance(weights, str) else None
-    rows = as_table(
-        table, structure.features, target=target or target_of_law, group=group, weights=given, errors=errors
-    )
+    target = target or target_of_law
+    rows = as_table(table, structure.features, target=target, group=group, weights=weights, errors=errors)
     return fit_structure(
         structure,
         rows,
@@ -90,7 +89,6 @@ def fit(
         seed=seed,
         effort=THOROUGH if thorough else NORMAL,
         warm=tuple(starts),
-        weights=None if weights is None or isinstance(weights, str) else np.asarray(weights, np.float64),
     )
 
 
@@ -100,10 +98,12 @@ def as_table(
     *,
     target: str | Sequence[str] | None = None,
     group: str | None = None,
-    weights: str | None = None,
+    weights: str | Floats | None = None,
     errors: str | None = None,
 ) -> Table:
     """Turns columns of a file, a data frame or a mapping into the arrays that a fit works on.
+
+    Arguments as of `fit`; a Table has columns of its own, and takes weights as an array alone.
 
     Returns:
         A Table: features of shape (n,), targets (n, T), groups as codes of shape (n,).
@@ -112,8 +112,9 @@ def as_table(
         InputError: a column is missing, not numeric, or of another length; or standard errors exceed the range of
             the target.
     """
+    given = None if weights is None or isinstance(weights, str) else np.asarray(weights, np.float64)
     if isinstance(table, Table):
-        return table
+        return table if given is None else replace(table, weights=given)
     columns = _columns(table)
     targets = [target] if isinstance(target, str) else list(target or ())
     if not targets:
@@ -133,7 +134,7 @@ def as_table(
         target_names=tuple(targets),
         group=codes,
         group_names=names,
-        weights=None if weights is None else _numbers(columns, weights),
+        weights=_numbers(columns, weights) if isinstance(weights, str) else given,
         errors=None if errors is None else _numbers(columns, errors)[:, None],
     )
     check_errors(made, f"column {errors!r}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,11 +29,14 @@ class Table:
         target_names: names of the T targets.
         group: code of each row's group, shape (n,), 0 <= code < len(group_names).
         group_names: names of the groups; ("all",) where the table has none.
-        weights: weight of each row in the fit, shape (n,), or None for equal weights.
+        weights: weight of each row in a fit, shape (n,), or None for equal weights.
         errors: standard error of each target value, shape (n, T), or None.
         runs: code of the training run that each row is a point of, shape (n,), or None where nothing says so.
         lines: place of each row in its file, shape (n,), or None where there is no file.
         unit: what `lines` counts: "line" or "row".
+        sweep: weight of each row in fits and held-out errors, shape (n,), where some settings were swept; else None.
+        heights: place of each row along the scales, shape (n,): 0 in the middle, and 1 apart at the ends. None where
+            nothing is a scale.
     """
 
     features: Mapping[str, Floats]
@@ -45,6 +49,8 @@ class Table:
     runs: Ints | None = None
     lines: Ints | None = None
     unit: str = "row"
+    sweep: Floats | None = None
+    heights: Floats | None = None
 
     def __len__(self) -> int:
         return int(self.targets.shape[0])
@@ -72,20 +78,23 @@ class Table:
     def n_targets(self) -> int:
         return len(self.target_names)
 
+    def fit_weights(self, emphasis: float = 0.0) -> Floats | None:
+        """What each row weighs in a fit besides its measurement errors, shape (n,); None for equal weights.
+
+        Args:
+            emphasis: of a recipe: rows at the upper end of the scales weigh 10**emphasis times those at the lower end.
+        """
+        large = None if emphasis == 0.0 or self.heights is None else 10.0 ** (emphasis * self.heights)
+        parts = [part for part in (self.sweep, large, self.weights) if part is not None]
+        return math.prod(parts[1:], start=parts[0]) if parts else None
+
     def take(self, rows: Ints | NDArray[np.bool_]) -> Table:
         """The table of these rows (indices or a mask), all groups kept."""
-        return Table(
-            features={name: values[rows] for name, values in self.features.items()},
-            targets=self.targets[rows],
-            target_names=self.target_names,
-            group=self.group[rows],
-            group_names=self.group_names,
-            weights=None if self.weights is None else self.weights[rows],
-            errors=None if self.errors is None else self.errors[rows],
-            runs=None if self.runs is None else self.runs[rows],
-            lines=None if self.lines is None else self.lines[rows],
-            unit=self.unit,
-        )
+        cut: dict[str, Any] = {
+            name: None if getattr(self, name) is None else getattr(self, name)[rows]
+            for name in ("targets", "group", "weights", "errors", "runs", "lines", "sweep", "heights")
+        }
+        return replace(self, features={name: values[rows] for name, values in self.features.items()}, **cut)
 
     def spread(self, n: int, order: Floats | None = None) -> Ints:
         """About n rows, of every group its share but at least `FEW` where it has so many, spread evenly over it.

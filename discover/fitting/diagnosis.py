@@ -73,14 +73,9 @@ class Diagnosis:
         return not self.redundant
 
 
-def diagnose(result: FitResult, table: Table, weights: Floats | None = None) -> Diagnosis:
-    """Names every reason to doubt the constants of a fit.
-
-    Args:
-        table: the rows of the fit.
-        weights: as given to `fit`.
-    """
-    parts = linearise(result, table, weights)
+def diagnose(result: FitResult, table: Table) -> Diagnosis:
+    """Names every reason to doubt the constants of a fit to the rows of a table."""
+    parts = linearise(result, table)
     linear = _linear(result)
     findings = [_examine(part, linear) for part in parts]
     redundant = tuple(dict.fromkeys(names for f in findings for names in f.redundant))
@@ -251,13 +246,9 @@ def _concerns(
     return found
 
 
-def freedom(result: FitResult, table: Table, weights: Floats | None = None) -> int:
-    """Different rows beyond the number of constants, over all parts that are fitted apart: what errors are judged by.
-
-    Args:
-        table, weights: as for `diagnose`.
-    """
-    parts = linearise(result, table, weights)
+def freedom(result: FitResult, table: Table) -> int:
+    """Different rows beyond the constants, over all parts that are fitted apart: what errors are judged by."""
+    parts = linearise(result, table)
     return sum(max(_different_rows(result, table, part) - len(part.labels), 0) for part in parts)
 
 

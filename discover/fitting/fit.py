@@ -59,7 +59,6 @@ def fit(
     seed: int = 0,
     effort: Effort = NORMAL,
     warm: Sequence[Start] = (),
-    weights: Floats | None = None,
 ) -> FitResult | FitFailure:
     """Constants of a structure that best fit a table.
 
@@ -69,24 +68,23 @@ def fit(
 
     Args:
         structure: formula, domains and shared constants.
-        table: n rows; features of shape (n,), targets (n, T).
+        table: n rows; features of shape (n,), targets (n, T); rows weigh by `Table.fit_weights`.
         recipe: loss and space of the residual.
         seed: of the drawn starting points; equal arguments give equal results.
         warm: starting points besides the drawn ones: per constant a number or an array (n_groups, T); constants
             that one does not name are drawn.
-        weights: weight of each row, shape (n,), besides the table's own.
 
     Returns:
         A FitResult, or a FitFailure that names the reason.
     """
     ensure_compiled()
-    reason = _refusal(structure, table, recipe, weights)
+    reason = _refusal(structure, table, recipe)
     if reason is not None:
         return FitFailure(structure, recipe, *reason)
     starts: list[Start] = [*warm]
     if structure.guess:
         starts.append(structure.guess)
-    job = _Job(kept_finite(structure, Layout.of(table)), table, weights, seed, effort)
+    job = _Job(kept_finite(structure, Layout.of(table)), table, recipe, seed, effort)
     found = job.value_fit(recipe, starts) if recipe.space == "value" else job.log_fit(recipe, starts)
     if found is None:
         return FitFailure(structure, recipe, Reason.NOT_FINITE)
@@ -97,7 +95,7 @@ def fit(
     return result
 
 
-def _refusal(structure: Structure, table: Table, recipe: Recipe, weights: Floats | None) -> tuple[Reason, str] | None:
+def _refusal(structure: Structure, table: Table, recipe: Recipe) -> tuple[Reason, str] | None:
     missing = [name for name in structure.features if name not in table.features]
     if missing:
         return Reason.MISSING_FEATURE, ", ".join(missing)
@@ -107,9 +105,9 @@ def _refusal(structure: Structure, table: Table, recipe: Recipe, weights: Floats
     broken = [name for name in structure.features if name in layout.unusable]
     if broken or not layout.finite:
         return Reason.BAD_DATA, broken[0] if broken else "the target"
-    for values in (weights, table.weights):
-        if values is not None and not (np.all(values >= 0) and np.any(values > 0) and np.isfinite(values).all()):
-            return Reason.BAD_WEIGHTS, "weights"
+    weights = table.weights
+    if weights is not None and not (np.all(weights >= 0) and np.any(weights > 0) and np.isfinite(weights).all()):
+        return Reason.BAD_WEIGHTS, "weights"
     if table.errors is not None and not (np.all(table.errors > 0) and np.isfinite(table.errors).all()):
         return Reason.BAD_WEIGHTS, "errors"
     if recipe.space == "log" and not layout.positive:
@@ -148,9 +146,9 @@ class _Found:
 class _Job:
     """One call of `fit`: the rows and the stages that work on them."""
 
-    def __init__(self, structure: Structure, table: Table, weights: Floats | None, seed: int, effort: Effort) -> None:
+    def __init__(self, structure: Structure, table: Table, recipe: Recipe, seed: int, effort: Effort) -> None:
         self.structure, self.table, self.layout = structure, table, Layout.of(table)
-        self.factors = self.layout.factors(table, weights)
+        self.factors = self.layout.factors(table, recipe.emphasis)
         self.seed, self.effort = seed, effort
         self.shared = structure.shared & frozenset(structure.constants)
         self.guarded = False

@@ -82,14 +82,14 @@ class Layout:
         """Columns of a few rows of different sizes, see `starts.sample_rows`."""
         return sample_rows(self.features)
 
-    def factors(self, table: Table, weights: Floats | None) -> Floats:
+    def factors(self, table: Table, emphasis: float) -> Floats:
         """Square roots of the row weights (weights / error**2), repeated per target; empty if all are one."""
-        if weights is None and table.weights is None and table.errors is None:
+        weights = table.fit_weights(emphasis)
+        if weights is None and table.errors is None:
             return np.empty(0)
         out = np.ones((table.n_targets, len(self.rows)))
-        for w in (weights, table.weights):
-            if w is not None:
-                out *= np.sqrt(w[self.rows])[None, :]
+        if weights is not None:
+            out *= np.sqrt(weights[self.rows])[None, :]
         if table.errors is not None:
             out /= table.errors[self.rows].T
         return np.ascontiguousarray(out).ravel()

@@ -49,13 +49,8 @@ class Component:
         return tuple(name for _, name in self.labels)
 
 
-def linearise(result: FitResult, table: Table, weights: Floats | None = None) -> tuple[Component, ...]:
-    """The components of a fit at its constants.
-
-    Args:
-        table: the rows of the fit.
-        weights: as given to `fit`.
-    """
+def linearise(result: FitResult, table: Table) -> tuple[Component, ...]:
+    """The components of a fit to the rows of a table, at its constants."""
     structure = result.structure
     slopes = {name: differentiate(structure.expr, name) for name in structure.constants}
     shared = [name for name in structure.constants if name in structure.shared]
@@ -63,14 +58,13 @@ def linearise(result: FitResult, table: Table, weights: Floats | None = None) ->
     parts: list[Component] = []
     for target in range(table.n_targets):
         groups = [[int(g) for g in present]] if shared else [[int(g)] for g in present]
-        parts += [_component(result, table, weights, slopes, target, members) for members in groups]
+        parts += [_component(result, table, slopes, target, members) for members in groups]
     return tuple(parts)
 
 
 def _component(
     result: FitResult,
     table: Table,
-    weights: Floats | None,
     slopes: Mapping[str, Expr],
     target: int,
     groups: list[int],
@@ -101,18 +95,16 @@ def _component(
     else:
         residuals = measured - fitted
     free = np.array([not _at_bound(result, target, groups[0] if g < 0 else g, name) for g, name in labels], bool)
-    return Component(target, tuple(labels), rows, jacobian, residuals, _factors(table, weights, rows, target), free)
+    return Component(target, tuple(labels), rows, jacobian, residuals, _factors(result, table, rows, target), free)
 
 
 def _constants(result: FitResult, group: int, target: int) -> dict[str, float]:
     return dict(zip(result.structure.constants, result.constants[group, target].tolist(), strict=True))
 
 
-def _factors(table: Table, weights: Floats | None, rows: Ints, target: int) -> Floats:
-    out = np.ones(len(rows))
-    for w in (weights, table.weights):
-        if w is not None:
-            out = out * np.sqrt(w[rows])
+def _factors(result: FitResult, table: Table, rows: Ints, target: int) -> Floats:
+    weights = table.fit_weights(result.recipe.emphasis)
+    out = np.ones(len(rows)) if weights is None else np.sqrt(weights[rows])
     return out if table.errors is None else out / table.errors[rows, target]
 
 

@@ -98,19 +98,18 @@ class Covariance:
         return out
 
 
-def covariance(result: FitResult, table: Table, weights: Floats | None = None, *, absolute: bool = False) -> Covariance:
+def covariance(result: FitResult, table: Table, *, absolute: bool = False) -> Covariance:
     """The covariance of the constants, from the linearised law.
 
     Args:
         table: the rows of the fit.
-        weights: as given to `fit`.
         absolute: takes the table's measurement errors as they are; otherwise only their ratios count, and the
             residuals give their size.
     """
     structure = result.structure
     errors = np.full(result.constants.shape, np.nan)
     components = []
-    for part in linearise(result, table, weights):
+    for part in linearise(result, table):
         variance = 1.0 if absolute and table.errors is not None else _variance(part, result.recipe)
         with np.errstate(invalid="ignore"):
             matrix = _inverse_normal(part) * variance
@@ -231,7 +230,6 @@ def bootstrap(
     seed: int = 0,
     unit: Unit = "residuals",
     clusters: Ints | None = None,
-    weights: Floats | None = None,
     effort: Effort = RESAMPLE,
     workers: int = 2,
     vary_size: bool = False,
@@ -248,7 +246,6 @@ def bootstrap(
             "rows": within groups, without assumptions on how errors vary. "groups": whole groups.
         clusters: code of each row's cluster, shape (rows,), such as runs whose rows share an error; whole
             clusters are then drawn instead of single rows or residuals.
-        weights: as given to `fit`.
         effort: how hard each refit tries.
         workers: threads; the compiled part runs without Python's lock.
         vary_size: varies the size of the residuals from resample to resample, by as much as the rows leave it open
@@ -258,14 +255,14 @@ def bootstrap(
     Raises:
         InputError: `unit` is "groups", but constants belong to each group.
     """
-    plan = _Resampling(result, table, unit, clusters, weights, vary_size)
+    plan = _Resampling(result, table, unit, clusters, vary_size)
     seeds = np.random.SeedSequence(seed).spawn(n)
     warm = [result.by_name]
 
     def refit(one: np.random.SeedSequence) -> Floats | None:
-        resampled, factors = plan.draw(np.random.default_rng(one))
+        resampled = plan.draw(np.random.default_rng(one))
         start = int(one.generate_state(1)[0] % 4)  # few sequences of draws, so that they are cached
-        again = fit(result.structure, resampled, result.recipe, seed=start, effort=effort, warm=warm, weights=factors)
+        again = fit(result.structure, resampled, result.recipe, seed=start, effort=effort, warm=warm)
         return None if isinstance(again, FitFailure) else again.constants
 
     with ThreadPoolExecutor(max(workers, 1)) as pool:
@@ -290,12 +287,11 @@ class _Resampling:
         table: Table,
         unit: Unit,
         clusters: Ints | None,
-        weights: Floats | None,
         vary_size: bool = False,
     ) -> None:
         if unit not in ("residuals", "rows", "groups"):
             raise InputError(f"unknown unit of resampling {unit!r}; expected residuals, rows or groups")
-        self.table, self.weights, self.log = table, weights, result.recipe.space == "log"
+        self.table, self.log = table, result.recipe.space == "log"
         own = [name for name in result.structure.constants if name not in result.structure.shared]
         if unit == "groups":
             if own and table.n_groups > 1:
@@ -309,7 +305,7 @@ class _Resampling:
         if unit == "groups" or table.n_groups == 1:
             self.strata = [np.arange(len(table))]
         self.fitted = result.predict(table.features, table.group)
-        parts = linearise(result, table, weights)
+        parts = linearise(result, table)
         self.noise = tuple(np.concatenate([_noise(p) for p in parts if p.target == t]) for t in range(table.n_targets))
         self.scaled, self.factors = self._scaled_residuals(parts)
         self.freedom = float(np.mean([len(p.rows) - int(p.free.sum()) for p in parts]))
@@ -324,18 +320,17 @@ class _Resampling:
             factors[part.rows, part.target] = part.factors
         return residuals, factors
 
-    def draw(self, rng: np.random.Generator) -> tuple[Table, Floats | None]:
+    def draw(self, rng: np.random.Generator) -> Table:
         if self.by_residuals:
-            return self._new_targets(rng), self.weights
+            return self._new_targets(rng)
         counts = np.zeros(len(self.table))
         for rows in self.strata:
             codes = rows if self.clusters is None else self.clusters[rows]
             names, member = np.unique(codes, return_inverse=True)
             drawn = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
             counts[rows] = drawn[member]
-        kept = counts > 0
-        weights = counts if self.weights is None else counts * self.weights
-        return self.table.take(kept), weights[kept]
+        own = self.table.weights
+        return replace(self.table, weights=counts if own is None else counts * own).take(counts > 0)
 
     def _new_targets(self, rng: np.random.Generator) -> Table:
         drawn = np.empty_like(self.scaled)
@@ -383,7 +378,6 @@ def profile(
     group: int = 0,
     target: int = 0,
     level: float = 0.9,
-    weights: Floats | None = None,
     seed: int = 0,
 ) -> Profile:
     """The interval of one constant that the rows do not refute, with all other constants refitted.
@@ -410,12 +404,12 @@ def profile(
     if structure.shared and not shared:
         raise InputError(f"{name} has one value per group next to shared constants; profile the shared ones")
     part = next(
-        p for p in linearise(result, table, weights)
+        p for p in linearise(result, table)
         if p.target == target and ((ALL_GROUPS if shared else group), name) in p.labels
     )  # fmt: skip
-    search = _ProfileSearch(result, small, name, part, None if weights is None else weights[rows], level, seed)
+    search = _ProfileSearch(result, small, name, part, level, seed)
     value = float(result.constants[group, target, structure.constants.index(name)])
-    error = covariance(result, table, weights).errors[group, target, structure.constants.index(name)]
+    error = covariance(result, table).errors[group, target, structure.constants.index(name)]
     step = float(error) if np.isfinite(error) and error > 0 else 0.1 * abs(value) + 1e-3
     return Profile(name, value, search.end(value, -step), search.end(value, step), level)
 
@@ -429,13 +423,12 @@ class _ProfileSearch:
         table: Table,
         name: str,
         part: Component,
-        weights: Floats | None,
         level: float,
         seed: int,
     ) -> None:
         from scipy.stats import f
 
-        self.result, self.table, self.name, self.weights, self.seed = result, table, name, weights, seed
+        self.result, self.table, self.name, self.seed = result, table, name, seed
         freedom = max(len(part.rows) - int(part.free.sum()), 1)
         psi, slope = _loss_slopes(result.recipe, part.residuals)
         spread = float(((part.factors * psi) ** 2).sum()) / freedom / max(float(slope.mean()), 1e-12)
@@ -459,10 +452,7 @@ class _ProfileSearch:
             {n: old.domain(n) for n in old.constants if n != self.name},
         )
         effort = Effort(draws=8, agree=2, tolerance=1e-12, iterations=200)
-        again = fit(
-            structure, self.table, self.result.recipe, seed=self.seed, effort=effort, warm=[self.warm],
-            weights=self.weights,
-        )  # fmt: skip
+        again = fit(structure, self.table, self.result.recipe, seed=self.seed, effort=effort, warm=[self.warm])
         if isinstance(again, FitFailure):
             return np.inf
         self.warm = again.by_name

@@ -16,7 +16,7 @@ from discover.law.document import LawDocument
 from discover.rules import RULES, Average
 from discover.scoring import Fold, Problem, points_beyond
 from discover.scoring.beyond import Beyond, unbelieved_groups
-from discover.scoring.score import FOLD_EFFORT, row_weights
+from discover.scoring.score import FOLD_EFFORT
 from discover.scoring.stacking import Stack, averages_logs, rows_asked
 
 Floats = NDArray[np.float64]
@@ -118,8 +118,7 @@ def resampled(problem: Problem, law: FitResult, n: int, seed: int) -> Floats:
 
     Resamples that cannot be fitted, or not believed, are replaced by others; if none can, by the law's own constants.
     """
-    weights = row_weights(problem, law.recipe.emphasis)
-    found = bootstrap(law, problem.table, n, seed=seed, weights=weights, effort=RESAMPLE, vary_size=True).constants
+    found = bootstrap(law, problem.table, n, seed=seed, effort=RESAMPLE, vary_size=True).constants
     drawn = np.resize(found if len(found) else law.constants, (n, *law.constants.shape))
     return _believable(problem, law, drawn)
 
@@ -212,8 +211,6 @@ def drift_of(problem: Problem, law: FitResult, noise: Noise, held_out: Sequence[
 
 def _refitted(problem: Problem, law: FitResult, fold: Fold) -> Floats | None:
     """What a law fitted to the rest of the rows forecasts of those of a fold; None if it cannot be fitted to it."""
-    weights = row_weights(problem, law.recipe.emphasis)
-    rows = None if weights is None else weights[fold.fit]
     inner, outer = problem.table.take(fold.fit), problem.table.take(rows_asked(fold))
-    part = fit(law.structure, inner, law.recipe, effort=FOLD_EFFORT, weights=rows, warm=[law.by_name])
+    part = fit(law.structure, inner, law.recipe, effort=FOLD_EFFORT, warm=[law.by_name])
     return None if isinstance(part, FitFailure) else part.predict(outer.features, outer.group)

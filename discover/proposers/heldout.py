@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from discover.fitting import FitFailure, fit
 from discover.proposers.base import Told
 from discover.scoring import Problem
-from discover.scoring.score import FOLD_EFFORT, row_weights
+from discover.scoring.score import FOLD_EFFORT
 
 Floats = NDArray[np.float64]
 
@@ -56,14 +56,10 @@ class Judge:
         table, candidate = self.problem.table, told.candidate
         if told.score.fit is None:
             return None
-        weights = row_weights(self.problem, candidate.recipe.emphasis)
         parts: list[Floats] = []
         for inner, outer in self._folds:
-            own = None if weights is None else weights[inner]
             start = [told.score.fit.by_name]
-            found = fit(
-                candidate.structure, table.take(inner), candidate.recipe, effort=FOLD_EFFORT, weights=own, warm=start
-            )
+            found = fit(candidate.structure, table.take(inner), candidate.recipe, effort=FOLD_EFFORT, warm=start)
             if isinstance(found, FitFailure):
                 return None
             parts.append(-found.residuals(table.take(outer)))

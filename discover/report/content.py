@@ -27,7 +27,6 @@ from discover.runs.sealed_rows import remembered
 from discover.runs.session import Session, reopen
 from discover.runs.verdict import short_names
 from discover.scoring import fold_weights, inner_error
-from discover.scoring.score import row_weights
 
 
 @dataclass(frozen=True)
@@ -133,12 +132,11 @@ def gather(path: Path, *, open_sealed: bool = False) -> Content:
     records = [record for record in folder.records() if record["kind"] == STEP]
     fit = _chosen(document, _fit_of(result, records, session))
     fits = [_fit_of(entry, records, session) for entry in result.runners_up]
-    weights = row_weights(session.problem, fit.recipe.emphasis)
     return Content(
         session=session,
         document=document,
         fit=fit,
-        diagnosis=diagnose(fit, session.train, weights),
+        diagnosis=diagnose(fit, session.train),
         result=result,
         ensemble=Ensemble.from_document(document) if document.forecasts else None,
         sealed=sealed,

@@ -37,7 +37,6 @@ from discover.scoring import (
     predict_beyond,
     r_squared,
 )
-from discover.scoring.score import row_weights
 from discover.search import SearchConfig, search
 from discover.search.loop import executor_of
 from discover.search.tasks import Executor, Job, Setting
@@ -325,15 +324,14 @@ def _apart(problem: Problem, tied: Sequence[Standing]) -> float | None:
 
 def resamples(problem: Problem, one: Standing, n: int, seed: int = 0, workers: int = 2) -> Bootstrap:
     """Refits of a law to resampled rows, for intervals of its constants."""
-    weights = row_weights(problem, one.fit.recipe.emphasis)
-    return bootstrap(one.fit, problem.table, n, seed=seed, weights=weights, workers=workers)
+    return bootstrap(one.fit, problem.table, n, seed=seed, workers=workers)
 
 
 def keys(problem: Problem, one: Standing, drawn: Bootstrap | None, level: float) -> dict[str, Any]:
     """A standing as the keys of a JSON object; `intervals` are null without resamples."""
     table, fit = problem.table, one.fit
     names = fit.structure.constants
-    errors = covariance(fit, table, row_weights(problem, fit.recipe.emphasis)).errors
+    errors = covariance(fit, table).errors
     ends = None if drawn is None or not len(drawn) else drawn.intervals(level)
     return {
         "law": one.name,

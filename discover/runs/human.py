@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,7 @@ def human_laws(identifiers: Sequence[str], train: Table, seed: int = 0, publishe
     Raises:
         InputError: an identifier is not in the library.
     """
+    train = replace(train, sweep=None)  # as their studies fitted them
     result: list[HumanLaw] = []
     for law in map(get_law, identifiers):
         recorded = published_fit(law, train) if published else None

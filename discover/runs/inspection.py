@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def _growing(task: Task) -> list[str]:
 
 
 def _against_laws(problem: Problem, growing: Sequence[str]) -> list[Finding]:
-    table = problem.table
+    table = replace(problem.table, sweep=None)  # a mistake is one whether the run was set well or not
     full = _residuals(problem, _laws(problem), table)
     # One law alone may be the wrong one.
     best = [residuals for _, residuals in full if _describes(residuals, table)][:LAWS]

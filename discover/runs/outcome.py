@@ -32,7 +32,7 @@ from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.runs.verdict import CLOSE
 from discover.scoring import Metrics, Problem, Refused, Scorer, fold_weights, inner_error, metrics
 from discover.scoring.problem import whole_problem
-from discover.scoring.score import FOLD_EFFORT, row_weights
+from discover.scoring.score import FOLD_EFFORT
 from discover.search import SearchResult
 from discover.search.loop import BY_EVALUATIONS, BY_TIME
 from discover.search.tally import Tally
@@ -100,11 +100,8 @@ def _on_all_rows(session: Session, found: SearchResult) -> tuple[SearchResult, P
     if session.problem.rows is None:
         return found, session.problem
     whole = whole_problem(session.task)
-    best, recipe = found.best, found.fit.recipe
-    again = fit(
-        found.fit.structure, whole.table, recipe, effort=FOLD_EFFORT, warm=[found.fit.by_name],
-        weights=row_weights(whole, recipe.emphasis),
-    )  # fmt: skip
+    best, part = found.best, found.fit
+    again = fit(part.structure, whole.table, part.recipe, effort=FOLD_EFFORT, warm=[part.by_name])
     if isinstance(again, FitFailure):
         return found, session.problem
     best = replace(best, score=replace(best.score, fit=again))
@@ -131,11 +128,10 @@ def law_document(
         problem: of the rows that it was fitted to; by default those that laws are judged on.
     """
     problem = problem or session.problem
-    weights_of_rows = row_weights(problem, found.fit.recipe.emphasis)
     return from_fit(
         found.fit,
         problem.table,
-        errors=covariance(found.fit, problem.table, weights_of_rows).errors,
+        errors=covariance(found.fit, problem.table).errors,
         task=session.task.name,
         columns=[session.task.column(name) for name in session.train.features],
         group_column=session.task.group,
@@ -155,7 +151,7 @@ def _proposer(tally: Tally, llm: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _warnings(session: Session, found: SearchResult) -> list[str]:
     """Reasons to doubt the constants of the law."""
-    doubts = diagnose(found.fit, session.train, row_weights(session.problem, found.fit.recipe.emphasis))
+    doubts = diagnose(found.fit, session.train)
     return [f"{concern.value}: {what}" for concern, what in doubts.concerns]
 
 

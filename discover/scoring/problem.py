@@ -37,7 +37,7 @@ class Problem:
     """Train rows and declared knowledge; sealed rows are not part of it and cannot be reached from it.
 
     Attributes:
-        table: the train rows, or a part of a long table, see `rows`.
+        table: the train rows, or a part of a long table, see `rows`; with what they weigh in fits.
         kinds: per feature: a positive scale, a logarithm of one, a share of a mixture, or anything else.
         axes: features to extrapolate along; empty if the task does not extrapolate in scale.
         monotone: features along which the target is known to fall or rise.
@@ -68,6 +68,20 @@ class Problem:
     roles: dict[str, str] = field(default_factory=dict)
     rules: Rules = RULES
     rows: int | None = None
+
+    def __post_init__(self) -> None:
+        # The table carries what its rows weigh, so that no fit to it can leave that out.
+        weighed = replace(self.table, sweep=sweep_weights(self, self.swept), heights=self._heights())
+        object.__setattr__(self, "table", weighed)
+
+    def _heights(self) -> Floats | None:
+        """See `Table`; the mean over the axes."""
+        if not self.axes:
+            return None
+        axes = [self.coordinate(axis) for axis in self.axes]
+        height = np.mean([(values - values.min()) / (float(np.ptp(values)) or 1.0) for values in axes], axis=0)
+        centred: Floats = height - np.median(height)
+        return centred
 
     def on_scale(self, values: Floats) -> Floats:
         """Measured or predicted values of the target on the scale on which errors count, shape (..., n_targets).
@@ -102,11 +116,6 @@ class Problem:
     def swept(self) -> tuple[str, ...]:
         """The columns that were swept at every size."""
         return swept_columns(self)
-
-    @cached_property
-    def sweep(self) -> Floats | None:
-        """Weights of the rows where columns were swept, shape (n,), or None for equal ones."""
-        return sweep_weights(self, self.swept)
 
     @cached_property
     def parts(self) -> Parts:

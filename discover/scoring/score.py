@@ -177,32 +177,6 @@ def expected_error(measured: float, values: int, noise: float, prior: float = RU
     return (values * measured + prior * noise) / (values + prior)
 
 
-def row_weights(problem: Problem, emphasis: float) -> Floats | None:
-    """Weights of the rows in a fit: those of `discover.scoring.sweeps`, times those of a recipe's emphasis."""
-    return _product(problem.sweep, emphasis_weights(problem, emphasis))
-
-
-def emphasis_weights(problem: Problem, emphasis: float) -> Floats | None:
-    """Row weights that grow tenfold per unit of emphasis from the smallest to the largest scale."""
-    if emphasis == 0.0 or not problem.axes:
-        return None
-    heights = []
-    for axis in problem.axes:
-        values = problem.coordinate(axis)
-        span = float(np.ptp(values)) or 1.0
-        heights.append((values - values.min()) / span)
-    height = np.mean(heights, axis=0)
-    weights: Floats = 10.0 ** (emphasis * (height - np.median(height)))
-    return weights
-
-
-def _product(a: Floats | None, b: Floats | None) -> Floats | None:
-    """The product of weights, where None stands for ones."""
-    if a is None or b is None:
-        return b if a is None else a
-    return a * b
-
-
 def _run_off(fit: FitResult, rules: Guards = RULES.guards) -> str | None:
     """A constant that runs off to where no unit would put it: the formula says less than it seems to.
 
@@ -236,7 +210,7 @@ class Scorer:
         self.folds = problem.folds if cuts is None else make_folds(problem, cuts)
         n = len(problem.table)
         self.rows = self._spread(rows) if rows is not None and is_thinned(n, rows) else np.arange(n)
-        self.table = problem.table.take(self.rows) if len(self.rows) < n else problem.table
+        self.table = self._part(self.rows) if len(self.rows) < n else problem.table
         self.weights = np.array([f.weight for f in self.folds])
         self.beyond = points_beyond(problem)
         self.far = (
@@ -246,15 +220,13 @@ class Scorer:
         self.mixed = settings_mixed(problem)
         self.along = points_along(problem)
         self.units = unit_groups(problem)
-        self.sweep = self._sweep_of(self.table)
         variance = problem.on_scale(problem.table.targets).var(axis=0)
         self.variance = np.where(variance > 0, variance, 1.0)
         deviation = problem.table.targets.std(axis=0)
         self.deviation = np.where(deviation > 0, deviation, 1.0)
         self._tables = [(self.table.take(f.fit[self.rows]), self.table.take(f.judge[self.rows])) for f in self.folds]
         large = len(self.table) > 3 * SCREEN_ROWS
-        self._screen = problem.table.take(self._spread(SCREEN_ROWS)) if large else None
-        self._screen_sweep = self._sweep_of(self._screen) if self._screen else None
+        self._screen = self._part(self._spread(SCREEN_ROWS)) if large else None
 
     def penalty(self, score: Score) -> float:
         return penalty(score, self.weights, self.problem.rules.penalty)
@@ -289,17 +261,14 @@ class Scorer:
             return Refused(**vars(size), reason=over)
         if self._hopeless(structure, gate, warm):
             return Refused(**vars(size), reason=FAR)
-        weights = emphasis_weights(self.problem, recipe.emphasis)
-        weights = _product(self.sweep, None if weights is None else weights[self.rows])
-        table = self.table
-        full = fit(structure, table, recipe, effort=effort, weights=weights, warm=warm)
+        full = fit(structure, self.table, recipe, effort=effort, warm=warm)
         if isinstance(full, FitFailure):
             return Refused(**vars(size), reason=full.text)
-        size = replace(size, train=self._error(full, table, self.sweep))
+        size = replace(size, train=self._error(full, self.table))
         reason = FAR if size.train > gate else self.unbelievable(full, published)
         if reason is not None:
             return Refused(**vars(size), reason=reason, fit=full)
-        return self._judge(size, full, weights, keep)
+        return self._judge(size, full, keep)
 
     def unbelievable(self, full: FitResult, published: bool) -> str | None:
         """Why a fitted law cannot be believed; None if no guard speaks against it."""
@@ -328,11 +297,10 @@ class Scorer:
             return "its terms cancel to the last digits"
         return None
 
-    def _sweep_of(self, table: Table) -> Floats | None:
-        """The weights of a sweep's rows among the rows of a part of the table, or of all of it."""
-        if table is self.problem.table:
-            return self.problem.sweep
-        return sweep_weights(replace(self.problem, table=table), self.problem.swept)
+    def _part(self, rows: NDArray[np.int64]) -> Table:
+        """Some rows of the table; in a sweep they weigh by the best run of their size among them."""
+        part = self.problem.table.take(rows)
+        return replace(part, sweep=sweep_weights(self.problem, self.problem.swept, part))
 
     def _spread(self, n: int) -> NDArray[np.int64]:
         """Rows spread evenly over the groups of the table as they are sorted by size."""
@@ -343,10 +311,10 @@ class Scorer:
         """On a large table: whether a quick least-squares fit to a few rows is already far off."""
         if self._screen is None or not math.isfinite(gate):
             return False
-        quick = fit(structure, self._screen, effort=SCREEN_EFFORT, weights=self._screen_sweep, warm=warm)
+        quick = fit(structure, self._screen, effort=SCREEN_EFFORT, warm=warm)
         if isinstance(quick, FitFailure):
             return False
-        return self._error(quick, self._screen, self._screen_sweep) > SCREEN_SLACK * gate
+        return self._error(quick, self._screen) > SCREEN_SLACK * gate
 
     def _over_budget(self, structure: Structure) -> str | None:
         budget, used = self.problem.constants, len(structure.constants)
@@ -354,20 +322,17 @@ class Scorer:
             return f"{used} constants; the task allows {budget}"
         return None
 
-    def _judge(self, size: _Judged, full: FitResult, weights: Floats | None, keep: bool) -> Score:
+    def _judge(self, size: _Judged, full: FitResult, keep: bool) -> Score:
         structure, prior = full.structure, self.problem.rules.penalty.prior
         values = len(self.table) * self.table.n_targets
         noise = size.train * values / max(1, values - parameters(structure, self.table))
         errors: list[float] = []
         held_out: list[Floats] = []
         for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
-            judged = fold.judge[self.rows]
-            inner_weights = None if weights is None else weights[fold.fit[self.rows]]
-            part = fit(structure, inner, full.recipe, effort=FOLD_EFFORT, weights=inner_weights, warm=[full.by_name])
+            part = fit(structure, inner, full.recipe, effort=FOLD_EFFORT, warm=[full.by_name])
             if isinstance(part, FitFailure):
                 return Refused(**vars(size), reason=f"no fit on fold '{fold.label}': {part.text}", fit=full)
-            measured = self._error(part, outer, None if self.sweep is None else self.sweep[judged])
-            errors.append(expected_error(measured, len(outer) * outer.n_targets, noise, prior))
+            errors.append(expected_error(self._error(part, outer), len(outer) * outer.n_targets, noise, prior))
             if not math.isfinite(errors[-1]):
                 return Refused(**vars(size), reason=f"not finite on fold '{fold.label}'", fit=full)
             if keep:
@@ -375,8 +340,8 @@ class Scorer:
                 held_out.append(part.predict(asked.features, asked.group))
         return Scored(**vars(size), folds=tuple(errors), fit=full, held_out=tuple(held_out))
 
-    def _error(self, fit: FitResult, table: Table, weights: Floats | None) -> float:
+    def _error(self, fit: FitResult, table: Table) -> float:
         on_scale = self.problem.on_scale
         with np.errstate(over="ignore", invalid="ignore"):
             residuals = on_scale(table.targets) - on_scale(fit.predict(table.features, table.group))
-            return float(np.mean(np.average(residuals**2, axis=0, weights=weights) / self.variance))
+            return float(np.mean(np.average(residuals**2, axis=0, weights=table.sweep) / self.variance))

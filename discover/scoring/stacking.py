@@ -78,7 +78,7 @@ def stacked(
     products, values = [], 0.0
     for i, fold in enumerate(folds):
         rows = rows_asked(fold)
-        counts = np.ones(len(rows)) if problem.sweep is None else problem.sweep[rows]
+        counts = np.ones(len(rows)) if problem.table.sweep is None else problem.table.sweep[rows]
         errors = _errors(problem, rows, [law[i] for law in forecasts], prior)
         products.append(np.einsum("irt,jrt,r->ij", errors, errors, counts) / (counts.sum() * errors.shape[2]))
         values += float(counts.sum() ** 2 / np.sum(counts**2))

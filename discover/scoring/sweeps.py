@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from discover.rules import Sweeps
 
 if TYPE_CHECKING:
+    from discover.data.table import Table
     from discover.scoring.problem import Problem
 
 Floats = NDArray[np.float64]
@@ -35,8 +36,8 @@ def swept_columns(problem: Problem) -> tuple[str, ...]:
         return ()
     columns = [c for c in problem.of_kind("scale", "logged") if c not in problem.axes and c not in problem.monotone]
     while columns:
-        sizes = _sizes(problem, columns)
-        excess = _excess(problem, sizes)
+        sizes = _sizes(problem, columns, problem.table)
+        excess = _excess(problem, sizes, problem.table)
         kept = [c for c in columns if _is_swept(problem.coordinate(c), sizes, excess, problem.rules.sweeps)]
         if kept == columns:
             break
@@ -52,19 +53,23 @@ def sweep_notes(problem: Problem) -> tuple[str, ...]:
     return (f"{what}: rows weigh by how near they come to the best run of their size",)
 
 
-def sweep_weights(problem: Problem, columns: Sequence[str]) -> Floats | None:
+def sweep_weights(problem: Problem, columns: Sequence[str], part: Table | None = None) -> Floats | None:
     """Weights of the rows, of mean one, where these columns were swept.
 
     A row weighs from one, if it is as good as the best of its size, down to a least weight; the best row weighs a share
     of all of its size besides.
+
+    Args:
+        part: of the table, whose rows are weighed by the best of their size among them; all of it if not given.
 
     Returns:
         Shape (n,), or None where nothing was swept or nothing makes a difference.
     """
     if not columns:
         return None
-    sizes = _sizes(problem, columns)
-    excess = _excess(problem, sizes)
+    table = problem.table if part is None else part
+    sizes = _sizes(problem, columns, table)
+    excess = _excess(problem, sizes, table)
     worse = excess[excess > 0]
     if not len(worse):
         return None
@@ -76,17 +81,16 @@ def sweep_weights(problem: Problem, columns: Sequence[str]) -> Floats | None:
     return out
 
 
-def _sizes(problem: Problem, columns: Sequence[str]) -> Ints:
+def _sizes(problem: Problem, columns: Sequence[str], table: Table) -> Ints:
     """The size of every row: one code per combination of the group and all columns but these."""
-    table = problem.table
     rest = [table.features[name] for name in problem.kinds if name not in columns]
     codes: Ints = np.unique(np.column_stack([table.group, *rest]), axis=0, return_inverse=True)[1].ravel()
     return codes
 
 
-def _excess(problem: Problem, sizes: Ints) -> Floats:
+def _excess(problem: Problem, sizes: Ints, table: Table) -> Floats:
     """By how much every row misses the best of its size."""
-    cost = problem.table.targets[:, 0] * (1.0 if falls(problem) else -1.0)
+    cost = table.targets[:, 0] * (1.0 if falls(problem) else -1.0)
     best = np.full(sizes.max() + 1, np.inf)
     np.minimum.at(best, sizes, cost)
     out: Floats = cost - best[sizes]

@@ -20,7 +20,7 @@ from discover.rules import Choice
 from discover.scoring import Problem, Scored, points_beyond, predict_beyond
 from discover.scoring.beyond import unbelieved_groups
 from discover.scoring.consensus import distances, twins
-from discover.scoring.score import parameters, row_weights
+from discover.scoring.score import parameters
 from discover.scoring.stacking import Stack, averages_logs, departure, rows_asked, stacked
 from discover.search.tasks import Executor, Job, Setting
 
@@ -150,7 +150,7 @@ def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
     for told in looked_at(shorter):
         if told.score.train <= (1.0 + problem.rules.choice.alike) * law.score.train:
             return told
-    errors = covariance(fit, problem.table, row_weights(problem, fit.recipe.emphasis)).errors
+    errors = covariance(fit, problem.table).errors
     for told in looked_at(laws_without(problem, law.candidate, fit, errors)):
         if told.penalty <= law.penalty:
             return told

@@ -27,7 +27,6 @@ from discover.forecasts import DRAWS, with_uncertainty
 from discover.law.document import LawDocument
 from discover.proposers.surgery import well_named
 from discover.scoring import Problem, column_kind
-from discover.scoring.score import row_weights
 from discover.scoring.stacking import Stack
 from discover.search import SearchConfig, search
 from discover.sklearn.columns import Column, column, identifiers, position, without
@@ -273,7 +272,7 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return from_fit(
             found,
             problem.table,
-            errors=covariance(found, problem.table, row_weights(problem, found.recipe.emphasis)).errors,
+            errors=covariance(found, problem.table).errors,
             task="scikit-learn",
             group_column=None if self.group is None else str(self.group),
             seed=seed,

@@ -23,6 +23,9 @@ from discover.fitting import (
     FitResult,
     Recipe,
     Structure,
+    bootstrap,
+    covariance,
+    diagnose,
     fit,
     recipe_from_text,
 )
@@ -167,17 +170,32 @@ def test_weights_count_rows(law: Structure, chinchilla_rows: Rows) -> None:
     table = chinchilla_rows(noise=0.02)
     counts = np.random.default_rng(0).integers(1, 4, len(table))
     repeated = table.take(np.repeat(np.arange(len(table)), counts))
-    weighted = fitted(law, table, weights=counts.astype(float))
-    own = fitted(law, replace(table, weights=counts.astype(float)))
+    weighted = fitted(law, replace(table, weights=counts.astype(float)))
     assert weighted.objective == pytest.approx(fitted(law, repeated).objective, rel=1e-9)
-    assert own.objective == pytest.approx(weighted.objective, rel=1e-12)
+    swept = fitted(law, replace(table, sweep=counts.astype(float)))
+    assert swept.objective == pytest.approx(weighted.objective, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["weights", "sweep", "heights"])
+def test_whoever_judges_a_fit_counts_rows_as_the_fit_did(law: Structure, chinchilla_rows: Rows, kind: str) -> None:
+    table = chinchilla_rows(noise=0.02)
+    rows = np.linspace(-0.5, 0.5, len(table))
+    weights = 10.0**rows
+    recipe = Recipe(emphasis=1.0) if kind == "heights" else Recipe()
+    carried = replace(table, **{kind: rows if kind == "heights" else weights})
+    told = replace(table, weights=weights)
+    found, same = fitted(law, carried, recipe), fitted(law, told)
+    assert found.named() == pytest.approx(same.named(), rel=1e-9)
+    assert covariance(found, carried).errors == pytest.approx(covariance(same, told).errors, rel=1e-6)
+    assert bootstrap(found, carried, 3).constants == pytest.approx(bootstrap(same, told, 3).constants, rel=1e-6)
+    assert diagnose(found, carried).condition == pytest.approx(diagnose(same, told).condition, rel=1e-6)
 
 
 def test_measurement_errors_weigh_by_their_inverse_square(law: Structure, chinchilla_rows: Rows) -> None:
     table = chinchilla_rows(noise=0.02)
     errors = np.random.default_rng(0).uniform(0.01, 0.1, (len(table), 1))
     by_errors = fitted(law, replace(table, errors=errors))
-    by_weights = fitted(law, table, weights=errors[:, 0] ** -2)
+    by_weights = fitted(law, replace(table, weights=errors[:, 0] ** -2))
     assert by_errors.named() == pytest.approx(by_weights.named(), rel=1e-6)
 
 

@@ -18,7 +18,6 @@ from discover.scoring.score import (
     FAR,
     _run_off,
     description_length,
-    emphasis_weights,
     expected_error,
 )
 from tests.scoring.problems import chinchilla, law_with, problem_from, two_families
@@ -168,10 +167,10 @@ def test_no_fold_of_few_rows_promises_less_than_the_noise_allows() -> None:
 
 def test_emphasis_grows_tenfold_per_unit_from_the_smallest_to_the_largest() -> None:
     problem = problem_from({"N": np.geomspace(1e3, 1e9, 7)}, np.arange(7.0), axes=("N",))
-    assert emphasis_weights(problem, 0.0) is None
-    assert emphasis_weights(replace(problem, axes=()), 1.0) is None
+    assert problem.table.fit_weights(0.0) is None
+    assert replace(problem, axes=()).table.fit_weights(1.0) is None
     for emphasis in (0.5, 1.0, -1.0):
-        weights = emphasis_weights(problem, emphasis)
+        weights = problem.table.fit_weights(emphasis)
         assert weights is not None
         assert np.log10(weights) == pytest.approx(emphasis * np.linspace(-0.5, 0.5, 7))
 

@@ -11,7 +11,6 @@ from discover.expressions import parse
 from discover.fitting import FitResult, Recipe, Structure
 from discover.rules import RULES
 from discover.scoring import Problem, Scorer
-from discover.scoring.score import row_weights
 from discover.scoring.sweeps import sweep_notes, sweep_weights, swept_columns
 from tests.scoring.problems import problem_from
 
@@ -52,7 +51,7 @@ def test_what_is_best_at_an_end_was_not_swept() -> None:
     experts = problem_from({"N": N, "x": x}, 2 + (N * x**0.5) ** -0.1 + 0.01 * rng.standard_normal(28), axes=("N",))
     assert swept_columns(experts) == ()
     assert sweep_notes(experts) == ()
-    assert row_weights(experts, 0.0) is None
+    assert experts.table.sweep is None
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -130,7 +129,7 @@ def test_folds_and_fit_are_judged_by_the_weights_that_they_are_fitted_with() -> 
     law = Structure(parse("E + A*N**(-a) + C*(log(r) - c - d*log(N))**2", list(problem.kinds)))
     score = scorer.score(law, Recipe())
     assert score.fit is not None
-    weights = row_weights(problem, 0.0)
+    weights = problem.table.sweep
     assert weights is not None
     squares = score.fit.residuals(problem.table)[:, 0] ** 2
     assert score.train == pytest.approx(np.average(squares, weights=weights) / problem.table.targets.var())

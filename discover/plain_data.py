@@ -61,6 +61,20 @@ def number_in(text: str, multiple: float = 1.0) -> float:
     return float(count[1]) * COUNTS[count[2].lower()] / multiple if count else float(text)
 
 
+def number_or_nan(text: str, multiple: float = 1.0) -> float:
+    """As `number_in`; NaN for a text that says no number, where none may be given."""
+    try:
+        return number_in(text, multiple)
+    except ValueError:
+        return math.nan
+
+
+def share_in(text: str) -> float:
+    """The share in a text such as 0.2 or 20%; NaN for one that is none above 0 and below 1."""
+    value = number_or_nan(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
+    return value if 0 < value < 1 else math.nan
+
+
 def duration_s(text: str, option: str = "--budget") -> float:
     """Seconds of a text such as `60s`, `5m`, `1.5h` or `90`.
 
@@ -185,6 +199,11 @@ def _by_factors(low: float, high: float, most: int) -> list[float]:
 def quoted(path: object) -> str:
     """A path as a word of a command that can be pasted into a shell, whatever characters it has."""
     return shlex.quote(str(path))
+
+
+def sentence(text: str) -> str:
+    """A phrase with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
 
 
 def counted(number: int, noun: str) -> str:

@@ -17,7 +17,7 @@ from discover.data.task_writing import task_text
 from discover.data.tasks import Task
 from discover.errors import DiscoverError, InputError
 from discover.files import write_whole
-from discover.plain_data import number_in
+from discover.plain_data import share_in
 
 HOME = "tables"
 """Below the folder that is shown."""
@@ -207,7 +207,11 @@ def task_of(path: Path, wishes: Wishes) -> Task:
     if wishes.error_scale not in ("", *SCALES):
         raise InputError(f"errors count in {wishes.error_scale!r}; expected one of {', '.join(SCALES)}")
     if wishes.holdout:
-        options["holdout"] = _share(wishes.holdout)
+        options["holdout"] = share_in(wishes.holdout)
+        if math.isnan(options["holdout"]):
+            raise InputError(
+                f"the sealed share is {wishes.holdout!r}; expected a share above 0 and below 1, such as 0.2 or 20%"
+            )
     if wishes.roles is None:
         return task_from_table(path, guess_target(read_table(path, None, wishes.where or None)), **options)
     targets, groups, weights = (wishes.having(role) for role in ("target", "group", "weights"))
@@ -268,13 +272,3 @@ def _cells(raw: RawTable, name: str) -> tuple[str, ...]:
 def _without_path(text: str, path: Path) -> str:
     """The page names the table already; the path of a machine tells its reader nothing."""
     return text.replace(str(path), path.name)
-
-
-def _share(text: str) -> float:
-    try:
-        value = number_in(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < 1:
-        raise InputError(f"the sealed share is {text!r}; expected a share above 0 and below 1, such as 0.2 or 20%")
-    return value

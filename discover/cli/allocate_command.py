@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from discover.cli import options
 from discover.cli.completion import laws_with_constants
 from discover.cli.law_source import SOURCE_HELP, read_law
-from discover.cli.options import bounds_for, numbers_for
 from discover.errors import InputError
 from discover.plain_data import number_in
 
@@ -51,7 +51,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command of this module."""
     app.command("allocate", rich_help_panel="Use a run")(allocate)
 
 
@@ -86,8 +85,8 @@ def allocate(
         cost=cost,
         budget=_sweep(sweep) if sweep is not None else budget,
         subject_to=tuple(subject_to or ()),
-        bounds=bounds_for(document, bounds),
-        fix=numbers_for(document, ",".join(fix or ()), "--fix"),
+        bounds=options.bounds(document, bounds),
+        fix=options.numbers(",".join(fix or ()), "--fix", document),
         group=group,
         seed=seed,
     )

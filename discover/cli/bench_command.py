@@ -59,7 +59,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stder
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command of this module."""
     app.command("bench", rich_help_panel="Find a law")(spread(bench))
 
 

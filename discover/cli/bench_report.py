@@ -45,7 +45,7 @@ def describe_summary(summary: Summary) -> list[str | Table]:
 def markdown_of(summary: Summary) -> str:
     """The tables, every single run and how they were made, as Markdown."""
     runs = [
-        (name, str(run["seed"]), r2(run["r2_raw"]), _code(run["formula"] or run.get("error", "")))
+        (name, str(run["seed"]), r2(run["r2_raw"]), f"`{run['formula'] or run.get('error', '')}`".replace("|", "\\|"))
         for name, task in summary["tasks"].items()
         for run in task["runs"]
     ]
@@ -180,10 +180,6 @@ def r2(value: float | None) -> str:
 
 def _with_sd(mean: float, sd: float | None, digits: int = 4) -> str:
     return f"{mean:.{digits}f}" if sd is None else f"{mean:.{digits}f} ± {sd:.{digits}f}"
-
-
-def _code(text: str) -> str:
-    return f"`{text}`".replace("|", "\\|")
 
 
 def _markdown_table(

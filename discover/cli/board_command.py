@@ -30,7 +30,6 @@ Open = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     app.command("board", rich_help_panel="Use a run")(board)
 
 

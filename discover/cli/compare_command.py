@@ -33,7 +33,6 @@ Everything = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command of this module."""
     app.command("compare", rich_help_panel="Find a law")(spread(compare))
 
 

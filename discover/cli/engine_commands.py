@@ -26,7 +26,6 @@ PACKAGES_SIZE = (
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     app.command("engines", rich_help_panel="Look around")(engines)
 
 

@@ -35,7 +35,6 @@ Out = Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; b
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     app.command("export", rich_help_panel="Use a run")(export)
 
 

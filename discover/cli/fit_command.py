@@ -55,7 +55,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     app.command("fit", rich_help_panel="Find a law")(fit)
 
 

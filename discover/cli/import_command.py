@@ -48,7 +48,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command of this module."""
     app.command("import", rich_help_panel="Find a law")(spread(import_law))
 
 

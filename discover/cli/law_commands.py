@@ -24,7 +24,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     app.command("laws", rich_help_panel="Look around")(laws)
 
 

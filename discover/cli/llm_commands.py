@@ -88,7 +88,6 @@ class Row:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     group = typer.Typer(help="Language models that propose laws.", no_args_is_help=True)
     for command in (check, models, use):
         group.command(command.__name__)(command)

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from discover.errors import InputError
-from discover.plain_data import number_in
+from discover.plain_data import number_or_nan, share_in
 
 if TYPE_CHECKING:
     from discover.law.document import LawDocument
@@ -46,22 +46,28 @@ def pairs(text: str | None, option: str) -> dict[str, str]:
     return result
 
 
-Multiple = Callable[[str], float]
-"""So many a column of this name counts as one, see `LawDocument.multiple`."""
-
-
-def numbers(text: str | None, option: str, multiple: Multiple = lambda name: 1.0) -> dict[str, float]:
+def numbers(text: str | None, option: str, document: LawDocument | None = None) -> dict[str, float]:
     """`a=1e9,b=7B` as a mapping of finite numbers.
+
+    Args:
+        document: a law whose columns the names mean; the numbers are then in the units of these columns.
 
     Raises:
         InputError: a part that is not `name=number`.
     """
     result = {}
     for name, value in pairs(text, option).items():
-        result[name] = number_or_nan(value, multiple(name))
-        if not math.isfinite(result[name]):
+        column, read = _reader(document, name)
+        result[column] = read(value)
+        if not math.isfinite(result[column]):
             raise InputError(f"{option} gives {name!r} the value {value!r}; expected a finite number")
     return result
+
+
+def _reader(document: LawDocument | None, name: str) -> tuple[str, Callable[[str], float]]:
+    from discover.forecasts.points import reader
+
+    return (name, number_or_nan) if document is None else reader(document, name)
 
 
 def share(text: str, option: str) -> float:
@@ -70,55 +76,27 @@ def share(text: str, option: str) -> float:
     Raises:
         InputError: not such a text, or not above 0 and below 1.
     """
-    value = number_or_nan(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
-    if not 0 < value < 1:
+    value = share_in(text)
+    if math.isnan(value):
         raise InputError(f"{option} is {text}; expected a share of the rows above 0 and below 1, such as 0.2 or 20%")
     return value
 
 
-def number_or_nan(text: str, multiple: float = 1.0) -> float:
-    """The number that a text says, see `number_in`; NaN where it says none, as no option takes that."""
-    try:
-        return number_in(text, multiple)
-    except ValueError:
-        return math.nan
-
-
-def bounds_of(texts: Sequence[str] | None, multiple: Multiple) -> dict[str, tuple[float | None, float | None]]:
-    """`NAME=LOW:HIGH,...` as name -> ends, either of which may be left out.
+def bounds(document: LawDocument, texts: Sequence[str] | None) -> dict[str, tuple[float | None, float | None]]:
+    """`NAME=LOW:HIGH,...` as column of a law -> ends in its unit, either of which may be left out.
 
     Raises:
         InputError: the text is not of this form.
     """
     out = {}
     for name, span in pairs(",".join(texts or ()), "--bounds").items():
+        column, read = _reader(document, name)
         low, sign, high = span.partition(":")
-        ends = [_end(end, multiple(name)) for end in (low, high)]
-        if not sign or any(end is not None and math.isnan(end) for end in ends):
+        ends = [read(end) if end.strip() else None for end in (low, high)]
+        if not sign or any(end is not None and not math.isfinite(end) for end in ends):
             raise InputError(f"--bounds gives {name!r} the range {span!r}; expected LOW:HIGH such as 1e8:1e12")
-        out[name] = (ends[0], ends[1])
+        out[column] = (ends[0], ends[1])
     return out
-
-
-def numbers_for(document: LawDocument, text: str | None, option: str) -> dict[str, float]:
-    """`numbers` of the columns of a law, under whatever names, in the units of these columns."""
-    from discover.forecasts.points import in_columns, letters
-
-    return in_columns(document, numbers(text, option, letters(document)))
-
-
-def bounds_for(document: LawDocument, texts: Sequence[str] | None) -> dict[str, tuple[float | None, float | None]]:
-    """`bounds_of` the columns of a law, under whatever names, in the units of these columns."""
-    from discover.forecasts.points import bounds_in, letters
-
-    return bounds_in(document, bounds_of(texts, letters(document)))
-
-
-def _end(text: str, multiple: float) -> float | None:
-    if not text.strip():
-        return None
-    value = number_or_nan(text, multiple)
-    return value if math.isfinite(value) else math.nan
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:

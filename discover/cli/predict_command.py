@@ -11,7 +11,7 @@ import typer
 
 from discover.cli.completion import laws_with_constants
 from discover.cli.law_source import SOURCE_HELP, read_law
-from discover.cli.options import number_or_nan, pairs
+from discover.cli.options import pairs
 from discover.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     app.command("predict", rich_help_panel="Use a run")(predict)
 
 
@@ -136,13 +135,13 @@ def _from_text(
 ) -> tuple[dict[str, float], list[str], dict[str, str]]:
     """A point, the groups that it is asked of, and the values as they were given."""
     from discover.data.names import near
-    from discover.forecasts.points import meant, positive_columns, why_needed
+    from discover.forecasts.points import positive_columns, reader, why_needed
     from discover.forecasts.reading import groups_of
 
     texts = pairs(text, "--at")
-    places = {name: meant(document, name) for name in texts}
+    places = {name: reader(document, name) for name in texts}
     given = {places[name][0]: value for name, value in texts.items()}
-    units = dict(places.values())
+    read = dict(places.values())
     named = given.pop(document.group_column, group) if document.group_column is not None else group
     unknown = [name for name in given if name not in document.feature_names]
     if unknown:
@@ -152,7 +151,7 @@ def _from_text(
             f"(its columns: {expected})"
         )
     positive = positive_columns(document)
-    point = {name: _number(document, name, value, name in positive, units[name]) for name, value in given.items()}
+    point = {name: _number(name, value, name in positive, read[name](value)) for name, value in given.items()}
     missing = [name for name in needed if name not in point]
     if missing:
         why = why_needed(document, missing[0])
@@ -160,9 +159,8 @@ def _from_text(
     return point, groups_of(document, named, f"--at {text}"), given
 
 
-def _number(document: LawDocument, name: str, text: str, positive: bool, factor: float) -> float:
+def _number(name: str, text: str, positive: bool, value: float) -> float:
     where, expected = f"--at gives {name} the value", "a number above 0" if positive else "a finite number"
-    value = number_or_nan(text, document.multiple(name)) if factor == 1 else number_or_nan(text) / factor
     if math.isnan(value):
         raise InputError(f"{where} {text!r}, which is not a number; expected {expected}")
     if math.isinf(value) or (positive and value <= 0):

@@ -31,7 +31,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     app.command("report", rich_help_panel="Use a run")(report)
 
 

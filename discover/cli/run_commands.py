@@ -131,7 +131,6 @@ Groups = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     app.command("run", rich_help_panel="Find a law")(spread(run))
     app.command("resume", rich_help_panel="Find a law")(resume)
     app.command("evaluate", rich_help_panel="Use a run")(evaluate)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discover.cli import options
 from discover.cli.allocate_command import Cost, Fix, Json, Source
 from discover.cli.law_source import read_law
-from discover.cli.options import bounds_for, numbers_for
 from discover.plain_data import counted
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ GroupOfRuns = Annotated[str | None, typer.Option(help="Only this group; by defau
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command of this module."""
     app.command("suggest", rich_help_panel="Use a run")(suggest)
 
 
@@ -71,9 +70,9 @@ def suggest(
         cost_limit=cost_limit,
         n=n,
         candidates=candidates,
-        target_scale=numbers_for(document, target_scale, "--target-scale"),
-        bounds=bounds_for(document, bounds),
-        fix=numbers_for(document, ",".join(fix or ()), "--fix"),
+        target_scale=options.numbers(target_scale, "--target-scale", document),
+        bounds=options.bounds(document, bounds),
+        fix=options.numbers(",".join(fix or ()), "--fix", document),
         group=group,
     )
     if json:

@@ -34,7 +34,6 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing task
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
     app.command("tasks", rich_help_panel="Look around")(tasks)
     family = typer.Typer(help="Task files: a table, and what you know about it.", no_args_is_help=True)
     family.command("new")(spread(new))

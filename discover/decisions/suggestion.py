@@ -168,7 +168,9 @@ class _Belief:
     def given(self, j: int) -> _Belief:
         """After a measurement of candidate j."""
         n = len(self.variance)
-        column = self._prior(np.arange(len(self.drift)), j) - self.known @ self.known[j]
+        rows = np.arange(len(self.drift))
+        prior = _covariance(self.factors, self.drift, self.coordinates, rows, np.array([j]))[:, 0]
+        column = prior - self.known @ self.known[j]
         column = column / np.sqrt(max(float(column[j]), 0.0) + self.noise[j])
         return replace(
             self,
@@ -177,9 +179,6 @@ class _Belief:
             left=self.left - column[n:] ** 2,
             known=np.column_stack([self.known, column]),
         )
-
-    def _prior(self, rows: Ints, j: int) -> Floats:
-        return _covariance(self.factors, self.drift, self.coordinates, rows, np.array([j]))[:, 0]
 
 
 def _covariance(factors: Floats, drift: Floats, coordinates: Floats, rows: Ints, columns: Ints) -> Floats:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from string import Template
 
-from discover.averages import HALF
 from discover.data.names import to_identifier
-from discover.export.forecast_code import INF, forecast_heading, laid_out
+from discover.export.forecast_code import INF, filled, laid_out
 from discover.export.identifiers import C, quoted
 from discover.export.layout import Layout, lay_out, real_literal
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
-from discover.rules import RULES
 
 NAMES = """\
 static const char *const ${prefix}_groups[${guard}_N_GROUPS] = {
@@ -225,14 +223,13 @@ def c_forecast(document: LawDocument) -> str:
     low, high = ensemble.bounds
     bounded = "mean" if low == -INF else f"fmax(mean, {low!r})"
     return _FORECAST.substitute(
-        heading=forecast_heading(ensemble, "//"), guard=prefix.upper(), prefix=prefix,
+        filled(ensemble, "//", "INFINITY", ("0", "1")), guard=prefix.upper(), prefix=prefix,
         n_groups=len(document.groups), n_targets=len(document.targets), n_laws=len(layouts),
         groups=string_lines(document.groups),
         targets=string_lines(document.targets),
-        weights=", ".join(map(repr, ensemble.weights.tolist())),
-        functions="\n".join(functions), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
+        functions="\n".join(functions),
         arguments=", ".join(f"double {name}" for name in arguments), calls=",\n".join(calls),
-        logs=int(ensemble.logs), bounded=bounded if high == INF else f"fmin({bounded}, {high!r})",
+        bounded=bounded if high == INF else f"fmin({bounded}, {high!r})",
     )  # fmt: skip
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from discover.averages import HALF
 from discover.export.identifiers import one_line, safe_names
 from discover.export.layout import Layout
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
+from discover.rules import RULES
 
 OWN_NAMES = frozenset(("average", "said", "known", "shares", "order", "passed", "laws", "columns", "names", "law"))
 
@@ -23,6 +25,23 @@ def laid_out(
     """The laws in a language, and identifiers of all columns that any of them reads."""
     names = safe_names(ensemble.inputs, reserved)
     return [lay(law.document) for law in ensemble.laws], [names[name] for name in ensemble.inputs]
+
+
+def filled(ensemble: Ensemble, mark: str, infinity: str, false_true: tuple[str, str]) -> dict[str, object]:
+    """What the templates of all languages need.
+
+    Args:
+        mark: begins a comment.
+        infinity: how the language writes it.
+        false_true: the same of truth values.
+    """
+    low, high = ensemble.bounds
+    return {
+        "heading": forecast_heading(ensemble, mark), "weights": ", ".join(map(repr, ensemble.weights.tolist())),
+        "logs": false_true[ensemble.logs], "low": f"-{infinity}" if low == -INF else repr(low),
+        "high": infinity if high == INF else repr(high), "quantiles": ", ".join(map(str, HALF)),
+        "reach": RULES.average.reach,
+    }  # fmt: skip
 
 
 def places_of(ensemble: Ensemble, layout: Layout) -> str:

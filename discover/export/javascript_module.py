@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Template
 
-from discover.averages import HALF
-from discover.export.forecast_code import INF, forecast_heading, laid_out
+from discover.export.forecast_code import filled, laid_out
 from discover.export.identifiers import JAVASCRIPT, quoted
 from discover.export.layout import Layout, exact_literal, lay_out
 from discover.expressions import walk
 from discover.expressions.tree import Call
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
-from discover.rules import RULES
 
 STEP = "const step = x => (x > 0 ? 1 : x < 0 ? 0 : x === 0 ? 0.5 : NaN);\n"
 
@@ -115,7 +113,7 @@ $heading
 export const GROUPS = $groups;
 export const TARGETS = $targets;
 export const FEATURES = $features;
-export const WEIGHTS = $weights;
+export const WEIGHTS = [$weights];
 
 $step// of every law: its columns, its constants [group][target], and its value
 const LAWS = [
@@ -144,7 +142,7 @@ function average(said, logs) {
     .sort((a, b) => a[0] - b[0]);
   if (!found.length) return logs ? average(said, false) : NaN;
   const total = found.reduce((sum, [, share]) => sum + share, 0);
-  const [low, middle, high] = $quantiles.map(q => {
+  const [low, middle, high] = [$quantiles].map(q => {
     let passed = 0;
     return (found.find(([, share]) => (passed += share) / total >= q - 1e-12) ?? found[found.length - 1])[0];
   });
@@ -162,14 +160,11 @@ def javascript_forecast(document: LawDocument) -> str:
     """Source of a module with a function `predict`."""
     ensemble = Ensemble.from_document(document)
     layouts, _ = laid_out(ensemble, javascript_layout, JAVASCRIPT)
-    low, high = ensemble.bounds
     return _FORECAST.substitute(
-        heading=forecast_heading(ensemble, "//"),
+        filled(ensemble, "//", "Infinity", ("false", "true")),
         groups=strings(document.groups), targets=strings(document.targets), features=strings(ensemble.inputs),
-        weights=ensemble.weights.tolist(), step=f"{STEP}\n" if any(map(needs_step, layouts)) else "",
-        laws=",\n".join(_law(layout) for layout in layouts), logs=str(ensemble.logs).lower(),
-        low="-Infinity" if low == -INF else repr(low), high="Infinity" if high == INF else repr(high),
-        quantiles=list(HALF), reach=RULES.average.reach, checks=CHECKS, place=PLACE,
+        step=f"{STEP}\n" if any(map(needs_step, layouts)) else "", laws=",\n".join(map(_law, layouts)),
+        checks=CHECKS, place=PLACE,
     )  # fmt: skip
 
 

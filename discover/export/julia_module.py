@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from string import Template
 
-from discover.averages import HALF
-from discover.export.forecast_code import INF, OWN_NAMES, forecast_heading, laid_out
+from discover.export.forecast_code import OWN_NAMES, filled, laid_out
 from discover.export.identifiers import JULIA, quoted
 from discover.export.layout import Layout, exact_literal, lay_out, real_literal
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
-from discover.rules import RULES
 
 PLACES = """\
     column = place(target, TARGETS, "target")
@@ -158,13 +156,9 @@ def julia_forecast(document: LawDocument) -> str:
         functions.append(f"function law_{i + 1}({head})\n" + "\n".join([*found, f"    return {layout.text}"]) + "\nend")
         given = [arguments[ensemble.inputs.index(one)] for one in layout.inputs]
         calls.append(f"law_{i + 1}({', '.join([*given, 'rows', 'column'])})")
-    low, high = ensemble.bounds
     return _FORECAST.substitute(
-        heading=forecast_heading(ensemble, "#"), groups=", ".join(quoted(name) for name in document.groups),
-        targets=", ".join(quoted(name) for name in document.targets),
-        weights=", ".join(map(repr, ensemble.weights.tolist())), constants="\n".join(constants),
+        filled(ensemble, "#", "Inf", ("false", "true")), groups=", ".join(quoted(name) for name in document.groups),
+        targets=", ".join(quoted(name) for name in document.targets), constants="\n".join(constants),
         functions="\n\n".join(functions), arguments=", ".join(arguments), calls=", ".join(calls),
-        logs=str(ensemble.logs).lower(), low="-Inf" if low == -INF else repr(low),
-        high="Inf" if high == INF else repr(high), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
         places=PLACES, place=PLACE,
     )  # fmt: skip

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from string import Template
 
-from discover.averages import HALF
-from discover.export.forecast_code import INF, OWN_NAMES, forecast_heading, laid_out
+from discover.export.forecast_code import OWN_NAMES, filled, laid_out
 from discover.export.identifiers import R, quoted
 from discover.export.layout import Layout, lay_out, real_literal
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
-from discover.rules import RULES
 
 ROWS = """\
   if (is.null(group)) {
@@ -144,14 +142,10 @@ def r_forecast(document: LawDocument) -> str:
         functions.append(f"law_{i + 1} <- function({head}) {{\n" + "\n".join([*found, f"  {layout.text}"]) + "\n}\n")
         given = [f"points[[{ensemble.inputs.index(one) + 1}]]" for one in layout.inputs]
         calls.append(f"      law_{i + 1}({', '.join([*given, 'points$rows', 'column'])})")
-    low, high = ensemble.bounds
     return _FORECAST.substitute(
-        heading=forecast_heading(ensemble, "#"),
+        filled(ensemble, "#", "Inf", ("FALSE", "TRUE")),
         groups=", ".join(quoted(name, "r") for name in document.groups),
-        targets=", ".join(quoted(name, "r") for name in document.targets),
-        weights=", ".join(map(repr, ensemble.weights.tolist())), constants=",\n".join(constants),
+        targets=", ".join(quoted(name, "r") for name in document.targets), constants=",\n".join(constants),
         arguments=", ".join(arguments), points=", ".join(arguments), calls=",\n".join(calls),
-        logs=str(ensemble.logs).upper(), low="-Inf" if low == -INF else repr(low),
-        high="Inf" if high == INF else repr(high), quantiles=", ".join(map(str, HALF)), reach=RULES.average.reach,
         functions="\n".join(functions), rows=ROWS, values=VALUES,
     )  # fmt: skip

@@ -13,10 +13,9 @@ from discover.data.exports import ending_in
 from discover.data.formula_names import by_meaning
 from discover.expressions import feature_names
 from discover.law.document import LawDocument
-from discover.plain_data import lettered
+from discover.plain_data import lettered, number_or_nan
 
 Floats = NDArray[np.float64]
-Ends = tuple[float | None, float | None]
 ROUNDING = 1e-9
 LARGE = 1e6
 
@@ -91,29 +90,14 @@ def meant(document: LawDocument, name: str) -> tuple[str, float]:
     return sources[known], document.multiple(sources[known]) / 10.0 ** multiple_of(name)
 
 
-def letters(document: LawDocument) -> Callable[[str], float]:
-    """For a name how many a column counts as one: 13B is 13000 under `params (M)`. Not for `N`, which counts each."""
+def reader(document: LawDocument, name: str) -> tuple[str, Callable[[str], float]]:
+    """The feature that a name means, and what reads a value that is given under it, in the unit of its column.
 
-    def multiple(name: str) -> float:
-        column, factor = meant(document, name)
-        return document.multiple(column) if factor == 1 else 1.0
-
-    return multiple
-
-
-def in_columns(document: LawDocument, given: Mapping[str, float]) -> dict[str, float]:
-    """Values by the features that their names mean, in the units of their columns."""
-    places = {name: meant(document, name) for name in given}
-    return {places[name][0]: value / places[name][1] for name, value in given.items()}
-
-
-def bounds_in(document: LawDocument, given: Mapping[str, Ends]) -> dict[str, Ends]:
-    """Limits by the features that their names mean, in the units of their columns."""
-    out: dict[str, Ends] = {}
-    for name, (low, high) in given.items():
-        column, factor = meant(document, name)
-        out[column] = (None if low is None else low / factor, None if high is None else high / factor)
-    return out
+    13B is 13000 under `params (M)`, and under `N`, which counts each, 13e9 is; NaN for a text that says no number.
+    """
+    column, factor = meant(document, name)
+    multiple = document.multiple(column) if factor == 1 else 1.0
+    return column, lambda text: number_or_nan(text, multiple) / factor
 
 
 def original(document: LawDocument, name: str) -> str:

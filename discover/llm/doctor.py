@@ -95,7 +95,7 @@ async def examine(
     proposals, seen = _proposal(first)
     tell("whether it obeys a schema")
     findings += [_mode(first, await provider.complete(_PROBE)), seen, _speed(first)]
-    spare = _spare(first)
+    spare = max(64, 2 * first.usage.thoughts)  # a model that thinks needs more than the short answer
     longer = _filled(request, context - max_tokens - _counted(first, request), _characters(first, request), spare)
     tell(f"whether it takes a prompt of {context - max_tokens:,} tokens")
     filled = await provider.complete(longer)
@@ -194,11 +194,6 @@ def _characters(completion: Completion, request: Request) -> float:
 def _counted(completion: Completion, request: Request) -> int:
     length = sum(len(message.content) for message in request.messages)
     return math.ceil(length / _characters(completion, request))
-
-
-def _spare(completion: Completion) -> int:
-    """Room for the short answer to the long prompt; a model that thinks needs more."""
-    return max(64, 2 * completion.usage.thoughts)
 
 
 def _proposal(completion: Completion) -> tuple[Proposal | None, Finding]:

@@ -256,7 +256,7 @@ def _unpacked(text: str) -> str:
 
 
 def _rows(value: Any, depth: int = 0) -> Iterator[Any]:
-    key = _container(value)
+    key = _key(value, _CONTAINERS)
     if key is not None and depth < 3:
         yield from _rows(_loaded(value[key]), depth + 1)
     elif isinstance(value, dict) and depth and _is_numbered(value):
@@ -268,17 +268,9 @@ def _rows(value: Any, depth: int = 0) -> Iterator[Any]:
         yield value
 
 
+# Keys below which servers and models put the proposals, and a formula.
 _CONTAINERS = ("proposals", "formulas", "expressions", "equations", "laws")
 _FORMULA_KEYS = ("formula", "expression", "equation", "law", "expr")
-
-
-def _container(value: Any) -> str | None:
-    """The key below which the proposals are."""
-    return _key(value, _CONTAINERS)
-
-
-def _formula_key(value: Any) -> str | None:
-    return _key(value, _FORMULA_KEYS)
 
 
 def _key(value: Any, names: Sequence[str]) -> str | None:
@@ -341,7 +333,7 @@ def _json_values(text: str) -> Iterator[Any]:
 
 def _holds_formula(value: Any) -> bool:
     if isinstance(value, dict):
-        return _container(value) is not None or _formula_key(value) is not None
+        return _key(value, _CONTAINERS) is not None or _key(value, _FORMULA_KEYS) is not None
     return isinstance(value, list) and any(map(_is_formula, value[:100]))
 
 

@@ -248,7 +248,7 @@ class Session:
         self._waiting = False
         self._watch_prompt(request, completion.usage)
         problem = completion.problem
-        if problem is None or _useful(completion.text):
+        if problem is None or (completion.text and read_answer(completion.text).proposals):  # cut after a whole one
             self._answered(completion)
             return
         self._failures[problem.reason] = self._failures.get(problem.reason, 0) + 1
@@ -345,11 +345,6 @@ class Session:
         found = min(most, max(least, _MARGIN * characters / usage.prompt))
         self._characters = found if not self._seconds else min(self._characters, found)
         self._budget.characters = self._characters
-
-
-def _useful(text: str) -> bool:
-    """Whether an answer that was cut holds a proposal that was not."""
-    return bool(text) and bool(read_answer(text).proposals)
 
 
 def pause_s(problem: Problem, in_a_row: int) -> float:

@@ -1,7 +1,7 @@
 """The building blocks of scaling laws: terms, effective sizes, bowls, bumps, links.
 
-Every block is a small function from columns to a tree with fresh constants. The forms are those that
-published laws are made of: powers and shifted powers (Hestness et al. 2017, arXiv 1712.00409), saturating and
+A block makes a tree with fresh constants of columns; most are told by their formula. The forms are those that published
+laws are made of: powers and shifted powers (Hestness et al. 2017, arXiv 1712.00409), saturating and
 broken powers (Caballero et al. 2022, arXiv 2210.14891), effective data under repetition (Muennighoff et al.
 2023, arXiv 2305.16264), outer powers (Kaplan et al. 2020, arXiv 2001.08361), bilinear logarithms (Clark et al.
 2022, arXiv 2202.01169), bowls around an optimum that is itself a power law (Li et al. 2025, arXiv 2503.04715).
@@ -9,12 +9,27 @@ broken powers (Caballero et al. 2022, arXiv 2210.14891), effective data under re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from discover.expressions import Expr, Feature, Number, add, call, div, mul, neg, power, sub
+from discover.expressions import (
+    Expr,
+    Feature,
+    Number,
+    add,
+    call,
+    constant_names,
+    div,
+    mul,
+    neg,
+    parse,
+    power,
+    sub,
+    substitute,
+)
 from discover.proposers.surgery import Names
 from discover.scoring import Problem
 
@@ -86,7 +101,7 @@ class Maker:
     def effective(self, column: str) -> Expr:
         """An effective size in place of a scale column."""
         x = Feature(column)
-        smaller = [name for name in self.scales if name != column and self._below(name, column)]
+        smaller = [name for name in self.scales if (name, column) in self.problem.parts]
         options: list[Callable[[], Expr]] = [lambda: add(x, self.c())]
         if len(self.scales) > 1:
             z = Feature(self.pick([name for name in self.scales if name != column]))
@@ -99,10 +114,6 @@ class Maker:
             options += 2 * [lambda: repeat_exp(self, x, u), lambda: repeat_harmonic(self, x, u)]
         return options[int(self.rng.integers(len(options)))]()
 
-    def _below(self, small: str, large: str) -> bool:
-        """A part and its whole, as unique data are of data seen."""
-        return (small, large) in self.problem.parts
-
     def centre(self, column: str) -> Expr:
         """Where a bowl in one column lies: a constant, moved by the logarithms of other columns."""
         out = self.c()
@@ -114,64 +125,7 @@ class Maker:
         return out
 
 
-# -- terms of a scale column: falling, levelling, rising ------------------------------------------------
-
-
-def power_term(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), power(x, neg(m.c())))
-
-
-def shifted_power(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), power(add(x, m.c()), neg(m.c())))
-
-
-def hill(m: Maker, x: Expr) -> Expr:
-    return div(m.c(), add(ONE, power(div(x, m.c()), m.c())))
-
-
-def log_term(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), call("log", x))
-
-
-def exp_saturation(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), call("exp", neg(power(div(x, m.c()), m.c()))))
-
-
-def fixed_power(m: Maker, x: Expr) -> Expr:
-    exponent = (-1.0, -0.5, -1.0 / 3.0, -0.25)[int(m.rng.integers(4))]
-    return mul(m.c(), power(x, Number(exponent)))
-
-
-def broken_power(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), power(x, neg(m.c())), power(add(ONE, div(x, m.c())), neg(m.c())))
-
-
-def log_quadratic(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), power(call("log", x), TWO))
-
-
-def log_bowl(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), power(sub(call("log", x), _centre(m, x)), TWO))
-
-
-def skewed_bowl(m: Maker, x: Expr) -> Expr:
-    """A bowl with one steep side: exp(k u) - k u in the logarithm u, lowest at u = 0 whatever k is."""
-    u = mul(m.c(), sub(call("log", x), _centre(m, x)))
-    return mul(m.c(), sub(call("exp", u), u))
-
-
-def log_inverse_bowl(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), add(call("log", x), div(m.c(), x)))
-
-
-def log_cosh_bowl(m: Maker, x: Expr) -> Expr:
-    """A bowl with straight sides: sqrt(1 + u**2) in the logarithm."""
-    u = sub(call("log", x), _centre(m, x))
-    return mul(m.c(), power(add(power(u, TWO), m.c()), Number(0.5)))
-
-
-def _centre(m: Maker, x: Expr) -> Expr:
-    return m.centre(x.name) if isinstance(x, Feature) else m.c()
+# -- effective data under repetition --------------------------------------------------------------------
 
 
 def repeat_exp(m: Maker, x: Expr, u: Expr) -> Expr:
@@ -185,69 +139,68 @@ def repeat_harmonic(m: Maker, x: Expr, u: Expr) -> Expr:
     return div(x, add(ONE, div(x, mul(m.c(), u))))
 
 
-_SCALE_TERMS: list[tuple[float, Term]] = [
-    (6.0, power_term), (1.5, shifted_power), (1.5, hill), (1.5, log_term), (0.7, exp_saturation),
-    (0.7, fixed_power), (0.6, broken_power), (0.5, log_quadratic),
-]  # fmt: skip
-_BOWL_TERMS: list[tuple[float, Term]] = [
-    (6.0, log_bowl), (2.0, skewed_bowl), (1.5, log_inverse_bowl), (1.5, log_cosh_bowl),
-]  # fmt: skip
+# -- terms in one column --------------------------------------------------------------------------------
 
 
-# -- terms of a column that is a logarithm already ------------------------------------------------------
+def _term_of(formula: str) -> Term:
+    """The term of a formula in which x is the column, `centre` where a bowl lies, and all else a fresh constant."""
+    tree = parse(formula, ("x",))
+    constants = [name for name in dict.fromkeys(re.findall(r"[A-Za-z]\w*", formula)) if name in constant_names(tree)]
+
+    def made(m: Maker, x: Expr) -> Expr:
+        found = {name: _centre(m, x) if name == "centre" else m.c() for name in constants}
+        return substitute(tree, {**found, "x": x})
+
+    made.__name__ = formula
+    return made
 
 
-def linear(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), x)
+def _centre(m: Maker, x: Expr) -> Expr:
+    return m.centre(x.name) if isinstance(x, Feature) else m.c()
 
 
-def decay(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), call("exp", mul(m.c(), x)))
+def _fixed_power(m: Maker, x: Expr) -> Expr:
+    exponent = (-1.0, -0.5, -1.0 / 3.0, -0.25)[int(m.rng.integers(4))]
+    return mul(m.c(), power(x, Number(exponent)))
 
 
-def sigmoid(m: Maker, x: Expr) -> Expr:
-    return div(m.c(), add(ONE, call("exp", mul(m.c(), sub(x, m.c())))))
+def skewed_bowl(m: Maker, x: Expr) -> Expr:
+    """A bowl with one steep side: exp(k u) - k u in the logarithm u, lowest at u = 0 whatever k is."""
+    u = mul(m.c(), sub(call("log", x), _centre(m, x)))
+    return mul(m.c(), sub(call("exp", u), u))
 
 
-def bump(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), call("exp", neg(power(mul(m.c(), sub(x, m.c())), TWO))))
+def _log_cosh_bowl(m: Maker, x: Expr) -> Expr:
+    """A bowl with straight sides: sqrt(1 + u**2) in the logarithm."""
+    u = sub(call("log", x), _centre(m, x))
+    return mul(m.c(), power(add(power(u, TWO), m.c()), Number(0.5)))
 
 
-def lorentz(m: Maker, x: Expr) -> Expr:
-    return div(m.c(), add(ONE, power(mul(m.c(), sub(x, m.c())), TWO)))
+def _terms(*rows: tuple[float, str | Term]) -> list[tuple[float, Term]]:
+    return [(weight, _term_of(term) if isinstance(term, str) else term) for weight, term in rows]
 
 
-def parabola(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), power(sub(x, m.c()), TWO))
-
-
-def tanh_term(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), call("tanh", mul(m.c(), sub(x, m.c()))))
-
-
-_LOGGED_TERMS: list[tuple[float, Term]] = [
-    (2.0, linear), (1.5, decay), (2.0, sigmoid), (2.0, bump), (1.5, lorentz), (1.5, parabola), (0.7, tanh_term),
-]  # fmt: skip
-
-
-# -- shares of a mixture, and other columns -------------------------------------------------------------
-
-
-def share_power(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), power(x, m.c()))
-
-
-def share_shifted_log(m: Maker, x: Expr) -> Expr:
-    return mul(m.c(), call("log", add(x, m.c())))
-
-
-def share_hill(m: Maker, x: Expr) -> Expr:
-    return div(m.c(), add(x, m.c()))
-
-
-_SHARE_TERMS: list[tuple[float, Term]] = [
-    (3.0, linear), (1.5, decay), (1.5, share_power), (1.5, share_shifted_log), (1.5, share_hill), (1.0, parabola),
-]  # fmt: skip
-_OTHER_TERMS: list[tuple[float, Term]] = [
-    (3.0, linear), (1.0, decay), (1.0, parabola), (1.0, sigmoid), (0.5, tanh_term),
-]  # fmt: skip
+# Of a scale: falling, levelling, rising.
+_SCALE_TERMS = _terms(
+    (6.0, "A*x**(-a)"), (1.5, "A*(x + B)**(-a)"), (1.5, "A/(1 + (x/B)**a)"), (1.5, "A*log(x)"),
+    (0.7, "A*exp(-(x/B)**a)"), (0.7, _fixed_power), (0.6, "A*x**(-a)*(1 + x/B)**(-b)"), (0.5, "A*log(x)**2"),
+)  # fmt: skip
+_BOWL_TERMS = _terms(
+    (6.0, "A*(log(x) - centre)**2"), (2.0, skewed_bowl), (1.5, "A*(log(x) + B/x)"), (1.5, _log_cosh_bowl)
+)
+# Of a column that is a logarithm already.
+_LOGGED_TERMS = _terms(
+    (2.0, "A*x"), (1.5, "A*exp(a*x)"), (2.0, "A/(1 + exp(a*(x - b)))"), (2.0, "A*exp(-(a*(x - b))**2)"),
+    (1.5, "A/(1 + (a*(x - b))**2)"), (1.5, "A*(x - b)**2"), (0.7, "A*tanh(a*(x - b))"),
+)  # fmt: skip
+# Of a share of a mixture.
+_SHARE_TERMS = _terms(
+    (3.0, "A*x"), (1.5, "A*exp(a*x)"), (1.5, "A*x**a"), (1.5, "A*log(x + b)"), (1.5, "A/(x + b)"), (1.0, "A*(x - b)**2")
+)
+_OTHER_TERMS = _terms(
+    (3.0, "A*x"),
+    (1.0, "A*exp(a*x)"),
+    (1.0, "A*(x - b)**2"),
+    (1.0, "A/(1 + exp(a*(x - b)))"),
+    (0.5, "A*tanh(a*(x - b))"),
+)

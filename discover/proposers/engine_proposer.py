@@ -349,7 +349,7 @@ class EngineProposer:
             with np.errstate(all="ignore"):
                 change = np.broadcast_to(evaluate(smaller, mapping), view.y.shape) - whole
                 size = float(np.std(change))
-            if np.isfinite(size) and (best is None or size < best[0]) and _counts_less(smaller, law):
+            if np.isfinite(size) and (best is None or size < best[0]) and complexity(smaller) < complexity(law):
                 best = (size, smaller)
         if best is None:
             raise FormulaError("the law has more constants than the task allows, and no part of it can be left out")
@@ -361,8 +361,3 @@ class EngineProposer:
         options = [r for r in recipes(self.problem) if r != candidate.recipe]
         other = options[int(self._rng.integers(len(options)))]
         return [replace(candidate, recipe=other, parents=(told.index,), inherited=told.values)]
-
-
-def _counts_less(smaller: Expr, law: Expr) -> bool:
-    """Whether a law has fewer nodes than another, so that cutting ends."""
-    return complexity(smaller) < complexity(law)

@@ -378,7 +378,8 @@ class LanguageModel:
         options = recipes(self.problem)
         liked = [told.candidate.recipe for told in (*question.parents, *elites)]
         liked = liked if said is None else [said, *liked]
-        order = list(dict.fromkeys([*liked[:1], *_by_use(liked), *options]))
+        by_use = [recipe for recipe, _ in Counter(liked).most_common()]
+        order = list(dict.fromkeys([*liked[:1], *by_use, *options]))
         others = order[1 : 1 + len(options)]
         chosen = [order[0]]
         if others and RECIPES_TRIED > 1:
@@ -471,11 +472,6 @@ class LanguageModel:
 
 def _label(place: int) -> str:
     return chr(ord("A") + place)
-
-
-def _by_use(used: Sequence[Recipe]) -> list[Recipe]:
-    """Recipes from the most used to the least."""
-    return [recipe for recipe, _ in Counter(used).most_common()]
 
 
 def _patterns(problem: Problem) -> Mapping[str, str]:

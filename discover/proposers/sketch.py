@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.scoring import Problem
-from discover.scoring.sweeps import falls
+from discover.scoring.sweeps import best_rows, excess_of, sizes_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -92,12 +92,8 @@ def _settings(problem: Problem) -> Iterator[str]:
     """Where the best value of a swept column lies, and with what it moves."""
     for name in problem.swept:
         others = [c for c in problem.of_kind("scale") if c not in problem.swept]
-        sizes = np.unique(
-            np.column_stack([problem.table.group, *(problem.table.features[c] for c in problem.kinds
-                                                    if c not in problem.swept)]),
-            axis=0, return_inverse=True,
-        )[1].ravel()  # fmt: skip
-        best = [_best_of(problem, np.flatnonzero(sizes == code)) for code in range(sizes.max() + 1)]
+        sizes = sizes_of(problem, problem.swept, problem.table)
+        best = best_rows(sizes, excess_of(problem, sizes, problem.table))
         values = problem.coordinate(name)[best]
         moves = ""
         if others and problem.kinds[name] == "scale" and len(best) > len(others) + 2:
@@ -109,11 +105,6 @@ def _settings(problem: Problem) -> Iterator[str]:
             f"{name} was swept at each of {len(best)} sizes: the best value lies inside, between "
             f"{_size(shown.min())} and {_size(shown.max())}{moves}."
         )
-
-
-def _best_of(problem: Problem, rows: Ints) -> int:
-    target = problem.table.targets[rows, 0]
-    return int(rows[np.argmin(target) if falls(problem) else np.argmax(target)])
 
 
 def _column(sight: _Sight, name: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from discover.plain_data import counted
+from discover.plain_data import counted, sentence
 from discover.report.axes import units
 from discover.report.blocks import Block, Points, Text
 from discover.report.content import Content
@@ -42,10 +42,9 @@ def reasons(content: Content, sealed: Sequence[str]) -> Iterator[str]:
         sealed: those of `on_sealed_rows`.
     """
     yield from sealed
-    for text in content.result.warnings:
-        yield _sentence(text)
+    yield from map(sentence, content.result.warnings)
     if content.result.sealed_error:
-        yield _sentence(f"the sealed rows could not be read: {content.result.sealed_error}")
+        yield sentence(f"the sealed rows could not be read: {content.result.sealed_error}")
     names = _undetermined(content)
     if names:
         yield names
@@ -132,8 +131,3 @@ def _undetermined(content: Content) -> str:
         f"The rows leave open how large these constants are: {named}. Their 90 % intervals reach across zero or over "
         f"more than a factor of {LOOSE:g}; forecasts can be sharp all the same."
     )
-
-
-def _sentence(text: str) -> str:
-    whole = text[:1].upper() + text[1:]
-    return whole if whole.endswith(".") else whole + "."

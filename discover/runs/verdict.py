@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from discover.plain_data import counted
+from discover.plain_data import counted, sentence
 from discover.runs.result import Result, RunnerUp
 
 CLOSE = 1.1
@@ -56,7 +56,7 @@ def doubts_of(result: Result) -> tuple[str, ...]:
         found.append(
             f"On the sealed rows the forecast is further off than their mean (R² {judged.r2:.2g}).".replace("-", "−")
         )
-    found += [f"{text[:1].upper()}{text[1:].removesuffix('.')}." for text in result.warnings]
+    found += map(sentence, result.warnings)
     if verdict.close:
         others = counted(len(verdict.close), "other law")
         found.append(f"The data hardly tell the law from {others} ({CLOSE_SAID}).")

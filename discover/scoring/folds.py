@@ -63,7 +63,8 @@ def make_folds(problem: Problem, cuts: int | None = None) -> tuple[Fold, ...]:
         families = [(_edge_family(problem) + _interleaved_family(problem), 1.0, 1.0)]
     elif sum(len(family) for family, _, _ in families) < rules.few_folds:
         families.append((_interleaved_family(problem), 1.0, 0.5))
-    families.append((_run_family(problem, cuts), 1.0, 1.0))
+    runs = [(f"whole runs, part {k + 1}", judge) for k, judge in enumerate(parts_of_runs(problem, cuts))]
+    families.append((runs, 1.0, 1.0))
     folds: list[Fold] = []
     seen: set[bytes] = set()
     for family, decay, share in families:
@@ -195,11 +196,6 @@ def _from_centre(points: Floats) -> Floats:
     """Distances of points from their mean; in a symmetric design equal ones stay equal whatever the units are."""
     out: Floats = np.round(np.linalg.norm(points - points.mean(axis=0), axis=1), 9)
     return out
-
-
-def _run_family(problem: Problem, cuts: int) -> Family:
-    """Whole runs, some at a time, where rows are points of runs."""
-    return [(f"whole runs, part {k + 1}", judge) for k, judge in enumerate(parts_of_runs(problem, cuts))]
 
 
 def _design_points(problem: Problem) -> tuple[Floats, NDArray[np.int64]]:

@@ -36,8 +36,8 @@ def swept_columns(problem: Problem) -> tuple[str, ...]:
         return ()
     columns = [c for c in problem.of_kind("scale", "logged") if c not in problem.axes and c not in problem.monotone]
     while columns:
-        sizes = _sizes(problem, columns, problem.table)
-        excess = _excess(problem, sizes, problem.table)
+        sizes = sizes_of(problem, columns, problem.table)
+        excess = excess_of(problem, sizes, problem.table)
         kept = [c for c in columns if _is_swept(problem.coordinate(c), sizes, excess, problem.rules.sweeps)]
         if kept == columns:
             break
@@ -68,27 +68,27 @@ def sweep_weights(problem: Problem, columns: Sequence[str], part: Table | None =
     if not columns:
         return None
     table = problem.table if part is None else part
-    sizes = _sizes(problem, columns, table)
-    excess = _excess(problem, sizes, table)
+    sizes = sizes_of(problem, columns, table)
+    excess = excess_of(problem, sizes, table)
     worse = excess[excess > 0]
     if not len(worse):
         return None
     rules = problem.rules.sweeps
     near = rules.least_weight + (1.0 - rules.least_weight) / (1.0 + (excess / (rules.far * np.median(worse))) ** 2)
     weights = near.copy()
-    weights[_best_rows(sizes, excess)] += rules.best * np.bincount(sizes, near)
+    weights[best_rows(sizes, excess)] += rules.best * np.bincount(sizes, near)
     out: Floats = weights / weights.mean()
     return out
 
 
-def _sizes(problem: Problem, columns: Sequence[str], table: Table) -> Ints:
+def sizes_of(problem: Problem, columns: Sequence[str], table: Table) -> Ints:
     """The size of every row: one code per combination of the group and all columns but these."""
     rest = [table.features[name] for name in problem.kinds if name not in columns]
     codes: Ints = np.unique(np.column_stack([table.group, *rest]), axis=0, return_inverse=True)[1].ravel()
     return codes
 
 
-def _excess(problem: Problem, sizes: Ints, table: Table) -> Floats:
+def excess_of(problem: Problem, sizes: Ints, table: Table) -> Floats:
     """By how much every row misses the best of its size."""
     cost = table.targets[:, 0] * (1.0 if falls(problem) else -1.0)
     best = np.full(sizes.max() + 1, np.inf)
@@ -108,7 +108,7 @@ def falls(problem: Problem) -> bool:
     return bool(np.sum(trends) <= 0)
 
 
-def _best_rows(sizes: Ints, excess: Floats) -> Ints:
+def best_rows(sizes: Ints, excess: Floats) -> Ints:
     """The first of the best rows of every size, in the order of the codes."""
     order = np.lexsort((excess, sizes))
     starts = np.flatnonzero(np.diff(sizes[order], prepend=-1))

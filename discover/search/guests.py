@@ -14,7 +14,7 @@ import numpy as np
 
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Adviser, Proposer, Told, Waiting
-from discover.proposers.candidate import Candidate
+from discover.proposers.candidate import Candidate, Origin
 from discover.proposers.grammar import Grammar
 from discover.proposers.library import Library, group_means
 from discover.search.island import Step, fingerprint
@@ -99,7 +99,7 @@ class Guests:
         shared = len(self.bandit.arms) > 1
         for step in steps:
             self._seen.add(step.fingerprint)
-            arm = step.origin.partition(":")[0]
+            arm = Origin.of(step.origin).proposer
             if shared:
                 self.bandit.reward(arm, bool(step.status))
             if step.penalty < self._best:
@@ -109,7 +109,9 @@ class Guests:
                         self.bandit.reward(adviser.name, True)
         self.tallies.take(steps)
         if self.grammar is not None and room > 0:
-            self.tallies.bred(self.grammar.name, sum(step.origin.startswith("grammar:") for step in steps))
+            self.tallies.bred(
+                self.grammar.name, sum(Origin.of(step.origin).proposer == self.grammar.name for step in steps)
+            )
         for guest in self.listening if steps else ():
             guest.tell([step.told for step in steps if step.told is not None])
 

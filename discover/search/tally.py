@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from discover.proposers.base import Proposer, Told
-from discover.proposers.candidate import NO_LAW, Candidate
+from discover.proposers.candidate import NO_LAW, Candidate, Origin
 from discover.proposers.engine_proposer import EngineProposer
 from discover.search.island import Step
 
@@ -51,7 +51,7 @@ class Tallies:
         found = proposer.ask(n, elites, rng)
         self.asked[proposer.name] += n > 0
         self.answered[proposer.name] += bool(found)
-        self.senders |= {candidate.origin.partition(":")[0]: proposer.name for candidate in found}
+        self.senders |= {Origin.of(candidate.origin).proposer: proposer.name for candidate in found}
         return found
 
     def bred(self, name: str, laws: int) -> None:
@@ -89,7 +89,7 @@ class Tallies:
 
     def _sender(self, origin: str) -> str:
         """Who brought a law; nobody brought the group means."""
-        first = origin.partition(":")[0]
+        first = Origin.of(origin).proposer
         if origin == NO_LAW:
             return ""
         return first if first in self.asked else self.senders.get(first, first)

@@ -35,7 +35,7 @@ class Table:
         lines: place of each row in its file, shape (n,), or None where there is no file.
         unit: what `lines` counts: "line" or "row".
         sweep: weight of each row in fits and held-out errors, shape (n,), where some settings were swept; else None.
-        heights: place of each row along the scales, shape (n,): 0 in the middle, and 1 apart at the ends. None where
+        heights: place of each row along the scales, shape (n,): 0 in the middle, at most 1 from end to end. None where
             nothing is a scale.
     """
 

@@ -71,7 +71,8 @@ class Problem:
 
     def __post_init__(self) -> None:
         # The table carries what its rows weigh, so that no fit to it can leave that out.
-        weighed = replace(self.table, sweep=sweep_weights(self, self.swept), heights=self._heights())
+        with np.errstate(all="ignore"):
+            weighed = replace(self.table, sweep=sweep_weights(self, self.swept), heights=self._heights())
         object.__setattr__(self, "table", weighed)
 
     def _heights(self) -> Floats | None:
@@ -142,11 +143,14 @@ class Problem:
 
     def coordinate(self, feature: str, values: Floats | None = None) -> Floats:
         """A feature on the axis where equal steps are equal ratios of scale: log10 of a scale, else as it is."""
-        v = self.table.features[feature] if values is None else values
-        return np.log10(v) if self.kinds[feature] == "scale" else v
+        return _coordinate(self.table.features[feature] if values is None else values, self.kinds[feature])
 
     def of_kind(self, *kinds: Kind) -> tuple[str, ...]:
         return tuple(name for name, kind in self.kinds.items() if kind in kinds)
+
+
+def _coordinate(values: Floats, kind: Kind) -> Floats:
+    return np.log10(values) if kind == "scale" else values
 
 
 def column_kind(values: Floats, logged: bool, fraction: bool) -> Kind:
@@ -171,17 +175,15 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
         InputError: see `Task.train`, or the task's error scale has no place for some target, or its
             roles are not variables of the law library.
     """
-    whole = whole_problem(task, train)
-    table = whole.table
-    if len(table) <= LONG * MOST_ROWS:
-        return whole
-    scale = sum((whole.coordinate(axis) for axis in whole.axes), np.zeros(len(table)))
-    part = table.part(MOST_ROWS, scale)
-    return whole if len(part) == len(table) else replace(whole, table=table.take(part), rows=len(table))
+    return _problem(task, train, MOST_ROWS)
 
 
 def whole_problem(task: Task, train: Table | None = None) -> Problem:
     """The problem of a task with all of its train rows, see `problem_of`."""
+    return _problem(task, train, None)
+
+
+def _problem(task: Task, train: Table | None, most: int | None) -> Problem:
     table, axes = task.train() if train is None else train, task.extrapolate
     if task.card is None:  # the order of a shipped table is its own
         table = in_canonical_order(table, {name: task.column(name).heading for name in table.features})
@@ -189,14 +191,19 @@ def whole_problem(task: Task, train: Table | None = None) -> Problem:
     error_scale = task.error_scale or guessed_scale(table)
     check_scale(table, error_scale, str(task.table))
     check_roles(task.roles, str(task.table))
+    kinds = {
+        name: column_kind(values, name in task.logged, task.column(name).domain == "fraction")
+        for name, values in table.features.items()
+    }
+    rows = len(table)
+    if most is not None and rows > LONG * most:
+        scale = sum((_coordinate(table.features[axis], kinds[axis]) for axis in axes), np.zeros(rows))
+        table = table.take(table.part(most, scale))
     bounds = [item for item in task.knowledge if item.kind == "bounds"]
     monotone = [item for item in task.knowledge if item.kind == "monotone"]
     return Problem(
         table=table,
-        kinds={
-            name: column_kind(values, name in task.logged, task.column(name).domain == "fraction")
-            for name, values in table.features.items()
-        },
+        kinds=kinds,
         axes=axes,
         monotone={item.feature: item.direction for item in monotone},
         eventually=frozenset(item.feature for item in monotone if item.eventually),
@@ -207,6 +214,7 @@ def whole_problem(task: Task, train: Table | None = None) -> Problem:
         units={name: task.column(name).unit for name in task.features},
         error_scale=error_scale,
         roles=dict(task.roles),
+        rows=rows if len(table) < rows else None,
     )
 
 

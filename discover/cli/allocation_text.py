@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from discover.plain_data import counted
+from discover.plain_data import counted, number, table
 
 if TYPE_CHECKING:
     from rich.table import Table as Printed
@@ -42,8 +42,6 @@ def _question(found: Allocation, by_name: bool) -> list[str]:
 
 
 def _one(best: Optimum, found: Allocation) -> Printed:
-    from discover.plain_data import number, table
-
     rows = [(name, quantity) for name, quantity in best.features.items()]
     rows += [("cost", best.cost)] if best.cost is not None else []
     if found.minimised.removeprefix("-") not in ("cost", *best.forecasts):
@@ -66,8 +64,6 @@ def _forecast(found: Forecast) -> Quantity:
 
 
 def _several(found: Allocation) -> Printed:
-    from discover.plain_data import number, table
-
     grouped = any(best.group is not None for best in found.optima)
     swept = any(best.budget is not None for best in found.optima)
     names = list(found.optima[0].features)
@@ -111,8 +107,6 @@ def _meaning(found: Allocation) -> list[str]:
 
 
 def _of_law(quantity: Quantity) -> str:
-    from discover.plain_data import number
-
     return "-" if quantity.law is None else number(quantity.law)
 
 
@@ -152,21 +146,15 @@ def _warning(text: str, places: list[str], of: int) -> str:
 
 def _place(best: Optimum) -> str:
     """Group and budget of an optimum, as the end of a phrase."""
-    from discover.plain_data import number
-
     parts = [best.group or "", number(best.budget) if best.budget is not None else ""]
     named = ", ".join(part for part in parts if part)
     return f" at {named}" if named else ""
 
 
-def span(ends: tuple[float, float] | None, digits: int = 3) -> str:
-    from discover.plain_data import number
-
-    return "-" if ends is None else f"{number(ends[0], digits)} to {number(ends[1], digits)}"
+def span(ends: tuple[float, float] | None) -> str:
+    return "-" if ends is None else f"{number(ends[0], 3)} to {number(ends[1], 3)}"
 
 
 def _with_interval(quantity: Quantity, digits: int = 4) -> str:
-    from discover.plain_data import number
-
     text = number(quantity.value, digits)
     return text if quantity.interval is None else f"{text} ({span(quantity.interval)})"

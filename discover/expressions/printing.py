@@ -184,9 +184,9 @@ def _reciprocal(node: Expr) -> bool:
     return exponent < 0 and exponent.is_integer()
 
 
-def to_latex(expr: Expr, name: Callable[[str], str] | None = None, digits: int = 6) -> str:
+def to_latex(expr: Expr, digits: int = 6) -> str:
     """The formula in LaTeX mathematics (without dollar signs)."""
-    return _Latex(name or latex_name, digits).show(expr)[0]
+    return _Latex(digits).show(expr)[0]
 
 
 _LETTERS = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
@@ -216,8 +216,8 @@ def latex_name(name: str) -> str:
 
 
 class _Latex(Printer):
-    def __init__(self, name: Callable[[str], str], digits: int) -> None:
-        super().__init__(Dialect("latex", name=name, number=lambda v: _latex_number(v, digits)))
+    def __init__(self, digits: int) -> None:
+        super().__init__(Dialect("latex", name=latex_name, number=lambda v: _latex_number(v, digits)))
 
     def print(self, node: Expr) -> tuple[str, int]:
         if isinstance(node, Number) and "frac" in (text := self.dialect.number(node.value)):

@@ -26,7 +26,6 @@ def from_fit(
     columns: Sequence[ColumnLike] = (),
     group_column: str | None = None,
     errors: NDArray[np.float64] | None = None,
-    n_constants: int | None = None,
     inner_error: float | None = None,
     seed: int | None = None,
     versions: Mapping[str, str] | None = None,
@@ -40,7 +39,6 @@ def from_fit(
         columns: meaning and unit of features; columns of other names are passed over.
         group_column: column that names the groups, or None for a table without groups.
         errors: standard errors of the constants, shape (n_groups, n_targets, n_constants), NaN where unknown.
-        n_constants: constants per group; by default constants of the formula times targets.
         inner_error: error on the extrapolation folds.
         seed: of the run.
         versions: software versions; by default those of `current_versions`.
@@ -75,7 +73,7 @@ def from_fit(
         constants=sets,
         shared=tuple(name for name in names if name in fit.structure.shared),
         recipe=asdict(fit.recipe),
-        n_constants=len(names) * len(fit.target_names) if n_constants is None else n_constants,
+        n_constants=len(names) * len(fit.target_names),
         inner_error=_known(inner_error),
         domain={name: (float(v.min()), float(v.max())) for name, v in table.features.items()},
         target_range={

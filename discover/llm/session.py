@@ -186,7 +186,7 @@ class Session:
         if refusal is not None:
             self._waiting = not refusal.final
             if refusal.final:
-                self._stop(refusal.reason)
+                self.stop(refusal.reason)
             return None
         room = min(self.max_tokens, self._budget.room(request))
         request = Request(messages, schema, room, self.settings.temperature, self._next)
@@ -212,10 +212,6 @@ class Session:
         """Notes in the record that a formula was not tried."""
         if self._journal is not None:
             self._journal.dropped(number, place, reason)
-
-    def stop(self, reason: str) -> None:
-        """No further question is asked."""
-        self._stop(reason)
 
     def close(self) -> None:
         """Ends all calls; those in flight are counted at what they may have cost."""
@@ -256,11 +252,11 @@ class Session:
             self._shorten(problem)
         raised = problem.reason in (Reason.TRUNCATED, Reason.EMPTY) and self._give_room(request, completion.usage)
         if problem.reason in FINAL and (problem.reason is Reason.QUOTA or not self._seconds):
-            self._stop(str(problem))
+            self.stop(str(problem))
         elif problem.reason in _USELESS:
             self._useless += not raised
             if self._useless >= _USELESS_IN_A_ROW:
-                self._stop(f"{self._useless} answers in a row were of no use; the last: {problem}")
+                self.stop(f"{self._useless} answers in a row were of no use; the last: {problem}")
         else:
             self._in_a_row += 1
             self._last = problem
@@ -289,7 +285,8 @@ class Session:
         if self._journal is not None:
             self._journal.paused(step, paused, str(self._last or "") if paused else "")
 
-    def _stop(self, reason: str) -> None:
+    def stop(self, reason: str) -> None:
+        """No further question is asked."""
         if self._stopped is None:
             self._stopped = reason
             self._news.append(f"asked no more: {reason}")

@@ -58,12 +58,12 @@ def feature_axis(content: Content, name: str) -> Axis:
     )
 
 
-def target_axis(content: Content, target: int, title: str | None = None) -> Axis:
+def target_axis(content: Content, target: int) -> Axis:
     """Logarithmic if no measured value is zero or below."""
     positive = bool((content.train.targets[:, target] > 0).all())
     if content.sealed is not None:
         positive = positive and bool((content.sealed.targets[:, target] > 0).all())
-    return Axis(title or axis_title(content, content.document.targets[target]), positive)
+    return Axis(axis_title(content, content.document.targets[target]), positive)
 
 
 def rows_of(content: Content, table: Table, mask: Mask, target: int) -> tuple[str, ...]:
@@ -179,11 +179,9 @@ def train_end(content: Content, group: int, axis: str) -> float:
     return float(content.train.features[axis][content.train.group == group].max())
 
 
-def spaced(low: float, high: float, log: bool, n: int = POINTS) -> Floats:
+def spaced(low: float, high: float, log: bool) -> Floats:
     """Even steps on the axis."""
-    if log:
-        return np.geomspace(low, high, n)
-    return np.linspace(low, high, n)
+    return np.geomspace(low, high, POINTS) if log else np.linspace(low, high, POINTS)
 
 
 def columns_at(content: Content, group: int, given: Mapping[str, Floats], like: int) -> dict[str, Floats]:

@@ -26,10 +26,11 @@ def reading(content: Content) -> list[str]:
     return [*_effects(content), *_together(content), *_limit(content)]
 
 
-def _value(content: Content, at: Mapping[str, float], group: int = 0, target: int = 0) -> float:
+def _value(content: Content, at: Mapping[str, float]) -> float:
+    """What the law says at a point, of the first group and target."""
     columns = {name: np.array([value]) for name, value in at.items()}
     with np.errstate(all="ignore"):
-        return float(content.fit.predict(columns, np.array([group]))[0, target])
+        return float(content.fit.predict(columns, np.zeros(1, dtype=np.int64))[0, 0])
 
 
 def _scaled(content: Content) -> list[str]:

@@ -66,11 +66,11 @@ def raised_digits(number: int) -> str:
     return str(number).translate(_RAISED)
 
 
-def percent(share: float | None, digits: int = 2) -> str:
+def percent(share: float | None) -> str:
     """A share as a signed percentage."""
     if share is None or not math.isfinite(share):
         return NONE
-    text = f"{100 * share:+.{digits}g}"
+    text = f"{100 * share:+.2g}"
     if "e" in text:
         text = f"{100 * share:+,.0f}"
     return text.replace("-", "−") + f"{FIXED}%"

@@ -68,7 +68,7 @@ def known_answers(records: Sequence[Record]) -> list[Answer]:
         if record["kind"] != ANSWER:
             continue
         try:
-            rows = tuple(Row(int(size), _in(loss), str(text)) for size, loss, text in record["rows"])
+            rows = tuple(Row(int(size), float(loss), str(text)) for size, loss, text in record["rows"])
             answers.append(Answer(str(record["by"]), int(record["job"]), int(record["asked"]), rows))
         except (KeyError, TypeError, ValueError) as problem:
             raise InputError(f"the journal is damaged at an answer of an engine: {problem}") from None
@@ -164,7 +164,7 @@ def candidate_of(record: Record, features: Collection[str]) -> Candidate:
         parse(record["formula"], features),
         shared=frozenset(record["shared"]),
         domains=_domains_in(record["domains"]),
-        guess={name: _in(value) for name, value in record["guess"].items()},
+        guess={name: float(value) for name, value in record["guess"].items()},
     )
     return Candidate(structure, Recipe(loss, space, scale, emphasis), record["origin"], tuple(record["parents"]))
 
@@ -228,7 +228,7 @@ def _domains_out(structure: Structure) -> dict[str, list[Any]]:
 
 
 def _domains_in(values: Mapping[str, Any]) -> dict[str, Domain]:
-    return {name: Domain(_in(lower), _in(upper), log) for name, (lower, upper, log) in values.items()}
+    return {name: Domain(float(lower), float(upper), log) for name, (lower, upper, log) in values.items()}
 
 
 def _score_out(score: Score) -> dict[str, Any]:
@@ -258,10 +258,10 @@ def _score_in(
 
 def _figures_in(values: Mapping[str, Any]) -> Figures | Refused:
     size = {name: values[name] for name in ("n_constants", "complexity", "published")}
-    size |= {"train": _in(values["train"]), "description": _in(values["description"])}
+    size |= {"train": float(values["train"]), "description": float(values["description"])}
     if values["refused"] is not None:
         return Refused(**size, reason=values["refused"])
-    return Figures(**size, folds=tuple(_in(error) for error in values["folds"]))
+    return Figures(**size, folds=tuple(float(error) for error in values["folds"]))
 
 
 def _fit_out(fit: FitResult) -> dict[str, Any]:
@@ -280,19 +280,19 @@ def _fit_out(fit: FitResult) -> dict[str, Any]:
 def _fit_in(
     values: Mapping[str, Any], candidate: Candidate, groups: tuple[str, ...], targets: tuple[str, ...]
 ) -> FitResult:
-    constants = np.array([_in(value) for value in values["constants"]], dtype=np.float64)
+    constants = np.array([float(value) for value in values["constants"]], dtype=np.float64)
     return FitResult(
         candidate.structure,
         candidate.recipe,
         constants.reshape(len(groups), len(targets), len(candidate.structure.constants)),
-        _in(values["objective"]),
+        float(values["objective"]),
         groups,
         targets,
         Diagnostics(
             outcomes=tuple(Outcome(code) for code in values["outcomes"]),
             iterations=values["iterations"],
-            searches=_in(values["searches"]),
-            agreed=_in(values["agreed"]),
+            searches=float(values["searches"]),
+            agreed=float(values["agreed"]),
             at_bound=tuple(values["at_bound"]),
         ),
     )
@@ -301,7 +301,3 @@ def _fit_in(
 def _out(value: float) -> float | str:
     """A number for JSON; "inf", "-inf" and "nan" for those that JSON does not have."""
     return float(value) if math.isfinite(value) else str(float(value))
-
-
-def _in(value: float | str) -> float:
-    return float(value)

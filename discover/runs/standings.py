@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 
 from pydantic import Field
 
@@ -59,17 +58,9 @@ class Standings(Strict):
     tasks: dict[str, Standing] = Field(default_factory=dict)
 
 
-def load_standings(folder: Path | None = None) -> tuple[Standings, ...]:
-    """All files of published figures.
-
-    Args:
-        folder: where they are; None for those shipped beside the tasks.
-
-    Raises:
-        InputError: a key of a file is unknown, missing or wrong.
-    """
-    place = tasks_folder() / "records" if folder is None else folder
-    return tuple(load_model(Standings, path) for path in sorted(place.glob("*.toml")))
+def load_standings() -> tuple[Standings, ...]:
+    """All files of published figures, which are shipped beside the tasks."""
+    return tuple(load_model(Standings, path) for path in sorted((tasks_folder() / "records").glob("*.toml")))
 
 
 def standing_of(task: str, standings: Collection[Standings]) -> Standing:

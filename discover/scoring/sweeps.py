@@ -32,7 +32,8 @@ def swept_columns(problem: Problem) -> tuple[str, ...]:
     the other values get worse with the distance from the best value, on both sides; more data or experts are best at
     an end, and seeds make no difference.
     """
-    if not problem.axes or problem.table.n_targets > 1:
+    few = len(problem.table) < problem.rules.sweeps.least_runs
+    if few or not problem.axes or problem.table.n_targets > 1:
         return ()
     columns = [c for c in problem.of_kind("scale", "logged") if c not in problem.axes and c not in problem.monotone]
     while columns:

@@ -216,7 +216,7 @@ class Drift:
     """How far off all laws may be together beyond the data, see `discover.forecasts.drift`."""
 
     growth: float = _rule(
-        1.5, "standard deviation at a distance d, over sqrt(d + d**2), if the folds do not show more",
+        1.8, "standard deviation at a distance d, over sqrt(d + d**2), if the folds do not show more",
         "on tables whose larger scales were known the laws were off by about that", 0.0, "noise",
     )  # fmt: skip
     from_folds: float = _rule(

@@ -61,7 +61,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "training tokens",
         1,
         "D datasize datasetsize trainingdatasetsize ndata ds datenmenge "
-        "token数 训练token 训练token数 数据量 训练数据量",
+        "token数 训练token 训练token数 数据量 训练数据量 词元 词元数 词元数量 训练词元 训练词元数",
     ),
     Quantity(
         "examples",
@@ -158,7 +158,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "bits",
         "bits per weight",
         0,
-        "bits nbits numbits weightbits bitsperweight bitwidth precision quantbits",
+        "bits nbits numbits weightbits weightprecision precisionbits bitsperweight bitwidth precision quantbits",
     ),
     Quantity(
         "lr",
@@ -255,6 +255,7 @@ _SUFFIX = re.compile(
 _BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
 _BY_HEADING = {heading: quantity for quantity in QUANTITIES for heading in quantity.headings.split()}
 MANY = 1000.0
+MOST_BITS = 64
 LONGEST = 60  # letters of a heading that is taken apart
 UNITS = ("nats", "bits")
 _IF_LARGE = {"P": _BY_NAME["params"], "size": _BY_NAME["params"], "data": _BY_NAME["tokens"]}
@@ -347,6 +348,8 @@ def recognise(heading: str, largest: float = 0.0) -> Quantity | None:
     multiple, rest = _scaled(last)
     if known is None and multiple:
         known = _named(rest)
+    if squash(last) == "precision" and largest > 0 and not MOST_BITS >= largest > 1:
+        return None  # a share of right answers
     return _IF_LARGE.get(squash(last), known) if largest > MANY else known
 
 

@@ -66,6 +66,8 @@ UNITS = {
     "flop": "FLOP", "flops": "FLOP", "step": "steps", "steps": "steps", "example": "examples", "examples": "examples",
     "sample": "samples", "samples": "samples", "sequence": "sequences", "sequences": "sequences", "layer": "layers",
     "layers": "layers", "epoch": "epochs", "epochs": "epochs", "expert": "experts", "experts": "experts",
+    "-bit": "bits", "us": "µs", "µs": "µs", "ms": "ms", "s": "s", "sec": "s", "secs": "s", "seconds": "s", "min": "min",
+    "mins": "min", "minutes": "min", "h": "h", "hrs": "h", "hours": "h", "tokens/s": "tokens/s", "tok/s": "tokens/s",
 }  # fmt: skip
 """Words behind a number -> the unit that they mean."""
 
@@ -78,7 +80,7 @@ _AROUND = re.compile(r"^[~≈≃∼]\s*|(?<=[\w%)])\s*[*†‡§¶]+$")
 """What says that a number is about right, and the marks of footnotes."""
 _BLANKS = " \u00a0\u2007\u2009\u202f"
 _POWER = (
-    r"[eE][+-]?[0-9]+"
+    r"[eE][+-]?[0-9]+|[dD][+-][0-9]{2,3}"
     r"|[ ]?(?:[xX×·⋅*]|\\times|\\cdot)[ ]?10(?:(?:\^|\*\*)[({]?[+-]?[0-9]+[)}]?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
 )
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
@@ -105,6 +107,8 @@ _NO_DIGITS = str.maketrans("", "", "0123456789.eE+-")
 LONGEST_PLAIN = 40
 """Characters of a number that a program writes, at most."""
 _DOUBTFUL_POINT = re.compile(r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$", re.MULTILINE)
+_ODD_PERCENT = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3} ?\\?%")
+"""10,000% may be ten per cent or a hundred times: nobody writes either, so it proves no sign."""
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:[eE][+-]?[0-9]+)?")
 # A fraction that has not three digits, or has them behind a zero or four digits, needs no second look.
 _SURE_POINT = re.compile(r"[+-]?(?:[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})|(?:0|[0-9]{4,})\.[0-9]*)(?:[eE][+-]?[0-9]+)?")
@@ -260,7 +264,7 @@ def _value(found: re.Match[str], sign: str) -> float:
     if sign == "." and found["indian"]:
         digits = digits.replace(",", "")
     digits = digits.replace(",", ".") if sign == "," else digits
-    exponent = re.sub(r"^[eE]|^.*?10(\^|\*\*)?", "", power).translate(_RAISED).strip("(){}")
+    exponent = re.sub(r"^[eEdD]|^.*?10(\^|\*\*)?", "", power).translate(_RAISED).strip("(){}")
     return float(f"{digits}e{exponent}" if exponent else digits)
 
 
@@ -337,6 +341,8 @@ def signs_in(cells: Sequence[object]) -> Signs:
         if not isinstance(cell, str) or not ("." in cell or "," in cell):
             continue
         text = cell.strip()
+        if _ODD_PERCENT.fullmatch(text):
+            continue
         if len(text) <= LONGEST and _SURE_POINT.fullmatch(text):
             sure.add(".")
             continue
@@ -374,13 +380,15 @@ def decimal_signs(
     proved = {sign for signs in found.values() for sign in signs.sure}
     doubted = {sign for signs in found.values() for sign in signs.doubts}
     told = proved or {sign for heading in small for sign in found[heading].doubts}
-    if not pointed or told == {","} or (not told and doubted != {"."}):
-        return {heading: _sign(signs.sure or told, bool(signs.doubts)) for heading, signs in found.items()}, frozenset()
-    odd = {heading for heading in small if not found[heading].sure and set(found[heading].doubts) == {","}}
+    odd, custom = set[str](), set[str]()
     if not proved:  # a loss of 3.412 tells nothing of 2.600 tokens
-        odd |= {heading for heading in whole if found[heading].doubts}
-    custom = {heading for heading, signs in found.items() if signs.doubts and not proved and heading not in small}
-    return {heading: "?" if heading in odd else "." for heading in found}, frozenset(custom - odd)
+        odd = {heading for heading in whole if set(found[heading].doubts) & (told or {".", ","})}
+        custom = {heading for heading, signs in found.items() if signs.doubts and heading not in small} - odd
+    if not pointed or told == {","} or (not told and doubted != {"."}):
+        told_by = {heading: _sign(signs.sure or told, bool(signs.doubts)) for heading, signs in found.items()}
+        return {heading: "?" if heading in odd else sign for heading, sign in told_by.items()}, frozenset(custom)
+    odd |= {heading for heading in small if not found[heading].sure and set(found[heading].doubts) == {","}}
+    return {heading: "?" if heading in odd else "." for heading in found}, frozenset(custom)
 
 
 def _sign(told: Collection[str], in_doubt: bool) -> Sign:

@@ -5,7 +5,6 @@ No guess looks at the value of a sealed target.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,16 +15,16 @@ import numpy as np
 from discover.data.aliases import (
     BOOKKEEPING_NAMES,
     GROUP_NAMES,
-    RUN_NAMES,
     STEP_NAMES,
-    SURE_GROUP_NAMES,
     TRACKER_NAMES,
+    Quantity,
     is_clock,
     is_logged,
     recognise,
     squash,
 )
 from discover.data.cells import is_empty, text_of
+from discover.data.draft_groups import guess_group
 from discover.data.exports import RESULTS, is_book, path_of, short_names
 from discover.data.names import excerpt, listed, to_identifier
 from discover.data.reading import RawTable
@@ -41,9 +40,7 @@ from discover.data.reasons import (
     SCHEDULE,
     SPARE,
     SPARSE,
-    STATE,
     STEPS,
-    TIME_STAMP,
     left_out_note,
     odd_number,
 )
@@ -59,9 +56,8 @@ from discover.data.relations import (
     scale_axes,
     tells,
 )
-from discover.data.results import is_cost, is_result, is_uncertainty
+from discover.data.results import is_cost, is_result, is_uncertainty, name_in_letters
 from discover.data.splits import hold_out
-from discover.data.states import is_state
 from discover.data.table import Floats, Ints
 from discover.data.task_files import Split
 from discover.data.tomls import build_model
@@ -105,7 +101,8 @@ class Draft:
     def name(self, heading: str) -> str:
         """The name in formulas."""
         if heading not in self.names:
-            name = to_identifier(self.short.get(heading, heading), self.names.values())
+            short = self.short.get(heading, heading)
+            name = to_identifier(name_in_letters(short) or short, self.names.values())
             if name != heading:
                 self.notes.append(f"the column {heading!r} is called {name} in formulas")
             self.names[heading] = name
@@ -144,7 +141,7 @@ class Draft:
 
     def values(self, heading: str) -> Floats:
         """The open cells that are numbers, shape (n,): rows without one are left out."""
-        values = self._column_of(heading, self.open_rows())
+        values = self.column_of(heading, self.open_rows())
         return values[np.isfinite(values)]
 
     def is_sparse(self, heading: str) -> bool:
@@ -160,94 +157,8 @@ class Draft:
         if group is not None:
             self.group = group or None
             return
-        found: dict[str, list[str]] = {}
-        for heading in self.unused():
-            if self.is_numeric(heading) and not self._numbers_groups(heading):
-                continue
-            rows = [row for row in self.open_rows() if not self.raw.is_nameless(heading, row)]
-            cells = [str(self.raw.columns[heading][row]).strip() for row in rows]
-            reason = self._reason_against_group(heading, cells)
-            if reason:
-                self.notes.append(reason)
-            else:
-                found[heading] = cells
-        if not found:
-            return
-        best = min(found, key=lambda heading: self._rank_as_group(heading, found[heading]))
-        others = [heading for heading in found if heading != best]
-        self.group = best
-        self.notes.append(f"each value of {best!r} gets its own constants")
-        if others:
-            what = f"the text column {others[0]!r} is" if len(others) == 1 else f"the text columns {listed(others)} are"
-            self.notes.append(f"{what} ignored; --group takes another column than {best!r}, --group '' none")
-
-    def _numbers_groups(self, heading: str) -> bool:
-        """Whether a column of numbers, such as 100M and 25M, is headed as one of groups and has enough rows of each."""
-        last = squash(path_of(heading)[-1])
-        counts = np.unique(self.values(heading), return_counts=True)[1]
-        few = last == "model" and len(counts) < FEWEST  # of two sizes no power can be told
-        if not (few or last in SURE_GROUP_NAMES or self._names_curves(heading)):
-            return False
-        return bool(len(counts) and counts.min() >= FEWEST)
-
-    def _reason_against_group(self, heading: str, cells: Sequence[str]) -> str:
-        """Why a text column is no group; "" if it may be one."""
-        last = squash(path_of(heading)[-1])
-        if 2 * len(cells) < len(self.open_rows()):
-            return left_out_note([heading], SPARSE)
-        if is_clock(heading) or all(map(TIME_STAMP.fullmatch, cells)):
-            return left_out_note([heading], CLOCK)
-        if last in BOOKKEEPING_NAMES and not self._names_curves(heading):
-            return left_out_note([heading], NUMBERED)
-        if is_state(heading, cells):
-            return left_out_note([heading], STATE)
-        odd = "" if self.is_numeric(heading) else odd_number(cells)
-        if odd:
-            return left_out_note([heading], f"its cells look like numbers, but {excerpt(odd)!r} cannot be read as one")
-        if 2 * len(set(cells)) > len(cells):
-            return f"the text column {heading!r} is left out: its values hardly repeat"
-        if len(set(cells)) == 1:
-            return left_out_note([heading], CONSTANT)
-        if len(cells) < FILLED * len(self.open_rows()):
-            share = f"{len(self.open_rows()) - len(cells)} of {len(self.open_rows())} rows have no name there"
-            return f"the text column {heading!r} is no group: {share}; --group {quoted(heading)} takes it"
-        size = self._size_of_names(heading)
-        if size:
-            return (
-                f"the text column {heading!r} is no group: each of its names has a single value of {size!r}, whose "
-                f"effect it would take up; --group {quoted(heading)} takes it"
-            )
-        return ""
-
-    def _size_of_names(self, heading: str) -> str:
-        """The scale that the names of a text column stand for, as `pythia-70m` does for a size; "" if there is none."""
-        rows, names = self.open_rows(), self.raw.cells(heading)
-        for other in self.unused():
-            quantity = recognise(other)
-            if other == heading or quantity is None or quantity.rank != 1 or not self.is_numeric(other):
-                continue
-            pairs = {
-                (text_of(names[row]), value) for row, value in zip(rows, self._column_of(other, rows), strict=True)
-            }
-            pairs = {(name, value) for name, value in pairs if np.isfinite(value)}
-            if len(pairs) == len({name for name, _ in pairs}) and len({value for _, value in pairs}) > 1:
-                return other
-        return ""
-
-    def _names_curves(self, heading: str) -> bool:
-        """Whether a column names the runs of a table of curves: it stands first in a chart, or each has steps."""
-        if self.raw.results and self.raw.wide is not None:
-            return heading == next(iter(self.raw.columns))
-        steps = [h for h in self.unused() if squash(path_of(h)[-1]) in STEP_NAMES and self.is_numeric(h)]
-        if squash(path_of(heading)[-1]) not in RUN_NAMES or not steps:
-            return False
-        rows, names = self.open_rows(), self.raw.cells(heading)
-        return is_curve(self._column_of(steps[0], rows), [text_of(names[row]) for row in rows], SHORT_CURVE)
-
-    def _rank_as_group(self, heading: str, cells: Sequence[str]) -> tuple[bool, bool, int]:
-        """Of several text columns the likeliest group: named like one, enough rows for each value, few values."""
-        counts = Counter(cells)
-        return squash(path_of(heading)[-1]) not in GROUP_NAMES, min(counts.values()) < FEWEST, len(counts)
+        self.group, notes = guess_group(self)
+        self.notes += notes
 
     def choose_features(self, features: Sequence[str] | None, axes: Sequence[str] | None) -> None:
         if features is not None:
@@ -273,7 +184,18 @@ class Draft:
         if not found:
             self._no_feature()
         self.features = tuple(found)
+        self._tell_yes_or_no()
         self.notes.append(f"predicting {', '.join(self.targets)} from {listed(found, MOST_FEATURES)}")
+
+    def _tell_yes_or_no(self) -> None:
+        """Notes on features that hold 0 and 1 alone, as columns of True and False in another form."""
+        marks = [heading for heading in self.features if set(self.values(heading).tolist()) == {0.0, 1.0}]
+        if marks and not are_shares([self.values(heading) for heading in marks]):
+            one = f"{marks[0]!r} holds" if len(marks) == 1 else f"{listed(marks)} hold"
+            self.notes.append(
+                f"{one} 0 and 1 alone, which are taken as numbers; --group {quoted(marks[0])} gives each value "
+                "its own constants"
+            )
 
     def _no_feature(self) -> NoReturn:
         """Says why there is nothing to predict from."""
@@ -312,19 +234,22 @@ class Draft:
 
     def _known_cause(self, heading: str) -> bool:
         """Whether a heading that could be a result names a quantity that one sets. Hours of a machine are measured."""
-        return recognise(heading) is not None and not is_cost(heading)
+        known = recognise(heading, self.values(heading).max(initial=0.0))
+        return known is not None and not is_cost(heading)
 
     def _with_steps(self, found: list[str], reasons: dict[str, list[str]]) -> list[str]:
         """The columns with that of steps, where no other tells how long a run was trained, and without schedules."""
         kinds = {quantity.kind for heading in found if (quantity := recognise(heading)) is not None}
         steps = self._steps(reasons.get(STEPS, []))
-        if not steps or kinds & {"data", "compute"} or not all(map(recognise, found)):
+        if not steps or kinds & {"data", "compute"}:
+            return found
+        rows = self.open_rows()
+        curves = is_curve(self.column_of(steps, rows), self._group_codes(rows).tolist(), CURVE)
+        if not curves and not all(map(recognise, found)):
             return found
         reasons[STEPS].remove(steps)
         if not reasons[STEPS]:
             del reasons[STEPS]
-        rows = self.open_rows()
-        curves = is_curve(self._column_of(steps, rows), self._group_codes(rows).tolist(), CURVE)
         scheduled = [h for h in found if curves and getattr(recognise(h), "kind", "") == "setting" and self._varies(h)]
         if scheduled:
             reasons[SCHEDULE] = scheduled
@@ -333,13 +258,13 @@ class Draft:
     def _log_of(self, heading: str) -> Floats:
         """Logarithms of a column, which may hold them already, on some of the open rows; NaN where it has none."""
         rows = self.open_rows()
-        values = self._column_of(heading, rows[:: 1 + len(rows) // MOST_ROWS])
+        values = self.column_of(heading, rows[:: 1 + len(rows) // MOST_ROWS])
         return values * np.log(10.0) if is_logged(heading) else logs_of(values)
 
     def _varies(self, heading: str) -> bool:
         """Whether a column changes within some group."""
         rows = self.open_rows()
-        values, codes = self._column_of(heading, rows), self._group_codes(rows)
+        values, codes = self.column_of(heading, rows), self._group_codes(rows)
         return any(np.nanmax(values[codes == code]) > np.nanmin(values[codes == code]) for code in np.unique(codes))
 
     def _steps(self, headings: Sequence[str]) -> str:
@@ -368,7 +293,7 @@ class Draft:
         rows, kept = self.open_rows(), dict[str, Floats]()
         # A known name goes first, and a size before its logarithm.
         for heading in sorted(found, key=lambda heading: (recognise(heading) is None, is_logged(heading))):
-            values = self._column_of(heading, rows)
+            values = self.column_of(heading, rows)
             twin = next((other for other, others in kept.items() if is_copy(values, others)), None)
             logged = next((other for other, others in kept.items() if is_line(values, logs_of(others))), None)
             if twin is None and logged is None:
@@ -381,32 +306,32 @@ class Draft:
     def _without_followers(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
         """The columns without settings and shapes that each size has one value of, whose effect it takes up."""
         rows, known = self.open_rows(), {heading: recognise(heading) for heading in found}
-        size = next((h for h, quantity in known.items() if quantity is not None and quantity.name == "params"), None)
-        if size is None:
-            return found
-        told, sizes = self.asked | set(axes or ()), self._column_of(size, rows)
-        followers = [
-            heading
-            for heading, quantity in known.items()
-            if heading != size and heading not in told
-            if quantity is None or quantity.rank != 1 or quantity.name == "params"
-            if follows(self._column_of(heading, rows), sizes)
-        ]
-        for heading in followers:
-            text = (
-                f"all rows of one {size!r} share its value, so that its effect cannot be told; --features takes it in"
-            )
-            self.notes.append(f"the column {heading!r} is left out: {text}")
-        return [heading for heading in found if heading not in followers]
+        for axis in ("params", "tokens"):
+            size = next((h for h, quantity in known.items() if quantity is not None and quantity.name == axis), None)
+            if size is None:
+                continue
+            told, sizes = self.asked | set(axes or ()), self.column_of(size, rows)
+            followers = [
+                heading
+                for heading, quantity in known.items()
+                if heading != size and heading not in told and heading in found
+                if _may_follow(quantity, axis)
+                if follows(self.column_of(heading, rows), sizes, ordered=axis == "params")
+            ]
+            for heading in followers:
+                text = f"all rows of one {size!r} share its value, so that its effect cannot be told"
+                self.notes.append(f"the column {heading!r} is left out: {text}; --features takes it in")
+            found = [heading for heading in found if heading not in followers]
+        return found
 
     def _without_results(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
         """The columns without those of unknown names from which the target can be computed, as from a copy of it."""
         rows = self._never_sealed(found, axes)
         rows = self._filled(rows, self.targets)
-        targets = {heading: self._column_of(heading, rows) for heading in self.targets}
+        targets = {heading: self.column_of(heading, rows) for heading in self.targets}
         kept = []
         for heading in found:
-            values = self._column_of(heading, rows)
+            values = self.column_of(heading, rows)
             known = recognise(heading) is not None
             told = next((name for name, target in targets.items() if not known and tells(values, target)), None)
             if told is None:
@@ -424,7 +349,7 @@ class Draft:
         if not axes or any(recognise(heading) is None for heading in axes):
             return []
         rows = self._filled(rows, axes)
-        stacked = np.column_stack([self._column_of(heading, rows) for heading in axes])
+        stacked = np.column_stack([self.column_of(heading, rows) for heading in axes])
         held = hold_out(stacked, self._group_codes(rows), min(0.9, 2 * self.split.holdout))
         return [row for row, sealed in zip(rows, held, strict=True) if not sealed]
 
@@ -442,7 +367,7 @@ class Draft:
         found: list[int] = left.tolist()
         return found
 
-    def _column_of(self, heading: str, rows: Sequence[int]) -> Floats:
+    def column_of(self, heading: str, rows: Sequence[int]) -> Floats:
         """Numbers of these rows, NaN where there is none, shape (n,)."""
         values: Floats = self.raw.read(heading).values[np.asarray(rows, dtype=np.int64)]
         return values
@@ -497,3 +422,10 @@ class Draft:
         parts = [heading for heading in self.features if recognise(heading) is None]
         parts = [heading for heading in parts if 0.0 < self.values(heading).max(initial=0.0) <= 1.0]
         return parts if are_shares([self.values(heading) for heading in parts]) else []
+
+
+def _may_follow(quantity: Quantity | None, axis: str) -> bool:
+    """Whether a column may be chosen by the size of a model, or by a schedule along its tokens."""
+    if axis == "tokens":
+        return quantity is not None and quantity.kind == "setting"
+    return quantity is None or quantity.rank != 1 or quantity.name == axis

@@ -45,8 +45,8 @@ SECTIONS = SETTINGS | RESULTS | BOOKS | {
 }  # fmt: skip
 """First parts of a heading after which a slash parts levels; elsewhere it may mean a ratio."""
 
-_POINT = re.compile(r"\.(?![^(\[]*[)\]])")
-"""A point, but not that of `(Mio.)`."""
+_POINT = re.compile(r"\.(?!\s)(?![^(\[]*[)\]])")
+"""A point, but not that of `(Mio.)` or `err. (%)`."""
 _STUDY = re.compile(r"^(params|user_attrs|system_attrs|values)_")
 _OBJECTIVE = re.compile(r"value|values[._]\w+")
 _LITERAL = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|\b(nan|NaN|inf|Infinity)\b""")

@@ -5,6 +5,7 @@ No guess looks at the value of a sealed target; a target that is guessed itself 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def heading_of(raw: RawTable, name: str) -> str:
 
 def _attempts(raw: RawTable, targets: Sequence[str]) -> dict[str, str]:
     """The column of attempts of a table of pass@k, as the law library calls it."""
-    if not all("pass" in words(target) for target in targets):
+    if not all(words(target) & {"pass", "coverage"} for target in targets):
         return {}
     found = [heading for heading in raw.columns if squash(path_of(heading)[-1]) in ATTEMPT_NAMES]
     return {found[0]: "samples"} if len(found) == 1 else {}
@@ -155,7 +156,9 @@ def guess_target(raw: RawTable) -> str:
         InputError: no heading does, or several do.
     """
     found = [heading for heading in raw.columns if heading in raw.results or is_result(heading)]
+    costs = [h for h in found if is_cost(h) and not (is_clock(h) or recognise(h))]
     found = [h for h in found if h in raw.results or not (is_cost(h) or is_clock(h) or recognise(h))]
+    found = found or _single_letter(raw) or costs
     found = [heading for heading in found if not _is_second(heading, found)]
     named, found = found, [heading for heading in found if _numeric_share(raw, heading) >= 0.5]
     for wanted in (HELD_OUT_WORDS, FALLING_WORDS, LOSS_WORDS):
@@ -163,6 +166,11 @@ def guess_target(raw: RawTable) -> str:
     if len(found) == 1:
         return found[0]
     raise InputError(f"{raw.path}: {_why_no_target(raw, named, found)}")
+
+
+def _single_letter(raw: RawTable) -> list[str]:
+    """`L` where only letters of papers stand beside it, as in a table with the columns N, D and L."""
+    return ["L"] if "L" in raw.columns and set(raw.columns) <= set("NDCUL") and len(raw.columns) > 1 else []
 
 
 def _is_second(heading: str, others: Sequence[str]) -> bool:
@@ -174,6 +182,12 @@ def _is_second(heading: str, others: Sequence[str]) -> bool:
 def _why_no_target(raw: RawTable, named: Sequence[str], found: Sequence[str]) -> str:
     """Why no column, or no single one, can be taken for the result."""
     ask = f"say with --target which one to predict (columns: {listed(list(raw.columns), 12)})"
+    stems = {re.sub(r"(?<![pP])\d+(\.\d+)?[kKMBT]?", "#", heading) for heading in found}
+    if len(found) > 2 and len(stems) == 1:
+        return (
+            f"the columns {listed(found, 3)} hold one result at several values of a setting; {ask}, or write a row for "
+            "each, with that value in a column of its own, as frame.melt() of pandas makes it"
+        )
     if found:
         return f"several columns may be the result: {listed(found)}; {ask}"
     for heading in named:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.aliases import is_count, squash
+from discover.data.blocks import filled_down
 from discover.data.cells import NAMES, Sign, Written, decimal_signs, is_empty, number, says_failed, text_of
 from discover.data.charts import Reshaped, chart_of, logged_values, single_curve
 from discover.data.columns import Numbers, numbers_in
@@ -375,7 +376,8 @@ def _in_shape(content: Content, other: Reshaped) -> Content:
 
 def _table(path: Path, content: Content, conditions: Sequence[Condition], results: frozenset[str]) -> RawTable:
     """The table of the rows that count: runs that did not finish are left out, and rows that --where does not want."""
-    columns = content.columns
+    blocks = filled_down(content.columns) if not summary_rows(content.columns) else {}
+    columns = content.columns | blocks
     signs, customary = decimal_signs(
         columns,
         pointed=content.pointed,
@@ -388,7 +390,7 @@ def _table(path: Path, content: Content, conditions: Sequence[Condition], result
         lines=content.lines,
         unit=content.unit,
         export=is_export(columns),
-        remarks=tuple(content.remarks),
+        remarks=(*content.remarks, *(f"blank cells of {heading!r} mean the name above them" for heading in blocks)),
         signs=signs,
         customary=customary,
         results=results,

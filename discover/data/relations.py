@@ -91,11 +91,11 @@ def is_line(values: Floats, others: Floats) -> bool:
         return False
     slope = np.cov(a, b, ddof=0)[0, 1] / np.var(a)
     away = b - b.mean() - slope * (a - a.mean())
-    rounding = _rounding(b) + abs(slope) * _rounding(a)
+    rounding = rounding_of(b) + abs(slope) * rounding_of(a)
     return bool(np.abs(away).max() <= min(1.5 * rounding + 1e-9 * np.abs(b).max(), ROUNDED * np.ptp(b)))
 
 
-def _rounding(values: Floats) -> float:
+def rounding_of(values: Floats) -> float:
     """What the values of a column may be off by, as they are written with so many decimals."""
     for decimals in range(13):
         if np.array_equal(values, np.round(values, decimals)):
@@ -103,18 +103,21 @@ def _rounding(values: Floats) -> float:
     return 0.0
 
 
-def follows(values: Floats, others: Floats) -> bool:
+def follows(values: Floats, others: Floats, *, ordered: bool = True) -> bool:
     """Whether a column only rises, or only falls, with another one, most of whose values stand in several rows.
 
     One that now rises and now falls, as the compute per sample of models of several shapes does, tells more than the
     other does, though each value of the other has a single one of it.
+
+    Args:
+        ordered: False where rising and falling do not matter, as along a schedule that warms up and decays.
     """
     both = np.isfinite(values) & np.isfinite(others)
     pairs = np.unique(np.column_stack([others[both], values[both]]), axis=0)  # sorted by the other column
     levels = len(np.unique(pairs[:, 0]))
     steps = np.diff(pairs[:, 1])
-    ordered = bool(np.all(steps >= 0) or np.all(steps <= 0))
-    return levels > 2 and 2 * levels <= both.sum() and len(pairs) == levels and ordered
+    fine = not ordered or bool(np.all(steps >= 0) or np.all(steps <= 0))
+    return levels > 2 and 2 * levels <= both.sum() and len(pairs) == levels and fine
 
 
 def product_of(own: Floats, logs: Mapping[str, Floats]) -> str:

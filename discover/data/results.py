@@ -6,6 +6,7 @@ import re
 
 from discover.data.aliases import MACHINES, recognise, squash, words
 from discover.data.exports import path_of
+from discover.data.names import folded
 
 OUTCOME_WORDS = frozenset(
     (
@@ -25,7 +26,7 @@ SCORE_WORDS = frozenset(
         "rouge", "rougel", "chrf", "meteor", "comet22", "f1", "em", "pass", "match", "winrate", "elo", "auc", "auroc",
         "auprc", "map", "miou", "iou", "wer", "cer", "fid", "psnr", "ssim", "clipscore", "recall", "precision", "mse",
         "rmse", "mae", "bpc", "ce", "xent", "crossentropy", "entropy", "regret", "reward", "return", "returns", "brier",
-        "ece", "calibration", "kl",
+        "ece", "calibration", "kl", "mrr", "ndcg", "coverage",
     )
 )  # fmt: skip
 """Words of benchmarks and of further results."""
@@ -36,13 +37,14 @@ COST_WORDS = frozenset(
         "usd", "dollars", "energy", "kwh", "power", "watts", "co2", "memory", "mem", "vram", "utilization",
         "utilisation", "tokenspersec", "tokenspersecond", "tokpersec", "tokenss", "samplespersecond",
         "samplespersec", "stepspersecond", "itspersecond", "gradnorm", "gradientnorm", "paramnorm", "walltime",
-        "gpustunden", "gpustunde", "heuresgpu", "rechenzeit", "citations", "downloads", "likes", "stars",
+        "ttft", "tpot", "itl", "tbt", "qps", "rps", "gpustunden", "gpustunde", "heuresgpu", "rechenzeit", "citations",
+        "downloads", "likes", "stars",
     )
 )  # fmt: skip
 """Words and headings of what a run takes and what becomes of it: measured of it as results are."""
 
 _MACHINE_TIME = re.compile(rf"(?:{MACHINES}|tpuv\d)(?:hours?|hrs|h|days)$")
-RATES = ("persecond", "persec", "runtime")
+RATES = ("persecond", "persec", "runtime", "episodiclength", "episodelength", "eplength", "eplen", "eplenmean")
 """Ends of headings of such."""
 
 AGGREGATES = frozenset(
@@ -78,6 +80,14 @@ COUNT_NAMES = frozenset(
 GIVEN_WORDS = frozenset(("teacher", "draft", "proxy", "reference", "base", "pretrain", "pretrained", "upstream"))
 """Words of models that were there before the run: their results are causes."""
 
+SHARE_WORDS = frozenset(
+    ("top", "top1", "top5", "test", "val", "valid", "validation", "eval", "dev", "train", "class", "classification")
+)
+"""Words beside `err` by which it is a share of wrong answers, not how sure a result is."""
+
+BIT_WORDS = frozenset(("weight", "weights", "activation", "activations", "act", "kv", "cache", "gradient", "bit"))
+"""Words beside `precision` by which it counts bits."""
+
 PARTED = (
     "bitsperbyte", "bitspercharacter", "bitsperchar", "winrate", "exactmatch", "crossentropy", "gradnorm", "totarget",
     "toreach",
@@ -88,7 +98,12 @@ LOSS_WORDS = frozenset(("loss", "losses", "verlust", "perte", "perdida", "perdit
 FALLING_WORDS = LOSS_WORDS | {"error", "perplexity", "ppl", "bpb", "nll", "fehler", "erreur", "困惑度"}
 """Words of results that are better when smaller."""
 
-RISING_SHARES = frozenset(("accuracy", "acc", "pass", "match", "mmlu", "winrate", "genauigkeit", "准确率", "精度"))
+RISING_SHARES = frozenset(
+    (
+        "accuracy", "acc", "pass", "match", "mmlu", "winrate", "genauigkeit", "准确率", "精度", "recall", "f1", "auc",
+        "auroc", "auprc", "iou", "miou", "ndcg", "mrr", "coverage", "hellaswag", "piqa", "winogrande", "boolq",
+    )
+)  # fmt: skip
 """Words of results that are shares, of one or in per cent."""
 
 
@@ -96,7 +111,21 @@ def is_result(heading: str) -> bool:
     """Whether a heading names a result or a cost, of the run itself and not of a model that it was given."""
     level = _last_level(heading)
     found = words(level)
-    return _names_result(level) and not found & GIVEN_WORDS and not is_uncertainty(heading)
+    given = found & GIVEN_WORDS or _is_aim(found) or ("precision" in found and found & BIT_WORDS)
+    return _names_result(level) and not given and not is_uncertainty(heading)
+
+
+def _is_aim(found: set[str]) -> bool:
+    """Whether these words name the result that a run had to reach: `target loss`, beside `steps to target`."""
+    return bool(found & {"target", "goal"}) and found <= {"target", "goal"} | OUTCOME_WORDS | _SPLITS
+
+
+def name_in_letters(heading: str) -> str:
+    """What formulas call a column whose heading has no letter or digit that they can use; "" for any other."""
+    if re.search(r"[A-Za-z0-9]", folded(heading)):
+        return ""
+    quantity = recognise(heading)
+    return quantity.name if quantity is not None else "loss" if words(heading) & LOSS_WORDS else ""
 
 
 def is_cost(heading: str) -> bool:
@@ -110,8 +139,11 @@ def is_uncertainty(heading: str) -> bool:
     if re.search(r"__(MIN|MAX)$", heading) or squash(last) in COUNT_NAMES:
         return True
     found = words(last)
-    if found & SPREAD_WORDS or squash(last) in SPREAD_WORDS:
+    spread = found & SPREAD_WORDS
+    if (spread and not (spread == {"err"} and found & SHARE_WORDS)) or squash(last) in SPREAD_WORDS:
         return True
+    if "precision" in found:
+        return False
     if found & {"count", "counts", "weight", "weights", "seeds", "runs"} and recognise(heading) is None:
         return "decay" not in found
     whole = words(heading)

@@ -33,7 +33,11 @@ _FLAGS = {
     "hascrashed": False,
 }  # fmt: skip
 """Headings of yes-or-no columns -> whether a yes is a run that finished."""
-_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+TRUTHS = {
+    "true": True, "yes": True, "1": True, "y": True, "ja": True, "oui": True, "si": True, "是": True,
+    "false": False, "no": False, "0": False, "n": False, "nein": False, "non": False, "否": False,
+}  # fmt: skip
+"""Words of yes and no."""
 MOST_OTHER = 0.2  # share of the rows with other words, where the heading does not say that these are states
 
 
@@ -73,7 +77,7 @@ def _flagged(heading: str, cells: Sequence[object]) -> dict[int, str]:
     name = _last(heading)
     if name not in _FLAGS:
         return {}
-    truths = [_TRUTHS.get(text_of(cell).lower()) for cell in cells]
+    truths = [TRUTHS.get(text_of(cell).lower()) for cell in cells]
     if any(truth is None for truth in truths) or len(set(truths)) < 2:
         return {}
     state = f"not {name}" if _FLAGS[name] else name.removeprefix("has")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discover.data.cells import is_plain, marks_in, says_failed
+from discover.data.cells import is_plain, marks_in, number, says_failed
 from discover.data.names import listed
 from discover.data.reading import RawTable
 from discover.data.splits import MIN_TRAIN_ROWS
@@ -99,7 +99,9 @@ def readings(task: Task) -> list[str]:
         odd = [row for row in asked if read.written(row) is not None and not is_plain(cells[row], sign)]
         if odd:
             row = max(odd, key=lambda row: (marks_in(cells[row]), -row))
-            notes.append(f"in {heading}, {str(cells[row]).strip()} means {raw.number(heading, row):.15g}")
+            meant, other = raw.number(heading, row), number(cells[row], "," if raw.signs.get(heading) == "." else ".")
+            choice = f", not {other:.15g}" if heading in raw.customary and other not in (None, meant) else ""
+            notes.append(f"in {heading}, {str(cells[row]).strip()} means {meant:.15g}{choice}")
     return notes
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.relations import rounding_of
 from discover.data.table import Table
 from discover.fitting.linearise import Component, linearise
 from discover.fitting.program import compile_program, log_formula
@@ -21,6 +22,9 @@ SINGULAR = 1e-9
 """A direction of the scaled Jacobian below this share of the largest is taken as undetermined."""
 ILL = 1e6
 OUTLIER = 8.0
+SURE = 3  # degrees of freedom by which an exact fit is told from chance
+EXACT = 1e-9  # of the largest target: residuals that come of a computer's digits alone
+FINE = 1e-4  # of the target's spread: what no measurement is as good as
 ROUNDING = 1e-12  # of the largest target: residuals no larger are those of an exact fit
 
 
@@ -32,6 +36,7 @@ class Concern(Enum):
     AT_BOUND = "constants lie at a bound of their domain"
     REDUNDANT = "the rows determine these constants only together, not each alone"
     ILL_CONDITIONED = "the constants are nearly redundant: small changes of the rows move them far"
+    EXACT = "the columns determine the target, as in data made by a formula or with a copy of the result"
     NO_FREEDOM = "there are as many constants as different rows, so the fit cannot be checked"
     CONSTANT_COLUMN = "a column that the formula uses has one value only"
     OUTLIERS = "some residuals are far larger than the others"
@@ -231,6 +236,9 @@ def _concerns(
     tight = sorted({part.target for part in parts if _different_rows(result, table, part) <= len(part.labels)})
     if tight:
         found.append((Concern.NO_FREEDOM, ", ".join(table.target_names[t] for t in tight)))
+    told = _determined(result, table) if not tight else ""
+    if told:
+        found.append((Concern.EXACT, told))
     still = [n for n in result.structure.features if np.ptp(table.features[n]) == 0.0]
     if still:
         found.append((Concern.CONSTANT_COLUMN, ", ".join(still)))
@@ -272,6 +280,23 @@ def _different_rows(result: FitResult, table: Table, part: Component) -> int:
 
 def _fits_to_rounding(result: FitResult, table: Table) -> bool:
     return bool(np.abs(result.residuals(table)).max(initial=0.0) <= ROUNDING * np.abs(table.targets).max(initial=0.0))
+
+
+def _determined(result: FitResult, table: Table) -> str:
+    """What a law says that meets each value to its last digit, though runs are left that could contradict it; or "".
+
+    No measurement does: one run repeated differs in the third or fourth digit.
+    """
+    away, spread = np.abs(result.residuals(table)).max(axis=0), np.ptp(table.targets, axis=0)
+    rounding = np.array([rounding_of(column) for column in table.targets.T])
+    allowed = np.minimum(1.5 * rounding + EXACT * np.abs(table.targets).max(axis=0), FINE * spread)
+    left = freedom(result, table)
+    if not result.structure.features or left < SURE or (spread == 0).any() or (away > allowed).any():
+        return ""
+    return (
+        f"{', '.join(result.structure.features)} give {', '.join(table.target_names)} to the last digit, with "
+        f"{counted(left, 'degree')} of freedom left; no error or interval tells how far a measured run would be off"
+    )
 
 
 def _extreme(values: Floats) -> bool:

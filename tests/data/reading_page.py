@@ -31,14 +31,15 @@ Commas, semicolons, tabs or bars part the cells of a text file, whichever makes 
 numbers; the last one before the rows is the heading line where there is no other (`# N,D,loss`). Lines that only draw a
 table (`+-----+-----+`, as of reStructuredText and databases) are looked through. A title above the headings is left out. Several heading lines, as pandas and spreadsheets write them, are joined: `loss` above `mean` is
 `loss.mean`, which `--target loss` finds, and `(M)` below `params` is `params (M)`. Rows at the end that a column of names
-calls `Mean`, `Total`, `Std` or the like are left out and told.
+calls `Mean`, `Total`, `Std` or the like are left out and told. Where a first column names blocks of rows in their first rows
+alone, as merged cells do, the blank cells below mean the same name, which is said.
 
 ## Numbers
 
 The decimal sign is found for each file from all of its cells: `5,34` and `19.000.000` prove a comma, `5.34` and
 `19,000,000` a point. A cell such as `2.600` then has one meaning. Where no cell decides, the table is refused and a cell
-named, but for two customs: where commas part the cells, a point is the decimal sign, which is said, except in counts such
-as tokens; and a loss is never in the thousands. Notes show how a number of each column was read.
+named, but for two customs: where commas part the cells, a point is the decimal sign, except in counts such as tokens; and a
+loss is never in the thousands, which tells of other columns, but not of counts. Either is said of each column. Notes show how a number of each column was read.
 """
 
 TAIL = """
@@ -80,11 +81,15 @@ By guess no column is a feature that names a result (`mmlu`, `bits per byte`, `p
 uncertainty, weight or count (`sigma`, `ci_low`, `n_seeds`), a number or time of a run; nor one that is another times a
 factor, or its logarithm, or a product or ratio of others (`flops` beside `params` and `tokens`), or from which the target
 can be computed (`ppl` of `loss`, or 3.5 minus it, whatever it is called). A setting or shape that all rows of one size
-share (a `d_model` or `lr` for each `params`) is none, since its effect is that of the size. Steps count as data where no column of tokens, examples or compute does; a
+share (a `d_model` or `lr` for each `params`) is none, since its effect is that of the size; nor is a setting that all rows
+of one number of tokens share, as along a schedule. Steps count as data where no column of tokens, examples or compute does; a
 learning rate that follows a schedule along them is none. Each is said. `--features` takes any of them in.
 
 A text column is no group where each of its names has a single value of a scale (`pythia-70m` beside `params`), or where
 names are missing; `--group` takes it. In a table of curves the column that names the run is the group.
+
+A column of yes and no, in words or as True and False, is a group as one of names is; one of 0 and 1 is a number. Either is
+said. In tables without another result a cost is the result, such as `latency` or `TTFT`.
 
 Words around a quantity are looked through: `Anzahl Tokens`, `non-zero params`, `images seen`, `A100 GPU hours`. Beside
 `pass@k` a column `k` counts attempts.

@@ -222,3 +222,107 @@ def test_attempts_beside_pass_at_k_are_an_axis_and_two_models_are_groups(tmp_pat
     assert (task.group, task.features, task.extrapolate, task.roles) == ("model", ("k",), ("k",), {"k": "samples"})
     laws = laws_for(task.features, heading="pass@k", roles=task.roles)
     assert "repeated_sampling(k)" in [law.id for law in laws]
+
+
+def test_curves_of_returns_are_predicted_from_their_steps(tmp_path: Path) -> None:
+    rows = [
+        f"{env},{seed},{50_000 * k},{9000 - 5000 * k**-0.5:.1f},{900 + k}"
+        for env in ("HalfCheetah-v4", "Hopper-v4")
+        for seed in range(3)
+        for k in range(1, 12)
+    ]
+    head = "env_id,seed,global_step,charts/episodic_return,charts/episodic_length"
+    task = guessed(table(tmp_path / "rl.csv", head, rows))
+    assert (task.features, task.group, task.target) == (("global_step",), "env_id", ("charts_episodic_return",))
+
+
+def test_latencies_are_results_of_tables_that_have_no_other(tmp_path: Path) -> None:
+    rows = [f"{b},{n},{12 + 0.02 * b * n:.1f} ms" for b in (1, 4, 16, 64) for n in (128, 512, 2048)]
+    task = guessed(table(tmp_path / "a.csv", "batch,prompt len,TTFT", rows))
+    assert (task.features, task.target) == (("batch", "prompt_len"), ("TTFT",))
+    assert task.train().targets[0, 0] == pytest.approx(14.6)
+    both = table(tmp_path / "b.csv", "batch,prompt len,TTFT,throughput", [f"{row},{i}" for i, row in enumerate(rows)])
+    with pytest.raises(InputError, match="several columns may be the result: TTFT, throughput"):
+        guessed(both)
+    assert guessed(both, "throughput").features == ("batch", "prompt_len")
+
+
+def test_steps_to_a_target_are_the_result_and_the_target_a_cause(tmp_path: Path) -> None:
+    rows = [f"{b},{y},{int(2000 * (1 + 700 / b) / (y - 2))}" for b in (32, 128, 512, 2048) for y in (3.5, 3.2, 3.0)]
+    task = guessed(table(tmp_path / "a.csv", "batch size,target loss,steps to target", rows))
+    assert (task.features, task.target) == (("batch_size", "target_loss"), ("steps_to_target",))
+
+
+@pytest.mark.parametrize("cells", [("3-bit", "4-bit", "8-bit"), ("3", "4", "8")])
+def test_bits_are_a_cause_and_the_precision_of_a_classifier_is_none(tmp_path: Path, cells: Sequence[str]) -> None:
+    rows = [f"{n},{bits},{3 - i / 9 + n * 1e-10:.3f}" for n, *_ in RUNS for i, bits in enumerate(cells)]
+    for heading in ("weight precision", "precision"):
+        task = guessed(table(tmp_path / "a.csv", f"N,{heading},loss", rows))
+        assert task.features == ("N", heading.replace(" ", "_"))
+    rows = [f"{n},{0.5 + i / 999},{y}" for i, (n, _, y) in enumerate(RUNS)]
+    assert guessed(table(tmp_path / "b.csv", "N,precision,loss", rows)).features == ("N",)
+
+
+def test_errors_in_per_cent_are_results_and_errors_of_losses_are_not(tmp_path: Path) -> None:
+    rows = [f"{n},{d},{30 * y / 4:.2f}" for n, d, y in RUNS]
+    assert guessed(table(tmp_path / "a.csv", "N,D,IN-1k top-1 err. (%)", rows)).target == ("IN_1k_top_1_err",)
+    rows = [f"{n},{d},{y},0.01{i}" for i, (n, d, y) in enumerate(RUNS)]
+    assert guessed(table(tmp_path / "b.csv", "N,D,loss,loss err", rows)).features == ("N", "D")
+
+
+@pytest.mark.parametrize("marks", [("True", "False"), ("yes", "no"), ("ja", "nein")])
+def test_a_yes_or_no_is_said_to_be_one(tmp_path: Path, marks: Sequence[str]) -> None:
+    rows = [f"{n},{d},{mark},{y}" for n, d, y in RUNS for mark in marks]
+    task = guessed(table(tmp_path / "a.csv", "N,D,tied,loss", rows))
+    assert task.group == "tied"
+    assert any(f"'tied' says yes or no ({marks[0]}, {marks[1]})" in note for note in task.notes)
+    as_numbers = [f"{n},{d},{i},{y}" for n, d, y in RUNS for i in (0, 1)]
+    task = guessed(table(tmp_path / "b.csv", "N,D,tied,loss", as_numbers))
+    assert task.features == ("N", "D", "tied")
+    assert any("'tied' holds 0 and 1 alone, which are taken as numbers" in note for note in task.notes)
+
+
+def test_names_of_blocks_hold_for_the_blank_cells_below_them(tmp_path: Path) -> None:
+    rows = [f"{'' if i % 6 else 'ABCD'[i // 6]},{n},{d},{y}" for i, (n, d, y) in enumerate(RUNS)]
+    task = guessed(table(tmp_path / "a.csv", "arch,N,D,loss", rows))
+    assert (task.group, dict(task.facts().group_rows)) == ("arch", dict.fromkeys("ABCD", 6))
+    assert any("blank cells of 'arch' mean the name above them" in note for note in task.notes)
+    remarks = [f"{'a slow node' if i == 3 else ''},{n},{d},{y}" for i, (n, d, y) in enumerate(RUNS)]
+    assert guessed(table(tmp_path / "b.csv", "remark,N,D,loss", remarks)).group is None
+
+
+def test_settings_that_follow_a_schedule_along_tokens_are_left_out(tmp_path: Path) -> None:
+    rows = [f"{n},{d},{(1e-4, 4e-4, 3e-4, 1e-4)[k]},{y}" for n in SIZES for k, (_, d, y) in enumerate(RUNS[:4])]
+    task = guessed(table(tmp_path / "a.csv", "N,D,lr,loss", rows))
+    assert task.features == ("N", "D")
+    assert any("'lr' is left out: all rows of one 'D' share its value" in note for note in task.notes)
+
+
+def test_headings_without_letters_have_speaking_names(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", "参数量,训练词元,验证损失", [f"{n},{d},{y}" for n, d, y in RUNS], "gb18030")
+    task = guessed(path)
+    assert (task.features, task.target) == (("params", "tokens"), ("loss",))
+
+
+def test_counts_that_may_be_thousands_are_refused_beside_a_loss(tmp_path: Path) -> None:
+    rows = [f"{1.9 + i / 7:.3f};{1.2 + i / 3:.3f};{5.1 - i / 10:.3f}" for i in range(9)]
+    with pytest.raises(InputError, match="may mean"):
+        guessed(table(tmp_path / "a.csv", "Parameter;Token;Verlust", rows))
+    task = guessed(table(tmp_path / "b.csv", "Breite;Hoehe;Verlust", rows))
+    assert any("in Breite, 1.900 means 1.9, not 1900" in note for note in task.notes)
+
+
+def test_a_column_for_each_value_of_a_setting_is_told_how_to_be_rows(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", "model,pass@1,pass@8,pass@64", [f"m{i},0.{i},0.{i}5,0.9" for i in range(1, 6)])
+    with pytest.raises(InputError, match="hold one result at several values of a setting"):
+        guessed(path)
+    path = table(tmp_path / "b.csv", "tp,p50_latency,p99_latency", [f"{i},{i}0,{i}5" for i in range(1, 6)])
+    with pytest.raises(InputError, match="several columns may be the result"):
+        guessed(path)
+
+
+def test_powers_as_fortran_writes_them(tmp_path: Path) -> None:
+    rows = [f"{n:.3E}\t{d:.3E}\t{y:.5E}".replace("E", "D") for n, d, y in RUNS]
+    task = guessed(table(tmp_path / "a.tsv", "N\tD\tL", rows))
+    assert task.target == ("L",)
+    assert task.train().features["N"].max() == SIZES[-1]

@@ -141,3 +141,19 @@ def test_units_do_not_change_the_fit(loss: Recipe, unit: float, table_of: Rows) 
     expected = plain.predict({"N": N, "D": D})
     np.testing.assert_allclose(scaled.predict({"N": N * unit, "D": D / unit}), expected, rtol=1e-6)
     np.testing.assert_allclose(target.predict({"N": N, "D": D}) / unit, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("decimals", "noise", "expected"), [(15, 0.0, True), (6, 0.0, True), (2, 0.0, False), (15, 1e-3, False)]
+)
+def test_columns_that_give_the_target_to_its_last_digit_are_said_to(
+    decimals: int, noise: float, expected: bool, table_of: Rows
+) -> None:
+    made = (1.8 + 480 * N**-0.35 + 2000 * D**-0.37) * np.exp(noise * RNG.standard_normal(120))
+    table = table_of({"N": N, "D": D}, np.round(made, decimals))
+    result = fit(structure(CHINCHILLA), table)
+    assert isinstance(result, FitResult)
+    found = concerns(result, table)
+    assert (Concern.EXACT in found) is expected
+    if expected:
+        assert "give y0 to the last digit, with 115 degrees of freedom left" in found[Concern.EXACT]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from discover.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from discover.word_tables import WordTable
 
 COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 """What the letter behind a count stands for, as in models of 70M and 7B parameters and data of 1.4T tokens."""
@@ -218,13 +218,18 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Table:
-    """A plain table; `right` are the places of columns to align at the right. Cells are folded, never cut."""
-    from rich import box
-    from rich.table import Table
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = (), keys: int = 1) -> WordTable:
+    """A plain table, as wide as it must be. Cells are folded between words, never cut.
+
+    Args:
+        right: places of columns to align at the right.
+        keys: how many columns stand in each part of a table that is too wide.
+    """
     from rich.text import Text
 
-    result = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
+    from discover.word_tables import WordTable
+
+    result = WordTable(keys)
     aligned = set(right)
     for place, heading in enumerate(columns):
         result.add_column(heading, justify="right" if place in aligned else "left", overflow="fold")

@@ -78,7 +78,7 @@ def fit(
     """Fit one law to a table; print its constants and every reason to doubt them."""
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.law_text import fit_summary
-    from discover.cli.output import print_json
+    from discover.cli.output import print_json, print_lines
     from discover.fitting import report
     from discover.law.storage import write
 
@@ -95,11 +95,8 @@ def fit(
         found = fit_summary(document, result, job.table, resamples)
         print_json({"law": job.law_id, **found, "notes": notes})
         return
-    typer.echo(report(result, job.table, resamples=resamples))
-    for text in notes:
-        typer.echo(f"  note: {text}")
-    if out is not None:
-        typer.echo(f"  written to {out}")
+    print_lines(report(result, job.table, resamples=resamples).splitlines())
+    print_lines([*(f"  note: {text}" for text in notes), *([] if out is None else [f"  written to {out}"])])
 
 
 def _resamples(result: FitResult, table: Table, n: int, seed: int) -> Bootstrap | None:

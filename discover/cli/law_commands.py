@@ -8,7 +8,7 @@ import typer
 
 from discover.cli.completion import law_names
 from discover.cli.options import names
-from discover.cli.output import print_json, stdout
+from discover.cli.output import print_json, print_lines, stdout
 from discover.plain_data import number, table
 
 if TYPE_CHECKING:
@@ -40,10 +40,8 @@ def laws(law: Identifier = None, columns: Columns = None, json: Json = False) ->
         print_json({"laws": [_summary(item) for item in known]})
         return
     rows = [(item.id, item.title, item.target, ", ".join(item.variables), str(item.year)) for item in known]
-    out = stdout()
-    out.print(table(("law", "says", "predicts", "from", "year"), rows))
-    out.print()
-    out.print(f"{len(known)} laws. `discover laws ID` explains one, `discover fit ID DATA.csv` fits one.", markup=False)
+    more = f"{len(known)} laws. `discover laws ID` explains one, `discover fit ID DATA.csv` fits one."
+    print_lines([table(("law", "says", "predicts", "from", "year"), rows), "", more])
 
 
 def _summary(law: Law) -> dict[str, Any]:
@@ -91,23 +89,26 @@ def _show(law: Law, json: bool) -> None:
     if json:
         print_json(_details(law))
         return
-    out = stdout()
-    out.print(f"{law.id}: {law.title}", style="bold", markup=False)
-    out.print(f"{law.target} = {law.formula}", markup=False, soft_wrap=True)
+    stdout().print(f"{law.id}: {law.title}", style="bold", markup=False)
     reference = f"arXiv {law.arxiv}, {law.year}" if law.arxiv else str(law.year)
-    out.print(f"Source: {law.source} ({reference}; formula confirmed by: {law.confidence})", markup=False)
-    out.print()
+    source = f"Source: {law.source} ({reference}; formula confirmed by: {law.confidence})"
     variables = [
         (name, item.unit, number(item.range[0]), number(item.range[1]), item.meaning)
         for name, item in law.variables.items()
     ]
-    out.print(table(("variable", "unit", "from", "to", "meaning"), variables, right=(2, 3)))
-    out.print()
     constants = [_constant(name, item, name in law.shared) for name, item in law.constants.items()]
-    out.print(table(("constant", "domain", "guess", "meaning"), constants, right=(2,)))
-    out.print()
-    for line in _remarks(law):
-        out.print(line, markup=False)
+    print_lines(
+        [
+            f"{law.target} = {law.formula}",
+            source,
+            "",
+            table(("variable", "unit", "from", "to", "meaning"), variables, right=(2, 3)),
+            "",
+            table(("constant", "domain", "guess", "meaning"), constants, right=(2,)),
+            "",
+            *_remarks(law),
+        ]
+    )
 
 
 def _constant(name: str, spec: ConstantSpec, shared: bool) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def _width(stream: TextIO) -> int | None:
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
-_PASTED = re.compile(r"\s+(?:.* = .*|discover .*)")
+_PASTED = re.compile(r"\s+(?:.* = .*|discover .*)|[\w, ]+ = .*")
 """A law or a command on a line of its own, which is pasted elsewhere."""
 
 

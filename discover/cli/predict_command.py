@@ -290,13 +290,12 @@ CAUSES = {"constants": "constants", "laws": "which law", "drift": "beyond the da
 
 
 def _show(answer: _Answer, out: Path | None) -> None:
-    from discover.cli.output import note, stdout
+    from discover.cli.output import note, print_lines
     from discover.forecasts.points import excesses, impossible
     from discover.plain_data import number, table
+    from discover.report.terminal import Lines
 
     document, asked = answer.document, answer.asked
-    console = stdout()
-    console.print(f"{', '.join(document.targets)} = {document.formula}", markup=False)
     shown = min(len(asked.groups), MANY)
     several = len(document.targets) > 1
     heads = [*asked.columns, *([document.group_column] if document.group_column else [])]
@@ -318,17 +317,20 @@ def _show(answer: _Answer, out: Path | None) -> None:
             ends = [f"{number(low)} to {number(high)}" for low, high in answer.ends(i, t).values()] or ["-", "-"]
             law = [number(answer.law(i, t), 5)] if apart else []
             rows.append([*row, number(answer.value(i, t), 5), *law, *ends, _causes(answer, i, t)])
-    console.print(table(heads, rows, right=range(len(asked.columns))))
+    keys = len(asked.columns) + bool(document.group_column) + several
+    shown_table = table(heads, rows, right=range(len(asked.columns)), keys=keys)
+    lines: Lines = [f"{', '.join(document.targets)} = {document.formula}", shown_table]
     if shown < len(asked.groups):
         more = len(asked.groups) - shown
         rest = "--out FILE writes all of them" if out is None else f"all of them are in {out}"
-        console.print(f"and {more} more point{'s' if more > 1 else ''}; {rest}", markup=False)
+        lines.append(f"and {more} more point{'s' if more > 1 else ''}; {rest}")
     if answer.ensemble is not None and len(answer.ensemble.laws) > 1:
-        console.print(
+        lines.append(
             f"The forecast is the weighted mean of {len(answer.ensemble.laws)} laws that the data cannot tell apart."
         )
         if apart:
-            console.print("law: the value of the formula above, which is one of them", markup=False)
+            lines.append("law: the value of the formula above, which is one of them")
+    print_lines(lines)
     for text in _outside(answer):
         note(f"note: {text}")
     odd = dict.fromkeys(text for i in range(len(asked.groups)) for text in impossible(document, asked.point(i)))

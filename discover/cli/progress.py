@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
-import typer
-
 from discover.cli.kernel_note import compile_kernel
 from discover.cli.output import note, stderr, tell_notes, tell_problems
 from discover.discovery import Course, Watcher
@@ -49,7 +47,7 @@ class Shown(Watcher):
         if not self.quiet and self.notes is not None:
             tell_notes((*course.session.notes, *self.notes))
             for text in () if self.model is None else self.model.notes:
-                typer.echo(f"note: {text}", err=True)
+                note(f"note: {text}")
         compile_kernel()
 
     def problems(self, found: Sequence[Located]) -> None:

@@ -10,7 +10,7 @@ import typer
 from discover.cli import table_options as own
 from discover.cli.completion import task_names
 from discover.cli.options import spread
-from discover.cli.output import print_json, stdout, tell_notes, tell_problems
+from discover.cli.output import print_json, print_lines, stdout, tell_notes, tell_problems
 from discover.errors import InputError
 from discover.plain_data import number, quoted, table
 
@@ -78,9 +78,7 @@ def new(
         return
     tell_notes(task.notes)
     tell_problems([one.text for one in problems])
-    out_console = stdout()
-    out_console.print(f"written to {place}; look through it, then:", markup=False)
-    out_console.print(f"  discover run {quoted(place)}", markup=False, soft_wrap=True)
+    print_lines([f"written to {place}; look through it, then:", f"  discover run {quoted(place)}"])
 
 
 def _check_place(place: Path, force: bool) -> None:
@@ -107,8 +105,8 @@ def tasks(name: Name = None, json: Json = False) -> None:
         return
     rows = [_row(task, facts) for task, facts in known]
     headings = ("task", "asks", "from", "for", "groups", "constants", "train", "sealed")
-    stdout().print(table(headings, rows, right=range(4, 8)))
-    stdout().print("`discover tasks NAME` shows one, `discover run NAME` finds its law.", markup=False)
+    more = "`discover tasks NAME` shows one, `discover run NAME` finds its law."
+    print_lines([table(headings, rows, right=range(4, 8)), more])
 
 
 def _row(task: Task, facts: Facts) -> tuple[str, ...]:
@@ -145,18 +143,14 @@ def _show(task: Task, json: bool) -> None:
     if json:
         print_json(_details(task, facts))
         return
-    out = stdout()
-    out.print(f"{task.name}: {task.title}", style="bold", markup=False)
-    if task.summary:
-        out.print(task.summary, markup=False)
+    stdout().print(f"{task.name}: {task.title}", style="bold", markup=False)
+    said = [task.summary] if task.summary else []
     if task.card is not None:
-        out.print(f"Study: {task.card.study} (arXiv {task.card.arxiv}), licence: {task.card.licence}", markup=False)
-    out.print()
+        said.append(f"Study: {task.card.study} (arXiv {task.card.arxiv}), licence: {task.card.licence}")
     ranges = facts.feature_ranges | facts.target_ranges
     rows = [_column_row(task.column(name), role, ranges[name]) for role, name in _columns(task)]
-    out.print(table(("column", "role", "unit", "from", "to", "meaning"), rows, right=(3, 4)))
-    for line in _facts_lines(task, facts):
-        out.print(line, markup=False)
+    columns = table(("column", "role", "unit", "from", "to", "meaning"), rows, right=(3, 4))
+    print_lines([*said, "", columns, *_facts_lines(task, facts)])
 
 
 def _columns(task: Task) -> list[tuple[str, str]]:

@@ -55,8 +55,9 @@ REFUSED = {
 def test_what_cannot_be_fitted_is_refused_by_name(
     text: str, features: Any, y: Any, options: Any, reason: Reason, table_of: Rows
 ) -> None:
-    table = table_of(features, y)
-    result = fit(structure(text), table, **options)
+    weights = {name: options[name] for name in ("weights",) if name in options}
+    table = replace(table_of(features, y), **weights)
+    result = fit(structure(text), table, **{name: value for name, value in options.items() if name not in weights})
     assert isinstance(result, FitFailure)
     assert result.reason is reason
     assert report(result, table).endswith(result.text)

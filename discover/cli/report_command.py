@@ -26,6 +26,12 @@ Sealed = Annotated[
         help="Open the sealed rows if they are still closed, as `discover evaluate` does. The journal counts it.",
     ),
 ]
+Groups = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B", help="Plots and the calculator of these groups; * and ? stand for any letters: 'run-1*'."
+    ),
+]
 Open = Annotated[bool, typer.Option("--open", help="Show the report in the browser.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -35,7 +41,13 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    folder: Folder, form: Form = "html", out: Out = None, sealed: Sealed = False, show: Open = False, json: Json = False
+    folder: Folder,
+    form: Form = "html",
+    out: Out = None,
+    groups: Groups = "",
+    sealed: Sealed = False,
+    show: Open = False,
+    json: Json = False,
 ) -> None:
     """Write a report of a run: the law, its forecasts, its rivals, and every reason to doubt it.
 
@@ -51,7 +63,7 @@ def report(
 
     tell_notes(open_folder(folder).doubts())
     compile_kernel()
-    written = write_report(folder, form, out, open_sealed=sealed)
+    written = write_report(folder, form, out, open_sealed=sealed, groups=groups)
     if json:
         print_json(
             {

@@ -9,7 +9,7 @@ folds went worse than that gets as much more as they did.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,6 +62,13 @@ class Reach:
         """The reach of data that fill their ranges; all columns are axes."""
         corners = np.stack([pairs[:, 1] for pairs in ends.values()], axis=-1)
         return Reach(logged, tuple(ends), ends, tuple(corners[:, None]))
+
+    def of_groups(self, codes: Sequence[int]) -> Reach:
+        """The reach of some groups; a last row of `ends` is of all groups, whose width counts where one has none."""
+        places = list(codes)
+        whole = {name: [[pairs[:, 0].min(), pairs[:, 1].max()]] for name, pairs in self.ends.items()}
+        ends = {name: np.vstack([pairs[places], whole[name]]) for name, pairs in self.ends.items()}
+        return replace(self, ends=ends, front=tuple(self.front[place] for place in places))
 
     def distance(self, features: Mapping[str, Floats], codes: Ints) -> Floats:
         """How far points lie beyond their group's data, in widths of the data, shape (points,).

@@ -52,6 +52,11 @@ class Draws:
     def __len__(self) -> int:
         return len(next(iter(self.values.values()))) if self.values else 1
 
+    def of_groups(self, codes: Sequence[int]) -> Draws:
+        """The same draws of some groups alone, in this order."""
+        values = {name: drawn[:, list(codes)] for name, drawn in self.values.items()}
+        return replace(self, document=self.document.of_groups(codes), values=values)
+
     def best(self, features: Mapping[str, Floats], codes: Ints, target: int) -> Floats:
         """The law with its best constants, shape (points,)."""
         document, width = self.document, len(self.document.targets)
@@ -166,6 +171,13 @@ class Ensemble:
         """About this share of every law's draws, at least one."""
         return replace(self, laws=tuple(_thinned(law, share, rng) for law in self.laws))
 
+    def of_groups(self, codes: Sequence[int]) -> Ensemble:
+        """The same forecasts of some groups alone, in this order."""
+        places = list(codes)
+        drift = replace(self.drift, reach=self.drift.reach.of_groups(places), noise=self.drift.noise[places])
+        noise = replace(self.noise, scale=self.noise.scale[places])
+        return replace(self, laws=tuple(law.of_groups(places) for law in self.laws), noise=noise, drift=drift)
+
     def codes(self, groups: Sequence[str] | None, points: int) -> Ints:
         """Places of the groups, shape (points,).
 
@@ -177,11 +189,7 @@ class Ensemble:
             if len(known) > 1:
                 raise InputError(f"the law has {len(known)} groups; name one for every point")
             return np.zeros(points, dtype=np.int64)
-        place = {name: code for code, name in enumerate(known)}
-        unknown = [str(name) for name in groups if str(name) not in place]
-        if unknown:
-            self.document.group_code(unknown[0])
-        return np.array([place[str(name)] for name in groups], dtype=np.int64)
+        return np.array([self.document.group_code(str(name)) for name in groups], dtype=np.int64)
 
     def sample(
         self,

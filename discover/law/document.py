@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -153,6 +153,12 @@ class LawDocument:
             InputError: there is no such group or target.
         """
         return self.constants[self.group_code(group) * len(self.targets) + self.target_code(target)]
+
+    def of_groups(self, codes: Sequence[int]) -> LawDocument:
+        """The law of some groups alone, in this order; without what intervals need, which is of all groups."""
+        width = len(self.targets)
+        sets = tuple(self.constants[code * width + target] for code in codes for target in range(width))
+        return replace(self, groups=tuple(self.groups[code] for code in codes), constants=sets, forecasts={})
 
     def group_code(self, group: str) -> int:
         """Place of a group in `groups`.

@@ -30,7 +30,12 @@ class Written:
 
 
 def write_report(
-    run: str | PathLike[str], form: str = "html", out: Path | None = None, *, open_sealed: bool = False
+    run: str | PathLike[str],
+    form: str = "html",
+    out: Path | None = None,
+    *,
+    open_sealed: bool = False,
+    groups: str = "",
 ) -> Written:
     """Writes the report of a run.
 
@@ -39,9 +44,10 @@ def write_report(
         form: html, md or pdf.
         out: the file; by default `report.<form>` in the run's folder.
         open_sealed: opens the sealed rows if the run has not done so yet; the journal counts it.
+        groups: of which plots are asked for, see `gather`.
 
     Raises:
-        InputError: no run, a run without an end, another format, or a file that cannot be written.
+        InputError: no run, a run without an end, no such group, another format, or a file that cannot be written.
         UnavailableError: a library that the format needs is not installed.
     """
     from discover.files import write_whole
@@ -55,7 +61,7 @@ def write_report(
     place = Path(run) / f"report.{form}" if out is None else out
     if not place.parent.is_dir() or place.is_dir():
         raise InputError(f"{place} cannot be written; expected the name of a file in a folder that exists")
-    report = report_of(gather(Path(run), open_sealed=open_sealed))
+    report = report_of(gather(Path(run), open_sealed=open_sealed, groups=groups))
     sections = tuple(section.key for section in report.sections)
     if form == "md":
         from discover.report.markdown_view import markdown_page

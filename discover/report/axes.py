@@ -17,6 +17,7 @@ from discover.report.texts import percent, quantity
 from discover.rules import RULES
 
 MOST_UNITS = 60  # groups, targets and axes of which a report has a plot
+MOST_POINTS = 5_000  # rows in one plot: each has a text for the pointer, and a browser has to move them
 POINTS = 48  # of a curve
 FEW = 3  # values along an axis that make a slice
 
@@ -44,6 +45,59 @@ def units(content: Content) -> list[Unit]:
     return found
 
 
+def drawn(content: Content, most: int | None = None) -> list[Unit]:
+    """The groups and targets that have plots of their own: all or those asked for, of too many those of `_telling`."""
+    names, most = content.document.groups, most or MOST_UNITS
+    everything = [unit for unit in units(content) if not content.asked or names[unit.group] in content.asked]
+    if len(everything) <= most:
+        return everything
+    among = list(dict.fromkeys(unit.group for unit in everything))
+    groups = set(_telling(content, among, max(1, most // len(content.document.targets))))
+    return [unit for unit in everything if unit.group in groups][:most]
+
+
+def drawn_groups(content: Content) -> list[int]:
+    """The groups of `drawn`."""
+    return list(dict.fromkeys(unit.group for unit in drawn(content)))
+
+
+def _telling(content: Content, among: Sequence[int], most: int) -> list[int]:
+    """So many of these groups: a half with the largest runs, and those of the others that the law fits worst."""
+    train = content.train
+    largest = np.full(train.n_groups, -np.inf)
+    np.maximum.at(largest, train.group, _sizes(content))
+    spread = train.targets.std(axis=0)
+    left = np.abs(train.targets - content.fit.predict(train.features, train.group)) / np.where(spread > 0, spread, 1.0)
+    missed = np.bincount(train.group, left.mean(axis=1), train.n_groups)
+    worst = missed / np.maximum(np.bincount(train.group, minlength=train.n_groups), 1)
+    first = sorted(among, key=lambda group: -largest[group])[: (most + 1) // 2]
+    second = sorted(set(among) - set(first), key=lambda group: -worst[group])
+    return [*first, *second[: most - len(first)]]
+
+
+def _sizes(content: Content) -> Floats:
+    """The size of every train row along the axes of scale together."""
+    problem = content.session.problem
+    sizes = np.zeros(len(content.train))
+    return np.round(sum((problem.coordinate(name) for name in problem.axes), sizes), 9)
+
+
+def largest_group(content: Content) -> int:
+    """The group of the largest train run."""
+    sizes = _sizes(content)
+    return int(content.train.group[sizes == sizes.max()].min())
+
+
+def few(mask: Mask) -> Mask:
+    """These rows, or of too many for a plot some, evenly over the table."""
+    rows = np.flatnonzero(mask)
+    if len(rows) <= MOST_POINTS:
+        return mask
+    thin: Mask = np.zeros(len(mask), bool)
+    thin[rows[np.linspace(0, len(rows) - 1, MOST_POINTS).astype(int)]] = True
+    return thin
+
+
 def axis_title(content: Content, name: str) -> str:
     """A column with its unit; where that is 10^6 parameters, with what it counts: labels have the rest."""
     unit = content.session.task.column(name).unit
@@ -68,10 +122,10 @@ def target_axis(content: Content, target: int) -> Axis:
 
 def rows_of(content: Content, table: Table, mask: Mask, target: int) -> tuple[str, ...]:
     """What is told of rows when they are pointed at: columns, measured value, and how far off the law is."""
+    table = table.take(mask)
     law = content.fit.predict(table.features, table.group)[:, target]
     told = []
-    for row in np.flatnonzero(mask):
-        measured = table.targets[row, target]
+    for row, measured in enumerate(table.targets[:, target]):
         parts = [table.group_names[table.group[row]]] if table.n_groups > 1 else []
         parts += [f"{name} {content.size(name, float(values[row]), 4)}" for name, values in table.features.items()]
         off = f" (measured {percent(measured / law[row] - 1)})" if measured > 0 and law[row] > 0 else ""
@@ -126,6 +180,7 @@ def points_of(
     """The rows as points; none where there are no rows."""
     if not mask.any():
         return []
+    mask = few(mask)
     names = {"train": "train rows", "sealed": "sealed rows", "faint": f"{kind} rows, other settings"}
     return [
         Series(

@@ -10,10 +10,10 @@ import numpy as np
 
 from discover.export.layout import inputs
 from discover.report.axes import (
-    MOST_UNITS,
     POINTS,
     Unit,
     columns_at,
+    drawn,
     farthest,
     feature_axis,
     largest_run,
@@ -85,14 +85,13 @@ class _Path:
 
 
 def beyond(content: Content) -> Beyond | None:
-    """The chosen law and its rivals from each group's largest run on; None for a task without axes of scale."""
+    """The chosen law and its rivals beyond the largest run of each group that is drawn; None without axes of scale."""
     if not content.session.problem.axes:
         return None
-    everything = units(content)
-    paths = [_path(content, unit) for unit in everything]
-    shown = zip(everything[:MOST_UNITS], paths, strict=False)
-    figures = [_beyond_figure(content, unit, path) for unit, path in shown]
-    plots = gallery("beyond", figures, alike=True, total=len(paths))
+    shown = drawn(content)
+    paths = [_path(content, unit) for unit in shown]
+    figures = [_beyond_figure(content, unit, path) for unit, path in zip(shown, paths, strict=True)]
+    plots = gallery("beyond", figures, alike=True, total=len(units(content)))
     if plots is None:
         return None
     single = len(paths) == 1

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from discover.export.identifiers import quoted
 from discover.export.javascript_module import STEP, javascript_layout, needs_step
 from discover.forecasts import Ensemble, with_forecasts
 from discover.forecasts.ensemble import NODES, normal_nodes
+from discover.report.axes import drawn_groups
 from discover.report.content import Content
 from discover.report.texts import size
 
@@ -80,14 +81,16 @@ def calculator(content: Content, start: Mapping[str, float]) -> Calculator | Non
     if content.ensemble is None:
         return None
     document = content.document
-    ensemble = in_page(content.ensemble)
+    groups = drawn_groups(content)
+    some = len(groups) < len(document.groups)
+    ensemble = in_page(content.ensemble.of_groups(groups) if some else content.ensemble)
     draws, every = sum(map(len, ensemble.laws)), sum(map(len, content.ensemble.laws))
     asked = {name: start.get(name, float(np.median(content.train.features[name]))) for name in document.feature_names}
     cost = usual_cost(content)
     largest = max(_costs(content)) if cost else 0.0
     return Calculator(
         fields=tuple(_field(content, ensemble, name, asked[name]) for name in document.feature_names),
-        groups=document.groups,
+        groups=ensemble.document.groups,
         targets=document.targets,
         along=_along(content, ensemble),
         cost=cost,
@@ -213,15 +216,17 @@ def _data(content: Content, ensemble: Ensemble) -> dict[str, Any]:
         "along": _along(content, ensemble),
         "aims": [-1 if better_when_larger(target) else 1 for target in document.targets],
         "positive": [bool((content.train.targets[:, t] > 0).all()) for t in range(len(document.targets))],
-        "rows": {kind: _rows(table) for kind, table in tables.items()},
+        "rows": {kind: _rows(table, drawn_groups(content)) for kind, table in tables.items()},
         "grouped": document.group_column or "",
     }
 
 
-def _rows(table: Table) -> dict[str, Any]:
-    places = np.unique(np.linspace(0, len(table) - 1, min(len(table), MOST_ROWS)).astype(int))
+def _rows(table: Table, groups: Sequence[int]) -> dict[str, Any]:
+    """Rows of these groups, which are numbered in their order."""
+    own = np.flatnonzero(np.isin(table.group, groups))
+    places = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), MOST_ROWS)).astype(int))]
     return {
-        "group": table.group[places].tolist(),
+        "group": np.searchsorted(groups, table.group[places]).tolist(),
         "features": {name: _short(values[places]) for name, values in table.features.items()},
         "targets": [_short(table.targets[places, t]) for t in range(table.n_targets)],
     }

@@ -22,7 +22,7 @@ from discover.runs.human import human_laws
 from discover.runs.journal import Record
 from discover.runs.outcome import evaluate_again
 from discover.runs.records import STEP, figures_of, fit_of, law_of
-from discover.runs.result import Result, RunnerUp
+from discover.runs.result import Result, RunnerUp, groups_asked
 from discover.runs.sealed_rows import remembered
 from discover.runs.session import Session, reopen
 from discover.runs.verdict import short_names
@@ -67,6 +67,7 @@ class Content:
         sealed: the sealed rows, if the run has opened them.
         rivals: runners-up and human laws.
         steps: what the search tried.
+        asked: groups of which plots were asked for; empty where none were named.
     """
 
     session: Session
@@ -78,6 +79,7 @@ class Content:
     sealed: Table | None
     rivals: tuple[Rival, ...]
     steps: tuple[StepFacts, ...]
+    asked: frozenset[str] = frozenset()
 
     @property
     def train(self) -> Table:
@@ -109,15 +111,16 @@ class Content:
         return [rival for rival in self.rivals if not rival.human]
 
 
-def gather(path: Path, *, open_sealed: bool = False) -> Content:
+def gather(path: Path, *, open_sealed: bool = False, groups: str = "") -> Content:
     """The content of a run's report.
 
     Args:
         path: the run's folder.
         open_sealed: opens the sealed rows if the run has not opened them yet; the journal counts it.
+        groups: of which plots are asked for, see `Result.of_groups`; empty for all, or the most telling of very many.
 
     Raises:
-        InputError: no run, a run without an end, or its table is gone or changed.
+        InputError: no run, a run without an end, its table is gone or changed, or it has no such group.
     """
     session = reopen(path)
     folder = session.folder
@@ -142,6 +145,7 @@ def gather(path: Path, *, open_sealed: bool = False) -> Content:
         sealed=sealed,
         rivals=tuple(_briefly_named(result, (*_runners_up(result, fits), *_human(session, result, fit)))),
         steps=step_facts(session.problem, records),
+        asked=frozenset(groups_asked(document.groups, groups)) if groups else frozenset(),
     )
 
 

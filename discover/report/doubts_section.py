@@ -10,7 +10,7 @@ from discover.plain_data import counted, sentence
 from discover.report.axes import units
 from discover.report.blocks import Block, Points, Text
 from discover.report.content import Content
-from discover.report.law_section import LEVEL, LOOSE, interval, loose
+from discover.report.law_section import LEVEL, LOOSE, intervals, loose
 from discover.report.texts import listed, quantity
 from discover.runs.verdict import CLOSE_SAID, verdict_of
 from discover.scoring.metrics import r_squared
@@ -116,10 +116,7 @@ def _at_least(hits: int, n: int, chance: float) -> float:
 
 def _undetermined(content: Content) -> str:
     everything = units(content)
-    counts = {
-        name: sum(loose(*interval(content, unit, name)) for unit in everything)
-        for name in content.document.constant_names
-    }
+    counts = {name: sum(loose(*ends) for ends in intervals(content, name)) for name in content.document.constant_names}
     open_ones = {name: count for name, count in counts.items() if count}
     if not open_ones:
         return ""

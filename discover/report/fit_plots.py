@@ -14,6 +14,7 @@ from discover.report.axes import (
     axes_of,
     bands_at,
     columns_at,
+    drawn,
     feature_axis,
     largest_run,
     matching,
@@ -37,7 +38,7 @@ def fit_gallery(content: Content) -> Gallery | None:
     """The law through the measured points, per group, target and axis of scale, and on beyond them."""
     axes = axes_of(content)
     figures = []
-    for unit in units(content)[:MOST_UNITS]:
+    for unit in drawn(content):
         for axis in axes:
             parts = ([unit.label] if unit.label else []) + ([f"along {axis}"] if len(axes) > 1 else [])
             figures.append(_fit_figure(content, unit, axis, "; ".join(parts)))

@@ -9,8 +9,9 @@ import numpy as np
 
 from discover.export.layout import meaning_of
 from discover.expressions import Constant, Feature, Number, substitute
+from discover.law.document import ConstantSet
 from discover.plain_data import with_error
-from discover.report.axes import Unit, units
+from discover.report.axes import units
 from discover.report.blocks import Block, Cell, Formula, Maths, Points, TableBlock, Text
 from discover.report.content import Content
 from discover.report.reading import reading
@@ -107,11 +108,11 @@ def _constants(content: Content) -> Iterator[Block]:
     if many:
         yield _over_groups(content)
     heads = ["group"] * (len(document.groups) > 1) + ["target"] * (len(document.targets) > 1)
+    names = document.constant_names
+    columns = [[*map(_in_brackets, _values(content, name), intervals(content, name))] for name in names]
     rows = []
-    for unit in units(content):
-        entry = document.constant_set(document.groups[unit.group], document.targets[unit.target])
+    for entry, cells in zip(document.constants, zip(*columns, strict=True), strict=True):
         labels = [entry.group] * (len(document.groups) > 1) + [entry.target] * (len(document.targets) > 1)
-        cells = [_in_brackets(content, unit, name) for name in document.constant_names]
         rows.append((*labels, *cells))
     numeric = frozenset(range(len(heads), len(heads) + len(document.constant_names)))
     folded = f"Constants of all {len(rows)} groups and targets" if many else ""
@@ -134,22 +135,27 @@ def _interval_note(content: Content) -> str:
 
 def _single(content: Content) -> Iterator[tuple[Cell, ...]]:
     entry = content.document.constants[0]
-    unit = units(content)[0]
     for name in content.document.constant_names:
         error = entry.errors.get(name)
         value = with_error(entry.values[name], error, quantity, FIXED)
-        low, high = interval(content, unit, name)
+        low, high = intervals(content, name)[0]
         shown = NONE if math.isnan(low) else f"{quantity(low, 3)} to {quantity(high, 3)}"
         yield (Maths(Constant(name)), value, shown, "not determined alone" if loose(low, high) else "")
 
 
-def interval(content: Content, unit: Unit, name: str) -> tuple[float, float]:
-    """The 90 % interval of a constant: of its draws, or of the linearised law; NaN where unknown."""
+def intervals(content: Content, name: str) -> list[tuple[float, float]]:
+    """The 90 % interval of a constant for every group and target, as in `units`.
+
+    Of its draws, or of the linearised law; NaN where unknown.
+    """
     if content.ensemble is not None:
-        draws = content.ensemble.laws[0].values[name][:, unit.group, unit.target]
-        low, high = np.quantile(draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-        return float(low), float(high)
-    entry = content.document.constants[unit.group * len(content.document.targets) + unit.target]
+        draws = content.ensemble.laws[0].values[name]
+        ends = np.quantile(draws.reshape(len(draws), -1), [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=0)
+        return [(low, high) for low, high in ends.T.tolist()]
+    return [_linear(entry, name) for entry in content.document.constants]
+
+
+def _linear(entry: ConstantSet, name: str) -> tuple[float, float]:
     error = entry.errors.get(name)
     if error is None or not math.isfinite(error):
         return math.nan, math.nan
@@ -163,11 +169,13 @@ def loose(low: float, high: float) -> bool:
     return low * high <= 0 or max(abs(low), abs(high)) > LOOSE * min(abs(low), abs(high))
 
 
-def _in_brackets(content: Content, unit: Unit, name: str) -> str:
-    value = content.fit.constants[unit.group, unit.target, content.document.constant_names.index(name)]
-    low, high = interval(content, unit, name)
-    shown = "" if math.isnan(low) else f" [{quantity(low, 3)}, {quantity(high, 3)}]"
-    return f"{quantity(float(value))}{shown}"
+def _values(content: Content, name: str) -> list[float]:
+    return [entry.values[name] for entry in content.document.constants]
+
+
+def _in_brackets(value: float, ends: tuple[float, float]) -> str:
+    shown = "" if math.isnan(ends[0]) else f" [{quantity(ends[0], 3)}, {quantity(ends[1], 3)}]"
+    return f"{quantity(value)}{shown}"
 
 
 def _over_groups(content: Content) -> TableBlock:

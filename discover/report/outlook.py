@@ -14,7 +14,17 @@ from discover.decisions.candidates import costs_of, grid, points_ahead
 from discover.decisions.suggestion import Points
 from discover.errors import DiscoverError
 from discover.forecasts.points import excesses
-from discover.report.axes import POINTS, farthest, feature_axis, largest_run, run_at, target_axis, train_end, units
+from discover.report.axes import (
+    POINTS,
+    drawn,
+    farthest,
+    feature_axis,
+    largest_group,
+    run_at,
+    target_axis,
+    train_end,
+    units,
+)
 from discover.report.calculator import cost_columns, usual_cost
 from discover.report.content import Content
 from discover.report.figures import Figure, Series
@@ -103,7 +113,7 @@ def headline(content: Content) -> str:
     """A sentence that a planner can quote: the forecast at the far end, for the group of the largest run."""
     if content.result.no_law or not content.session.problem.axes:
         return ""
-    group = _largest_group(content)
+    group = largest_group(content)
     multiple = farthest(content, group)
     found = told(content, run_at(content, group, multiple), group)
     if not math.isfinite(found.value):
@@ -118,13 +128,6 @@ def headline(content: Content) -> str:
     return f"At {where}{grouped} the {document.targets[0]} will be {found.number(found.value)}{span}{beyond}."
 
 
-def _largest_group(content: Content) -> int:
-    problem = content.session.problem
-    rows = [largest_run(content, group, problem.axes) for group in range(content.train.n_groups)]
-    sizes = [sum(float(problem.coordinate(name)[row]) for name in problem.axes) for row in rows]
-    return int(np.argmax(np.round(sizes, 9)))
-
-
 def _shown(content: Content) -> list[str]:
     """Columns that a forecast depends on."""
     used = content.ensemble.inputs if content.ensemble is not None else tuple(content.document.feature_names)
@@ -136,11 +139,10 @@ def forecast_rows(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ..
     if not content.session.problem.axes:
         return None
     document = content.document
-    everything = units(content)
-    single = len(everything) == 1
+    single = len(units(content)) == 1
     shown = _shown(content)
     rows = []
-    for unit in everything[:MOST_GROUPS]:
+    for unit in drawn(content, MOST_GROUPS):
         far = farthest(content, unit.group)
         multiples = sorted({*MULTIPLES, far}) if single else [far]
         for multiple in multiples:
@@ -184,7 +186,7 @@ def spending(content: Content) -> Spending | None:
     names = cost_columns(cost)
     if not cost or content.result.no_law or not set(names) <= set(_read(content)):
         return None
-    group = _largest_group(content)
+    group = largest_group(content)
     document = content.document
     rows = content.train.group == group
     columns = {name: content.train.features[name][rows] for name in names}

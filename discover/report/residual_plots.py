@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from discover.data.table import Table
-from discover.report.axes import axis_title, feature_axis, ordered, rows_of, tables_of, target_axis
+from discover.report.axes import axis_title, feature_axis, few, ordered, rows_of, tables_of, target_axis
 from discover.report.content import Content
 from discover.report.figures import Axis, Figure, Floats, Gallery, Role, Series, gallery
 
@@ -51,7 +51,7 @@ def _by_group(content: Content, table: Table, role: Role, x: Floats, y: Floats, 
     coloured = 1 < table.n_groups <= FEW_GROUPS
     found = []
     for group in range(table.n_groups) if coloured else (None,):
-        mask = np.ones(len(table), bool) if group is None else table.group == group
+        mask = few(np.ones(len(table), bool) if group is None else table.group == group)
         if not mask.any():
             continue
         name = f"{role} rows" if group is None else table.group_names[group]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from discover.plain_data import counted
 from discover.report import outlook
-from discover.report.axes import farthest, run_at
+from discover.report.axes import MOST_POINTS, drawn_groups, farthest, run_at
 from discover.report.beyond_section import beyond_blocks
 from discover.report.blocks import Block, Fact, Plots, Report, Section, TableBlock, Text
 from discover.report.calculator import calculator
@@ -49,6 +49,7 @@ def report_of(content: Content) -> Report:
         ),
         Section("checklist", "Reporting checklist", (checklist(content),)),
     )
+    first = drawn_groups(content)[0]
     begun = config.started.partition("T")[0]
     return Report(
         title=task.title or _table_name(content),
@@ -58,7 +59,7 @@ def report_of(content: Content) -> Report:
         facts=tuple(_facts(content)),
         sections=sections,
         headline=outlook.headline(content),
-        calculator=calculator(content, run_at(content, 0, farthest(content, 0))),
+        calculator=calculator(content, run_at(content, first, farthest(content, first))),
     )
 
 
@@ -125,6 +126,7 @@ def _forecasts(content: Content) -> Iterator[Block]:
     if content.ensemble is None:
         reason = content.document.no_intervals or "this law was saved without draws of its constants"
         yield Text(f"Curves have no intervals: {reason}.", remark=True)
+    yield from _left_out(content)
     made = fit_gallery(content)
     if made is not None:
         yield Plots(made)
@@ -134,6 +136,21 @@ def _forecasts(content: Content) -> Iterator[Block]:
         yield TableBlock(head, tuple(rows), frozenset(range(labels, len(head) - 1)))
         if len(content.document.constants) > len(rows) > 1:
             yield Text(f"{len(rows)} of {len(content.document.constants)} groups and targets are shown.", remark=True)
+
+
+def _left_out(content: Content) -> Iterator[Block]:
+    """What a table of many groups or rows leaves out of the page, and where the rest is."""
+    shown, every = len(drawn_groups(content)), len(content.document.groups)
+    why = "" if shown == len(content.asked) else ", half with the largest runs, half those that the law fits worst"
+    if shown < every:
+        yield Text(
+            f"Plots and the calculator are of {shown} of the {every:,} groups{why}. `discover report --groups` draws "
+            "others, `discover predict` forecasts each, and `discover export --to xlsx` writes the constants of all.",
+            remark=True,
+        )
+    if len(content.train) > MOST_POINTS:
+        rows = f"{MOST_POINTS:,} of the {len(content.train):,} rows"
+        yield Text(f"A plot has at most {rows}, evenly over the table.", remark=True)
 
 
 def _spending(content: Content) -> Iterator[Block]:

@@ -5,7 +5,7 @@ Keys that older versions did not write have defaults; keys of newer ones are kep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -208,15 +208,8 @@ class Result(_Kept):
         Raises:
             InputError: a name is of no group.
         """
-        names = [one.group for one in self.constants]
-        patterns = [asked] if asked in names else [part.strip() for part in asked.split(",")]
-        for pattern in patterns:
-            if pattern not in names and not any(fnmatchcase(name, pattern) for name in names):
-                some = ", ".join(list(dict.fromkeys(names))[:3])
-                raise InputError(f"--groups {pattern}: the run has no such group; it has {some}, ...")
-        kept = [n in patterns or any(fnmatchcase(n, pattern) for pattern in patterns) for n in names]
-        sets = tuple(one for one, keep in zip(self.constants, kept, strict=True) if keep)
-        return self.model_copy(update={"constants": sets})
+        kept = set(groups_asked([one.group for one in self.constants], asked))
+        return self.model_copy(update={"constants": tuple(one for one in self.constants if one.group in kept)})
 
     @property
     def proposer(self) -> str:
@@ -232,6 +225,16 @@ class Result(_Kept):
     def left_side(self) -> str:
         """The targets, as they stand before the formula."""
         return self.targets[0] if len(self.targets) == 1 else f"each of {', '.join(self.targets)}"
+
+
+def groups_asked(names: Sequence[str], asked: str) -> list[str]:
+    """The groups that `asked` names, see `Result.of_groups`."""
+    patterns = [asked] if asked in names else [part.strip() for part in asked.split(",")]
+    for pattern in patterns:
+        if pattern not in names and not any(fnmatchcase(name, pattern) for name in names):
+            some = ", ".join(list(dict.fromkeys(names))[:3])
+            raise InputError(f"--groups {pattern}: the run has no such group; it has {some}, ...")
+    return [n for n in names if n in patterns or any(fnmatchcase(n, pattern) for pattern in patterns)]
 
 
 def _published(origin: str) -> str:

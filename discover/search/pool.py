@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -116,5 +117,12 @@ def _work(task: Task[Result]) -> Result:
     assert _bench is not None
     try:
         return task.run(_bench)
-    except MemoryError:  # there may be none left to say so with; the parent starts another worker
-        os._exit(1)
+    except (MemoryError, SystemError, OSError) as problem:
+        if not _lacks_memory(problem):
+            raise
+        os._exit(1)  # there may be none left to say so with; the parent starts another worker
+
+
+def _lacks_memory(problem: Exception) -> bool:
+    """Whether there was no memory; where there is none for the exception either, Python raises a SystemError."""
+    return not isinstance(problem, OSError) or problem.errno == errno.ENOMEM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import signal
@@ -14,6 +15,7 @@ from discover.expressions import parse
 from discover.fitting import Recipe, Structure
 from discover.proposers.candidate import Candidate
 from discover.scoring import Refused, Score
+from discover.search import pool as worker
 from discover.search.pool import TRIES, Pool
 from discover.search.processes import Workers
 from discover.search.tasks import Job, Setting
@@ -51,6 +53,42 @@ def test_a_job_whose_worker_was_killed_once_is_tried_again() -> None:
     pool = Killed(good_from=2)
     assert pool.submit(JOB).result().train == 0.5
     assert pool.tries == 2
+
+
+class Failing:
+    """A task that fails."""
+
+    def __init__(self, problem: Exception) -> None:
+        self.problem = problem
+
+    def run(self, bench: object) -> None:
+        raise self.problem
+
+
+@pytest.fixture
+def ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(worker, "_bench", object())
+    monkeypatch.setattr("os._exit", gone)
+
+
+@pytest.mark.usefixtures("ending")
+@pytest.mark.parametrize(
+    "problem",
+    [MemoryError(), SystemError("returned NULL without setting an exception"), OSError(errno.ENOMEM, "no memory")],
+)
+def test_a_worker_that_finds_no_memory_ends(problem: Exception) -> None:
+    with pytest.raises(SystemExit):
+        worker._work(Failing(problem))
+
+
+@pytest.mark.usefixtures("ending")
+def test_any_other_failure_of_a_task_reaches_the_parent() -> None:
+    for problem in (OSError(errno.ENOSPC, "disk full"), ValueError("a mistake")):
+        with pytest.raises(type(problem)):
+            worker._work(Failing(problem))
 
 
 def test_a_candidate_keeps_its_key_on_the_way_to_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:

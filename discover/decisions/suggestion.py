@@ -15,7 +15,7 @@ half way between are compared, and the batch that leaves the least variance is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +43,11 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.groups)
+
+    def of(self, groups: Collection[str]) -> Points:
+        """The points of these groups."""
+        kept = [place for place, group in enumerate(self.groups) if group in groups]
+        return Points({name: v[kept] for name, v in self.features.items()}, tuple(self.groups[i] for i in kept))
 
 
 @dataclass(frozen=True)

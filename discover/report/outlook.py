@@ -17,6 +17,7 @@ from discover.forecasts.points import excesses
 from discover.report.axes import (
     POINTS,
     drawn,
+    drawn_groups,
     farthest,
     feature_axis,
     largest_group,
@@ -283,14 +284,18 @@ NEXT = 3  # runs worth doing next
 
 
 def next_runs(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ...]], str] | None:
-    """Heads, rows and a sentence on the runs that would narrow the forecast at the target scale most."""
+    """Heads, rows and a sentence on the runs that would narrow the forecast at the target scale most.
+
+    Of many groups, runs and forecasts are of those that are drawn.
+    """
     ensemble = content.ensemble
     if ensemble is None or content.result.no_law or not content.session.problem.axes:
         return None
     cost = usual_cost(content)
+    names = [content.document.groups[group] for group in drawn_groups(content)]
     try:
-        runs = grid(ensemble, {}, {}, content.document.groups, content.train)
-        at = points_ahead(content.session.problem, content.document, {}, None)
+        runs = grid(ensemble, {}, {}, names, content.train)
+        at = points_ahead(content.session.problem, content.document, {}, None).of(set(names))
         costs = costs_of(runs, cost, {}, content.document) if cost else None
         found = suggest(ensemble, runs, at, NEXT, costs=costs)
     except DiscoverError:
@@ -307,8 +312,11 @@ def next_runs(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ...]],
         return None
     heads = (*(("group",) if grouped else ()), *runs.features, *(("cost",) if cost else ()), f"sd of {target} then")
     per = f", for their cost ({cost})" if cost else ""
+    where = (
+        "the target scale" if len(names) == len(content.document.groups) else f"the target scale of {len(names)} groups"
+    )
     text = (
-        f"Of runs within the range of the data, these would narrow the forecast at the target scale most{per}. Its "
+        f"Of runs within the range of the data, these would narrow the forecast at {where} most{per}. Its "
         f"standard deviation is {significant(found.before[target], 2)} now, without the noise of a single measurement; "
         "the last column has it after that run and those above it."
     )

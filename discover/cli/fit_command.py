@@ -192,7 +192,7 @@ def _job(
         places = places_of([plain_notation(text)], usable_names(headings), mapping, None, predicted)
         variables, remarks = places.columns, places.notes
     else:
-        variables = _places(law, headings, mapping, data)
+        variables = _places(law, raw, mapping)
     task = task_from_table(
         data,
         target,
@@ -249,8 +249,8 @@ def _target(law: Law | None, raw: RawTable) -> str:
     return law.target if law is not None and law.target in raw.columns else guess_target(raw)
 
 
-def _places(law: Law, headings: list[str], mapping: dict[str, str], data: Path) -> dict[str, str]:
-    """Variable of the law -> heading: as the user says, of the same name, or of the same meaning."""
+def _places(law: Law, raw: RawTable, mapping: dict[str, str]) -> dict[str, str]:
+    """Variable of the law -> heading: as the user says, of the same name, or the only numbers of its meaning."""
     from discover.data.aliases import by_quantity
     from discover.data.names import near
 
@@ -260,13 +260,14 @@ def _places(law: Law, headings: list[str], mapping: dict[str, str], data: Path) 
             f"--columns names {unknown[0]!r}, which is no variable of {law.id}{near(unknown[0], law.variables)} "
             f"(its variables: {', '.join(law.variables)})"
         )
-    places, known = {}, by_quantity(headings)
+    headings = list(raw.columns)
+    places, known = {}, by_quantity(h for h in headings if raw.is_numeric(h, range(len(raw))))
     for name in law.variables:
         alike = known.get(name, [])
         place = mapping.get(name) or (name if name in headings else alike[0] if len(alike) == 1 else None)
         if place is None:
             raise InputError(
-                f"{data} has no column {name!r}, which {law.id} needs (its columns: {', '.join(headings)}); "
+                f"{raw.path} has no column {name!r}, which {law.id} needs (its columns: {', '.join(headings)}); "
                 f"say which one it is with --columns {name}=COLUMN"
             )
         places[name] = place

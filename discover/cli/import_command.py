@@ -81,7 +81,7 @@ def import_law(
     recipe = recipe_from_text(loss)
     formulas = _formulas(subject, about.target)
     options = about.read()
-    plan = _plan(formulas, data, options, pairs(columns, "--columns"))
+    plan = _plan(formulas, data, options, pairs(columns, "--columns"), _left_side(subject))
     compile_kernel()
     result = import_laws(formulas, plan.columns, plan.source, recipe=recipe, shared=names(shared) or (), out=out)
     tell_notes(plan.notes)
@@ -90,6 +90,12 @@ def import_law(
         print_json(result.keys())
         return
     print_lines([*_front(result), *describe_result(result.model_copy(update={"problems": ()}))])
+
+
+def _left_side(subject: str) -> str:
+    """The name before the sign of equality of a formula; "" where there is none."""
+    left, sign, _ = subject.partition("=")
+    return left.strip() if sign and left.strip().isidentifier() else ""
 
 
 def _formulas(subject: str, target: str | None) -> list[Formula]:
@@ -130,7 +136,12 @@ class _Plan:
     notes: tuple[str, ...]
 
 
-def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: dict[str, str]) -> _Plan:
+def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: dict[str, str], left: str) -> _Plan:
+    """Where everything is.
+
+    Args:
+        left: the name before the sign of equality of a formula, which may be the target.
+    """
     from discover.data.formula_names import places_of, usable_names
     from discover.runs.config import TABLE_SUFFIXES
 
@@ -142,13 +153,16 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
         places = places_of(texts, usable, mapping)
         return _Plan(source, places.columns, places.notes)
     from discover.data.exports import short_names
-    from discover.data.guesses import NO_GROUP, heading_of
+    from discover.data.guesses import NO_GROUP, guess_target, heading_of
     from discover.data.names import to_identifier
     from discover.data.reading import read_table
 
     raw = read_table(Path(data), options["sheet"], options["where"])
     if not options["target"]:
-        raise InputError(f"{data}: say with --target which column it predicts (its columns: {', '.join(raw.columns)})")
+        options = options | {"target": [left if left in raw.columns else guess_target(raw)]}
+    told = []
+    if left and left not in (*options["target"], *map(to_identifier, options["target"])):
+        told = [f"{left} of the formula is the column {options['target'][0]!r}; --target names another"]
     given = options["features"] and [heading_of(raw, name) for name in options["features"]]
     short = short_names(raw.columns) if raw.export else {}
     usable = {to_identifier(short.get(heading, heading)): heading for heading in raw.columns}
@@ -163,7 +177,8 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
     source = own.source_of(data, options | {"features": headings, "group": options["group"] or NO_GROUP})
     task = source.load()
     feature = dict(zip(headings, task.features, strict=True))
-    return _Plan(source, {name: feature[heading] for name, heading in found.items()}, (*places.notes, *task.reading))
+    columns = {name: feature[heading] for name, heading in found.items()}
+    return _Plan(source, columns, (*told, *places.notes, *task.reading))
 
 
 def _readable(formulas: list[Formula]) -> list[str]:

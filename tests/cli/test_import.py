@@ -38,6 +38,24 @@ def test_a_formula_becomes_a_folder_that_every_command_takes(discover, runs_csv)
     assert discover("allocate", "law", *options).status == 0
 
 
+def test_the_target_is_guessed_and_another_name_for_it_is_told(mistaken, runs_csv) -> None:
+    formula = "E + A*params**-alpha"
+    for left, said in (("", False), ("loss = ", False), ("L = ", True)):
+        outcome = mistaken("import", f"{left}{formula}", "--data", "runs.csv")
+        assert outcome.status == 0, outcome.err
+        assert "  loss = E + A*params**(-alpha)" in outcome.out
+        assert ("L of the formula is the column 'loss'" in outcome.err) is said
+
+
+def test_a_column_of_names_is_no_variable_of_a_law(mistaken) -> None:
+    rows = "".join(
+        f"m{i},{n:g},{1e9 * i + 1e9:g},{2 + n**-0.1:.4f}\n" for i, n in enumerate((1e7, 3e7, 1e8, 3e8, 1e9, 3e9))
+    )
+    Path("runs.csv").write_text("Model,Params,Tokens,Loss\n" + rows)
+    outcome = mistaken("fit", "chinchilla", "runs.csv")
+    assert "Loss = E + A*Params**(-alpha) + B*Tokens**(-beta)" in outcome.out, outcome.err
+
+
 def test_the_front_of_an_engine_is_fitted_and_chosen_from(discover, runs_csv) -> None:
     Path("front.csv").write_text(FRONT)
     outcome = discover("import", "front.csv", *LOSS, "--features", "params,tokens", "--out", "law", "--json")
@@ -94,6 +112,7 @@ def test_a_law_that_a_search_would_refuse_comes_with_a_warning(discover, runs_cs
 
 def test_bad_input_is_answered_in_words_and_leaves_nothing(discover, mistaken, runs_csv) -> None:
     Path("empty.csv").write_text("a,b\n1,2\n")
+    Path("two.csv").write_text("params,first loss,second loss\n1,2,3\n2,3,4\n")
     Path("bad.csv").write_text('Complexity,Loss,Equation\n3,0.1,"foo(x0)"\n')
     before = sorted(Path().iterdir())
     assert_one_error(discover("import", "E + A/q**a", *LOSS), "q", "--columns")
@@ -104,7 +123,7 @@ def test_bad_input_is_answered_in_words_and_leaves_nothing(discover, mistaken, r
         ("1 + x0", LOSS, ("--columns x0=COLUMN",)),
         ("", LOSS, ("empty",)),
         ("loss*params", LOSS, ("'loss'", "more than once")),
-        ("E + A/params", LOSS[:2], ("--target", "params, tokens, loss")),
+        ("E + A/params", ("--data", "two.csv"), ("several columns may be the result", "--target")),
         ("E + A/params", ("--data", "none.csv", "--target", "loss"), ("no such file", "none.csv")),
         ("E + A/params", (*LOSS, "--loss", "cubic"), ("cubic",)),
         ("E + A/params", (*LOSS, "--shared", "B"), ("'B'", "E, A")),

@@ -306,21 +306,24 @@ def forms() -> dict[str, str]:
     }
 
 
-@pytest.mark.slow
-def test_a_law_does_not_depend_on_the_form_of_its_table(discover) -> None:
+def files() -> list[str]:
+    """The same runs in all kinds of files, written into this folder."""
+    pytest.importorskip("pyarrow")
+    import pandas as pd
+
     texts = forms()
     for name, text in texts.items():
         Path(name).write_text(text, encoding="utf-8")
-    import pandas as pd
-
     frame = pd.read_csv("csv.csv").sample(frac=1, random_state=0)
     frame.to_excel("sheet.xlsx", index=False)
-    made = [*texts, "sheet.xlsx"]
-    if pytest.importorskip("pyarrow"):
-        frame.to_parquet("binary.parquet")
-        made.append("binary.parquet")
+    frame.to_parquet("binary.parquet")
+    return [*texts, "sheet.xlsx", "binary.parquet"]
+
+
+@pytest.mark.slow
+def test_a_law_does_not_depend_on_the_form_of_its_table(discover) -> None:
     leaders, errors = set(), {}
-    for name in made:
+    for name in files():
         outcome = discover("compare", name, "--target", "val_loss", "--json", "--quiet", "--workers", "1")
         assert outcome.status == 0, (name, outcome.err)
         first = outcome.json["laws"][0]
@@ -334,14 +337,18 @@ def test_a_law_does_not_depend_on_the_form_of_its_table(discover) -> None:
 
 @pytest.mark.slow
 def test_a_search_does_not_depend_on_the_form_of_its_table(discover) -> None:
-    texts, found = forms(), {}
-    for name in ("csv.csv", "de.csv", "short.csv", "words.csv", "wandb.csv", "records.json"):
-        Path(name).write_text(texts[name], encoding="utf-8")
+    found = {}
+    for name in files():
         options = ("--target", "val_loss", "--evaluations", "48", "--proposers", "library,grammar", "--workers", "1")
         outcome = discover("run", name, *options, "--json", "--quiet", "--out", f"run-{name}")
-        found[name] = constants(outcome) | {"inner error": outcome.json["inner_error"]}
-    assert len(found["csv.csv"]) > 3
+        shown = discover("predict", f"run-{name}", "--at", "N=7e9,D=2e11", "--json").json["points"][0]["forecasts"][0]
+        found[name] = constants(outcome) | {"forecast": shown["value"], "inner error": outcome.json["inner_error"]}
+    other = found.pop("units.csv")  # other constants, and other drawn starts
+    assert other["forecast"] == pytest.approx(found["csv.csv"]["forecast"], rel=5e-3)
+    assert len(found["csv.csv"]) > 4
+    usual = found["csv.csv"].pop("forecast")
     for name, values in found.items():
+        assert values.pop("forecast", usual) == pytest.approx(usual, rel=1e-4), name  # other laws of the average
         assert values == pytest.approx(found["csv.csv"], rel=1e-9), name
 
 

@@ -46,7 +46,8 @@ def span(values: Floats) -> float:
     """Largest over smallest value of an all-positive column; 0 for others."""
     if not len(values) or not np.isfinite(values).all() or values.min() <= 0:
         return 0.0
-    return float(values.max() / values.min())
+    with np.errstate(over="ignore"):
+        return float(values.max() / values.min())
 
 
 def are_shares(columns: Sequence[Floats]) -> bool:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from discover.data.exports import ending_in, path_of, short_names
@@ -161,6 +161,7 @@ HEADINGS = st.one_of(
     st.sampled_from([".csv", ".tsv", ".jsonl", ".json"]),
     st.booleans(),
 )
+@example(["State", "loss"], [["2251799813685248.0", "0.0"], ["1.25e-293"]], ".jsonl", True)
 def test_any_table_is_read_or_refused_in_words(
     tmp_path: Path, headings: list[str], rows: list[list[str]], suffix: str, quoted: bool
 ) -> None:

@@ -327,21 +327,22 @@ def on_cluster(address: str | None, quiet: bool) -> Iterator[Client | None]:
         yield None
         return
     from discover.cli.output import note
-    from discover.search.cluster import check_versions, connected
+    from discover.search.cluster import check_versions, connected, told_of_loss
 
     with connected(address) as client:
-        if not quiet:
-            shown = "dashboard" in client.scheduler_info(n_workers=0)["services"]
-            dashboard = f"its dashboard is at {client.dashboard_link}" if shown else "it has no dashboard"
-            note(f"cluster {client.scheduler.address}: {dashboard}")
-            if not client.nthreads():
-                note("waiting for its first worker")
-        client.wait_for_workers(1)
-        for text in () if quiet else check_versions(client):
-            note(text)
-        if not quiet:
-            threads = client.nthreads()
-            note(f"{counted(len(threads), 'worker')} with {counted(sum(threads.values()), 'thread')}")
+        with told_of_loss(client):
+            if not quiet:
+                shown = "dashboard" in client.scheduler_info(n_workers=0)["services"]
+                dashboard = f"its dashboard is at {client.dashboard_link}" if shown else "it has no dashboard"
+                note(f"cluster {client.scheduler.address}: {dashboard}")
+                if not client.nthreads():
+                    note("waiting for its first worker")
+            client.wait_for_workers(1)
+            for text in () if quiet else check_versions(client):
+                note(text)
+            if not quiet:
+                threads = client.nthreads()
+                note(f"{counted(len(threads), 'worker')} with {counted(sum(threads.values()), 'thread')}")
         yield client
 
 

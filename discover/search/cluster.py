@@ -88,7 +88,7 @@ class ClusterTicket(Generic[Result]):
     def result(self) -> Result:
         from distributed import KilledWorker
 
-        try:
+        with told_of_loss(self.cluster.client):
             for left in reversed(range(ROUNDS)):
                 try:
                     packed = self.packed or self.cluster.fetch(self)
@@ -97,8 +97,6 @@ class ClusterTicket(Generic[Result]):
                     if not left:
                         return self.task.lost()
                     self.cluster.unsent.append(self)
-        except (CancelledError, OSError, TimeoutError) as problem:
-            raise ClusterLostError(f"the Dask cluster at {self.cluster.address} was lost while it worked") from problem
         found: Any = pickle.loads(zlib.decompress(packed))
         if isinstance(found, EpochResult) and found.island is None:
             found = replace(found, island=self.held)
@@ -114,18 +112,20 @@ class Cluster:
 
     Raises:
         InputError: a worker has another version of this package, or none.
+        ClusterLostError: the scheduler is gone.
     """
 
     def __init__(self, setting: Setting, client: Client) -> None:
-        self.client, self.address = client, str(client.scheduler.address)
+        self.client = client
         self.search = uuid4().hex
         self.unsent: list[ClusterTicket[Any]] = []
         self.sent: list[ClusterTicket[Any]] = []
         self.counted = -COUNT_EVERY_S
-        client.wait_for_workers(1)
-        check_versions(client)
-        client.run(_prepare)
-        self.setting = client.submit(_keep, setting, key=f"discover-setting-{self.search}")
+        with told_of_loss(client):
+            client.wait_for_workers(1)
+            check_versions(client)
+            client.run(_prepare)
+            self.setting = client.submit(_keep, setting, key=f"discover-setting-{self.search}")
 
     def __enter__(self) -> Cluster:
         return self
@@ -179,6 +179,16 @@ class Cluster:
         for ticket, packed in zip(done, self.client.gather([ticket.back for ticket in done]), strict=True):
             ticket.packed, ticket.back = packed, None
         return wanted.packed or wanted.back.result()
+
+
+@contextmanager
+def told_of_loss(client: Client) -> Iterator[None]:
+    """Whatever Dask says of a scheduler that is gone, it is one error."""
+    address = str(client.scheduler.address)
+    try:
+        yield
+    except (CancelledError, OSError, TimeoutError) as problem:
+        raise ClusterLostError(f"the Dask cluster at {address} was lost while it worked") from problem
 
 
 async def _count(client: Client) -> None:
@@ -252,12 +262,15 @@ def check_versions(client: Client) -> tuple[str, ...]:
 
     Raises:
         InputError: a worker has another version of this package, or none.
+        ClusterLostError: the scheduler is gone.
     """
-    asked = __version__, frozenset(client.nthreads())
-    if client in _checked and _checked[client][0] == asked:
-        return _checked[client][1]
+    with told_of_loss(client):
+        asked = __version__, frozenset(client.nthreads())
+        if client in _checked and _checked[client][0] == asked:
+            return _checked[client][1]
+        found_there = client.run(_versions, on_error="return")
     here, notes = _versions(), dict[str, str]()
-    for worker, there in client.run(_versions, on_error="return").items():
+    for worker, there in found_there.items():
         if isinstance(there, Exception):
             raise InputError(
                 f"the Dask worker at {worker} cannot use discover {__version__}: {there}; {_advice(there)}"

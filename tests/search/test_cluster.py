@@ -119,9 +119,19 @@ def scheduler(tmp_path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         address = reader.scheduler.address
     yield address, started[0]
     for process in reversed(started):
-        process.terminate()
-    for process in started:
+        process.kill()  # a worker whose scheduler is gone takes half a minute to end on its own
         process.wait(30)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_ends_before_the_search_began_is_told_in_one_sentence(tmp_path, scheduler) -> None:
+    address, process = scheduler
+    session = begin(TaskSource.of_task("vocab"), 0, Budget(None, 8, 1), tmp_path / "run", proposers=("library",))
+    with connected(address) as client:
+        process.kill()
+        process.wait()
+        with pytest.raises(ClusterLostError, match=f"the Dask cluster at {address} was lost"):
+            pursue(session, lambda step, seconds: None, client=client)
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ scorer = Scorer(problem, rows=1000)
 for law in laws_for(list(problem.kinds))[:12]:
     for recipe in (Recipe(), Recipe("huber", "log", 1e-3)):
         score = scorer.score(Structure(law.expr), recipe)
-        print(law.id, repr((score.train, score.folds)))
+        print(law.id, score)
 """
 
 

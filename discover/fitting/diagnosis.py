@@ -236,7 +236,7 @@ def _concerns(
     tight = sorted({part.target for part in parts if _different_rows(result, table, part) <= len(part.labels)})
     if tight:
         found.append((Concern.NO_FREEDOM, ", ".join(table.target_names[t] for t in tight)))
-    told = _determined(result, table) if not tight else ""
+    told = _determined(result, table, _freedom(result, table, parts)) if not tight else ""
     if told:
         found.append((Concern.EXACT, told))
     still = [n for n in result.structure.features if np.ptp(table.features[n]) == 0.0]
@@ -256,15 +256,19 @@ def _concerns(
 
 def freedom(result: FitResult, table: Table) -> int:
     """Different rows beyond the constants, over all parts that are fitted apart: what errors are judged by."""
-    parts = linearise(result, table)
+    return _freedom(result, table, linearise(result, table))
+
+
+def _freedom(result: FitResult, table: Table, parts: tuple[Component, ...]) -> int:
     return sum(max(_different_rows(result, table, part) - len(part.labels), 0) for part in parts)
 
 
 def no_freedom(result: FitResult, table: Table) -> str:
     """Why no error of this fit can be known; empty where it can."""
-    if freedom(result, table):
+    parts = linearise(result, table)
+    if _freedom(result, table, parts):
         return ""
-    constants = sum(len(part.labels) for part in linearise(result, table))
+    constants = sum(len(part.labels) for part in parts)
     return (
         f"{counted(len(table), 'row')} and {counted(constants, 'constant')} leave no degree of freedom, so neither R2 "
         "nor residuals tell how far the law is off; add runs, or fix constants"
@@ -282,15 +286,17 @@ def _fits_to_rounding(result: FitResult, table: Table) -> bool:
     return bool(np.abs(result.residuals(table)).max(initial=0.0) <= ROUNDING * np.abs(table.targets).max(initial=0.0))
 
 
-def _determined(result: FitResult, table: Table) -> str:
+def _determined(result: FitResult, table: Table, left: int) -> str:
     """What a law says that meets each value to its last digit, though runs are left that could contradict it; or "".
 
     No measurement does: one run repeated differs in the third or fourth digit.
+
+    Args:
+        left: degrees of freedom, see `freedom`.
     """
     away, spread = np.abs(result.residuals(table)).max(axis=0), np.ptp(table.targets, axis=0)
     rounding = np.array([rounding_of(column) for column in table.targets.T])
     allowed = np.minimum(1.5 * rounding + EXACT * np.abs(table.targets).max(axis=0), FINE * spread)
-    left = freedom(result, table)
     if not result.structure.features or left < SURE or (spread == 0).any() or (away > allowed).any():
         return ""
     return (

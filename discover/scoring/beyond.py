@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.table import Table
 from discover.fitting import FitResult
 from discover.scoring.problem import Problem
 from discover.scoring.units import natural
@@ -134,17 +135,14 @@ def settings_beyond(problem: Problem) -> Beyond | None:
         return None
     rng = np.random.default_rng(0)
     most = max(2, SETTINGS // table.n_groups)
-
-    def draw() -> NDArray[np.int64]:
-        return np.concatenate([rng.choice(own, most) for own in table.members if len(own)])
-
-    rows = draw()
+    rows = _drawn(table, most, rng)
     columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in table.features.items()}
     for axis in problem.axes:
         columns[axis] = _continued(problem, axis, table.features[axis][rows], problem.rules.guards.multiple)
     for name in settings:
         values = table.features[name]
-        moved = _aside(values, values[draw()], np.power(problem.rules.guards.aside, rng.integers(-1, 2, len(rows))))
+        others = values[_drawn(table, most, rng)]
+        moved = _aside(values, others, np.power(problem.rules.guards.aside, rng.integers(-1, 2, len(rows))))
         columns[name] = np.tile(moved, (STEPS + 1, 1))
     return Beyond(_possible(problem, columns), table.group[rows], (ALL,) * len(rows))
 
@@ -163,14 +161,15 @@ def settings_mixed(problem: Problem) -> Beyond | None:
         return None
     rng = np.random.default_rng(0)
     most = max(4, MIXED // table.n_groups)
-
-    def draw() -> NDArray[np.int64]:
-        return np.concatenate([rng.choice(own, most) for own in table.members if len(own)])
-
-    rows = draw()
+    rows = _drawn(table, most, rng)
     columns = {name: values[rows][None, :] for name, values in table.features.items()}
-    columns.update({name: table.features[name][draw()][None, :] for name in settings})
+    columns.update({name: table.features[name][_drawn(table, most, rng)][None, :] for name in settings})
     return Beyond(_possible(problem, columns), table.group[rows], (ALL,) * len(rows))
+
+
+def _drawn(table: Table, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """So many rows of every group, drawn with repetition; every call draws as many, in the order of the groups."""
+    return np.concatenate([rng.choice(own, most) for own in table.members if len(own)])
 
 
 def _aside(column: Floats, values: Floats, factor: Floats) -> Floats:
@@ -282,11 +281,9 @@ def implausible(problem: Problem, beyond: Beyond, predicted: Floats) -> str | No
 
 def astray(problem: Problem, beyond: Beyond, predicted: Floats) -> str | None:
     """Why predictions at measured scales cannot be believed: they are as far from the data as none may be beyond it."""
-    low, high, width = problem.ranges
-    placed, room = problem.on_scale(predicted), (problem.rules.guards.room + STEPS) * width[beyond.group]
-    with np.errstate(invalid="ignore"):
-        near = (placed <= high[beyond.group] + room) & (placed >= low[beyond.group] - room)
-    strays = _groups(problem, beyond, ~near)
+    below, above = _outside(problem, beyond, predicted, problem.rules.guards.room + STEPS)
+    placeless = np.isnan(problem.on_scale(predicted))
+    strays = _groups(problem, beyond, below | above | placeless)
     return _reason(problem, beyond, iter([("leaves the range of the data for other settings", strays)]))
 
 
@@ -317,16 +314,18 @@ def broken_promises(problem: Problem, beyond: Beyond, predicted: Floats) -> Iter
             f"rises above {problem.upper:g} beyond the data",
             _groups(problem, beyond, predicted > problem.upper + slack),
         )
-    low, high, width = problem.ranges
-    placed = problem.on_scale(predicted)
-    room = (problem.rules.guards.room + np.arange(len(predicted)))[:, None, None] * width[
-        beyond.group
-    ]  # one width more with every step
-    above = placed > high[beyond.group] + room
+    steps = np.arange(len(predicted), dtype=np.float64)[:, None, None]  # one width more with every step
+    below, above = _outside(problem, beyond, predicted, problem.rules.guards.room + steps)
     if beyond.settings:
         above = _all_settings(beyond, above)
-    below = placed < low[beyond.group] - room
     yield "leaves the range of the data far behind", _groups(problem, beyond, below | above)
+
+
+def _outside(problem: Problem, beyond: Beyond, predicted: Floats, widths: Floats | float) -> tuple[Mask, Mask]:
+    """Predictions so many widths of their group's range below it, and above it; shape (steps, m, T) each."""
+    low, high, width = problem.ranges
+    placed, room = problem.on_scale(predicted), widths * width[beyond.group]
+    return placed < low[beyond.group] - room, placed > high[beyond.group] + room
 
 
 def _reason(problem: Problem, beyond: Beyond, promises: Iterator[tuple[str, Mask]]) -> str | None:

@@ -262,15 +262,12 @@ def check_versions(client: Client) -> tuple[str, ...]:
 
     Raises:
         InputError: a worker has another version of this package, or none.
-        ClusterLostError: the scheduler is gone.
     """
-    with told_of_loss(client):
-        asked = __version__, frozenset(client.nthreads())
-        if client in _checked and _checked[client][0] == asked:
-            return _checked[client][1]
-        found_there = client.run(_versions, on_error="return")
+    asked = __version__, frozenset(client.nthreads())
+    if client in _checked and _checked[client][0] == asked:
+        return _checked[client][1]
     here, notes = _versions(), dict[str, str]()
-    for worker, there in found_there.items():
+    for worker, there in client.run(_versions, on_error="return").items():
         if isinstance(there, Exception):
             raise InputError(
                 f"the Dask worker at {worker} cannot use discover {__version__}: {there}; {_advice(there)}"

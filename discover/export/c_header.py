@@ -107,18 +107,8 @@ def _table(layout: Layout, prefix: str) -> str:
         return ""
     guard = prefix.upper()
     size = f"[{guard}_N_GROUPS][{guard}_N_TARGETS][{len(names)}]"
-    body = ",\n".join(f"    {{{sets}}}" for sets in constant_sets(layout))
+    body = ",\n".join(f"    {{{sets}}}" for sets in layout.sets(real_literal, "{", "}"))
     return f"\n// {', '.join(names)}\nstatic const double {prefix}_constants{size} = {{\n{body}\n}};\n"
-
-
-def constant_sets(layout: Layout) -> list[str]:
-    """The constants of every group, those of a target in braces of their own."""
-    document, names = layout.document, layout.constants
-    groups = []
-    for group in document.groups:
-        sets = [document.constant_set(group, target).values for target in document.targets]
-        groups.append(", ".join("{" + ", ".join(real_literal(values[name]) for name in names) + "}" for values in sets))
-    return groups
 
 
 _FORECAST = Template(
@@ -236,7 +226,7 @@ def c_forecast(document: LawDocument) -> str:
 def _law(layout: Layout, name: str) -> str:
     document, constants = layout.document, layout.constants
     table = f"    static const double known[{len(document.groups)}][{len(document.targets)}][{len(constants)}] = {{\n"
-    table += ",\n".join(f"        {{{sets}}}" for sets in constant_sets(layout)) + "\n    };\n"
+    table += ",\n".join(f"        {{{sets}}}" for sets in layout.sets(real_literal, "{", "}")) + "\n    };\n"
     found = [f"    const double {layout.names[c]} = known[group][target][{i}];" for i, c in enumerate(constants)]
     body = table + "\n".join(found) if constants else "    (void)group;\n    (void)target;"
     head = ", ".join(["size_t group", "size_t target", *(f"double {one}" for one in layout.arguments)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from string import Template
 
 from discover.export.forecast_code import filled, laid_out
-from discover.export.identifiers import JAVASCRIPT, quoted
+from discover.export.identifiers import JAVASCRIPT, listed
 from discover.export.layout import Layout, exact_literal, lay_out
 from discover.expressions import walk
 from discover.expressions.tree import Call
@@ -94,17 +94,12 @@ def needs_step(layout: Layout) -> bool:
 
 def strings(names: Sequence[str]) -> str:
     """A list of strings."""
-    return f"[{', '.join(quoted(name, 'javascript') for name in names)}]"
+    return f"[{listed(names, 'javascript')}]"
 
 
 def constant_sets(layout: Layout) -> list[str]:
     """The constants of every group, those of a target in a list of their own."""
-    document, groups = layout.document, []
-    for group in document.groups:
-        sets = [document.constant_set(group, target).values for target in document.targets]
-        rows = ("[" + ", ".join(exact_literal(values[name]) for name in layout.constants) + "]" for values in sets)
-        groups.append(f"[{', '.join(rows)}]")
-    return groups
+    return [f"[{sets}]" for sets in layout.sets(exact_literal, "[", "]")]
 
 
 _FORECAST = Template("""\

@@ -6,7 +6,7 @@ from string import Template
 
 from discover.export.identifiers import PYTHON
 from discover.export.layout import lay_out
-from discover.export.numpy_module import constant_lines, lines, lookups, tuple_text
+from discover.export.numpy_module import constant_lines, filled, lines, lookups
 from discover.law.document import LawDocument
 
 ROWS = """\
@@ -68,14 +68,9 @@ def jax_module(document: LawDocument) -> str:
     """Source of a module with a function `predict`."""
     layout = lay_out(document, "jax", _RESERVED)
     return _MODULE.substitute(
-        heading=layout.heading("#"),
-        groups=tuple_text(document.groups),
-        targets=tuple_text(document.targets),
-        constants=constant_lines(layout, "np.array({})"),
-        arguments=", ".join(layout.arguments),
+        filled(layout),
+        constants=constant_lines(layout),
         features=lines(f"{name} = jnp.asarray({name}, dtype=float)" for name in layout.arguments),
-        shapes=", ".join(f"{name}.shape" for name in layout.arguments),
         lookups=lookups(layout, "table"),
-        text=layout.text,
         rows=ROWS,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import Template
 
 from discover.export.forecast_code import OWN_NAMES, filled, laid_out
-from discover.export.identifiers import JULIA, quoted
+from discover.export.identifiers import JULIA, listed, quoted
 from discover.export.layout import Layout, exact_literal, lay_out, real_literal
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
@@ -59,8 +59,8 @@ def julia_module(document: LawDocument) -> str:
     layout = lay_out(document, "julia", _RESERVED, power="^", number=number_text)
     return _MODULE.substitute(
         heading=layout.heading("#"),
-        groups=", ".join(quoted(name) for name in document.groups),
-        targets=", ".join(quoted(name) for name in document.targets),
+        groups=listed(document.groups),
+        targets=listed(document.targets),
         constants="\n".join(f"    {entry}," for entry in matrices(layout)),
         arguments=", ".join(layout.arguments),
         lookups="\n".join(
@@ -157,8 +157,8 @@ def julia_forecast(document: LawDocument) -> str:
         given = [arguments[ensemble.inputs.index(one)] for one in layout.inputs]
         calls.append(f"law_{i + 1}({', '.join([*given, 'rows', 'column'])})")
     return _FORECAST.substitute(
-        filled(ensemble, "#", "Inf", ("false", "true")), groups=", ".join(quoted(name) for name in document.groups),
-        targets=", ".join(quoted(name) for name in document.targets), constants="\n".join(constants),
+        filled(ensemble, "#", "Inf", ("false", "true")), groups=listed(document.groups),
+        targets=listed(document.targets), constants="\n".join(constants),
         functions="\n\n".join(functions), arguments=", ".join(arguments), calls=", ".join(calls),
         places=PLACES, place=PLACE,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from discover.data.names import near
 from discover.errors import InputError
 from discover.export.layout import inputs
-from discover.expressions import Constant, Expr, Number, evaluate, substitute, to_latex, to_sympy
+from discover.expressions import Constant, Expr, Number, substitute, to_latex, to_sympy
 from discover.forecasts import Ensemble
 from discover.forecasts.points import headings, original
 from discover.law.document import LawDocument
@@ -101,9 +101,8 @@ class FittedLaw:
                 finite value at a point.
         """
         values, codes, shape = self._points(data, group, columns, self.features)
-        out = np.stack([self._target(values, codes, t, shape) for t in range(len(self.targets))], axis=-1)
-        self._check_finite(out, values, shape)
-        return out if len(self.targets) > 1 else out[..., 0][()]
+        said = [self.document.values(values, codes, t) for t in range(len(self.targets))]
+        return self._in_shape([np.broadcast_to(one, shape) for one in said], values, shape)
 
     def predict(self, data: Any = None, /, *, group: Any = None, interval: float | None = None, **columns: Any) -> Any:
         """Forecasts points; with `interval`, returns a `Prediction` with the interval of a new measurement.
@@ -154,13 +153,6 @@ class FittedLaw:
             InputError: the law carries no uncertainty.
         """
         return self._ensemble.inputs
-
-    @cached_property
-    def _per_group(self) -> list[dict[str, Floats]]:
-        """For every target, constant -> values by the place of the group."""
-        document = self.document
-        sets = [[document.constant_set(group, target) for group in self.groups] for target in self.targets]
-        return [{n: np.array([one.values[n] for one in found]) for n in document.constant_names} for found in sets]
 
     @cached_property
     def _ensemble(self) -> Ensemble:
@@ -264,13 +256,6 @@ class FittedLaw:
                 )
             codes[index] = code
         return codes
-
-    def _target(self, values: Mapping[str, Floats], codes: NDArray[np.int64], t: int, shape: Any) -> Floats:
-        document = self.document
-        known: dict[str, Any] = dict(values)
-        for name, per_group in self._per_group[t].items():
-            known[name] = per_group[codes]
-        return np.array(np.broadcast_to(evaluate(document.expr, known), shape))
 
 
 def _numbers(values: Any, multiple: float) -> Floats:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from discover.export.identifiers import one_line, safe_names
 from discover.expressions import Dialect, Expr, feature_names, to_text
 from discover.expressions.printing import number_text
-from discover.law.document import ColumnLike, LawDocument
+from discover.law.document import FeatureInfo, LawDocument
+
+if TYPE_CHECKING:
+    from discover.data.cards import Column
 
 
 def real_literal(value: float) -> str:
@@ -53,8 +57,19 @@ class Layout:
 
     def values(self, constant: str) -> list[list[float]]:
         """Values of a constant, [group][target]."""
-        document = self.document
-        return [[document.constant_set(g, t).values[constant] for t in document.targets] for g in document.groups]
+        found: list[list[float]] = self.document.by_name[constant].tolist()
+        return found
+
+    def sets(self, number: Callable[[float], str], left: str, right: str) -> list[str]:
+        """The constants of every group as text, those of each target in brackets of their own."""
+        table = [self.values(name) for name in self.constants]
+        return [
+            ", ".join(
+                left + ", ".join(number(values[g][t]) for values in table) + right
+                for t in range(len(self.document.targets))
+            )
+            for g in range(len(self.document.groups))
+        ]
 
     def heading(self, mark: str) -> str:
         """Comment lines on what the file is; `mark` begins a comment."""
@@ -75,7 +90,7 @@ def _about(document: LawDocument, name: str) -> str:
     return f"{meaning_of(feature) or name}{unit}{span}"
 
 
-def meaning_of(feature: ColumnLike) -> str:
+def meaning_of(feature: FeatureInfo | Column) -> str:
     """What a feature is, and its heading in the law's own table where formulas call it otherwise."""
     heading = f"the column {feature.source!r}" if feature.source and feature.source != feature.name else ""
     return ", ".join(filter(None, (feature.meaning, heading)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from string import Template
 
-from discover.export.identifiers import PYTHON, quoted
+from discover.export.identifiers import PYTHON, listed
 from discover.export.layout import Layout, lay_out
 from discover.law.document import LawDocument
 
@@ -61,22 +61,26 @@ def numpy_module(document: LawDocument) -> str:
     """Source of a module with a function `predict`."""
     layout = lay_out(document, "python", PYTHON)
     return _MODULE.substitute(
-        heading=layout.heading("#"),
-        groups=tuple_text(document.groups),
-        targets=tuple_text(document.targets),
-        constants=constant_lines(layout, "np.array({})"),
-        arguments=", ".join(layout.arguments),
+        filled(layout),
+        constants=constant_lines(layout),
         features=lines(f"{name} = np.asarray({name}, dtype=np.float64)" for name in layout.arguments),
-        shapes=", ".join(f"{name}.shape" for name in layout.arguments),
         lookups=lookups(layout),
-        text=layout.text,
         rows=ROWS,
     )
 
 
+def filled(layout: Layout) -> dict[str, str]:
+    """What the templates of all modules for Python need."""
+    return {
+        "heading": layout.heading("#"), "groups": tuple_text(layout.document.groups),
+        "targets": tuple_text(layout.document.targets), "arguments": ", ".join(layout.arguments),
+        "shapes": ", ".join(f"{name}.shape" for name in layout.arguments), "text": layout.text,
+    }  # fmt: skip
+
+
 def tuple_text(names: tuple[str, ...]) -> str:
     """A Python tuple of strings."""
-    inside = ", ".join(quoted(name, "python") for name in names)
+    inside = listed(names, "python")
     return f"({inside},)" if len(names) == 1 else f"({inside})"
 
 
@@ -86,9 +90,9 @@ def lines(found: object, indent: int = 4) -> str:
     return "\n".join(" " * indent + text for text in texts) or " " * indent + "# nothing to look up"
 
 
-def constant_lines(layout: Layout, maker: str) -> str:
-    """Entries of a dict of arrays, [group][target]; `maker` has a place {} for the nested lists."""
-    return "\n".join(f"    {name!r}: {maker.format(layout.values(name))}," for name in layout.constants)
+def constant_lines(layout: Layout) -> str:
+    """Entries of a dict of arrays, [group][target]."""
+    return "\n".join(f"    {name!r}: np.array({layout.values(name)})," for name in layout.constants)
 
 
 def lookups(layout: Layout, table: str = "CONSTANTS") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import Template
 
 from discover.export.forecast_code import OWN_NAMES, filled, laid_out
-from discover.export.identifiers import R, quoted
+from discover.export.identifiers import R, listed, quoted
 from discover.export.layout import Layout, lay_out, real_literal
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
@@ -57,8 +57,8 @@ def r_script(document: LawDocument) -> str:
     layout = lay_out(document, "r", _RESERVED, power="^", number=real_literal)
     return _SCRIPT.substitute(
         heading=layout.heading("#"),
-        groups=", ".join(quoted(name, "r") for name in document.groups),
-        targets=", ".join(quoted(name, "r") for name in document.targets),
+        groups=listed(document.groups, "r"),
+        targets=listed(document.targets, "r"),
         constants=",\n".join(f"  {entry}" for entry in matrices(layout)),
         arguments=", ".join(layout.arguments),
         lookups="\n".join(
@@ -144,8 +144,8 @@ def r_forecast(document: LawDocument) -> str:
         calls.append(f"      law_{i + 1}({', '.join([*given, 'points$rows', 'column'])})")
     return _FORECAST.substitute(
         filled(ensemble, "#", "Inf", ("FALSE", "TRUE")),
-        groups=", ".join(quoted(name, "r") for name in document.groups),
-        targets=", ".join(quoted(name, "r") for name in document.targets), constants=",\n".join(constants),
+        groups=listed(document.groups, "r"),
+        targets=listed(document.targets, "r"), constants=",\n".join(constants),
         arguments=", ".join(arguments), points=", ".join(arguments), calls=",\n".join(calls),
         functions="\n".join(functions), rows=ROWS, values=VALUES,
     )  # fmt: skip

@@ -5,8 +5,8 @@ from __future__ import annotations
 from string import Template
 
 from discover.export.identifiers import PYTHON
-from discover.export.layout import lay_out
-from discover.export.numpy_module import constant_lines, lines, tuple_text
+from discover.export.layout import Layout, lay_out
+from discover.export.numpy_module import filled, lines
 from discover.expressions import Call, Constant, Expr, Number, call
 from discover.law.document import LawDocument
 
@@ -78,29 +78,17 @@ def torch_module(document: LawDocument) -> str:
     first = layout.arguments[0]
     found += [f"{name} = {first}.new_tensor({value!r})" for name, value in literals.items()]
     return _MODULE.substitute(
-        heading=layout.heading("#"),
-        groups=tuple_text(document.groups),
-        targets=tuple_text(document.targets),
-        constants=_entries(layout.constants, document, constant_lines(layout, "{}")),
-        arguments=", ".join(layout.arguments),
+        filled(layout),
+        constants="\n".join(_entry(layout, name) for name in layout.constants),
         first=first,
-        shapes=", ".join(f"{name}.shape" for name in layout.arguments),
         lookups=lines(found, 12),
-        text=layout.text,
     )
 
 
-def _entries(names: tuple[str, ...], document: LawDocument, whole: str) -> str:
-    """One row instead of one per group for shared constants, so that training keeps them equal."""
-    if not document.shared:
-        return whole
-    rows = []
-    for name, line in zip(names, whole.splitlines(), strict=True):
-        if name in document.shared:
-            first = [document.constant_set(document.groups[0], t).values[name] for t in document.targets]
-            line = f"    {name!r}: {[first]!r},"
-        rows.append(line)
-    return "\n".join(rows)
+def _entry(layout: Layout, name: str) -> str:
+    """The values of a constant; a shared one has one row instead of one per group, so that training keeps it equal."""
+    rows = layout.values(name)
+    return f"    {name!r}: {rows[:1] if name in layout.document.shared else rows},"
 
 
 def lift_literals(expr: Expr, prefix: str) -> tuple[Expr, dict[str, float]]:

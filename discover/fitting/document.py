@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from discover.data.orders import parts_of
 from discover.fitting.result import FitResult
-from discover.law.document import ColumnLike, ConstantSet, FeatureInfo, LawDocument, current_versions
+from discover.law.document import ConstantSet, FeatureInfo, LawDocument, current_versions
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from discover.data.cards import Column
     from discover.data.table import Table
 
 
@@ -23,7 +24,7 @@ def from_fit(
     table: Table,
     *,
     task: str,
-    columns: Sequence[ColumnLike] = (),
+    columns: Sequence[Column] = (),
     group_column: str | None = None,
     errors: NDArray[np.float64] | None = None,
     inner_error: float | None = None,

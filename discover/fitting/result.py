@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.table import Table
-from discover.expressions import evaluate
-from discover.law.structure import Recipe, Structure
+from discover.law.structure import Recipe, Structure, values_of
 
 Floats = NDArray[np.float64]
 
@@ -115,7 +114,7 @@ class FitResult:
     diagnostics: Diagnostics
 
     @property
-    def by_name(self) -> dict[str, Floats | float]:
+    def by_name(self) -> dict[str, Floats]:
         """Constants by name, each of shape (n_groups, n_targets), in the form that another fit starts from."""
         return {name: self.constants[:, :, i] for i, name in enumerate(self.structure.constants)}
 
@@ -126,14 +125,12 @@ class FitResult:
             features: columns of shape (n,).
             group: code of each row's group, shape (n,); group 0 if omitted.
         """
-        names = self.structure.constants
         n = len(next(iter(features.values()))) if features else 0
         codes = np.zeros(n, dtype=np.int64) if group is None else group
+        constants = self.by_name
         out = np.empty((n, len(self.target_names)))
         for t in range(len(self.target_names)):
-            values: dict[str, Floats] = dict(features)
-            values.update({name: self.constants[codes, t, i] for i, name in enumerate(names)})
-            out[:, t] = evaluate(self.structure.expr, values)
+            out[:, t] = values_of(self.structure.expr, constants, features, codes, t)
         return out
 
     def residuals(self, table: Table) -> Floats:

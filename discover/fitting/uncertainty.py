@@ -437,7 +437,7 @@ class _ProfileSearch:
         target = part.target
         names = [c for i, c in enumerate(result.structure.constants) if i != index]
         groups = np.unique(table.group)
-        self.warm: dict[str, Floats | float] = {
+        self.warm: dict[str, Floats] = {
             c: result.constants[:, target : target + 1, result.structure.constants.index(c)] for c in names
         }
         self.groups = groups

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from discover.averages import average
 from discover.errors import InputError
-from discover.expressions import evaluate
 from discover.forecasts.drift import Drift
 from discover.forecasts.points import used_columns, why_needed
 from discover.law.document import LawDocument
 from discover.law.storage import read
+from discover.law.structure import values_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -59,23 +59,18 @@ class Draws:
 
     def best(self, features: Mapping[str, Floats], codes: Ints, target: int) -> Floats:
         """The law with its best constants, shape (points,)."""
-        document, width = self.document, len(self.document.targets)
-        sets = [document.constants[g * width + target].values for g in range(len(document.groups))]
-        known: dict[str, Any] = dict(features)
-        for name in document.constant_names:
-            known[name] = np.array([values[name] for values in sets])[codes]
-        return _evaluated(document, known, codes.shape)
+        return self._said(self.document.by_name, features, codes, target)
 
     def sample(self, features: Mapping[str, Floats], codes: Ints, target: int) -> Floats:
         """The law with every draw of its constants, shape (draws, points)."""
-        known: dict[str, Any] = dict(features)
-        known.update({name: values[:, codes, target] for name, values in self.values.items()})
-        return _evaluated(self.document, known, (len(self), len(codes)))
+        return self._said(self.values, features, codes, target, len(self))
 
-
-def _evaluated(document: LawDocument, known: Mapping[str, Any], shape: tuple[int, ...]) -> Floats:
-    with np.errstate(all="ignore"):
-        return np.array(np.broadcast_to(evaluate(document.expr, dict(known)), shape), dtype=np.float64)
+    def _said(
+        self, constants: Mapping[str, Floats], features: Mapping[str, Floats], codes: Ints, target: int, *draws: int
+    ) -> Floats:
+        with np.errstate(all="ignore"):
+            said = values_of(self.document.expr, constants, features, codes, target)
+        return np.array(np.broadcast_to(said, (*draws, len(codes))), dtype=np.float64)
 
 
 @dataclass(frozen=True)

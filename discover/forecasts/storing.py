@@ -56,16 +56,14 @@ def _content(ensemble: Ensemble) -> dict[str, Any]:
 
 def _law(law: Draws) -> dict[str, Any]:
     document = law.document
-    names = document.constant_names
-    shape = (1, len(document.groups), len(document.targets), len(names))
-    best = np.array([[entry.values[name] for name in names] for entry in document.constants]).reshape(shape)
-    drawn = np.stack([law.values[name] for name in names], axis=-1) if names else np.empty((len(law), *shape[1:]))
+    constants = [np.concatenate([best[None], law.values[name]]) for name, best in document.by_name.items()]
+    stacked = np.stack(constants, axis=-1) if constants else np.empty(0)
     return {
         "formula": document.formula,
         "shared": list(document.shared),
         "recipe": dict(document.recipe),
         "weight": law.weight,
-        "constants": base64.b64encode(np.concatenate([best, drawn]).astype("<f8").tobytes()).decode(),
+        "constants": base64.b64encode(stacked.astype("<f8").tobytes()).decode(),
     }
 
 

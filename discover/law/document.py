@@ -10,31 +10,23 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from discover.data.names import IDENTIFIER
+from discover.data.orders import Parts
 from discover.errors import FormulaError, InputError
 from discover.expressions import Expr, constant_names, parse
+from discover.law.structure import Floats, values_of
 from discover.plain_data import multiple_of
 
 if TYPE_CHECKING:
-    from discover.data.orders import Parts
     from discover.law.published import Law, Published
 
 Range = tuple[float, float]
-
-
-class ColumnLike(Protocol):
-    """What is said about a column: a name, a meaning, a unit, and its heading where that is another."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def meaning(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def source(self) -> str: ...
+_FINITE = {"allow_inf_nan": False}  # of numbers that are read from a file
 
 
 @dataclass(frozen=True)
@@ -73,6 +65,7 @@ class ConstantSet:
     target: str
     values: Mapping[str, float]
     errors: Mapping[str, float | None] = field(default_factory=dict)
+    __pydantic_config__: ClassVar[Mapping[str, bool]] = _FINITE
 
 
 @dataclass(frozen=True)
@@ -120,6 +113,7 @@ class LawDocument:
     parts: Parts = ()
     no_intervals: str = ""
     edited: bool = field(default=False, compare=False)
+    __pydantic_config__: ClassVar[Mapping[str, bool]] = _FINITE
 
     def __post_init__(self) -> None:
         _check(self)
@@ -145,6 +139,18 @@ class LawDocument:
     def constant_names(self) -> tuple[str, ...]:
         """Constants in order of first appearance in the formula."""
         return constant_names(self.expr)
+
+    @cached_property
+    def by_name(self) -> dict[str, Floats]:
+        """Constants by name, each of shape (groups, targets)."""
+        shape = len(self.groups), len(self.targets)
+        return {
+            name: np.array([one.values[name] for one in self.constants]).reshape(shape) for name in self.constant_names
+        }
+
+    def values(self, features: Mapping[str, Any], codes: NDArray[np.int64], target: int) -> Any:
+        """What the law says of a target at points, see `values_of`."""
+        return values_of(self.expr, self.by_name, features, codes, target)
 
     def constant_set(self, group: str, target: str) -> ConstantSet:
         """The constants of this group and target.

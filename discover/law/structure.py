@@ -7,14 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discover.data.aliases import by_quantity, is_logged
 from discover.errors import InputError
-from discover.expressions import Call, Constant, Expr, Number, constant_names, feature_names, to_text, walk
+from discover.expressions import Call, Constant, Expr, Number, constant_names, evaluate, feature_names, to_text, walk
 
 Floats = NDArray[np.float64]
 
@@ -80,6 +80,19 @@ class Structure:
     def domain(self, name: str) -> Domain:
         known = self.domains.get(name)
         return known if known is not None else self._defaults.get(name, REAL)
+
+
+def values_of(
+    expr: Expr, constants: Mapping[str, Floats], features: Mapping[str, Any], codes: NDArray[np.int64], target: int
+) -> Any:
+    """What a law says of a target at points.
+
+    Args:
+        constants: by name, shape (..., groups, targets); the axes before the groups, as of draws, stay.
+        features: columns, of shapes that go together with that of `codes`.
+        codes: place of every point's group.
+    """
+    return evaluate(expr, {**features, **{name: values[..., codes, target] for name, values in constants.items()}})
 
 
 def default_domains(expr: Expr) -> dict[str, Domain]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from discover.data.table import Table
 from discover.errors import InputError
-from discover.expressions import evaluate
 from discover.fitting import FitFailure, covariance, diagnose, fit
 from discover.fitting.document import from_fit
 from discover.forecasts import Ensemble, with_uncertainty
@@ -30,7 +29,7 @@ from discover.runs.result import Result
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.runs.verdict import CLOSE
-from discover.scoring import Metrics, Problem, Refused, Scorer, fold_weights, inner_error, metrics
+from discover.scoring import Problem, Refused, Scorer, fold_weights, inner_error, metrics
 from discover.scoring.problem import whole_problem
 from discover.scoring.score import FOLD_EFFORT
 from discover.search import SearchResult
@@ -178,23 +177,20 @@ def judge(session: Session, document: LawDocument, compared: Sequence[str], open
             remember(session.folder.path, rows)
             known = session.config.sealed
             keys["sealed_changed"] = bool(known) and known != session.task.sealed_print()
-            keys["sealed"] = _metric_keys(metrics(predict(document, rows), rows.targets))
+            keys["sealed"] = asdict(metrics(predict(document, rows), rows.targets))
             if document.forecasts:
-                keys["forecast"] = _metric_keys(metrics(forecast(document, rows), rows.targets))
+                keys["forecast"] = asdict(metrics(forecast(document, rows), rows.targets))
             for entry, item in zip(keys["human"], human, strict=True):
-                entry |= _metric_keys(metrics(item.fit.predict(rows.features, rows.group), rows.targets))
+                entry |= asdict(metrics(item.fit.predict(rows.features, rows.group), rows.targets))
     return keys | {"opened": openings(session.folder), "sealed_rows": n_sealed}
 
 
 def predict(document: LawDocument, rows: Table) -> Floats:
     """Values of a law on rows whose groups are the law's, shape (n, T)."""
+    codes = np.array([document.group_code(name) for name in rows.group_names])[rows.group]
     out = np.empty((len(rows), len(document.targets)))
-    for t, target in enumerate(document.targets):
-        per_group = [document.constant_set(group, target).values for group in rows.group_names]
-        values: dict[str, Any] = dict(rows.features)
-        for name in document.constant_names:
-            values[name] = np.array([constants[name] for constants in per_group])[rows.group]
-        out[:, t] = evaluate(document.expr, values)
+    for t in range(len(document.targets)):
+        out[:, t] = document.values(rows.features, codes, t)
     return out
 
 
@@ -231,10 +227,6 @@ def evaluate_again(session: Session) -> Result:
     result = Result.of(keys)
     folder.write_result(result)
     return result
-
-
-def _metric_keys(found: Metrics) -> dict[str, Any]:
-    return {"r2": found.r2, "rmse": found.rmse, "mare": found.mare, "n": found.n}
 
 
 def _human_keys(problem: Problem, laws: Sequence[HumanLaw]) -> list[dict[str, Any]]:

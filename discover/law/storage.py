@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from discover.errors import InputError
 from discover.files import write_whole
-from discover.law.document import ConstantSet, FeatureInfo, LawDocument, Range
+from discover.law.document import LawDocument
 
 FORMAT = 1
+REQUIRED = (
+    "task", "seed", "formula", "targets", "group_column", "groups", "constants", "n_constants", "shared", "recipe",
+    "inner_error", "features", "domain", "target_range", "versions",
+)  # fmt: skip
+"""Keys of the first version; those that came later may be missing."""
+KINDS = {"string": "text", "integer": "a whole number", "number": "a number", "array": "a list"}
+"""What the checker calls a kind of value -> what people call it."""
 
 
 def law_keys(document: LawDocument) -> dict[str, Any]:
@@ -77,126 +85,50 @@ def from_json(text: str, where: str = "law.json") -> LawDocument:
         content = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not valid JSON: {str(error)[:200]}") from error
-    fields = _Fields(content, where)
-    found = fields.get("format", int)
-    if found > FORMAT:
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: expected an object")
+    found = content.get("format", FORMAT)
+    if isinstance(found, int) and found > FORMAT:
         raise InputError(
             f"{where} was written by a newer discover (format {found}, this one reads up to {FORMAT}); update discover"
         )
     if found != FORMAT:
         raise InputError(f"{where}, key format: {found}; this version reads format {FORMAT}")
+    for key in ("format", *REQUIRED):
+        if key not in content:
+            raise InputError(f"{where}, key {key}: missing")
     try:
-        return _document(fields)
+        document = _document(text)
     except InputError as error:
-        text = str(error)
-        raise error if text.startswith(where) else InputError(f"{where}, {text}") from error
+        raise InputError(f"{where}, {error}") from error
+    return replace(document, edited="sha256" in content and content["sha256"] != _digest(content))
 
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _document(fields: _Fields) -> LawDocument:
-    return LawDocument(
-        task=fields.get("task", str),
-        formula=fields.get("formula", str),
-        features=tuple(
-            FeatureInfo(
-                f.get("name", str),
-                f.get("meaning", str),
-                f.get("unit", str),
-                f.get("source", str) if "source" in f.content else "",
-            )
-            for f in fields.entries("features")
-        ),
-        targets=fields.names("targets"),
-        group_column=fields.get("group_column", str, None),
-        groups=fields.names("groups"),
-        constants=tuple(
-            ConstantSet(
-                s.get("group", str), s.get("target", str), s.within("values").numbers(), s.within("errors").perhaps()
-            )
-            for s in fields.entries("constants")
-        ),
-        shared=fields.names("shared"),
-        recipe=fields.get("recipe", dict),
-        n_constants=fields.get("n_constants", int),
-        inner_error=fields.get("inner_error", float, None),
-        domain=fields.within("domain").ranges(),
-        target_range=fields.within("target_range").ranges(),
-        seed=fields.get("seed", int, None),
-        versions=fields.within("versions").texts(),
-        forecasts=fields.get("forecasts", dict) if "forecasts" in fields.content else {},
-        parts=fields.pairs("parts") if "parts" in fields.content else (),
-        no_intervals=fields.get("no_intervals", str) if "no_intervals" in fields.content else "",
-        edited="sha256" in fields.content and fields.content["sha256"] != _digest(fields.content),
-    )
+def _document(text: str) -> LawDocument:
+    """The document in JSON; an error begins with the key that is wrong."""
+    from pydantic import ValidationError
+
+    try:
+        found: LawDocument = _adapter().validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+        expected = first["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+        shown = json.dumps(first["input"])[:60]
+        said = "missing" if first["type"] == "missing" else f"{shown}; expected {KINDS.get(expected, expected)}"
+        raise InputError(f"key {place}: {said}") from error
+    return found
 
 
-_KINDS = {str: "text", int: "a whole number", float: "a number", dict: "an object", list: "a list"}
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
 
-
-class _Fields:
-    """A JSON object that says which key is wrong."""
-
-    def __init__(self, content: object, where: str, path: str = "") -> None:
-        if not isinstance(content, dict):
-            raise InputError(f"{where}{', key ' + path if path else ''}: expected an object")
-        self.content, self.where, self.path = content, where, path
-
-    def error(self, key: str, message: str) -> InputError:
-        return InputError(f"{self.where}, key {self.path}{'.' if self.path else ''}{key}: {message}")
-
-    def get(self, key: str, kind: type, *others: None) -> Any:
-        """The value of a key; `others` is None where null is allowed."""
-        if key not in self.content:
-            raise self.error(key, "missing")
-        return self.checked(key, self.content[key], kind, *others)
-
-    def checked(self, key: str, value: object, kind: type, *others: None) -> Any:
-        if value is None and others:
-            return None
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value) if abs(value) < 1 << 1000 else math.inf
-        if not isinstance(value, kind) or isinstance(value, bool) or value == math.inf:
-            expected = _KINDS[kind] + (" or null" if others else "")
-            raise self.error(key, f"{json.dumps(value)[:60]}; expected {expected}")
-        return value
-
-    def within(self, key: str) -> _Fields:
-        return _Fields(self.get(key, dict), self.where, f"{self.path}{'.' if self.path else ''}{key}")
-
-    def entries(self, key: str) -> list[_Fields]:
-        items = self.get(key, list)
-        return [_Fields(item, self.where, f"{self.path}{key}[{i}]") for i, item in enumerate(items)]
-
-    def names(self, key: str) -> tuple[str, ...]:
-        return tuple(self.checked(f"{key}[{i}]", v, str) for i, v in enumerate(self.get(key, list)))
-
-    def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
-        found = [_Fields({"pair": value}, self.where, f"{key}[{i}]").names("pair")
-                 for i, value in enumerate(self.get(key, list))]  # fmt: skip
-        if any(len(pair) != 2 for pair in found):
-            raise self.error(key, "expected pairs of names")
-        return tuple((pair[0], pair[1]) for pair in found)
-
-    def numbers(self) -> dict[str, float]:
-        return {key: self.get(key, float) for key in self.content}
-
-    def perhaps(self) -> dict[str, float | None]:
-        return {key: self.get(key, float, None) for key in self.content}
-
-    def texts(self) -> dict[str, str]:
-        return {key: self.get(key, str) for key in self.content}
-
-    def ranges(self) -> dict[str, Range]:
-        return {key: self.ends(key) for key in self.content}
-
-    def ends(self, key: str) -> Range:
-        value = self.get(key, list)
-        if len(value) != 2:
-            raise self.error(key, f"{len(value)} entries; expected the smallest and the largest value")
-        return self.checked(key, value[0], float), self.checked(key, value[1], float)
+    return TypeAdapter(LawDocument)
 
 
 def read(path: str | Path) -> LawDocument:

@@ -70,10 +70,10 @@ def change(path: str, value: Any) -> str:
         ("constants.0.values.A", "1.0", "key constants[0].values.A"),
         ("constants.0.values.A", True, "key constants[0].values.A"),
         ("constants.0.values.A", 10**400, "key constants[0].values.A"),
-        ("constants.0.errors", ..., "key constants[0].errors: missing"),
+        ("constants.0.errors", [0.1], "key constants[0].errors: [0.1]; expected an object"),
         ("shared", ["nothing"], "key shared: the formula has no constant 'nothing'"),
         ("n_constants", 1.5, "key n_constants: 1.5; expected a whole number"),
-        ("domain.params", [1], "key domain.params: 1 entries"),
+        ("domain.params", [1], "key domain.params[1]: missing"),
     ],
 )
 def test_wrong_key_is_named(path: str, value: Any, key: str, tmp_path: Path) -> None:

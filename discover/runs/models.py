@@ -17,7 +17,7 @@ from discover.llm import defaults
 if TYPE_CHECKING:
     from discover.llm.opening import Options
     from discover.proposers.llm import LanguageModel
-    from discover.runs.config import ModelConfig
+    from discover.runs.config import ModelConfig, RunConfig
     from discover.runs.session import Session
     from discover.search import SearchResult
 
@@ -34,6 +34,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 SETTINGS = ("model", "url", "key_env", "price", "prices", "temperature", "replay", *DEFAULTS)
 """Of a model, as `discover run` names them behind `--llm-`."""
+IN_FILE = {"timeout": "deadline_s", "answer_tokens": "max_tokens", "parallel": "slots", "key_env": "key_variable"}
+"""Those that `ModelConfig`, and so `run.toml`, calls otherwise."""
 
 
 def model_of(llm: str | Mapping[str, Any] | ModelConfig | None) -> ModelConfig | None:
@@ -85,28 +87,21 @@ def config_of(given: Mapping[str, Any]) -> ModelConfig | None:
     from discover.llm.opening import endpoint_of, price_of
     from discover.llm.secrets import shown_url
     from discover.llm.servers import with_scheme
-    from discover.runs.config import ModelConfig
 
-    values = {**DEFAULTS, **named}
-    config = ModelConfig(
-        model=values.get("model", ""),
-        url=shown_url(with_scheme(values["url"])) if "url" in values else "",
-        key_variable=values.get("key_env", ""),
-        prices=str(Path(values["prices"]).absolute()) if "prices" in values else "",
-        price=_price(values["price"]) if "price" in values else None,
-        deadline_s=values["timeout"],
-        context=named.get("context", max(DEFAULTS["context"], 2 * values["answer_tokens"])),
-        max_tokens=named.get("answer_tokens", min(DEFAULTS["answer_tokens"], values["context"] // 2)),
-        fixed=tuple(key for key in ("context", "answer_tokens") if key in named),
-        slots=values["parallel"],
-        proposals=values["proposals"],
-        patterns=values["patterns"],
-        temperature=values.get("temperature"),
-        calls=values["calls"],
-        tokens=values["tokens"],
-        cost=values["cost"],
-    )
-    options = options_of(config, named.get("url"))  # says now what is wrong, before a folder is made
+    url = named.get("url")
+    given = {**DEFAULTS, **named}
+    usual = {
+        "context": max(DEFAULTS["context"], 2 * given["answer_tokens"]),
+        "answer_tokens": min(DEFAULTS["answer_tokens"], given["context"] // 2),
+    }
+    if "url" in named:
+        named["url"] = shown_url(with_scheme(named["url"]))
+    if "prices" in named:
+        named["prices"] = str(Path(named["prices"]).absolute())
+    if "price" in named:
+        named["price"] = _price(named["price"])
+    config = _config({**DEFAULTS, **usual, **named}, fixed=tuple(key for key in usual if key in named))
+    options = options_of(config, url)  # says now what is wrong, before a folder is made
     endpoint = endpoint_of(options, os.environ)
     if "cost" in named and price_of(options, endpoint) is None:
         raise InputError(
@@ -131,7 +126,6 @@ def _price(text: str) -> tuple[float, float]:
 
 def _replayed(named: Mapping[str, Any]) -> ModelConfig:
     from discover.llm.replay import load_record
-    from discover.runs.config import ModelConfig
 
     if other := [key for key in named if key not in ("replay", "model")]:
         option = other[0].replace("_", "-")
@@ -139,18 +133,14 @@ def _replayed(named: Mapping[str, Any]) -> ModelConfig:
     folder = Path(named["replay"]).absolute()
     if not load_record(folder).head:
         raise InputError(f"{folder} holds no record of a model's answers (llm.jsonl), so nothing can be replayed")
-    fields = {
-        "deadline_s": "timeout",
-        "context": "context",
-        "max_tokens": "answer_tokens",
-        "slots": "parallel",
-        "proposals": "proposals",
-        "patterns": "patterns",
-        "calls": "calls",
-        "tokens": "tokens",
-        "cost": "cost",
-    }
-    return ModelConfig(replay=str(folder), **{field: DEFAULTS[option] for field, option in fields.items()})
+    return _config({**DEFAULTS, "replay": str(folder)})
+
+
+def _config(values: Mapping[str, Any], fixed: tuple[str, ...] = ()) -> ModelConfig:
+    """The configuration with these settings by the names of their options."""
+    from discover.runs.config import ModelConfig
+
+    return ModelConfig(**{IN_FILE.get(name, name): value for name, value in values.items()}, fixed=fixed)
 
 
 @dataclass(frozen=True)
@@ -174,18 +164,8 @@ class OpenModel:
         return {"model": self.shown, **self.proposer.summary(), **self.proposer.share(found.finalists)}
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """Seed, evaluations, team and islands of a recorded run, which a replay takes over unless others are given."""
-
-    seed: int
-    evaluations: int
-    proposers: tuple[str, ...]
-    islands: int
-
-
-def recorded(folder: Path) -> Recorded:
-    """What a replay of this run repeats.
+def recorded(folder: Path) -> RunConfig:
+    """What a replay of this run repeats unless told otherwise: its seed, team and islands, and the laws it scored.
 
     Raises:
         InputError: no run in the folder.
@@ -194,8 +174,7 @@ def recorded(folder: Path) -> Recorded:
     from discover.runs.records import own_steps
 
     opened = open_folder(folder)
-    config = opened.config()
-    return Recorded(config.seed, max(1, own_steps(opened.records())), config.proposers, config.islands)
+    return opened.config().model_copy(update={"evaluations": max(1, own_steps(opened.records()))})
 
 
 def options_of(config: ModelConfig, url: str | None = None) -> Options:
@@ -211,15 +190,8 @@ def options_of(config: ModelConfig, url: str | None = None) -> Options:
 
     fixed = {"most_context": config.context} if "context" in config.fixed else {}
     fixed |= {"most_tokens": config.max_tokens} if "answer_tokens" in config.fixed else {}
-    settings = Settings(
-        context=config.context,
-        max_tokens=config.max_tokens,
-        slots=config.slots,
-        proposals=config.proposals,
-        patterns=config.patterns,
-        temperature=config.temperature,
-        **fixed,
-    )
+    asked = config.model_dump(include={"context", "max_tokens", "slots", "proposals", "patterns", "temperature"})
+    settings = Settings(**{**asked, **fixed})
     prices = Path(config.prices) if config.prices else None
     load_prices(prices)
     return Options(

@@ -11,6 +11,7 @@ from typing import Literal
 from discover.data.cells import MULTIPLES
 from discover.data.exports import path_of
 from discover.data.names import folded
+from discover.data.vocabulary import vocabulary, word_list
 
 Kind = Literal["size", "data", "compute", "inference", "setting"]
 
@@ -36,212 +37,27 @@ class Quantity:
     headings: str
 
 
-QUANTITIES: tuple[Quantity, ...] = (
-    Quantity(
-        "params",
-        "size",
-        "parameters",
-        "model parameters",
-        1,
-        "N param model modelsize nonembeddingparamsize denseparametercount studentsize ns tailledumodele modellgrosse "
-        "参数 参数量 参数数量 模型参数 模型参数量 模型大小",
-    ),
-    Quantity(
-        "active_params",
-        "size",
-        "parameters",
-        "parameters active per token",
-        1,
-        "nactive",
-    ),
-    Quantity(
-        "tokens",
-        "data",
-        "tokens",
-        "training tokens",
-        1,
-        "D datasize datasetsize trainingdatasetsize ndata ds datenmenge "
-        "token数 训练token 训练token数 数据量 训练数据量 词元 词元数 词元数量 训练词元 训练词元数",
-    ),
-    Quantity(
-        "examples",
-        "data",
-        "examples",
-        "training examples",
-        1,
-        "sftdatasize trainsize trainingsize ntrain",
-    ),
-    Quantity(
-        "characters",
-        "data",
-        "characters",
-        "training characters",
-        1,
-        "",
-    ),
-    Quantity(
-        "flops",
-        "compute",
-        "FLOP",
-        "training compute",
-        1,
-        "C compute trainingcompute traincompute pretraincompute computebudget flopbudget flopsbudget rechenaufwand "
-        "计算量 训练计算量",
-    ),
-    Quantity(
-        "unique_tokens",
-        "data",
-        "tokens",
-        "distinct training tokens",
-        1,
-        "U nunique uniquedata",
-    ),
-    Quantity(
-        "streams",
-        "inference",
-        "streams",
-        "parallel streams",
-        1,
-        "P streams nstreams parallelsize parallelstreams",
-    ),
-    Quantity(
-        "vocab_size",
-        "setting",
-        "token types",
-        "entries of the vocabulary",
-        2,
-        "V vocab vocabsize vocabulary vocabularysize",
-    ),
-    Quantity(
-        "experts",
-        "size",
-        "experts",
-        "experts per routed layer",
-        2,
-        "experts nexperts numexperts expertcount",
-    ),
-    Quantity(
-        "width",
-        "size",
-        "units",
-        "width of the model",
-        2,
-        "width dmodel dim hiddensize hiddendim embeddim modelwidth modeldim nembd",
-    ),
-    Quantity(
-        "depth",
-        "size",
-        "layers",
-        "layers of the model",
-        2,
-        "depth layers nlayers numlayers nlayer numhiddenlayers",
-    ),
-    Quantity(
-        "teacher_loss",
-        "setting",
-        "nats per token",
-        "validation loss of the teacher",
-        0,
-        "teacherloss teachercrossentropy teacherce lt",
-    ),
-    Quantity(
-        "sparsity",
-        "setting",
-        "1",
-        "share of the parameters that are zero or inactive",
-        0,
-        "sparsity sparsityratio pruningratio",
-    ),
-    Quantity(
-        "bits",
-        "setting",
-        "bits",
-        "bits per weight",
-        0,
-        "bits nbits numbits weightbits weightprecision precisionbits bitsperweight bitwidth precision quantbits",
-    ),
-    Quantity(
-        "lr",
-        "setting",
-        "1",
-        "peak learning rate",
-        0,
-        "lr learningrate peaklr maxlr eta",
-    ),
-    Quantity(
-        "batch_size",
-        "setting",
-        "sequences",
-        "batch size",
-        0,
-        "B bs bsz batch batchsize globalbatchsize batchtokens",
-    ),
-    Quantity(
-        "weight_decay",
-        "setting",
-        "1",
-        "weight decay",
-        0,
-        "wd weightdecay",
-    ),
-)
+QUANTITIES: tuple[Quantity, ...] = tuple(Quantity(**row) for row in vocabulary()["quantity"])
 
-STEP_NAMES = frozenset(
-    (
-        "step", "steps", "iteration", "iterations", "iter", "iters", "epoch", "epochs", "trainingstep",
-        "trainingsteps", "trainstep", "trainsteps", "globalstep", "nsteps", "numsteps", "updates", "nupdates",
-        "checkpoint", "ckpt", "schritt", "schritte",
-    )
-)  # fmt: skip
+STEP_NAMES = word_list("steps")
 """Headings of progress within a run: kept only when nothing else is left to predict from."""
 
-BOOKKEEPING_NAMES = frozenset(
-    (
-        "seed", "id", "index", "idx", "run", "runid", "runname", "row", "trial", "trialid", "unnamed0", "rank",
-        "job", "jobid", "slurmjobid", "level0", "runhash", "hash", "uuid", "experimentid", "experimentkey",
-        "randomseed", "rngseed", "dataseed", "initseed", "replicate", "repeat", "lauf", "nr", "no", "lfdnr",
-    )
-)  # fmt: skip
+BOOKKEEPING_NAMES = word_list("bookkeeping")
 """Headings that number runs instead of describing them."""
 
-RUN_NAMES = frozenset(("run", "runid", "runname", "runhash", "hash", "trial", "job", "jobid", "lauf"))
+RUN_NAMES = word_list("runs")
 """Headings of such that name runs, of which a table of curves has many rows each."""
 
-CLOCK_NAMES = frozenset(
-    (
-        "runtime", "walltime", "timestamp", "time", "elapsed", "duration", "seconds", "created", "createdat",
-        "updated", "starttime", "endtime", "relativetime", "relativetimeprocess", "relativetimewall",
-        "creationtime", "starttimemillis", "endtimemillis", "durationmillis", "lastupdate", "started", "ended",
-        "date", "datetime", "traintime", "trainingtime", "activeduration", "runningtime", "secs", "hours",
-        "minutes", "dauer", "laufzeit", "zeit", "datum", "duree", "temps", "datetimestart", "datetimecomplete",
-        "timethisiters", "timetotals", "timesincerestore",
-    )
-)  # fmt: skip
+CLOCK_NAMES = word_list("clocks")
 """Headings that tell when and how long a run ran."""
 
-SURE_GROUP_NAMES = frozenset(
-    (
-        "family", "modelfamily", "group", "groupid", "series", "arch", "architecture", "modeltype",
-        "modelclass", "recipe", "variant", "setup", "familie", "gruppe", "famille", "suite", "cluster",
-    )
-)  # fmt: skip
+SURE_GROUP_NAMES = word_list("sure_groups")
 """Headings of columns whose values have laws of their own, even where they are numbers."""
 
-GROUP_NAMES = SURE_GROUP_NAMES | {
-    "optimizer", "optimiser", "dataset", "data", "corpus", "method", "tokenizer", "language", "domain",
-}  # fmt: skip
+GROUP_NAMES = SURE_GROUP_NAMES | word_list("groups")
 """Headings of columns whose values are likely to have laws of their own."""
 
-TRACKER_NAMES = frozenset(
-    (
-        "name", "displayname", "state", "status", "notes", "user", "username", "tags", "sweep", "group",
-        "jobtype", "host", "hostname", "commit", "entity", "project", "description", "url", "path", "os",
-        "python", "program", "gpucount", "gputype", "gpu", "device", "outputdir", "logdir", "artifacturi",
-        "experiment", "experimentname", "workspace", "projectname", "owner", "lifecyclestage", "archived",
-        "parenttask", "type", "sourcetype", "sourcename", "filename", "gitcommit", "gitbranch", "branch",
-        "failed", "ping", "size", "trashed", "monitoringtime",
-    )
-)  # fmt: skip
+TRACKER_NAMES = word_list("trackers")
 """Headings by which a tracker's export keeps its books."""
 
 _MULTIPLES = MULTIPLES | {"g": 9, "giga": 9, "mega": 6, "tera": 12, "peta": 15, "exa": 18, "zetta": 21}
@@ -293,13 +109,7 @@ _LOG_PREFIX = re.compile(r"^(log_?10|lg|log)(?:[ _-]+(?=\w)|\s*\((?P<inner>[^()]
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
 
 
-_TIMING = frozenset(
-    (
-        "time", "total", "train", "training", "eval", "test", "val", "wall", "clock", "per", "step", "iter", "epoch",
-        "s", "sec", "secs", "seconds", "ms", "min", "minutes", "h", "hours", "days", "elapsed", "run", "real", "gpu",
-        "forward", "backward", "start", "end", "stamp", "relative",
-    )
-)  # fmt: skip
+_TIMING = word_list("timing")
 """Words of headings of times: `step_time_ms`, but not `test_time_compute`."""
 
 _JOINED = re.compile(

@@ -16,30 +16,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.vocabulary import word_list
 from discover.plain_data import number_in
 
 Sign = Literal[".", ",", "?"]
 """The decimal sign; "?" where the cells do not tell, so that only what can mean one number is read."""
 
-EMPTY = frozenset(
-    (
-        "", "na", "n/a", "n.a.", "n.a", "nd", "n.d.", "n/d", "k.a.", "k. a.", "s.o.", "null", "none", "nil", "-", "--",
-        "---", "–", "—", ".", "?", "<na>", "nat", "missing", "unknown", "not available", "not run", "tbd",
-    )
-)  # fmt: skip
+EMPTY = word_list("empty")
 """Texts that say that there is no value."""
 
 NAMES = frozenset(("null", "none", "-", "unknown"))
 """Those of them that may be names."""
 
-FAILED = frozenset(
-    (
-        "oom", "out of memory", "cuda oom", "cuda out of memory", "out_of_memory", "diverged", "divergence",
-        "diverges", "div", "div.", "did not converge", "dnf", "dnc", "failed", "fail", "failure", "crashed", "crash",
-        "error", "err", "killed", "timeout", "timed out", "time out", "cancelled", "canceled", "aborted", "exploded",
-        "unstable", "pending", "running", "queued", "skipped", "node_fail", "preempted",
-    )
-)  # fmt: skip
+FAILED = word_list("failed")
 """Texts that stand in place of a result that a run did not reach."""
 
 _SPREADSHEET_ERROR = re.compile(r"#(?:N/?A|NV|N/[DV]|N/DISP|[A-ZÄÖÜÉ¡/0]+[!?])", re.IGNORECASE)

@@ -48,6 +48,8 @@ RANGES: dict[str, Range] = {
 class RawTable:
     """Cells as read, not yet converted: a row's targets may be anything until somebody asks for them.
 
+    Whoever asks for a column that there is not gets an `InputError`.
+
     Attributes:
         path: the file.
         columns: heading -> cells, all of the same length.
@@ -130,38 +132,22 @@ class RawTable:
         return self.wide if any(name in self.wide.columns for name in names) else self
 
     def read(self, column: str) -> Numbers:
-        """The cells of a column as numbers.
-
-        Raises:
-            InputError: no such column.
-        """
+        """The cells of a column as numbers."""
         if column not in self._read:
             self._read[column] = numbers_in(self.cells(column), self.signs.get(column, "."))
         return self._read[column]
 
     def written(self, column: str) -> list[Written | None]:
-        """What the cells of a column mean as numbers; None for those that are none, or may be two.
-
-        Raises:
-            InputError: no such column.
-        """
+        """What the cells of a column mean as numbers; None for those that are none, or may be two."""
         return list(map(self.read(column).written, range(len(self))))
 
     def number(self, column: str, row: int) -> float | None:
-        """A cell as a number (NaN and infinities included), or None when it is not one.
-
-        Raises:
-            InputError: no such column.
-        """
+        """A cell as a number (NaN and infinities included), or None when it is not one."""
         found = self.read(column).written(row)
         return None if found is None else found.value
 
     def missing(self, column: str) -> Mask:
-        """The cells that say that there is no value: empty, NaN, infinite, or a word such as OOM or #N/A; shape (n,).
-
-        Raises:
-            InputError: no such column.
-        """
+        """The cells that say that there is no value: empty, NaN, infinite, or a word such as OOM, #N/A; shape (n,)."""
         if column not in self._missing:
             cells, read = self.cells(column), self.read(column)
             mask = ~np.isfinite(read.values)
@@ -172,22 +158,14 @@ class RawTable:
         return self._missing[column]
 
     def is_nameless(self, column: str, row: int) -> bool:
-        """Whether a cell of a column of names has none. A group may be called `none` or `-`, but not in an export.
-
-        Raises:
-            InputError: no such column.
-        """
+        """Whether a cell of a column of names has none. A group may be called `none` or `-`, but not in an export."""
         cell = self.cells(column)[row]
         named = not self.export and text_of(cell).lower() in NAMES
         value = number(cell)
         return not named and (is_empty(cell) or (value is not None and not math.isfinite(value)))
 
     def is_numeric(self, column: str, rows: Iterable[int]) -> bool:
-        """Whether at least half of these cells that have a value are numbers: one slip does not make a column text.
-
-        Raises:
-            InputError: no such column.
-        """
+        """Whether at least half of these cells that have a value are numbers: one slip does not make a column text."""
         cells, read = self.cells(column), self.read(column)
         if not read.others:
             return True
@@ -247,11 +225,7 @@ class RawTable:
         )
 
     def is_in_doubt(self, column: str) -> bool:
-        """Whether some cell may mean two numbers; reading the column as numbers names it.
-
-        Raises:
-            InputError: no such column.
-        """
+        """Whether some cell may mean two numbers; reading the column as numbers names it."""
         return any(self._doubt(column, row) is not None for row in self.read(column).others)
 
     def _doubt(self, column: str, row: int) -> str | None:

@@ -7,82 +7,37 @@ import re
 from discover.data.aliases import MACHINES, recognise, squash, words
 from discover.data.exports import path_of
 from discover.data.names import folded
+from discover.data.vocabulary import word_list
 
-OUTCOME_WORDS = frozenset(
-    (
-        "loss", "losses", "error", "err", "perplexity", "ppl", "accuracy", "acc", "score", "bpb", "nll", "stderr",
-        "std", "verlust", "perte", "perdida", "perdita", "fehler", "erreur", "genauigkeit",
-        "损失", "困惑度", "准确率", "精度",
-    )
-)  # fmt: skip
+OUTCOME_WORDS = word_list("outcomes")
 """Words of the commonest results and their errors."""
 
-SCORE_WORDS = frozenset(
-    (
-        "mmlu", "hellaswag", "arc", "arce", "arcc", "piqa", "siqa", "boolq", "winogrande", "openbookqa", "gsm8k",
-        "obqa", "humaneval", "mbpp", "triviaqa", "truthfulqa", "naturalquestions", "nq", "bbh", "bigbench", "gpqa",
-        "aime", "swebench", "livecodebench", "ifeval", "drop", "race", "copa", "sciq", "wsc", "logiqa", "commonsenseqa",
-        "csqa", "lambada", "wikitext", "squad", "glue", "superglue", "imagenet", "top1", "top5", "bleu", "sacrebleu",
-        "rouge", "rougel", "chrf", "meteor", "comet22", "f1", "em", "pass", "match", "winrate", "elo", "auc", "auroc",
-        "auprc", "map", "miou", "iou", "wer", "cer", "fid", "psnr", "ssim", "clipscore", "recall", "precision", "mse",
-        "rmse", "mae", "bpc", "ce", "xent", "crossentropy", "entropy", "regret", "reward", "return", "returns", "brier",
-        "ece", "calibration", "kl", "mrr", "ndcg", "coverage",
-    )
-)  # fmt: skip
+SCORE_WORDS = word_list("scores")
 """Words of benchmarks and of further results."""
 
-COST_WORDS = frozenset(
-    (
-        "throughput", "latency", "mfu", "hfu", "tps", "cost", "price",
-        "usd", "dollars", "energy", "kwh", "power", "watts", "co2", "memory", "mem", "vram", "utilization",
-        "utilisation", "tokenspersec", "tokenspersecond", "tokpersec", "tokenss", "samplespersecond",
-        "samplespersec", "stepspersecond", "itspersecond", "gradnorm", "gradientnorm", "paramnorm", "walltime",
-        "ttft", "tpot", "itl", "tbt", "qps", "rps", "gpustunden", "gpustunde", "heuresgpu", "rechenzeit", "citations",
-        "downloads", "likes", "stars",
-    )
-)  # fmt: skip
+COST_WORDS = word_list("costs")
 """Words and headings of what a run takes and what becomes of it: measured of it as results are."""
 
 _MACHINE_TIME = re.compile(rf"(?:{MACHINES}|tpuv\d)(?:hours?|hrs|h|days)$")
 RATES = ("persecond", "persec", "runtime", "episodiclength", "episodelength", "eplength", "eplen", "eplenmean")
 """Ends of headings of such."""
 
-AGGREGATES = frozenset(
-    ("mean", "avg", "average", "median", "last", "final", "best", "value", "smoothed", "ema", "p50", "score")
-)
+AGGREGATES = word_list("aggregates")
 """Last levels of a heading that say how a result was summed up; what it is stands before them."""
 
-SPREAD_WORDS = frozenset(
-    (
-        "std", "stdev", "stddev", "stderr", "sem", "se", "sigma", "sd", "var", "variance", "ci", "ci95", "ci90", "iqr",
-        "mad", "uncertainty", "unc", "errorbar", "errbar", "err", "plusminus", "spread",
-    )
-)  # fmt: skip
+SPREAD_WORDS = word_list("spreads")
 """Words of uncertainties, wherever they stand in a heading."""
 
-END_WORDS = frozenset(
-    (
-        "low", "high", "lower", "upper", "lo", "hi", "min", "max", "p05", "p5", "p10", "p25", "p75", "p90", "p95",
-        "q05", "q25", "q75", "q95", "error", "errors", "ub", "lb",
-    )
-)  # fmt: skip
+END_WORDS = word_list("ends")
 """Words of an uncertainty beside those of a result: `loss_low`, but not `min_lr`."""
 
-COUNT_NAMES = frozenset(
-    (
-        "weight", "weights", "sampleweight", "rowweight", "count", "counts", "nseeds", "seeds", "numseeds",
-        "nruns", "numruns", "nrepeats", "repeats", "replicates", "nreplicates", "trials", "ntrials", "nobs",
-        "wt", "wts",
-    )
-)  # fmt: skip
+COUNT_NAMES = word_list("counts")
 """Headings of weights and of how many runs were averaged."""
 
 GIVEN_WORDS = frozenset(("teacher", "draft", "proxy", "reference", "base", "pretrain", "pretrained", "upstream"))
 """Words of models that were there before the run: their results are causes."""
 
-SHARE_WORDS = frozenset(
-    ("top", "top1", "top5", "test", "val", "valid", "validation", "eval", "dev", "train", "class", "classification")
-)
+SHARE_WORDS = word_list("shares")
 """Words beside `err` by which it is a share of wrong answers, not how sure a result is."""
 
 BIT_WORDS = frozenset(("weight", "weights", "activation", "activations", "act", "kv", "cache", "gradient", "bit"))
@@ -98,12 +53,7 @@ LOSS_WORDS = frozenset(("loss", "losses", "verlust", "perte", "perdida", "perdit
 FALLING_WORDS = LOSS_WORDS | {"error", "perplexity", "ppl", "bpb", "nll", "fehler", "erreur", "困惑度"}
 """Words of results that are better when smaller."""
 
-RISING_SHARES = frozenset(
-    (
-        "accuracy", "acc", "pass", "match", "mmlu", "winrate", "genauigkeit", "准确率", "精度", "recall", "f1", "auc",
-        "auroc", "auprc", "iou", "miou", "ndcg", "mrr", "coverage", "hellaswag", "piqa", "winogrande", "boolq",
-    )
-)  # fmt: skip
+RISING_SHARES = word_list("rising_shares")
 """Words of results that are shares, of one or in per cent."""
 
 

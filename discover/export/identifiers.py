@@ -3,57 +3,16 @@
 from __future__ import annotations
 
 import keyword
+import tomllib
 from collections.abc import Collection, Iterable
+from importlib.resources import files
 
-PYTHON = frozenset(keyword.kwlist) | {
-    "np", "jnp", "jax", "torch", "sympy", "least_squares", "abs", "len", "max", "min", "range", "isinstance",
-    "str", "float", "int", "zip", "enumerate", "list", "tuple", "group", "target", "self", "constants", "value",
-    "values", "rows", "column", "shape", "predict", "codes", "data_points", "print", "dtype", "GROUPS",
-    "TARGETS", "CONSTANTS", "scaling_law_func", "fit_scaling_law",
-}  # fmt: skip
-
-C = frozenset(
-    (
-        "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
-        "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return",
-        "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void",
-        "volatile", "while", "exp", "log", "pow", "fabs", "fmin", "fmax", "tanh", "sin", "cos", "atan", "size_t",
-        "asm", "typeof", "bool", "true", "false", "nullptr", "class", "new", "delete", "this", "template",
-        "namespace", "operator", "private", "public", "protected", "try", "catch", "throw", "using", "virtual",
-        "linux", "unix", "errno", "group", "target", "constants", "NULL", "NAN", "INFINITY", "HUGE_VAL", "EOF",
-        "MATH_ERRNO", "and", "or", "not", "xor", "assert",
-    )
-)  # fmt: skip
-
-R = frozenset(
-    (
-        "if", "else", "repeat", "while", "function", "for", "next", "break", "in", "TRUE", "FALSE", "NULL", "Inf",
-        "NaN", "NA", "NA_integer_", "NA_real_", "NA_character_", "group", "target", "rows", "columns", "T", "F",
-    )
-)  # fmt: skip
-
-JULIA = frozenset(
-    (
-        "baremodule", "begin", "break", "catch", "const", "continue", "do", "else", "elseif", "end", "export",
-        "false", "finally", "for", "function", "global", "if", "import", "let", "local", "macro", "module",
-        "quote", "return", "struct", "true", "try", "using", "while", "in", "isa", "where", "abstract", "mutable",
-        "primitive", "type", "pi", "im", "exp", "log", "abs", "min", "max", "tanh", "sin", "cos", "atan",
-        "group", "target", "rows", "column", "predict", "Inf", "NaN",
-    )
-)  # fmt: skip
-
-JAVASCRIPT = frozenset(
-    (
-        "abstract", "arguments", "as", "async", "await", "boolean", "break", "byte", "case", "catch", "char", "class",
-        "const", "continue", "debugger", "default", "delete", "do", "double", "else", "enum", "eval", "export",
-        "extends", "false", "final", "finally", "float", "for", "from", "function", "get", "goto", "if", "implements",
-        "import", "in", "instanceof", "int", "interface", "let", "long", "native", "new", "null", "of", "package",
-        "private", "protected", "public", "return", "set", "short", "static", "super", "switch", "synchronized",
-        "this", "throw", "throws", "transient", "true", "try", "typeof", "undefined", "var", "void", "volatile",
-        "while", "with", "yield", "Math", "NaN", "Infinity", "GROUPS", "TARGETS", "FEATURES", "CONSTANTS", "predict",
-        "law", "place", "step",
-    )
-)  # fmt: skip
+_RESERVED = tomllib.loads((files("discover.export") / "reserved.toml").read_text("utf-8"))
+PYTHON = frozenset(keyword.kwlist) | frozenset(_RESERVED["python"])
+C = frozenset(_RESERVED["c"])
+R = frozenset(_RESERVED["r"])
+JULIA = frozenset(_RESERVED["julia"])
+JAVASCRIPT = frozenset(_RESERVED["javascript"])
 
 
 def safe_names(names: Iterable[str], reserved: Collection[str]) -> dict[str, str]:
@@ -86,6 +45,11 @@ def quoted(text: str, language: str = "") -> str:
         return ascii(text)
     escaped = "".join(_escape(character) for character in text)
     return f'"{escaped}"'
+
+
+def listed(names: Iterable[str], language: str = "") -> str:
+    """String literals with commas between them."""
+    return ", ".join(quoted(name, language) for name in names)
 
 
 def _escape(character: str) -> str:

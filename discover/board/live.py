@@ -15,7 +15,7 @@ from discover.errors import DiscoverError
 from discover.llm.budget import Price
 from discover.llm.provider import Usage
 from discover.llm.replay import FILE_NAME
-from discover.report.steps import StepFacts, step_facts
+from discover.report.steps import StepFacts, front, step_facts
 from discover.runs.folder import RunFolder
 from discover.runs.records import STEP
 from discover.runs.session import reopen
@@ -119,7 +119,7 @@ class Follower:
                 "best": [{"index": i, "error": error, "formula": text} for i, error, text in self._curve()],
                 "front": [
                     {"complexity": s.complexity, "error": s.inner_error, "formula": s.formula, "proposer": s.proposer}
-                    for s in self._front()
+                    for s in front(tuple(self._by_size.values()))
                 ],
                 "leader": None if self._leader is None else self._leader.formula,
                 "proposers": {name: asdict(found) for name, found in self._proposers.items()},
@@ -164,15 +164,6 @@ class Follower:
     def _curve(self) -> list[tuple[int, float, str]]:
         """The leading laws; their errors may rise, since the search ranks by more than the error."""
         return [lead for lead in self._leads if math.isfinite(lead[1])][-MOST_POINTS:]
-
-    def _front(self) -> list[StepFacts]:
-        """The laws that no simpler one beats in held-out error."""
-        best, found = math.inf, []
-        for _, step in sorted(self._by_size.items()):
-            if step.inner_error < best:
-                best = step.inner_error
-                found.append(step)
-        return found
 
     def _take_call(self, record: dict[str, Any]) -> None:
         model = self._model = self._model or Model()

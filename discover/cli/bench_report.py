@@ -88,15 +88,8 @@ def command(summary: Summary) -> str:
 
 def _rows(summary: Summary) -> list[tuple[str, ...]]:
     rows = [_row(name, task, len(task["runs"])) for name, task in summary["tasks"].items()]
-    overall = {
-        "mean": summary["mean"], "sd": summary["sd"], "worst": summary["worst_mean"], "best": summary["best_mean"],
-        "forecast": summary["forecast"], "forecast_sd": summary["forecast_sd"],
-        "forecast_worst": summary["forecast_worst"], "human": summary["human_mean"],
-        "human_refitted": summary["human_refitted_mean"],
-        "record_mean": summary["record_mean"], "record_run": summary["record_run"],
-        "evaluations": summary["evaluations"], "seconds": summary["seconds"], "cpu_seconds": summary["cpu_seconds"],
-    }  # fmt: skip
-    return [*rows, _row(OVERALL, overall, None)]
+    means = {key: summary[f"{key}_mean"] for key in ("worst", "best", "human", "human_refitted")}
+    return [*rows, _row(OVERALL, {**summary, **means}, None)]
 
 
 def _arms(summary: Summary) -> list[tuple[str, ...]]:
@@ -112,21 +105,12 @@ def _arms(summary: Summary) -> list[tuple[str, ...]]:
 def _row(name: str, figures: Mapping[str, Any], seeds: int | None) -> tuple[str, ...]:
     return (
         name,
-        r2(figures["mean"]),
-        r2(figures["sd"]),
-        r2(figures["worst"]),
-        r2(figures["best"]),
+        *(r2(figures[key]) for key in ("mean", "sd", "worst", "best")),
         "" if seeds is None else str(seeds),
-        r2(figures["forecast"]),
-        r2(figures["forecast_sd"]),
-        r2(figures["forecast_worst"]),
-        r2(figures["human"]),
-        r2(figures["human_refitted"]),
-        r2(figures["record_mean"]),
-        r2(figures["record_run"]),
+        *(r2(figures[key]) for key in ("forecast", "forecast_sd", "forecast_worst")),
+        *(r2(figures[key]) for key in ("human", "human_refitted", "record_mean", "record_run")),
         str(figures["evaluations"]),
-        f"{figures['seconds']:.0f}",
-        f"{figures['cpu_seconds']:.0f}",
+        *(f"{figures[key]:.0f}" for key in ("seconds", "cpu_seconds")),
     )
 
 

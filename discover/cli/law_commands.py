@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -76,11 +77,9 @@ def _details(law: Law) -> dict[str, Any]:
             }
             for name, item in law.constants.items()
         ],
-        "recipe": {"loss": law.recipe.loss, "space": law.recipe.space, "scale": law.recipe.scale},
+        "recipe": asdict(law.recipe),
         "identifiable": law.identifiable,
-        "published": [
-            {"label": item.label, "constants": dict(item.constants), "note": item.note} for item in law.published
-        ],
+        "published": [asdict(item) for item in law.published],
         "notes": law.notes,
     }
 

@@ -99,17 +99,7 @@ class Allocation:
 
 
 def _plain_optimum(one: Optimum) -> dict[str, Any]:
-    return {
-        "group": one.group,
-        "budget": one.budget,
-        "features": {name: asdict(quantity) for name, quantity in one.features.items()},
-        "objective": asdict(one.objective),
-        "cost": None if one.cost is None else asdict(one.cost),
-        "forecasts": {target: _plain_forecast(found) for target, found in one.forecasts.items()},
-        "beyond": list(one.beyond),
-        "warnings": list(one.warnings),
-        "laws": one.laws,
-    }
+    return asdict(one) | {"forecasts": {target: _plain_forecast(found) for target, found in one.forecasts.items()}}
 
 
 def _plain_forecast(found: Forecast) -> dict[str, Any]:

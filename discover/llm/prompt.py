@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -315,11 +315,24 @@ def _domain(row: Operator) -> str:
 
 
 def _user(brief: Brief) -> str:
+    failures = (f"{clip(one.formula, 160)} : {clip(one.reason, 160)}" for one in brief.failures)
     parts = [
-        _card(brief.card), _sketch(brief.sketch), _references(brief.references), _laws(brief),
-        _families(brief.families), _failures(brief.failures), _insights(brief.insights), _job(brief),
-    ]  # fmt: skip
+        _card(brief.card),
+        _listed("What the rows show:", (clip(line, 500) for line in brief.sketch)),
+        _references(brief.references),
+        _laws(brief),
+        _listed("Kinds of law that stay behind, as columns: building blocks.", map(_family, brief.families)),
+        _listed("Tried and refused, do not repeat:", failures),
+        _listed("What you noted before:", (clip(text, 250) for text in brief.insights)),
+        _job(brief),
+    ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _listed(head: str, lines: Iterable[str]) -> str:
+    """A list below its head; nothing for one that is empty."""
+    found = [f"- {line}" for line in lines]
+    return "\n".join([head, *found]) if found else ""
 
 
 def _card(card: TaskCard) -> str:
@@ -343,10 +356,6 @@ def _column(column: Column) -> str:
     beyond = "; the law is judged beyond this range" if column.judged_beyond else ""
     values = f"{column.low:.4g} to {column.high:.4g}{levels}{beyond}"
     return f"- {column.name}: {clip(column.meaning, 200)}{unit}; {values}"
-
-
-def _sketch(lines: tuple[str, ...]) -> str:
-    return "\n".join(["What the rows show:", *(f"- {clip(line, 500)}" for line in lines)]) if lines else ""
 
 
 def _references(references: tuple[tuple[str, float], ...]) -> str:
@@ -392,27 +401,10 @@ def _pattern(pattern: Pattern) -> str:
     return f"for {where} ({pattern.rows} rows) it predicts{what} too {word} by {abs(pattern.excess):.3g}"
 
 
-def _families(families: tuple[Family, ...]) -> str:
-    if not families:
-        return ""
-    return "\n".join(["Kinds of law that stay behind, as columns: building blocks.", *map(_family, families)])
-
-
 def _family(family: Family) -> str:
     best = "none could be judged" if family.best is None else f"best error {family.best:.3g}"
     reason = f", most refused: {clip(family.reason, 120)}" if family.reason else ""
-    return f"- {clip(family.name, 160)} ({family.tried} tried, {best}{reason})"
-
-
-def _insights(insights: tuple[str, ...]) -> str:
-    return "\n".join(["What you noted before:", *(f"- {clip(text, 250)}" for text in insights)]) if insights else ""
-
-
-def _failures(failures: tuple[Failure, ...]) -> str:
-    if not failures:
-        return ""
-    rows = [f"- {clip(f.formula, 160)} : {clip(f.reason, 160)}" for f in failures]
-    return "\n".join(["Tried and refused, do not repeat:", *rows])
+    return f"{clip(family.name, 160)} ({family.tried} tried, {best}{reason})"
 
 
 def _job(brief: Brief) -> str:

@@ -51,7 +51,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of a run.
+    """The files of a run. Writing raises an `InputError` where the disk is full, or nobody may write.
 
     Attributes:
         path: the folder.
@@ -88,11 +88,7 @@ class RunFolder:
         return read_config(self.config_path)
 
     def write_config(self, config: RunConfig) -> None:
-        """Writes `run.toml`.
-
-        Raises:
-            InputError: not writable, or the disk is full.
-        """
+        """Writes `run.toml`."""
         write_whole(self.config_path, config.to_toml().encode())
 
     def records(self) -> list[Record]:
@@ -111,11 +107,7 @@ class RunFolder:
             return Progress()
 
     def write_progress(self, progress: Progress) -> None:
-        """Notes how far the run has come.
-
-        Raises:
-            InputError: not writable, or the disk is full.
-        """
+        """Notes how far the run has come."""
         write_whole(self.progress_path, json.dumps(asdict(progress)).encode())
 
     def result(self) -> dict[str, Any] | None:
@@ -168,11 +160,7 @@ class RunFolder:
         return found
 
     def write_result(self, result: Result) -> None:
-        """Writes what the end of the run prints.
-
-        Raises:
-            InputError: not writable, or the disk is full.
-        """
+        """Writes what the end of the run prints."""
         write_whole(self.result_path, json_text(result.keys()).encode())
 
 

@@ -100,8 +100,8 @@ class Shelf:
     def rows(self) -> list[Row]:
         """All runs, the latest first."""
         with self._lock:
-            found = dict(self._scan())
-            self._known = found
+            keys = {path.relative_to(self.folder).as_posix(): path for path in _run_folders(self.folder, DEEPEST)}
+            self._known = found = {key: self._row(key, path) for key, path in keys.items()}
         return sorted((row for _, row in found.values()), key=lambda row: (row.started, row.key), reverse=True)
 
     def run(self, key: str) -> RunFolder:
@@ -135,11 +135,6 @@ class Shelf:
         except (OSError, RuntimeError, ValueError):
             return None
         return place if plain and place.is_relative_to(self.folder) else None
-
-    def _scan(self) -> Iterator[tuple[str, tuple[Stamp, Row]]]:
-        for path in _run_folders(self.folder, DEEPEST):
-            key = path.relative_to(self.folder).as_posix()
-            yield key, self._row(key, path)
 
     def _row(self, key: str, path: Path) -> tuple[Stamp, Row]:
         stamp = tuple(part for name in ("run.toml", "result.json") for part in _stamp(path / name))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from discover.data.reading import RawTable
     from discover.data.table import Table
     from discover.data.tasks import Task
-    from discover.fitting import Bootstrap, FitResult, Recipe, Structure
+    from discover.fitting import FitResult, Recipe, Structure
     from discover.law import Law
     from discover.law.document import LawDocument
 
@@ -79,6 +79,7 @@ def fit(
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.law_text import fit_summary
     from discover.cli.output import print_json, print_lines
+    from discover.fitting import bootstrap as resampled
     from discover.fitting import report
     from discover.law.storage import write
 
@@ -86,7 +87,7 @@ def fit(
     recipe = _recipe(job.recipe, loss, scale)
     compile_kernel()
     result, document = job.fitted(recipe, seed)
-    resamples = _resamples(result, job.table, bootstrap, seed)
+    resamples = resampled(result, job.table, bootstrap, seed=seed) if bootstrap else None
     if out is not None:
         write(_with_forecasts(job, result, document, seed), out)
     # What a search would assume of the target plays no part in a fit.
@@ -97,12 +98,6 @@ def fit(
         return
     print_lines(report(result, job.table, resamples=resamples).splitlines())
     print_lines([*(f"  note: {text}" for text in notes), *([] if out is None else [f"  written to {out}"])])
-
-
-def _resamples(result: FitResult, table: Table, n: int, seed: int) -> Bootstrap | None:
-    from discover.fitting import bootstrap
-
-    return bootstrap(result, table, n, seed=seed) if n else None
 
 
 def _with_forecasts(job: _Job, result: FitResult, document: LawDocument, seed: int) -> LawDocument:
@@ -177,7 +172,7 @@ def _job(
 ) -> _Job:
     from discover.data.canonical import in_canonical_order
     from discover.data.formula_names import places_of, usable_names
-    from discover.data.guesses import NO_GROUP, task_from_table
+    from discover.data.guesses import NO_GROUP, guess_target, task_from_table
     from discover.data.reading import read_table
     from discover.expressions import plain_notation
     from discover.law.intake import intake, named_law
@@ -185,7 +180,8 @@ def _job(
     raw = read_table(data, sheet, where).with_columns([target] if target else [])
     headings = list(raw.columns)
     law = named_law(text)
-    target = _target(law, raw) if target is None else target
+    if target is None:
+        target = law.target if law is not None and law.target in raw.columns else guess_target(raw)
     remarks: tuple[str, ...] = ()
     if law is None:
         predicted = [name for name in usable_names(headings) if target in (name, usable_names(headings)[name])]
@@ -212,7 +208,8 @@ def _job(
     if law is None:
         return _Job(task, table, structure, recipe, None, remarks)
     notes = (f"{name} of the law is the column {variables[name]!r}" for name, other in renamed.items() if name != other)
-    return _Job(task, table, structure, recipe, law.id, (*notes, *remarks, *_remarks(law)))
+    doubts = (law.identifiable,) if isinstance(law.identifiable, str) else ()
+    return _Job(task, table, structure, recipe, law.id, (*notes, *remarks, *doubts))
 
 
 def _pooled(raw: RawTable, used: tuple[str, ...]) -> tuple[str, ...]:
@@ -236,17 +233,6 @@ def _pooled(raw: RawTable, used: tuple[str, ...]) -> tuple[str, ...]:
         f"all rows share one set of constants, whatever they say in {listed(found)}; "
         "--group COLUMN gives each name its own",
     )
-
-
-def _remarks(law: Law) -> tuple[str, ...]:
-    return (law.identifiable,) if isinstance(law.identifiable, str) else ()
-
-
-def _target(law: Law | None, raw: RawTable) -> str:
-    """The column to predict, where the user names none: that of the law, or the one headed like a result."""
-    from discover.data.guesses import guess_target
-
-    return law.target if law is not None and law.target in raw.columns else guess_target(raw)
 
 
 def _places(law: Law, raw: RawTable, mapping: dict[str, str]) -> dict[str, str]:

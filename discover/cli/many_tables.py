@@ -18,7 +18,8 @@ from discover.plain_data import counted, number, plain, quoted, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from discover.runs.config import ModelConfig, RunConfig, TaskSource
+    from discover.llm.config import ModelConfig
+    from discover.runs.config import RunConfig, TaskSource
     from discover.runs.result import Result
     from discover.runs.session import Budget, Session
 

@@ -18,8 +18,8 @@ from discover.export.law import FittedLaw
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
 from discover.law.storage import read
+from discover.llm.config import ModelConfig
 from discover.plain_data import duration_s
-from discover.runs.config import ModelConfig
 from discover.runs.folder import new_folder
 from discover.runs.inspection import inspect
 from discover.runs.models import model_of

@@ -8,7 +8,8 @@
     prices, budget   what calls cost, and the caps
     worker       keeps calls in flight while the search goes on
     session      worker + budget: what a proposer holds
-    opening      a session from options and a run folder: live, resumed or replayed
+    config       the model of a run and how it is asked, as `run.toml` has it
+    opening      a session from a configuration and a run folder: live, resumed or replayed
     prompt       the text that a model sees
     doctor       whether an endpoint can be used, and what to do if not
 

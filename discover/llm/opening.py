@@ -6,14 +6,14 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from discover.errors import InputError
-from discover.llm import defaults
 from discover.llm.budget import Budget, Caps, Price, find_price, load_prices
 from discover.llm.client import Endpoint, OpenAIProvider, find_endpoint
+from discover.llm.config import ModelConfig
 from discover.llm.doctor import sample_text
 from discover.llm.prompt import VERSION
 from discover.llm.provider import Provider
@@ -22,52 +22,27 @@ from discover.llm.session import Session, Settings
 from discover.llm.worker import Worker
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a user asks for; holds no secret.
-
-    Attributes:
-        model: name of the model.
-        url: address of the server; None for OPENAI_BASE_URL, else OpenAI.
-        key_variable: environment variable with the key; None for the default.
-        deadline_s: longest time of a call in seconds.
-        prices: the user's price table.
-        price: the user's price, before any table; None to look it up.
-        settings: how the model is asked.
-        caps: what may be spent.
-    """
-
-    model: str
-    url: str | None = None
-    key_variable: str | None = None
-    deadline_s: float = defaults.TIMEOUT_S
-    prices: Path | None = None
-    price: Price | None = None
-    settings: Settings = field(default_factory=Settings)
-    caps: Caps = field(default_factory=Caps)
-
-
 def open_live(
-    options: Options, folder: Path, *, environ: Mapping[str, str], steps_done: int = 0
+    config: ModelConfig, folder: Path, *, environ: Mapping[str, str], url: str | None = None, steps_done: int = 0
 ) -> tuple[Session, tuple[str, ...]]:
-    """A session with the endpoint of the options, and what the user should know about it.
+    """A session with the endpoint of a configuration, and what the user should know about it.
 
-    A folder with a record is resumed, with the settings and caps of the record.
+    Arguments as of `endpoint_of`. A folder with a record is resumed, with the settings and caps of the record.
 
     Raises:
         InputError, UnavailableError: see `find_endpoint`, `load_prices`, `load_record`.
     """
-    endpoint = endpoint_of(options, environ)
-    price = price_of(options, endpoint)
+    endpoint = endpoint_of(config, environ, url)
+    price = price_of(config, endpoint)
     provider = OpenAIProvider(endpoint)
-    settings = options.settings
+    settings = settings_of(config)
     if not load_record(folder).head and (endpoint.server is None or endpoint.server.local):
         settings = _measured(provider, settings)
     session = open_session(
         provider,
         folder,
         settings=settings,
-        caps=options.caps,
+        caps=caps_of(config),
         price=price,
         mask=provider.mask,
         head={"endpoint": endpoint.shown, "prompt": VERSION},
@@ -76,26 +51,55 @@ def open_live(
     return session, _notes(endpoint, price)
 
 
-def endpoint_of(options: Options, environ: Mapping[str, str]) -> Endpoint:
-    """The endpoint that the options name, see `find_endpoint`."""
+def endpoint_of(config: ModelConfig, environ: Mapping[str, str], url: str | None = None) -> Endpoint:
+    """The endpoint that a configuration names, see `find_endpoint`.
+
+    Args:
+        url: its address with everything that the configuration leaves out.
+    """
     return find_endpoint(
-        options.model,
-        options.url,
-        key_variable=options.key_variable,
+        config.model,
+        url or config.url or None,
+        key_variable=config.key_variable or None,
         environ=environ,
-        deadline_s=options.deadline_s,
+        deadline_s=config.deadline_s,
     )
 
 
-def price_of(options: Options, endpoint: Endpoint) -> Price | None:
+def settings_of(config: ModelConfig) -> Settings:
+    """How the model is asked. What the user named does not grow by itself.
+
+    Raises:
+        InputError: the tokens are too few, or an answer takes more than half of them.
+    """
+    asked = config.model_dump(include={"context", "max_tokens", "slots", "proposals", "patterns", "temperature"})
+    if "context" in config.fixed:
+        asked["most_context"] = config.context
+    if "answer_tokens" in config.fixed:
+        asked["most_tokens"] = config.max_tokens
+    return Settings(**asked)
+
+
+def caps_of(config: ModelConfig) -> Caps:
+    """What may be spent.
+
+    Raises:
+        InputError: a cap is no number of at least 0.
+    """
+    return Caps(config.calls, config.tokens, config.cost)
+
+
+def price_of(config: ModelConfig, endpoint: Endpoint) -> Price | None:
     """The price of the model: the user's, that of the tables, or none for a server that people run themselves.
 
     Raises:
         InputError: the price table is none.
     """
-    prices = load_prices(options.prices)
+    prices = load_prices(Path(config.prices) if config.prices else None)
+    if config.price is not None:
+        return Price(*config.price)
     named = f"{endpoint.server.name}/{endpoint.model}" if endpoint.server else endpoint.model
-    found = options.price or find_price(prices, named) or find_price(prices, endpoint.model)
+    found = find_price(prices, named) or find_price(prices, endpoint.model)
     return found or (Price(0.0, 0.0) if endpoint.free else None)
 
 

@@ -13,6 +13,7 @@ from discover.decisions.answer import Optimum, Quantity
 from discover.decisions.candidates import costs_of, grid, points_ahead
 from discover.decisions.suggestion import Points
 from discover.errors import DiscoverError
+from discover.export.layout import inputs
 from discover.forecasts.points import excesses
 from discover.report.axes import (
     POINTS,
@@ -185,7 +186,7 @@ def spending(content: Content) -> Spending | None:
     """The best sizes for budgets at and beyond the largest run; None where no cost can be guessed or none is best."""
     cost = usual_cost(content)
     names = cost_columns(cost)
-    if not cost or content.result.no_law or not set(names) <= set(_read(content)):
+    if not cost or content.result.no_law or not set(names) <= set(inputs(content.document)):
         return None
     group = largest_group(content)
     document = content.document
@@ -220,12 +221,6 @@ def _power(found: Quantity) -> str:
     if found.interval is None or place is None:
         return quantity(found.value, 2)
     return f"{to_place(found.value, place)} ({_from_to(*(to_place(end, place) for end in found.interval))})"
-
-
-def _read(content: Content) -> tuple[str, ...]:
-    from discover.export.layout import inputs
-
-    return inputs(content.document)
 
 
 def _isoflop(

@@ -29,8 +29,9 @@ from discover.data.tomls import Strict, build_model, read_toml
 from discover.errors import InputError
 from discover.files import write_whole
 from discover.law.document import current_versions
+from discover.llm.config import ModelConfig
 from discover.proposers.random_formulas import RandomFormulas
-from discover.runs.config import ModelConfig, TaskSource
+from discover.runs.config import TaskSource
 from discover.runs.folder import RunFolder, open_folder
 from discover.runs.records import STEP
 from discover.runs.result import Result

@@ -18,6 +18,7 @@ from discover.data.tasks import Task, list_tasks, load_task
 from discover.data.toml_text import to_toml
 from discover.data.tomls import Strict, build_model, read_toml
 from discover.errors import InputError
+from discover.llm.config import ModelConfig
 
 FORMAT = 1
 TABLE_SUFFIXES = (*SUFFIXES, *(f"{kind}.gz" for kind in SUFFIXES))
@@ -128,45 +129,6 @@ class TrainFacts(Strict):
 
     rows: Annotated[int, Field(ge=1)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class ModelConfig(Strict):
-    """The language model that a run asks; holds no secret.
-
-    Attributes:
-        model: its name; "" for a replay.
-        url: its address without user, password and query; "" for the default one.
-        key_variable: name of the environment variable with the key; "" for the default one.
-        replay: absolute path of the run whose recorded answers are used instead of a model; "" for none.
-        prices: absolute path of the user's price table; "" for none.
-        price: US dollars for a million tokens of prompt and of answer; None to look it up.
-        fixed: which of "context" and "answer_tokens" the user named, so that they do not grow by themselves.
-        deadline_s: longest time of a call.
-        context, max_tokens: tokens of prompt and answer together, and of the answer.
-        slots: calls in flight at a time.
-        proposals: formulas asked for in one call.
-        patterns: the model's decoder is confined to the formula language.
-        temperature: of the sampling; None leaves it to the server.
-        calls, tokens, cost: caps; cost in US dollars.
-    """
-
-    model: str = ""
-    url: str = ""
-    key_variable: str = ""
-    replay: str = ""
-    prices: str = ""
-    price: tuple[float, float] | None = None
-    fixed: tuple[str, ...] = ()
-    deadline_s: Annotated[float, Field(gt=0)]
-    context: int
-    max_tokens: int
-    slots: int
-    proposals: int
-    patterns: bool
-    temperature: float | None = None
-    calls: int
-    tokens: int
-    cost: float
 
 
 class RunConfig(Strict):

@@ -13,26 +13,18 @@ from typing import TYPE_CHECKING, Any
 from discover.data.names import listed, near
 from discover.errors import InputError
 from discover.llm import defaults
+from discover.llm.config import ModelConfig
 
 if TYPE_CHECKING:
-    from discover.llm.opening import Options
     from discover.proposers.llm import LanguageModel
-    from discover.runs.config import ModelConfig, RunConfig
+    from discover.runs.config import RunConfig
     from discover.runs.session import Session
     from discover.search import SearchResult
 
-DEFAULTS: Mapping[str, Any] = {
-    "timeout": defaults.TIMEOUT_S,
-    "context": defaults.CONTEXT,
-    "answer_tokens": defaults.ANSWER_TOKENS,
-    "parallel": defaults.PARALLEL,
-    "proposals": defaults.PROPOSALS,
-    "patterns": False,
-    "calls": defaults.CALLS,
-    "tokens": defaults.TOKENS,
-    "cost": defaults.COST,
-}
-SETTINGS = ("model", "url", "key_env", "price", "prices", "temperature", "replay", *DEFAULTS)
+SETTINGS = (
+    "model", "url", "key_env", "price", "prices", "temperature", "replay", "timeout", "context", "answer_tokens",
+    "parallel", "proposals", "patterns", "calls", "tokens", "cost",
+)  # fmt: skip
 """Of a model, as `discover run` names them behind `--llm-`."""
 IN_FILE = {"timeout": "deadline_s", "answer_tokens": "max_tokens", "parallel": "slots", "key_env": "key_variable"}
 """Those that `ModelConfig`, and so `run.toml`, calls otherwise."""
@@ -44,8 +36,6 @@ def model_of(llm: str | Mapping[str, Any] | ModelConfig | None) -> ModelConfig |
     Raises:
         InputError: see `config_of`; or a setting that there is not.
     """
-    from discover.runs.config import ModelConfig
-
     if llm is None or isinstance(llm, ModelConfig):
         return llm
     if isinstance(llm, str):
@@ -84,15 +74,14 @@ def config_of(given: Mapping[str, Any]) -> ModelConfig | None:
         if saved is None:
             return None
         named = saved.options() | named
-    from discover.llm.opening import endpoint_of, price_of
+    from discover.llm.opening import caps_of, endpoint_of, price_of, settings_of
     from discover.llm.secrets import shown_url
     from discover.llm.servers import with_scheme
 
     url = named.get("url")
-    given = {**DEFAULTS, **named}
     usual = {
-        "context": max(DEFAULTS["context"], 2 * given["answer_tokens"]),
-        "answer_tokens": min(DEFAULTS["answer_tokens"], given["context"] // 2),
+        "context": max(defaults.CONTEXT, 2 * named.get("answer_tokens", 0)),
+        "answer_tokens": min(defaults.ANSWER_TOKENS, named.get("context", defaults.CONTEXT) // 2),
     }
     if "url" in named:
         named["url"] = shown_url(with_scheme(named["url"]))
@@ -100,10 +89,11 @@ def config_of(given: Mapping[str, Any]) -> ModelConfig | None:
         named["prices"] = str(Path(named["prices"]).absolute())
     if "price" in named:
         named["price"] = _price(named["price"])
-    config = _config({**DEFAULTS, **usual, **named}, fixed=tuple(key for key in usual if key in named))
-    options = options_of(config, url)  # says now what is wrong, before a folder is made
-    endpoint = endpoint_of(options, os.environ)
-    if "cost" in named and price_of(options, endpoint) is None:
+    values = {IN_FILE.get(name, name): value for name, value in {**usual, **named}.items()}
+    config = ModelConfig(**values, fixed=tuple(key for key in usual if key in named))
+    settings_of(config), caps_of(config)  # say now what is wrong, before a folder is made
+    endpoint = endpoint_of(config, os.environ, url)
+    if price_of(config, endpoint) is None and "cost" in named:
         raise InputError(
             f"--llm-cost caps nothing without a price, and none is known for {endpoint.model or 'this model'}: "
             "give it with --llm-price IN,OUT, in US dollars for a million tokens"
@@ -133,14 +123,7 @@ def _replayed(named: Mapping[str, Any]) -> ModelConfig:
     folder = Path(named["replay"]).absolute()
     if not load_record(folder).head:
         raise InputError(f"{folder} holds no record of a model's answers (llm.jsonl), so nothing can be replayed")
-    return _config({**DEFAULTS, "replay": str(folder)})
-
-
-def _config(values: Mapping[str, Any], fixed: tuple[str, ...] = ()) -> ModelConfig:
-    """The configuration with these settings by the names of their options."""
-    from discover.runs.config import ModelConfig
-
-    return ModelConfig(**{IN_FILE.get(name, name): value for name, value in values.items()}, fixed=fixed)
+    return ModelConfig(replay=str(folder))
 
 
 @dataclass(frozen=True)
@@ -177,41 +160,12 @@ def recorded(folder: Path) -> RunConfig:
     return opened.config().model_copy(update={"evaluations": max(1, own_steps(opened.records()))})
 
 
-def options_of(config: ModelConfig, url: str | None = None) -> Options:
-    """The options of a session.
-
-    Args:
-        config: of the run.
-        url: the address with everything that the configuration leaves out.
-    """
-    from discover.llm.budget import Caps, Price, load_prices
-    from discover.llm.opening import Options
-    from discover.llm.session import Settings
-
-    fixed = {"most_context": config.context} if "context" in config.fixed else {}
-    fixed |= {"most_tokens": config.max_tokens} if "answer_tokens" in config.fixed else {}
-    asked = config.model_dump(include={"context", "max_tokens", "slots", "proposals", "patterns", "temperature"})
-    settings = Settings(**{**asked, **fixed})
-    prices = Path(config.prices) if config.prices else None
-    load_prices(prices)
-    return Options(
-        config.model,
-        url or config.url or None,
-        config.key_variable or None,
-        config.deadline_s,
-        prices,
-        None if config.price is None else Price(*config.price),
-        settings,
-        Caps(config.calls, config.tokens, config.cost),
-    )
-
-
 def open_model(session: Session, url: str | None, environ: Mapping[str, str]) -> OpenModel | None:
     """The model of a run as a proposer; None for a run without one.
 
     Args:
         session: the run.
-        url: see `options_of`.
+        url: the address of the model with everything that the configuration leaves out.
         environ: holds the key.
     """
     config = session.config.llm
@@ -228,10 +182,8 @@ def open_model(session: Session, url: str | None, environ: Mapping[str, str]) ->
         asked, shown = open_replay(Path(config.replay), folder.path), f"answers recorded in {config.replay}"
         notes = (shown,)
     else:
-        shown = endpoint_of(options_of(config, url), environ).shown
-        asked, notes = open_live(
-            options_of(config, url), folder.path, environ=environ, steps_done=batches(folder.records())
-        )
+        shown = endpoint_of(config, environ, url).shown
+        asked, notes = open_live(config, folder.path, environ=environ, url=url, steps_done=batches(folder.records()))
     try:
         proposer = LanguageModel(session.problem, task_card(session.task, session.problem), asked, session.config.seed)
     except BaseException:

@@ -20,9 +20,10 @@ from discover.data.table import Table
 from discover.data.tasks import Task
 from discover.errors import DiscoverError, InputError
 from discover.law.document import current_versions
+from discover.llm.config import ModelConfig
 from discover.proposers.base import Adviser
 from discover.proposers.logbook import Event, Logbook
-from discover.runs.config import ModelConfig, RunConfig, TaskSource, train_facts
+from discover.runs.config import RunConfig, TaskSource, train_facts
 from discover.runs.folder import Progress, RunFolder, new_folder, open_folder
 from discover.runs.journal import Journal, Record
 from discover.runs.records import (

@@ -15,8 +15,9 @@ import pytest
 
 from discover.llm.budget import Caps, Price
 from discover.llm.client import Endpoint, OpenAIProvider
+from discover.llm.config import ModelConfig
 from discover.llm.doctor import CARD
-from discover.llm.opening import Options, open_live, open_replay, open_session
+from discover.llm.opening import open_live, open_replay, open_session
 from discover.llm.prompt import Brief, Job, build_prompt
 from discover.llm.provider import Completion, Problem, Reason, Request
 from discover.llm.replay import load_record
@@ -306,7 +307,7 @@ def test_tokens_are_counted_by_the_servers_tokenizer_where_it_offers_one(tmp_pat
     for owner, characters in (("llamacpp", 1.8), ("somebody", 2.2)):
         (tmp_path / owner).mkdir()
         with serve(script, [{"id": "m", "owned_by": owner}]) as server:
-            session, _ = open_live(Options("m", server.url), tmp_path / owner, environ={})
+            session, _ = open_live(ModelConfig(model="m", url=server.url), tmp_path / owner, environ={})
             session.close()
         assert session.settings.characters == pytest.approx(characters, rel=1e-3)
     assert [seen.path for seen in script.seen if seen.body].count("/tokenize") == 1  # nobody else is bothered

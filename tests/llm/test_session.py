@@ -14,8 +14,9 @@ import pytest
 
 from discover.errors import InputError
 from discover.llm.budget import Caps, Price
-from discover.llm.opening import Options, open_replay, open_session
+from discover.llm.config import ModelConfig
 from discover.llm.opening import open_live as open_endpoint
+from discover.llm.opening import open_replay, open_session
 from discover.llm.provider import Completion, Message, Problem, Reason, Request, Usage
 from discover.llm.replay import FILE_NAME, load_record
 from discover.llm.schema import answer_schema
@@ -228,16 +229,16 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, int]) -> None:
         Settings(**wrong)  # type: ignore[arg-type]
 
 
-def test_options_become_a_session_with_notes(tmp_path: Path) -> None:
+def test_a_configuration_becomes_a_session_with_notes(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     environ = {"OPENAI_API_KEY": "a-key-of-a-test-0123456789"}
-    local = Options("my-model", "http://127.0.0.1:9/v1")
+    local = ModelConfig(model="my-model", url="http://127.0.0.1:9/v1")
     session, notes = open_endpoint(local, tmp_path / "a", environ=environ)
     session.close()
     assert notes[0] == "asking my-model at http://127.0.0.1:9/v1"
     assert "--llm-price" in notes[1]
-    session, notes = open_endpoint(Options("gpt-4o-mini"), tmp_path / "b", environ=environ)
+    session, notes = open_endpoint(ModelConfig(model="gpt-4o-mini"), tmp_path / "b", environ=environ)
     session.close()
     assert len(notes) == 1
     assert session.status.spent.cost == 0.0

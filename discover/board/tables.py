@@ -7,14 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from discover.board.shelf import Shelf
 from discover.data.files import suffix_of
 from discover.data.guesses import NO_GROUP, guess_target, task_from_table
 from discover.data.reading import RawTable, read_table
+from discover.data.task_files import ErrorScale
 from discover.data.task_writing import task_text
 from discover.data.tasks import Task
+from discover.data.tomls import Strict, build_model
 from discover.errors import DiscoverError, InputError
 from discover.files import write_whole
 from discover.plain_data import share_in
@@ -23,8 +25,9 @@ HOME = "tables"
 """Below the folder that is shown."""
 LONGEST_NAME = 120
 SHOWN = 3  # cells of a column
-SCALES = ("value", "log", "odds")
-ROLES = ("target", "feature", "group", "errors", "weights", "unused")
+SCALES: tuple[ErrorScale, ...] = get_args(ErrorScale)
+Role = Literal["target", "feature", "group", "errors", "weights", "unused"]
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,7 @@ class Guess:
     trouble: str = ""
 
 
-@dataclass(frozen=True)
-class Wishes:
+class Wishes(Strict):
     """What the user says of a table; what is not said is guessed.
 
     Attributes:
@@ -79,7 +81,7 @@ class Wishes:
         holdout, where, error_scale: as typed; "" for nothing.
     """
 
-    roles: Mapping[str, str] | None = None
+    roles: dict[str, Role] | None = None
     along: tuple[str, ...] = ()
     holdout: str = ""
     where: str = ""
@@ -87,22 +89,13 @@ class Wishes:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Wishes:
-        """From the values of a form.
+        """From the values of a form, which may hold more.
 
         Raises:
             InputError: a value of another kind than expected.
         """
-        roles = given.get("roles")
-        along = given.get("along") or []
-        texts = {key: given.get(key) or "" for key in ("holdout", "where", "error_scale")}
-        if not (roles is None or isinstance(roles, dict)) or not isinstance(along, list):
-            raise InputError("roles must be an object and along a list")
-        said = [*(roles or {}).items(), *((name, "feature") for name in along)]
-        if not all(isinstance(name, str) and role in ROLES for name, role in said):
-            raise InputError(f"a column has one of the roles {', '.join(ROLES)}")
-        if not all(isinstance(text, str) for text in texts.values()):
-            raise InputError(f"{', '.join(texts)} are texts")
-        return cls(roles=roles, along=tuple(along), **texts)
+        said = {key: value for key, value in given.items() if key in cls.model_fields and value is not None}
+        return build_model(cls, said, "the form")
 
     def having(self, role: str) -> list[str]:
         """The headings of a role."""

@@ -13,20 +13,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, ClassVar
 
+from pydantic import Field
+
+from discover.data.tomls import Strict, build_model, load_model
 from discover.errors import InputError
 from discover.llm import defaults
 from discover.llm.provider import Request, Usage
 from discover.llm.replies import CAUTIOUS_CHARACTERS, largest_usage
+
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
     """US dollars for a million tokens."""
 
-    prompt: float
-    answer: float
+    prompt: Dollars
+    answer: Dollars
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     def cost(self, usage: Usage) -> float:
         """US dollars."""
@@ -157,6 +163,13 @@ class Budget:
 _DATED = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{4,8}|latest)$")
 
 
+class PriceTable(Strict):
+    """A file of prices: model -> price."""
+
+    format: int = 1
+    models: dict[str, Price] = Field(default_factory=dict)
+
+
 def load_prices(override: Path | None = None) -> dict[str, Price]:
     """Price by model: the rows of the package, replaced by those of the user's file.
 
@@ -164,34 +177,10 @@ def load_prices(override: Path | None = None) -> dict[str, Price]:
         InputError: the file is missing, is no TOML, or has rows of another form.
     """
     text = files("discover.llm").joinpath("prices.toml").read_text("utf-8")
-    prices = _rows(tomllib.loads(text), "the price table")
-    if override is None:
-        return prices
-    try:
-        table = tomllib.loads(override.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{override}: cannot be read as a price table: {error}") from error
-    return prices | _rows(table, str(override))
+    prices = build_model(PriceTable, tomllib.loads(text), "the price table").models
+    return prices if override is None else prices | load_model(PriceTable, override).models
 
 
 def find_price(prices: Mapping[str, Price], model: str) -> Price | None:
     """The price of a model or of its undated name; None when it is not known."""
     return prices.get(model) or prices.get(_DATED.sub("", model))
-
-
-def _rows(table: Mapping[str, Any], where: str) -> dict[str, Price]:
-    unknown = set(table) - {"format", "models"}
-    models = table.get("models", {})
-    if unknown or not isinstance(models, dict):
-        raise InputError(f'{where}: expected tables [models."name"], found {", ".join(sorted(unknown))}')
-    return {name: _row(row, f'{where}, model "{name}"') for name, row in models.items()}
-
-
-def _row(row: Any, where: str) -> Price:
-    if not isinstance(row, dict) or set(row) != {"prompt", "answer"}:
-        raise InputError(f"{where}: expected the keys prompt and answer, dollars for a million tokens")
-    for key, value in row.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and math.isfinite(value) and value >= 0):
-            raise InputError(f"{where}: {key} must be a number of at least 0, got {value!r}")
-    return Price(float(row["prompt"]), float(row["answer"]))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from discover.data.frames import columns_of, is_frame
 from discover.data.table import Floats, Table, check_errors
 from discover.errors import InputError
 from discover.fitting import NORMAL, THOROUGH, FitFailure, FitResult, Recipe, Structure, recipe_from_text
@@ -192,8 +193,8 @@ def _columns(table: Any) -> Mapping[str, Any]:
             if raw.signs.get(name) == "," and None not in read:
                 columns[name] = [found.value for found in read if found is not None]
         return columns
-    if hasattr(table, "columns") and hasattr(table, "to_numpy"):
-        return {str(name): table[name] for name in table.columns}
+    if is_frame(table):
+        return columns_of(table)
     if isinstance(table, Mapping):
         return table
     raise InputError(f"a table is a data frame, a mapping, a path or a Table, not {type(table).__name__}")

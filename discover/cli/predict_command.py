@@ -145,7 +145,7 @@ def _from_text(
     named = given.pop(document.group_column, group) if document.group_column is not None else group
     unknown = [name for name in given if name not in document.feature_names]
     if unknown:
-        expected = ", ".join(document.feature_names)
+        expected = ", ".join([*document.feature_names, *filter(None, [document.group_column])])
         raise InputError(
             f"--at names {unknown[0]!r}, which is no column of the law{near(unknown[0], document.feature_names)} "
             f"(its columns: {expected})"

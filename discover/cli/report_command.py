@@ -9,11 +9,12 @@ import typer
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
 Form = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="html: one file with interactive plots; md: Markdown with pictures beside it; pdf.",
+        help="html: one file with interactive plots; md: Markdown with pictures beside it; pdf. By default what "
+        "the name in --out ends in, else html.",
     ),
 ]
 Out = Annotated[
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def report(
     folder: Folder,
-    form: Form = "html",
+    form: Form = None,
     out: Out = None,
     groups: Groups = "",
     sealed: Sealed = False,
@@ -68,7 +69,7 @@ def report(
         print_json(
             {
                 "report": str(written.path),
-                "format": form,
+                "format": written.form,
                 "bytes": written.path.stat().st_size,
                 "sections": list(written.sections),
                 "pictures": [str(path) for path in written.pictures],

@@ -91,12 +91,12 @@ class RunResult:
         """Forecasts, with the ends of an interval if one is asked for, see `FittedLaw.predict`."""
         return self.law.predict(data, group=group, interval=interval, **columns)
 
-    def report(self, out: str | os.PathLike[str] | None = None, form: str = "html") -> Path:
+    def report(self, out: str | os.PathLike[str] | None = None, form: str | None = None) -> Path:
         """Writes the report of the run: one page with the law, its forecasts, its rivals and every reason to doubt it.
 
         Args:
             out: the file; by default `report.<form>` in the run's folder.
-            form: html, md or pdf.
+            form: html, md or pdf; by default what the name of the file ends in, else html.
 
         Returns:
             The file.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from discover.data.checks import check_varies
 from discover.discovery.conducting import Course, Watcher, conduct, search_beside, usual_budget, usual_workers
 from discover.discovery.results import RunResult, temporary
-from discover.discovery.tables import TableOptions, path_of, source_of_table
+from discover.discovery.tables import TableOptions, named_plainly, path_of, source_of_table
 from discover.discovery.telling import Displayed, in_notebook
 from discover.errors import InputError
 from discover.export.law import FittedLaw
@@ -95,8 +95,9 @@ def run(
     spend = Budget(seconds, evaluations, processes, islands, until_settled)
     folder = new_folder(temporary() if out is None else Path(out), "", seed)
     try:
-        source = source_of_table(table, target, options, folder.path)
-        session = begin(source, seed, spend, folder, open_sealed, model, team)
+        with named_plainly(folder.path):
+            source = source_of_table(table, target, options, folder.path)
+            session = begin(source, seed, spend, folder, open_sealed, model, team)
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
@@ -155,8 +156,9 @@ def compare(
     processes = workers or usual_workers(client)
     plan = search_beside(_seconds(budget), evaluations, seed, processes)
     folder = temporary()
-    task = source_of_table(table, target, options, folder).load(folder)
-    check_varies(task.train(), str(task.table))
+    with named_plainly(folder):
+        task = source_of_table(table, target, options, folder).load(folder)
+        check_varies(task.train(), str(task.table))
     found = comparison.compare(task, discover=plan, workers=processes, client=client)
     return Ranking(found, inspect(task, found.problem), seed)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from discover.data.frames import columns_of, is_frame
 from discover.data.guesses import guess_target
 from discover.data.names import near
 from discover.data.reading import read_table
@@ -82,6 +84,18 @@ def source_of_table(
     return TaskSource(kind="table", place=TABLE, options={k: v for k, v in given.items() if v is not None})
 
 
+@contextmanager
+def named_plainly(folder: Path) -> Iterator[None]:
+    """Errors speak of the table in memory, not of the file that holds it in the run's folder."""
+    try:
+        yield
+    except InputError as error:
+        text = str(error)
+        for name, plain in ((TABLE, "the table"), (TEST_ROWS, "the table of test rows")):
+            text = text.replace(str(folder / name), plain)
+        raise InputError(text) from None
+
+
 def path_of(table: Rows, folder: Callable[[], Path]) -> Path:
     """Where a table is; one in memory is written into a folder that is made for it."""
     if isinstance(table, str | os.PathLike):
@@ -102,20 +116,22 @@ def _place(table: Rows | None, file: Path) -> str | None:
 
 def _columns(table: Any) -> dict[str, list[Any]]:
     """The cells of a data frame or mapping, as JSON takes them."""
-    if not (isinstance(table, Mapping) or (hasattr(table, "columns") and hasattr(table, "to_numpy"))):
+    if not (isinstance(table, Mapping) or is_frame(table)):
         raise InputError(f"a table is a data frame, a mapping of columns or a path, not {type(table).__name__}")
-    names = list(table if isinstance(table, Mapping) else table.columns)
-    if len(set(map(str, names))) != len(names):
-        raise InputError("two columns of the table have the same name")
+    given = table if isinstance(table, Mapping) else columns_of(table)
     columns = {}
-    for name in names:
-        values = np.asarray(table[name], dtype=object)
+    for name, cells in given.items():
+        values = np.asarray(cells, dtype=object)
         if values.ndim != 1:
             raise InputError(f"column {name!r} must have one dimension, not {values.ndim}")
         columns[str(name)] = [_cell(value) for value in values]
+    if len(columns) < len(given):
+        raise InputError("two columns of the table have the same name")
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"the columns differ in length: {', '.join(f'{name} {n}' for name, n in lengths.items())}")
+    if not any(lengths.values()):
+        raise InputError("the table has no rows")
     return columns
 
 
@@ -124,4 +140,4 @@ def _cell(value: Any) -> Any:
         value = value.item()
     # pandas has values of its own for a cell without one; none of them is equal to itself
     empty = type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value))
-    return None if empty else value
+    return None if empty else str(value) if isinstance(value, Mapping | list | tuple | np.ndarray) else value

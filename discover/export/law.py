@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.frames import columns_of
 from discover.data.names import near
 from discover.errors import InputError
 from discover.export.layout import inputs
 from discover.expressions import Constant, Expr, Number, substitute, to_latex, to_sympy
 from discover.forecasts import Ensemble
-from discover.forecasts.points import headings, original
+from discover.forecasts.points import group_heading, headings, original
 from discover.law.document import LawDocument
 from discover.law.storage import read
 from discover.plain_data import number_in
@@ -193,9 +194,11 @@ class FittedLaw:
             data = columns
         elif not isinstance(data, Mapping) and not hasattr(data, "columns"):
             raise InputError(f"a law takes a data frame or a mapping of columns, not {type(data).__name__}")
-        elif group is None and self.document.group_column is not None and self.document.group_column in data:
-            group = data[self.document.group_column]
-        known = headings(self.document, data if isinstance(data, Mapping) else list(data.columns))
+        elif not isinstance(data, Mapping):
+            data = columns_of(data)
+        if group is None and (where := group_heading(self.document, data)) is not None:
+            group = data[where]
+        known = headings(self.document, data)
         values = {name: self._column(data, known, name, names) for name in names}
         codes = self._codes(group)
         return values, codes, _common_shape(values, codes)

@@ -31,7 +31,8 @@ _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "ˆ": "^",
     "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2062": "*",
 }  # fmt: skip
-_RAISED = {sign: str(digit) for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")} | {"⁻": "-", "⁺": "+"}
+_RAISED_POINT = re.compile("(?<=[⁰¹²³⁴⁵⁶⁷⁸⁹])[·⋅.˙](?=[⁰¹²³⁴⁵⁶⁷⁸⁹])")
+_RAISED = {sign: str(digit) for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")} | {"⁻": "-", "⁺": "+", "ꞏ": "."}
 _LOWERED = {sign: str(digit) for digit, sign in enumerate("₀₁₂₃₄₅₆₇₈₉")}
 
 _MODULE = re.compile(r"(?<![\w.])(?:np|numpy|math|jnp|torch|sp|sympy)\.(?=[A-Za-z])")
@@ -50,6 +51,7 @@ _COMMANDS = {
 _LATEX_TOKEN = re.compile(r"\\([A-Za-z]+)|[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[^\W\d]\w*|\*\*|\s+|.", re.DOTALL)
 _RAISED_GROUP = re.compile(r"\s*(?:\^|\*\*)\s*(?=\{)")
 _ROOT = re.compile(r"√\s*(?:(?=\()|([^\W\d]\w*|\d+\.?\d*))")
+_INFINITE = re.compile(r"(?<=[^\W\d])_?∞")
 _FUNCTION_WORDS = frozenset(("log", "exp", "tanh", "sin", "cos", "min", "max", "sqrt"))
 
 
@@ -71,9 +73,11 @@ def plain_notation(text: str) -> str:
     text = _LEFT_SIDE.sub("", text, count=1) if text.count("=") == 1 or "approx" in text or "≈" in text else text
     if "\\" in text or ("{" in text and "^" in text) or "$" in text:
         text = _from_latex(text)
+    text = _RAISED_POINT.sub("ꞏ", text)
     text = "".join(_SIGNS.get(sign, sign) for sign in text)
     text = re.sub(f"[{''.join(_RAISED)}]+", lambda m: "**(" + "".join(_RAISED[s] for s in m[0]) + ")", text)
     text = "".join(_LOWERED.get(sign, sign) for sign in text)
+    text = _INFINITE.sub("_inf", text)
     text = "".join(_GREEK_LETTERS.get(sign, sign) for sign in text)
     text = _ROOT.sub(lambda m: f"sqrt({m[1]})" if m[1] else "sqrt", text)
     text = _MODULE.sub("", text)

@@ -73,12 +73,24 @@ def headings(document: LawDocument, columns: Collection[str]) -> dict[str, str]:
     return found
 
 
+def group_heading(document: LawDocument, columns: Collection[str]) -> str | None:
+    """The heading of a table's groups: the law's own, or the only one that differs in signs and capitals alone."""
+    own = document.group_column
+    if own is None or own in columns:
+        return own
+    features = headings(document, columns).values()
+    alike = [name for name in columns if squash(str(name)) == squash(own) and name not in features]
+    return alike[0] if len(alike) == 1 else None
+
+
 def meant(document: LawDocument, name: str) -> tuple[str, float]:
     """The feature that a name means, and what divides a value that is given under that name: a million for `N` where
     the column is `params (M)`. A name that means none stays.
     """
-    if name in document.feature_names or name == document.group_column:
+    if name in document.feature_names:
         return name, 1.0
+    if group_heading(document, [name]) is not None:
+        return str(document.group_column), 1.0
     sources = {feature.source or feature.name: feature.name for feature in document.features}
     alike = [heading for heading in (*sources, *sources.values()) if squash(heading) == squash(name)]
     found = {sources.get(heading, heading) for heading in alike or ending_in(name, sources)}

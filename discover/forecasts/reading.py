@@ -8,8 +8,8 @@ from pathlib import Path
 from discover.data.names import near, to_identifier
 from discover.data.reading import read_table
 from discover.errors import InputError
+from discover.forecasts.points import group_heading, original, positive_columns, why_needed
 from discover.forecasts.points import headings as headings_of
-from discover.forecasts.points import original, positive_columns, why_needed
 from discover.law.document import LawDocument
 
 
@@ -40,9 +40,9 @@ def points_of_file(
             why = why_needed(document, name)
             lacking = f"{file} has no column {name!r}{original(document, name)}{near(name, raw.columns)}"
             raise InputError(f"{lacking} (its columns: {listed}){why}")
-    column = document.group_column
-    if column is not None and column in headings:
-        names = raw.texts(headings[column], rows)
+    column = group_heading(document, raw.columns)
+    if column is not None:
+        names = raw.texts(column, rows)
         groups = [known_group(document, name, raw.where(i, column)) for i, name in enumerate(names)]
     else:
         wanted = groups_of(document, group, str(file))

@@ -14,6 +14,7 @@ from typing import Any
 
 from discover.llm.provider import Problem, Reason
 from discover.llm.schema import clip
+from discover.llm.secrets import shown_url
 from discover.llm.transport import retry_after_s
 
 
@@ -61,7 +62,7 @@ RETRIED = frozenset({Reason.UNREACHABLE, Reason.DROPPED, Reason.RATE_LIMIT, Reas
 _TOO_LONG = (
     "context length", "context_length", "exceed_context_size", "context size", "context window", "prompt is too long",
     "too many tokens", "maximum context", "input is too long", "input too long", "reduce the length",
-    "max_new_tokens` must be", "prompt too long",
+    "max_new_tokens` must be", "prompt too long", "prompt length", "input token count",
 )  # fmt: skip
 _LIMITED = ("rate limit", "rate_limit", "rate-limit", "ratelimit", "too many requests", "resource_exhausted",
             "resource exhausted", "qps", "throttl")  # fmt: skip
@@ -83,8 +84,14 @@ def problem_of(reply: Reply, now: float = 0.0) -> Problem:
     pause = retry_after_s(reply.headers, now) or _pause_in(reply.text)
     reason = _reason(status, said.words, passes=pause is not None)
     context = _context_named(reply) if reason is Reason.TOO_LONG else None
-    shown = f"HTTP {status} {said.message}" if status else said.message
+    shown = f"HTTP {status} {_leads_to(reply) or said.message}" if status else said.message
     return Problem(reason, clip(shown.strip(), 500), pause, context)
+
+
+def _leads_to(reply: Reply) -> str:
+    """Where a redirection leads, such as to the page on which a gateway wants people to sign in."""
+    place = reply.headers.get("location", "") if 300 <= reply.status < 400 else ""
+    return f"leads to {shown_url(place)}, where keys are not sent; give the address of the API itself" if place else ""
 
 
 def _reason(status: int, words: str, passes: bool) -> Reason:
@@ -107,14 +114,15 @@ def _reason(status: int, words: str, passes: bool) -> Reason:
 
 
 _CONTEXT_SAID = re.compile(
-    r"\"n_ctx\":\s*(\d{3,8})|(?:context (?:length|size|window)|maximum context|must be <=)\D{0,40}?(\d{3,8})"
+    r"\"n_ctx\":\s*(\d{3,8})|(?:context (?:length|size|window)|maximum (?:context|prompt|number)|must be <=)\D{0,40}?"
+    r"(\d{3,8})|> (\d{3,8}) maximum"
 )
 
 
 def _context_named(reply: Reply) -> int | None:
     """Tokens of the context, where the refusal of a long prompt names them."""
     found = _CONTEXT_SAID.search(reply.text.lower())
-    return int(found[1] or found[2]) if found else None
+    return int(next(filter(None, found.groups()))) if found else None
 
 
 # --- pauses --------------------------------------------------------------------------------------------

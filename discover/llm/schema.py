@@ -226,7 +226,10 @@ def _before_thought(text: str) -> str:
 def _items(text: str) -> Iterator[Any]:
     """Candidates for a proposal: JSON anywhere in the text, else what follows a 'formula:', else formulas in print."""
     text = _unpacked(text)
-    for source in (_rows_in(text), _rows_in(text.translate(_QUOTES)), _found(_LABELLED, text), _found(_PRINTED, text)):
+    strict, loose = (list(islice(_rows_in(form), _MAX_STARTS)) for form in (text, _loosened(text)))
+    rows = iter(loose if len(loose) > len(strict) else strict)
+    prose = (_found(pattern, text) for pattern in (_LABELLED, _RETURNED, _PRINTED))
+    for source in (rows, _rows_in(text.translate(_QUOTES)), *prose):
         first = next(source, None)
         if first is not None:
             yield first
@@ -293,11 +296,23 @@ def _loaded(value: Any) -> Any:
         return value
 
 
+_LOOSE = re.compile(r"(\"(?:[^\"\\]|\\.)*\")|//[^\n]*|/\*.{0,500}?\*/|,(?=\s*[}\]])", re.DOTALL)
+
+
+def _loosened(text: str) -> str:
+    """JSON without the comments and last commas that models write into it, and that JSON does not have."""
+    for _ in range(2):  # a comment may stand between a last comma and its bracket
+        text = _LOOSE.sub(lambda found: found[1] or "", text)
+    return text
+
+
 _LABELLED = re.compile(
     r"[\"'`*]{0,3}\b(?:formula|expression|equation)[\"'`*]{0,3}[ \t]{0,5}[:=>][ \t*]{0,5}"
     r"(?:\"([^\"\n]{1,1000})\"|[`']([^`'\n]{1,1000})[`']|([^\"'`\s<][^\"'`\n<]{0,999}))",
     re.IGNORECASE,
 )
+_RETURNED = re.compile(r"^[ \t]*def [^\n]{1,300}:[ \t]*\n?[ \t]*return[ \t]+([^\n]{1,1000})$", re.MULTILINE)
+"""A function in Python of one line; what others calculate before that would be taken for constants."""
 _PRINTED = re.compile(
     r"\$\$([^$]{1,1000})\$\$|\\\[(.{1,1000}?)\\\]|(?<!`)`([^`\n]{1,1000}[*/^][^`\n]{1,1000})`(?!`)", re.DOTALL
 )
@@ -396,7 +411,8 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if _NAME.fullmatch(name)))[:MAX_SHARED]
 
 
-_SYMBOLS = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/"})
+_SYMBOLS = str.maketrans({"−": "-", "–": "-", "×": "*", "∗": "*", "÷": "/"})
+_TIMES = re.compile("(?<![⁰¹²³⁴⁵⁶⁷⁸⁹])[·⋅]")  # a dot among raised digits is that of a number
 _LEFT_SIDE = re.compile(
     r"^(?:return\b|(?:\\(?:hat|text|mathrm|mathcal|tilde|bar)\{)?[A-Za-z_]\w{0,40}\}?"
     r"(?:\([\w, ]{0,100}\))?\s{0,5}(?:=(?!=)|≈|:=))"
@@ -407,7 +423,7 @@ _AROUND = re.compile(r"^\\[(\[]|\\[)\]]$|[.,;]$|\s#.*$")
 def tidy_formula(text: str) -> str:
     """The formula without fences, a left-hand side, a comment, or typographic signs."""
     text = _AROUND.sub("", text.strip().strip("`$").strip()).strip().translate(_SYMBOLS)
-    return _LEFT_SIDE.sub("", text, count=1).strip()
+    return _TIMES.sub("*", _LEFT_SIDE.sub("", text, count=1)).strip()
 
 
 def clip(value: Any, length: int) -> str:

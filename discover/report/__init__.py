@@ -20,18 +20,20 @@ class Written:
 
     Attributes:
         path: the document.
+        form: html, md or pdf.
         sections: their names.
         pictures: files beside it.
     """
 
     path: Path
+    form: str
     sections: tuple[str, ...]
     pictures: tuple[Path, ...] = ()
 
 
 def write_report(
     run: str | PathLike[str],
-    form: str = "html",
+    form: str | None = None,
     out: Path | None = None,
     *,
     open_sealed: bool = False,
@@ -41,7 +43,7 @@ def write_report(
 
     Args:
         run: the run's folder.
-        form: html, md or pdf.
+        form: html, md or pdf; by default what the name of the file ends in, else html.
         out: the file; by default `report.<form>` in the run's folder.
         open_sealed: opens the sealed rows if the run has not done so yet; the journal counts it.
         groups: of which plots are asked for, see `gather`.
@@ -55,6 +57,7 @@ def write_report(
     from discover.report.sections import report_of
     from discover.runs.folder import open_folder
 
+    form = form or (_ending(out) if out is not None else "html")
     if form not in FORMATS:
         raise InputError(f"--format is {form!r}; expected one of {', '.join(FORMATS)}")
     open_folder(Path(run))
@@ -70,7 +73,7 @@ def write_report(
         text, pictures = markdown_page(report, folder.name)
         written = _write_pictures(folder, pictures)
         write_whole(place, text.encode())
-        return Written(place, sections, written)
+        return Written(place, form, sections, written)
     if form == "pdf":
         from discover.report.pdf_view import pdf_file
 
@@ -79,7 +82,12 @@ def write_report(
         from discover.report.html_view import html_page
 
         write_whole(place, html_page(report).encode())
-    return Written(place, sections)
+    return Written(place, form, sections)
+
+
+def _ending(file: Path) -> str:
+    suffix = file.suffix.lower().removeprefix(".")
+    return suffix if suffix in FORMATS else "html"
 
 
 def _write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> tuple[Path, ...]:

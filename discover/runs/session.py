@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from discover.data.checks import check_varies
 from discover.data.table import Table
 from discover.data.tasks import Task
+from discover.data.tomls import build_model
 from discover.errors import DiscoverError, InputError
 from discover.law.document import current_versions
 from discover.llm.config import ModelConfig
@@ -131,22 +132,26 @@ def begin(
     train = task.train()
     check_varies(train, str(task.table))
     folder = out if isinstance(out, RunFolder) else new_folder(out, task.name, seed)
-    config = RunConfig(
-        task=task.name,
-        seed=seed,
-        budget_s=budget.seconds,
-        evaluations=budget.evaluations,
-        until_settled=budget.until_settled,
-        workers=budget.workers,
-        islands=budget.used_islands,
-        proposers=tuple(proposers) or chosen((AUTO,))[0],
-        llm=llm,
-        open_sealed=open_sealed,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        source=source.seen_from(folder.path),
-        train=train_facts(train),
-        sealed=task.sealed_print(),
-        versions=current_versions(),
+    config = build_model(
+        RunConfig,
+        {
+            "task": task.name,
+            "seed": seed,
+            "budget_s": budget.seconds,
+            "evaluations": budget.evaluations,
+            "until_settled": budget.until_settled,
+            "workers": budget.workers,
+            "islands": budget.used_islands,
+            "proposers": tuple(proposers) or chosen((AUTO,))[0],
+            "llm": llm,
+            "open_sealed": open_sealed,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "source": source.seen_from(folder.path),
+            "train": train_facts(train),
+            "sealed": task.sealed_print(),
+            "versions": current_versions(),
+        },
+        "the run",
     )
     folder.write_config(config)
     return Session(folder, config, task, problem_of(task, train))

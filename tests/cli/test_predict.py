@@ -111,6 +111,10 @@ def test_groups_of_points_stand_in_the_table(discover, run_of) -> None:
     Path("points.csv").write_text("params,streams,corpus\n1e9,16,pile\n1e9,16,stack\n")
     found = discover("predict", run_of("parallel"), "--points", "points.csv", "--json").json
     assert [point["group"] for point in found["points"]] == ["pile", "stack"]
+    Path("points.csv").write_text("params,streams,Corpus \n1e9,16,pile\n1e9,16,stack\n")
+    assert discover("predict", run_of("parallel"), "--points", "points.csv", "--json").json == found
+    at = ("--at", "params=1e9,streams=16,CORPUS=stack")
+    assert discover("predict", run_of("parallel"), *at, "--json").json["points"] == found["points"][1:]
     Path("points.csv").write_text("params,streams,corpus\n1e9,16,pile\n1e9,16,stck\n")
     wrong = discover("predict", run_of("parallel"), "--points", "points.csv", "--out", "o.csv")
     assert_one_error(wrong, "points.csv, line 3, column 'corpus'", "'stck'", "stack")

@@ -144,6 +144,22 @@ def test_gaps_texts_and_types_of_numpy_come_through(frame):
     assert set(result.law.features) <= {"params", "tokens"}
 
 
+def test_an_index_with_names_and_headings_of_two_levels_are_columns(frame, found):
+    sizes = frame.set_index(["params", "tokens"])
+    levels = frame.set_axis([("size", name) if name != "loss" else (name, "") for name in frame], axis="columns")
+    levels.columns = pd.MultiIndex.from_tuples(levels.columns)
+    assert set(discover.run(sizes, "loss", **FEW).law.features) == {"params", "tokens"}
+    assert set(discover.run(levels, "loss", **FEW).law.features) == {"size_params", "size_tokens"}
+    np.testing.assert_array_equal(found.law(sizes), found.law(frame))
+
+
+def test_cells_that_are_no_numbers_do_not_hide_the_table(frame):
+    odd = frame.assign(
+        config=[{"lr": 1e-3}] * len(frame), when=pd.date_range("2026", periods=len(frame)), tags=[["a"]] * len(frame)
+    )
+    assert set(discover.run(odd, "loss", **FEW).law.features) <= {"params", "tokens"}
+
+
 @pytest.mark.parametrize(
     ("table", "options", "said"),
     [
@@ -155,6 +171,10 @@ def test_gaps_texts_and_types_of_numpy_come_through(frame):
         ("parallel", {"group": "x"}, "group= is for tables"),
         ({"x": [1.0], "y": [1.0]}, {"target": "y", "llm": {"modle": "x"}}, "'modle'; did you mean 'model'"),
         ({"x": [1.0], "y": [1.0]}, {"target": "y", "budget": "fast"}, "budget is 'fast'"),
+        ({"x": [1.0, 2.0], "y": [1.0, 2.0]}, {"target": "y", "evaluations": 0}, "^the run: .* 'evaluations': .* got 0"),
+        ({"x": [], "y": []}, {"target": "y"}, "^the table has no rows"),
+        ({"x": [1.0, 2.0], "y": [1.0, 2.0]}, {"target": "z"}, "^the table has no column 'z'"),
+        ({"x": [1.0, 2.0], "y": [1.0, 2.0]}, {"target": "y", "test_rows": {"x": [3.0]}}, "^the table of test rows"),
     ],
 )
 def test_a_mistake_is_named_and_leaves_nothing(tmp_path, monkeypatch, table, options, said):

@@ -40,6 +40,7 @@ def test_numbers_arrays_mappings_and_frames_agree() -> None:
     frame = pd.DataFrame({**columns, "family": group, "other": "text"})
     np.testing.assert_array_equal(law(frame), expected)
     np.testing.assert_array_equal(law({**columns, "family": group}), expected)
+    np.testing.assert_array_equal(law(frame.rename(columns={"family": "Family "})), expected)
     np.testing.assert_array_equal(law(**columns, group=group), expected)
     first = law(params=columns["params"][0], streams=columns["streams"][0], group=group[0])
     assert np.ndim(first) == 0

@@ -27,6 +27,8 @@ WRITTEN = {
     "roots and logarithms": (r"a - b\log_{10} N + c\sqrt{D} + d\ln(N)", "a - b*log10(N) + c*D**0.5 + d*log(N)"),
     "numbered": ("p[0] + p[1]*N**p[2]", "p_0 + p_1*N**p_2"),
     "subscripts": ("E₀ + A·N²", "E0 + A*N**2"),
+    "raised fractions": ("A*N⁻⁰·⁵*D²·B", "A*N**(-0.5)*D**2*B"),
+    "infinity in a name": ("L∞ + A/N + E_∞", "L_inf + A/N + E_inf"),
     "raised signs": ("A*N⁻²", "A*N**(-2)"),
     "Python's functions": ("a*np.log1p(N) + np.maximum(N, D)", "a*log(1 + N) + Max(N, D)"),
     "no-break space": ("E\u00a0+ A*N", "E + A*N"),

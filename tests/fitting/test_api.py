@@ -28,6 +28,11 @@ def test_a_formula_fitted_to_a_data_frame() -> None:
     assert result.named() == pytest.approx(TRUTH, rel=1e-6)
 
 
+def test_sizes_in_the_index_of_a_data_frame_are_columns() -> None:
+    frame = pd.DataFrame(COLUMNS).groupby(["params", "tokens"])[["loss"]].mean()
+    assert discover.fit(FORMULA, frame, target="loss").named() == pytest.approx(TRUTH, rel=1e-6)
+
+
 def test_a_law_of_the_library_knows_its_target_and_its_loss() -> None:
     result = discover.fit("chinchilla", COLUMNS)
     assert result.recipe.text == "huber-log"

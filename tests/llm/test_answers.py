@@ -66,6 +66,10 @@ WRAPPED = {
     "brackets around a thought": f'[THINK]say {{"formula": "x"}}[/THINK]{formulas(ONE, TWO)}',
     "marks around a thought": f'<|START_THINKING|>{{"formula": "x"}}<|END_THINKING|>{formulas(ONE, TWO)}',
     "comments": formulas(ONE, TWO, "E + C*n").replace("}, {", "}, // next\n{")[:-45],
+    "comments and last commas": "```json\n// laws\n"
+    + formulas(ONE, TWO).replace("}, {", "}, /* the\n second */ {").replace("}]}", "}, // last\n]}")
+    + "\n```",
+    "code": f"```python\ndef one(n, E, A, a):\n    return {ONE}\n\ndef two(n):\n    return {TWO}\n```",
     "single quotes": f"{{'proposals': [{{'formula': '{ONE}'}}, {{'formula': '{TWO}'}},]}}",
 }
 

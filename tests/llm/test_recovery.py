@@ -272,6 +272,8 @@ def test_room_that_the_user_fixed_is_kept_and_paid_empty_answers_end(tmp_path: P
             "n_ctx": 3000,
         },
         {"message": "This model's maximum context length is 3000 tokens. However, your messages resulted in 9000"},
+        {"message": "The input token count (9000) exceeds the maximum number of tokens allowed (3000)."},
+        {"message": "prompt is too long: 9000 tokens > 3000 maximum"},
     ],
 )
 def test_a_context_that_the_server_names_is_kept_to_by_prompt_and_answer(tmp_path: Path, said: dict[str, Any]) -> None:

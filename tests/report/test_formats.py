@@ -79,6 +79,12 @@ def test_json_names_the_file_and_its_sections(made: dict[str, Made], tmp_path: P
     assert told["sections"][:2] == ["forecast", "law"]
 
 
+def test_the_name_of_the_file_says_the_format(made: dict[str, Made], tmp_path: Path) -> None:
+    told = json.loads(command("report", made["own"].run, "--out", tmp_path / "law.MD", "--json").stdout)
+    assert told["format"] == "md"
+    assert (tmp_path / "law.MD").read_text().startswith("# ")
+
+
 def test_equal_runs_give_equal_reports(made: dict[str, Made], tmp_path: Path) -> None:
     command("report", made["own"].run, "--out", tmp_path / "again.html")
     assert (tmp_path / "again.html").read_bytes() == made["own"].html.read_bytes()

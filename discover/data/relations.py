@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discover.data.aliases import STEP_NAMES, recognise, squash
 from discover.data.exports import path_of
@@ -57,6 +58,15 @@ def are_shares(columns: Sequence[Floats]) -> bool:
     stacked = np.vstack(columns)
     whole = np.abs(stacked.sum(axis=0) - 1.0).max() <= ROUNDED
     return bool(whole and np.isfinite(stacked).all() and stacked.min() >= 0)
+
+
+def ranges_of(values: Floats, most: int) -> Iterator[NDArray[np.bool_]]:
+    """Rows by range of a column, at most so many: about equal counts of its levels."""
+    levels = np.unique(values)
+    if len(levels) < 2:
+        return
+    for part in np.array_split(levels, min(most, len(levels))):
+        yield (values >= part[0]) & (values <= part[-1])
 
 
 def is_copy(values: Floats, others: Floats) -> bool:

@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from discover.data.relations import rounding_of
+from discover.data.relations import ranges_of, rounding_of
 from discover.data.table import Table
 from discover.fitting.linearise import Component, linearise
 from discover.fitting.program import compile_program, log_formula
@@ -24,6 +24,10 @@ ILL = 1e6
 OUTLIER = 8.0
 SURE = 3  # degrees of freedom by which an exact fit is told from chance
 EXACT = 1e-9  # of the largest target: residuals that come of a computer's digits alone
+CHANCE = 1e-4  # of residuals that depend so much on a column by accident
+FAR = 3.0  # robust deviations
+FREE = 10  # degrees of freedom below which residuals say nothing of a column
+RANGES = 5  # of a column, to say where
 FINE = 1e-4  # of the target's spread: what no measurement is as good as
 ROUNDING = 1e-12  # of the largest target: residuals no larger are those of an exact fit
 
@@ -40,6 +44,7 @@ class Concern(Enum):
     NO_FREEDOM = "there are as many constants as different rows, so the fit cannot be checked"
     CONSTANT_COLUMN = "a column that the formula uses has one value only"
     OUTLIERS = "some residuals are far larger than the others"
+    LEFT_OUT = "the residuals depend on columns that the law does not use"
     SCALE = "a column or the target spans sizes near the limits of 64-bit numbers"
 
 
@@ -248,10 +253,52 @@ def _concerns(
         else:
             first = f"the first in {table.unit} {min(int(table.lines[row]) for row in outliers)}"
         found.append((Concern.OUTLIERS, f"{counted(len(outliers), 'row')}, {first}"))
+    if not exact and (left := _left_out(result, table, parts)):
+        found.append((Concern.LEFT_OUT, "; ".join(left)))
     extreme = [n for n in result.structure.features if _extreme(table.features[n])]
     if extreme or _extreme(table.targets):
         found.append((Concern.SCALE, ", ".join(extreme) or "the target"))
     return found
+
+
+def _left_out(result: FitResult, table: Table, parts: tuple[Component, ...]) -> list[str]:
+    """Columns that the law does not use and on which its residuals depend, with the range that shows it most."""
+    unused = [name for name in table.features if name not in result.structure.features]
+    found = []
+    for target, title in enumerate(table.target_names) if unused else ():
+        residuals = np.full(len(table), np.nan)
+        for part in parts:
+            if part.target == target:
+                residuals[part.rows] = part.residuals
+        title = f"{title} over " if table.n_targets > 1 else ""
+        found += [
+            f"{title}{name} ({told})" for name in unused if (told := _dependence(residuals, table.features[name]))
+        ]
+    return found
+
+
+def _dependence(residuals: Floats, column: Floats) -> str:
+    """Where residuals differ most over the ranges of a column; "" if they differ by no more than chance.
+
+    The F-test of a cubic in the column's ranks, with residuals cut at `FAR` deviations, so that no single run decides.
+    """
+    from scipy.special import fdtrc
+    from scipy.stats import rankdata
+
+    residuals = residuals - np.median(residuals)
+    reach = FAR * 1.4826 * float(np.median(np.abs(residuals)))
+    cut = np.clip(residuals, -reach, reach)
+    cut -= cut.mean()
+    places = 2 * (rankdata(column) - 0.5) / len(column) - 1
+    basis = np.polynomial.legendre.legvander(places, 3)
+    factors, _, rank, _ = np.linalg.lstsq(basis, cut, rcond=None)
+    total, left = float(cut @ cut), float(((cut - basis @ factors) ** 2).sum())
+    free = len(column) - rank
+    if rank < 2 or free < FREE or left <= 0 or fdtrc(rank - 1, free, (total / left - 1) * free / (rank - 1)) > CHANCE:
+        return ""
+    most = max(ranges_of(column, RANGES), key=lambda rows: abs(float(cut[rows].mean())))
+    side = "above" if cut[most].mean() > 0 else "below"
+    return f"rows with {column[most].min():.3g} to {column[most].max():.3g} lie {side} the law on average"
 
 
 def freedom(result: FitResult, table: Table) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.data.relations import ranges_of
 from discover.expressions import Expr, factors, to_text
 from discover.llm.prompt import Column, Elite, Pattern, TaskCard
 from discover.proposers.base import Told
@@ -128,7 +129,7 @@ def residual_patterns(seen: HeldOut, targets: Sequence[str]) -> tuple[Pattern, .
         if not (np.isfinite(spread) and spread > 0):
             continue
         for name, values in seen.features.items():
-            for rows in _ranges(values):
+            for rows in ranges_of(values, BINS):
                 mean = float(excess[rows].mean())
                 if abs(mean) < TELLING * spread:
                     continue
@@ -137,15 +138,6 @@ def residual_patterns(seen: HeldOut, targets: Sequence[str]) -> tuple[Pattern, .
                 found.append((abs(mean) / spread * float(np.sqrt(rows.sum())), pattern))
     found.sort(key=lambda item: -item[0])
     return tuple(pattern for _, pattern in found[:PATTERNS])
-
-
-def _ranges(values: Floats) -> Iterator[NDArray[np.bool_]]:
-    """Rows by range of a column: about equal counts of its levels."""
-    levels = np.unique(values)
-    if len(levels) < 2:
-        return
-    for part in np.array_split(levels, min(BINS, len(levels))):
-        yield (values >= part[0]) & (values <= part[-1])
 
 
 def shown(elites: Sequence[Told], count: int, rng: np.random.Generator) -> list[Told]:

@@ -103,7 +103,7 @@ def test_the_first_outlier_is_counted_from_one(table_of: Rows) -> None:
 
 
 def test_a_mean_is_checked_by_every_row(table_of: Rows) -> None:
-    for rows, expected in ((120, ()), (1, (Concern.NO_FREEDOM,))):
+    for rows, expected in ((120, (Concern.LEFT_OUT,)), (1, (Concern.NO_FREEDOM,))):
         table = table_of({"N": N[:rows]}, Y[:rows])
         result = fit(structure("E"), table)
         assert isinstance(result, FitResult)
@@ -118,6 +118,17 @@ def test_redundant_constants_are_named(table_of: Rows) -> None:
     assert diagnosis.redundant == (("a", "b"),)
     assert diagnosis.rank == 3
     assert not diagnosis.identifiable
+
+
+def test_a_column_that_the_law_leaves_out_is_named_if_its_residuals_depend_on_it(table_of: Rows) -> None:
+    share = np.random.default_rng(1).uniform(0, 1, len(N))
+    spoilt = Y * np.where(np.arange(len(N)) == 7, 3.0, 1.0)  # one bad run decides nothing
+    for target, told in ((Y, False), (spoilt, False), (Y + 0.3 * (share - 0.5) ** 2, True)):
+        table = table_of({"N": N, "D": D, "share": share}, target)
+        result = fit(structure(CHINCHILLA), table, recipe=Recipe("huber", "log", 0.02))
+        assert isinstance(result, FitResult)
+        assert (Concern.LEFT_OUT in concerns(result, table)) is told
+    assert "share (rows with 0.8" in concerns(result, table)[Concern.LEFT_OUT]
 
 
 def test_a_good_fit_raises_no_concern(table_of: Rows) -> None:

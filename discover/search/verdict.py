@@ -26,7 +26,7 @@ from discover.search.tasks import Executor, Job, Setting
 
 Floats = NDArray[np.float64]
 
-FIRST_STEP = slice(1, 2)  # the forecasts nearest beyond the data; farther ones are ruled by the wildest laws
+BEYOND = slice(1, None)  # of the points that continue the data; the first are measured
 
 
 def closer_look(
@@ -78,7 +78,7 @@ def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:
     if not leader.candidate.structure.features or not problem.axes:
         return 0
     beyond = points_beyond(problem)
-    said = np.stack([predict_beyond(fit, beyond)[FIRST_STEP] for fit in fits_of(finalists)])
+    said = np.stack([predict_beyond(fit, beyond)[BEYOND] for fit in fits_of(finalists)])
     expected = average(said, weights, averages_logs(problem.table), problem.rules.average.reach)
     tied = [i for i, told in enumerate(finalists) if told.penalty <= leader.penalty + problem.rules.choice.tie]
     nearest = min(tied, key=lambda i: departure(said[i], expected, problem))
@@ -132,7 +132,7 @@ def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
     if fit is None:
         return None
     beyond = points_beyond(problem)
-    forecast = problem.on_scale(predict_beyond(fit, beyond)[FIRST_STEP])
+    forecast = problem.on_scale(predict_beyond(fit, beyond)[BEYOND])
 
     def looked_at(candidates: Iterable[Candidate]) -> Iterator[Told]:
         for candidate in candidates:
@@ -142,7 +142,7 @@ def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
             told = replace(law, candidate=candidate, score=score, penalty=setting.penalty(score))
             if score.fit is None or not math.isfinite(told.penalty):
                 continue
-            other = problem.on_scale(predict_beyond(score.fit, beyond)[FIRST_STEP])
+            other = problem.on_scale(predict_beyond(score.fit, beyond)[BEYOND])
             if distances([forecast, other], forecast)[1] <= _tolerance(law, problem.rules.choice):
                 yield told
 

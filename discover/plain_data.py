@@ -14,10 +14,10 @@ from discover.errors import InputError
 if TYPE_CHECKING:
     from discover.word_tables import WordTable
 
-COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-"""What the letter behind a count stands for, as in models of 70M and 7B parameters and data of 1.4T tokens."""
+COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "万": 1e4, "亿": 1e8}
+"""What the letter behind a count stands for, as in models of 70M, 7B or 70亿 parameters and data of 1.4T tokens."""
 
-_COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([kmbt])", re.IGNORECASE)
+_COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([kmbt万亿])", re.IGNORECASE)
 
 OPEN = 1e6
 """An end of an interval so many times the value is open: it is of refits that ran away."""
@@ -55,10 +55,12 @@ def number_in(text: str, multiple: float = 1.0) -> float:
         ValueError: it is neither.
     """
     # float() also takes "1_000" and digits of other scripts, which are slips of the pen.
+    count = _COUNT.fullmatch(text.strip())
+    if count:
+        return float(count[1]) * COUNTS[count[2].lower()] / multiple
     if "_" in text or not text.isascii():
         raise ValueError(f"{text!r} is not a number")
-    count = _COUNT.fullmatch(text.strip())
-    return float(count[1]) * COUNTS[count[2].lower()] / multiple if count else float(text)
+    return float(text)
 
 
 def number_or_nan(text: str, multiple: float = 1.0) -> float:

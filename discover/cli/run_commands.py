@@ -316,7 +316,7 @@ def idle(spend: Budget, there: int, noun: str) -> tuple[str, ...]:
     more = [f"--workers {there}"] if spend.workers < there else []
     if wider.used_islands < there:
         more.append(f"--islands {there}")
-    course = ", and takes another course" if wider.used_islands < there else ""
+    course = ", and finds other laws" if wider.used_islands < there else ""
     return (f"this search keeps {busy} of {there} {noun} busy; {' '.join(more)} uses all{course}",)
 
 

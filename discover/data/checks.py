@@ -305,7 +305,7 @@ def check_residuals(table: Table, residuals: Sequence[Floats], data_axes: Sequen
             return [_warm_up(name, rows)]
     size = float(np.min([np.abs(r[rows]).max(axis=1) for r in residuals], axis=0).max())
     are = "row is" if len(rows) == 1 else "rows are"
-    text = f"{len(rows)} {are} far off all laws that fit best (the nearest by up to {size:.3g}), the others are not"
+    text = f"{len(rows)} {are} far off all laws that fit best (the nearest by up to {size:.3g}), all others near them"
     return [
         Finding(
             "far_off",

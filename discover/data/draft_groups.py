@@ -14,6 +14,7 @@ from discover.data.aliases import (
     RUN_NAMES,
     STEP_NAMES,
     SURE_GROUP_NAMES,
+    Quantity,
     is_clock,
     recognise,
     squash,
@@ -98,6 +99,10 @@ def _reason_against(draft: Draft, heading: str, cells: Sequence[str]) -> str:
     if len(cells) < FILLED * len(draft.open_rows()):
         share = f"{len(draft.open_rows()) - len(cells)} of {len(draft.open_rows())} rows have no name there"
         return f"the text column {heading!r} is no group: {share}; --group {quoted(heading)} takes it"
+    alone = next((name for name, count in Counter(cells).items() if count == 1), None)
+    if alone is not None and last not in GROUP_NAMES:
+        why = f"{alone!r} stands in one row alone"
+        return f"the text column {heading!r} is no group: {why}; --group {quoted(heading)} takes it"
     size = _size_of_names(draft, heading)
     if size:
         return (
@@ -108,17 +113,32 @@ def _reason_against(draft: Draft, heading: str, cells: Sequence[str]) -> str:
 
 
 def _size_of_names(draft: Draft, heading: str) -> str:
-    """The scale that the names of a text column stand for, as `pythia-70m` does for a size; "" if there is none."""
+    """The scale that the names of a text column stand for, as `pythia-70m` does for a size; "" if there is none.
+
+    A main scale need only have one value for each name. Of another size, or of a column that says nothing, each value
+    must also have one name: `ViT-B`, `ViT-L` and `ViT-H` are labels of a width, three families of two widths are not.
+    """
     rows, names = draft.open_rows(), draft.raw.cells(heading)
     for other in draft.unused():
-        quantity = recognise(other)
-        if other == heading or quantity is None or quantity.rank != 1 or not draft.is_numeric(other):
+        if other == heading or not draft.is_numeric(other):
             continue
         pairs = {(text_of(names[row]), value) for row, value in zip(rows, draft.column_of(other, rows), strict=True)}
         pairs = {(name, value) for name, value in pairs if np.isfinite(value)}
-        if len(pairs) == len({name for name, _ in pairs}) and len({value for _, value in pairs}) > 1:
+        named, values = {name for name, _ in pairs}, {value for _, value in pairs}
+        if len(pairs) != len(named) or len(values) < 2:
+            continue
+        quantity = recognise(other)
+        if quantity is not None and quantity.rank == 1:
+            return other
+        if len(values) == len(named) >= FEWEST and _may_label(heading, quantity):
             return other
     return ""
+
+
+def _may_label(heading: str, quantity: Quantity | None) -> bool:
+    """Whether the names of a column that is not headed as a group may be labels of a quantity."""
+    sized = quantity is None or quantity.kind in ("size", "compute")
+    return sized and squash(path_of(heading)[-1]) not in GROUP_NAMES
 
 
 def _names_curves(draft: Draft, heading: str) -> bool:

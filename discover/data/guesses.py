@@ -191,6 +191,11 @@ def _why_no_target(raw: RawTable, named: Sequence[str], found: Sequence[str]) ->
     if found:
         return f"several columns may be the result: {listed(found)}; {ask}"
     for heading in named:
+        if {text_of(cell) for cell in raw.cells(heading)} == {heading}:
+            return (
+                f"every line repeats the word {heading!r}, as those of a log do; expected a table, with a line of "
+                "headings, such as step,loss, and their numbers below"
+            )
         odd = [row for row, one in raw.read(heading).others.items() if one is None and not raw.missing(heading)[row]]
         if odd:
             return (

@@ -18,7 +18,7 @@ _RULES = re.compile(
     r"|\\(cmidrule(\([lr]+\))?|cline|addlinespace|specialrule|rowcolor|label)(\[[^\]]*\]|\{[^}]*\})*"
 )
 _WRAPPED = re.compile(
-    r"\\(?:textbf|textit|textsc|texttt|textrm|text|emph|underline|mathbf|mathrm|makecell|num|bm|boldsymbol|thead)"
+    r"\\(?:textbf|textit|textsc|texttt|textrm|text|emph|underline|math[a-z]+|operatorname|makecell|num|bm|boldsymbol|thead)"
     r"(?:\[[^\]]*\])?\{([^{}]*)\}"
 )
 _SEVERAL = re.compile(r"\\multicolumn\{(\d+)\}\{[^{}]*\}\{(.*)\}", re.DOTALL)

@@ -9,6 +9,7 @@ from itertools import product
 
 import numpy as np
 
+from discover.data.aliases import is_logged, recognise
 from discover.data.names import near
 from discover.data.orders import parts_of
 from discover.data.table import Table
@@ -18,7 +19,8 @@ from discover.decisions.suggestion import Points
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.forecasts import Ensemble
-from discover.law.document import LawDocument
+from discover.law.document import FeatureInfo, LawDocument
+from discover.rules import Guards
 from discover.scoring import Problem, points_beyond
 from discover.scoring.beyond import ALL
 
@@ -129,19 +131,33 @@ def points_ahead(problem: Problem, document: LawDocument, scale: Mapping[str, fl
 
 
 def points_named(ensemble: Ensemble, scale: Mapping[str, float], groups: Sequence[str]) -> Points:
-    """The target scale of a law alone: one point for every group.
+    """The target scale of a law alone: one point for every group; of sizes, as beyond the rows of a run.
 
     Raises:
-        InputError: a column has no value, or a name is no column.
+        InputError: a column that is no size has no value, or a name is no column.
     """
     _check_scale(ensemble.document, scale)
+    scale = _sizes_ahead(ensemble) | dict(scale)
     missing = [name for name in ensemble.inputs if name not in scale]
     if missing:
         raise InputError(
-            f"--target-scale has no value for {missing[0]}; a law.json alone does not tell the target scale, expected "
-            f"{', '.join(f'{name}=VALUE' for name in ensemble.inputs)}"
+            f"--target-scale has no value for {missing[0]}; a law.json alone does not tell its value for larger runs, "
+            f"expected {', '.join(f'{name}=VALUE' for name in ensemble.inputs)}"
         )
     return Points({name: np.full(len(groups), value) for name, value in scale.items()}, tuple(groups))
+
+
+def _sizes_ahead(ensemble: Ensemble) -> dict[str, float]:
+    """Column -> eight times its largest value, of columns that are headed as sizes or amounts of data."""
+    document = ensemble.document
+    sizes = [feature for feature in document.features if feature.name in document.domain and _is_size(feature)]
+    return {feature.name: Guards().multiple * document.domain[feature.name][1] for feature in sizes}
+
+
+def _is_size(feature: FeatureInfo) -> bool:
+    heading = feature.source or feature.name
+    quantity = recognise(heading)
+    return quantity is not None and quantity.rank == 1 and not is_logged(heading)
 
 
 def _check_scale(document: LawDocument, scale: Mapping[str, float]) -> None:

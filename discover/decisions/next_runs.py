@@ -142,7 +142,7 @@ def _in_file(
     ensemble: Ensemble, file: Path, cost: str | None, limit: float | None, fix: Mapping[str, float], group: str | None
 ) -> tuple[Points, Floats | None]:
     """The candidates of a table with their costs: by the formula, or of a column."""
-    columns, groups = points_of_file(ensemble.document, ensemble.inputs, group, file)
+    columns, groups, _ = points_of_file(ensemble.document, ensemble.inputs, group, file)
     points = Points({name: np.array(values, dtype=np.float64) for name, values in columns.items()}, tuple(groups))
     if cost is not None:
         return points, costs_of(points, cost, fix, ensemble.document)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from discover.data.cells import text_of
 from discover.data.names import near, to_identifier
 from discover.data.reading import read_table
 from discover.errors import InputError
@@ -15,8 +16,8 @@ from discover.law.document import LawDocument
 
 def points_of_file(
     document: LawDocument, needed: Sequence[str], group: str | None, file: Path
-) -> tuple[dict[str, list[float]], list[str]]:
-    """The points in a table: column -> values, and the group of each.
+) -> tuple[dict[str, list[float]], list[str], list[dict[str, str]]]:
+    """The points in a table: column -> values, the group of each, and its cells as they are written.
 
     Args:
         needed: columns that each point must have.
@@ -32,9 +33,12 @@ def points_of_file(
     headings |= headings_of(document, raw.columns)
     positive = positive_columns(document)
     columns = {}
+    given: list[dict[str, str]] = [{} for _ in rows]
     for name in document.feature_names:
         if name in headings:
             columns[name] = raw.numbers(headings[name], rows, "positive" if name in positive else "real").tolist()
+            for point, cell in zip(given, raw.cells(headings[name]), strict=True):
+                point[name] = text_of(cell)
         elif name in needed:
             listed = ", ".join(raw.columns)
             why = why_needed(document, name)
@@ -48,7 +52,8 @@ def points_of_file(
         wanted = groups_of(document, group, str(file))
         columns = {name: [value for value in values for _ in wanted] for name, values in columns.items()}
         groups = wanted * len(raw)
-    return columns, groups
+        given = [point for point in given for _ in wanted]
+    return columns, groups, given
 
 
 def groups_of(document: LawDocument, named: str | None, where: str) -> list[str]:

@@ -35,7 +35,7 @@ from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
 from discover.proposers.blocks import ONE, Maker
 from discover.proposers.candidate import Candidate, Floats, Origin
-from discover.proposers.completed import completed_laws
+from discover.proposers.completed import first_formulas
 from discover.proposers.surgery import (
     Names,
     at,
@@ -57,7 +57,7 @@ class Grammar:
     """Proposes laws from the building blocks, and changes to the elites.
 
     Args:
-        first: formulas to begin with, whose exponents groups share; without them those of `completed_laws`.
+        first: formulas to begin with, whose exponents groups share; without them those of `first_formulas`.
     """
 
     name = "grammar"
@@ -65,7 +65,7 @@ class Grammar:
     def __init__(self, problem: Problem, first: Iterable[Expr] | None = None) -> None:
         self.problem = problem
         self.bandit = Bandit(tuple(MOVES))
-        formulas = completed_laws(problem) if first is None else first
+        formulas = first_formulas(problem) if first is None else first
         structures = (finished(problem, expr, self._shared(expr)) for expr in formulas)
         self.first = [structure for structure in structures if structure is not None]
 

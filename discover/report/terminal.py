@@ -253,11 +253,11 @@ def _rest(found: Settled) -> str:
     if not found.since:
         return short or "nothing to compare with yet"
     said = f"from {found.since:,} to {found.laws:,} laws the forecasts beyond the data moved by "
-    said += f"{number(found.moved, 2)} of the error to be expected there"
+    said += f"{number(found.moved, 2)} times the error to be expected there"
     if found.gained:
         said += f" and the least penalty fell by {number(found.gained, 2)}"
     if found.apart is not None:
-        said += f"; the best laws of the search's populations (islands) differ by {number(found.apart, 2)} of it"
+        said += f"; the best laws of the search's populations (islands) differ by {number(found.apart, 2)} times it"
     return f"{short}; {said}" if short else said
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -295,6 +297,28 @@ def test_a_learning_curve_that_no_law_forecasts(discover: Discover) -> None:
 
 
 @pytest.mark.slow
+def test_a_learning_curve_that_turns_is_followed_where_its_turn_was_seen(discover: Discover) -> None:
+    """Without odds of published laws to begin with, no law of the turn was found with this seed by 400 evaluations."""
+    written("all.csv", *case("accuracy"))
+    search = ("all.csv", "--target", "top1_acc", "--features", "epoch", "--holdout", "0.25", "--seed", "1")
+    done = discover("run", *search, "--evaluations", "200", *SEARCH, "--out", "run")
+    assert done.status == 0, done.err
+    shown = discover("predict", "run", "--at", "epoch=120", "--json").json["points"][0]["forecasts"][0]
+    assert shown["value"] == pytest.approx(0.6237, abs=0.03)
+    assert "no interval covers it" in discover("predict", "run", "--at", "epoch=120").err
+
+
+@pytest.mark.slow
+def test_a_search_leaves_out_columns_that_play_no_part(discover: Discover) -> None:
+    written("five.csv", *case("five_columns"))
+    search = ("five.csv", "--target", "y", "--features", "x0,x1,x2,x3,x4", "--evaluations", "150", *SEARCH)
+    done = discover("run", *search, "--out", "run")
+    assert done.status == 0, done.err
+    law = json.loads(Path("run/law.json").read_text())["formula"]
+    assert [name for name in ("x0", "x1", "x2", "x3", "x4") if name in law] == ["x0", "x2", "x3"]
+
+
+@pytest.mark.slow
 def test_headings_that_are_words_of_other_languages(discover: Discover) -> None:
     header, rows = case("reserved")
     written("reserved.csv", header, rows)
@@ -310,3 +334,10 @@ def test_headings_that_are_words_of_other_languages(discover: Discover) -> None:
     assert "E of the formula is the column 'E'" in trap.out
     floor = constants(discover("fit", "power_law_floor", *data, "--columns", "x=N", "--loss", "squared", "--json"))
     assert floor["E"] == pytest.approx(1.8326, abs=2e-3)
+    assert discover("run", *data, "--evaluations", "100", *SEARCH, "--out", "run").status == 0
+    found = [p["forecasts"][0] for p in discover("predict", "run", "--points", "points.csv", "--json").json["points"]]
+    assert [one["value"] for one in found] == pytest.approx([1.9125, 1.8843], abs=0.02)
+    assert discover("export", "run", "--to", "python", "--out", "law.py").status == 0
+    code = runpy.run_path("law.py")
+    by_code = [float(code["predict"](2e9, experts, 0.05)) for experts in (64, 256)]
+    assert by_code == pytest.approx([one["law"] for one in found], rel=1e-9)

@@ -107,6 +107,17 @@ def test_counts_may_be_written_with_a_letter(discover, run_of) -> None:
     assert counted["points"] == plain["points"]
 
 
+def test_counts_are_shown_as_they_were_written(mistaken, run_of) -> None:
+    asked = ("predict", run_of("runs.csv"))
+    Path("points.csv").write_text("params,tokens\n7B,1.4T\n7000000000,2e12\n")
+    (first, second) = [line.split()[:2] for line in mistaken(*asked, "--points", "points.csv").out.splitlines()[3:5]]
+    assert (first, second) == (["7B", "1.4T"], ["7e+09", "2e+12"])
+    chinese = mistaken(*asked, "--at", "params=70亿,tokens=1.4T")
+    assert "70亿" in chinese.out
+    again = mistaken(*asked, "--at", "params=70亿,tokens=1.4T", "--json").json["points"][0]["at"]
+    assert again == {"params": 7e9, "tokens": 1.4e12}
+
+
 def test_groups_of_points_stand_in_the_table(discover, run_of) -> None:
     Path("points.csv").write_text("params,streams,corpus\n1e9,16,pile\n1e9,16,stack\n")
     found = discover("predict", run_of("parallel"), "--points", "points.csv", "--json").json

@@ -95,17 +95,17 @@ def settled_line(**settled: Any) -> str:
 
 def test_a_search_that_has_not_settled_says_what_to_give_it() -> None:
     assert settled_line(more="a budget of 5m") == (
-        "not settled: from 192 to 400 laws the forecasts beyond the data moved by 0.42 of the error to be expected "
-        "there and the least penalty fell by 0.3; the best laws of the search's populations (islands) differ by 0.9 of "
-        "it; twice the laws may move them as far again; try a budget of 5m"
+        "not settled: from 192 to 400 laws the forecasts beyond the data moved by 0.42 times the error to be expected "
+        "there and the least penalty fell by 0.3; the best laws of the search's populations (islands) differ by 0.9 "
+        "times it; twice the laws may move them as far again; try a budget of 5m"
     )
-    assert settled_line().endswith("differ by 0.9 of it")
+    assert settled_line().endswith("differ by 0.9 times it")
 
 
 def test_a_search_that_has_settled_asks_for_nothing() -> None:
     line = settled_line(yes=True, gained=0.0, apart=None)
     assert line.startswith("settled: from 192 to 400 laws ")
-    assert line.endswith("moved by 0.42 of the error to be expected there")
+    assert line.endswith("moved by 0.42 times the error to be expected there")
 
 
 def test_a_rest_that_was_seen_once_is_told() -> None:

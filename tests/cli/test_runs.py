@@ -99,9 +99,9 @@ def test_an_easy_table_settles_before_its_bound(discover, runs_csv) -> None:
     ("spend", "there", "said"),
     [(Budget(None, 200, 2), 2, ""), (Budget(60.0, None, 8), 8, ""), (Budget(None, 5000, 24), 24, ""),
      (Budget(60.0, None, 8), 64, "keeps 8 of 64 workers busy; --workers 64 uses all"),
-     (Budget(None, 200, 4), 4, "keeps 2 of 4 workers busy; --islands 4 uses all, and takes another course"),
-     (Budget(None, 5000, 8), 64, "keeps 8 of 64 workers busy; --workers 64 --islands 64 uses all, and takes another"),
-     (Budget(60.0, None, 8, 4), 8, "keeps 4 of 8 workers busy; --islands 8 uses all, and takes another course")],
+     (Budget(None, 200, 4), 4, "keeps 2 of 4 workers busy; --islands 4 uses all, and finds other laws"),
+     (Budget(None, 5000, 8), 64, "keeps 8 of 64 workers busy; --workers 64 --islands 64 uses all, and finds other"),
+     (Budget(60.0, None, 8, 4), 8, "keeps 4 of 8 workers busy; --islands 8 uses all, and finds other laws")],
 )  # fmt: skip
 def test_a_run_that_leaves_processors_idle_says_what_uses_them(spend: Budget, there: int, said: str) -> None:
     told = " ".join(idle(spend, there, "workers"))

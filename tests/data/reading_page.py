@@ -85,8 +85,8 @@ share (a `d_model` or `lr` for each `params`) is none, since its effect is that 
 of one number of tokens share, as along a schedule. Steps count as data where no column of tokens, examples or compute does; a
 learning rate that follows a schedule along them is none. Each is said. `--features` takes any of them in.
 
-A text column is no group where each of its names has a single value of a scale (`pythia-70m` beside `params`), or where
-names are missing; `--group` takes it. In a table of curves the column that names the run is the group.
+A text column is no group where each of its names has a single value of a scale (`pythia-70m` beside `params`), where
+three names or more stand one to one for a size (`ViT-B`, `ViT-L`, `ViT-H` beside `width`), or where names are missing; `--group` takes it. In a table of curves the column that names the run is the group.
 
 A column of yes and no, in words or as True and False, is a group as one of names is; one of 0 and 1 is a number. Either is
 said. In tables without another result a cost is the result, such as `latency` or `TTFT`.

@@ -326,3 +326,42 @@ def test_powers_as_fortran_writes_them(tmp_path: Path) -> None:
     task = guessed(table(tmp_path / "a.tsv", "N\tD\tL", rows))
     assert task.target == ("L",)
     assert task.train().features["N"].max() == SIZES[-1]
+
+
+def test_names_that_stand_one_to_one_for_a_size_are_its_labels(tmp_path: Path) -> None:
+    vits = {"ViT-B": (86, 768), "ViT-L": (304, 1024), "ViT-H": (632, 1280)}
+    rows = [(name, *sizes, d, 0.08 + 2 * sizes[0] ** -0.4 + d**-0.4) for name, sizes in vits.items() for d in SIZES]
+    for place, heading in ((1, "size"), (2, "width"), (1, "GFLOPs")):
+        lines = [f"{row[0]},{row[place]},{row[3]},{row[4]:.5f}" for row in rows]
+        task = guessed(table(tmp_path / "a.csv", f"model,{heading},images seen,top-1 error", lines))
+        assert (task.group, task.features) == (None, (heading, "images_seen"))
+        assert any(f"'model' is no group: each of its names has a single value of '{heading}'" in n for n in task.notes)
+        named = guessed(table(tmp_path / "b.csv", f"family,{heading},images seen,top-1 error", lines))
+        assert named.group == "family"
+    several = [f"{name[:5]},{w},{d},{y:.5f}" for name, _, w, d, y in rows for w in (w, 2 * w)]
+    task = guessed(table(tmp_path / "c.csv", "model,width,images seen,top-1 error", several))
+    assert task.group == "model"
+
+
+def test_a_guessed_group_has_no_name_of_a_single_row(tmp_path: Path) -> None:
+    rows = [f"{'branch_base' if i == 0 else 'branch_commit'},{n},{d},{y}" for i, (n, d, y) in enumerate(RUNS)]
+    task = guessed(table(tmp_path / "a.csv", "typ,N,D,loss", rows))
+    assert task.group is None
+    assert any("'typ' is no group: 'branch_base' stands in one row alone; --group typ" in note for note in task.notes)
+
+
+def test_headings_in_the_alphabets_of_latex(tmp_path: Path) -> None:
+    rows = "".join(f"{n} & {d} & {y} \\\\\n" for n, d, y in RUNS)
+    path = tmp_path / "a.tex"
+    path.write_text(
+        r"\begin{tabular}{rrr} $N$ & $\mathcal{D}$ & $\mathcal{L}$ \\ \midrule" + f"\n{rows}" + r"\end{tabular}"
+    )
+    task = guessed(path)
+    assert (task.features, task.target) == (("N", "D"), ("L",))
+
+
+def test_a_log_of_sentences_is_told_from_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"iter {i}: loss {9 - i / 99:.3f}, time {i}ms\n" for i in range(0, 90, 9)))
+    with pytest.raises(InputError, match="every line repeats the word 'loss', as those of a log do"):
+        guessed(path)

@@ -177,6 +177,7 @@ def test_what_cannot_be_chosen_from_is_refused(options, parts) -> None:
 
 def test_a_target_scale_is_checked() -> None:
     known = ensemble([document()])
-    for scale, part in (({"params": 1e11}, "tokens"), ({"size": 1.0}, "'size'"), ({"params": -1.0}, "above 0")):
+    assert points_named(known, {"params": 1e11}, ("all",)).features["tokens"] == 8 * known.document.domain["tokens"][1]
+    for scale, part in (({"size": 1.0}, "'size'"), ({"params": -1.0}, "above 0")):
         with pytest.raises(InputError, match=part):
             points_named(known, scale, ("all",))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from discover.expressions import features_in
-from discover.proposers.completed import completed_laws
-from discover.proposers.grammar import Grammar
+from discover.expressions import constant_names, evaluate, features_in
+from discover.proposers.completed import completed_laws, odds_laws
+from discover.proposers.grammar import Grammar, recipes
 from discover.scoring import Problem, Scorer
 from tests.scoring.problems import problem_from
 
@@ -56,3 +57,30 @@ def test_groups_share_the_exponents() -> None:
     structures = Grammar(rates(groups=2)).first
     assert structures
     assert all(s.shared and s.shared < set(s.constants) for s in structures)
+
+
+def shares(upper: float | None) -> Problem:
+    """An accuracy along epochs whose odds fall, bend and fall again; below one, or in per cent."""
+    epochs = np.arange(1.0, 61.0)
+    odds = 12 * epochs**-0.6 * (1 + (epochs / 30) ** 4) ** -0.1
+    y = (upper or 1.0) / (1 + odds)
+    return replace(problem_from({"epoch": epochs}, y, axes=("epoch",)), lower=0.0, upper=upper)
+
+
+@pytest.mark.parametrize("upper", [1.0, 100.0])
+def test_laws_of_odds_stay_below_the_most_that_a_share_can_be(upper: float) -> None:
+    problem = shares(upper)
+    laws = list(odds_laws(problem))
+    assert 5 <= len(laws) == len(set(laws))
+    names = dict.fromkeys(("b", "c0", "c1", "c2", "d1", "d2", "f1", "f2", "c", "A", "x0"), 0.5)
+    (bent,) = [law for law in laws if {"c2", "d2"} <= set(constant_names(law))]
+    far = evaluate(bent, {"epoch": np.geomspace(1, 1e9, 40), **names})
+    assert np.all((far >= 0) & (far <= upper))
+    scorer = Scorer(problem)
+    found = Grammar(problem).first
+    best = min(scorer.score(s, recipes(problem)[0]).train for s in found)
+    assert best < 1e-6
+
+
+def test_what_is_no_share_has_no_odds() -> None:
+    assert not list(odds_laws(shares(None)))

@@ -166,6 +166,10 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         value, low, high = (self._shaped(part, len(numbers)) for part in (found.value, found.lower, found.upper))
         return value, low, high
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """A fit that failed leaves the number of columns behind, and no law."""
+        return hasattr(self, "law_")
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True

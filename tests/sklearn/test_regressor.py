@@ -251,6 +251,11 @@ def test_group_name_without_column_names_is_refused(table):
 def test_unfitted_model_says_so():
     with pytest.raises(NotFittedError):
         ScalingLawRegressor().predict([[1.0]])
+    failed = ScalingLawRegressor("E + A*params**(-alpha)")
+    with pytest.raises(ValueError, match="params"):
+        failed.fit([[1.0], [2.0], [3.0]], [3.0, 2.0, 1.0])
+    with pytest.raises(NotFittedError):
+        failed.predict([[1.0]])
 
 
 def test_scikit_learn_is_not_imported_with_the_package():

@@ -2,54 +2,13 @@
 
 from __future__ import annotations
 
-from string import Template
-
 from discover.export.forecast_code import OWN_NAMES, filled, laid_out
 from discover.export.identifiers import JULIA, listed, quoted
-from discover.export.layout import Layout, exact_literal, lay_out, real_literal
+from discover.export.layout import Layout, exact_literal, lay_out, real_literal, template
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
 
-PLACES = """\
-    column = place(target, TARGETS, "target")
-    rows = group isa AbstractString ? place(group, GROUPS, "group") : [place(g, GROUPS, "group") for g in group]"""
-"""The places of a target and of one or many groups."""
-
-PLACE = """\
-function place(name, known, kind)
-    found = findfirst(==(String(name)), known)
-    found === nothing && throw(ArgumentError("unknown $kind $name; known: $known"))
-    return found
-end"""
-"""The place of a group or target by its name, as a function of a module."""
-
-_MODULE = Template("""\
-$heading
-
-module ScalingLaw
-
-export predict
-
-const GROUPS = [$groups]
-const TARGETS = [$targets]
-
-# Constant -> value, one row per group, one column per target.
-const CONSTANTS = Dict{String,Matrix{Float64}}(
-$constants
-)
-
-# Predicted values of one target. Features are numbers or arrays of equal shape; `group` is one name, or an
-# array with one name per row. Group and target may be left out where there is a single one.
-function predict($arguments; group=only(GROUPS), target=only(TARGETS))
-$places
-$lookups
-    return @. $text
-end
-
-$place
-
-end
-""")
+_MODULE = template("law.jl.tmpl")
 
 _RESERVED = JULIA | {"GROUPS", "TARGETS", "CONSTANTS", "place", "ScalingLaw", "only"}
 
@@ -67,8 +26,6 @@ def julia_module(document: LawDocument) -> str:
             f"    {layout.names[name]} = CONSTANTS[{quoted(name)}][rows, column]" for name in layout.constants
         ),
         text=layout.text,
-        places=PLACES,
-        place=PLACE,
     )
 
 
@@ -87,55 +44,7 @@ def matrices(layout: Layout) -> list[str]:
     return entries
 
 
-_FORECAST = Template("""\
-$heading
-
-module ScalingForecast
-
-export predict
-
-const GROUPS = [$groups]
-const TARGETS = [$targets]
-const WEIGHTS = [$weights]
-
-# Of every law: constant -> value, one row per group, one column per target.
-const CONSTANTS = [
-$constants
-]
-
-$functions
-
-# The average of the laws for one target. Features are numbers or arrays of equal shape; `group` is one name, or an
-# array with one name per row. Group and target may be left out where there is a single one.
-function predict($arguments; group=only(GROUPS), target=only(TARGETS))
-$places
-    return point.($arguments, rows, column)
-end
-
-function point($arguments, rows, column)
-    said = [$calls]
-    return clamp(average(said, $logs), $low, $high)
-end
-
-# Weighted mean of values, or of their logarithms; one far from the median counts as less far.
-function average(said, logs)
-    moved = logs ? [s > 0 ? log(s) : NaN for s in said] : said
-    known = findall(isfinite, moved)
-    isempty(known) && return logs ? average(said, false) : NaN
-    known = known[sortperm(moved[known])]
-    value, share = moved[known], WEIGHTS[known] ./ sum(WEIGHTS[known])
-    passed = cumsum(share)
-    passed[length(passed)] = 1.0
-    low, middle, high = [value[findfirst(>=(q - 1e-12), passed)] for q in ($quantiles)]
-    reach = $reach * (high - low) / 2
-    mean = sum(share .* clamp.(value, middle - reach, middle + reach))
-    return logs ? exp(mean) : mean
-end
-
-$place
-
-end
-""")
+_FORECAST = template("forecast.jl.tmpl")
 
 
 def julia_forecast(document: LawDocument) -> str:
@@ -160,5 +69,4 @@ def julia_forecast(document: LawDocument) -> str:
         filled(ensemble, "#", "Inf", ("false", "true")), groups=listed(document.groups),
         targets=listed(document.targets), constants="\n".join(constants),
         functions="\n\n".join(functions), arguments=", ".join(arguments), calls=", ".join(calls),
-        places=PLACES, place=PLACE,
     )  # fmt: skip

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from string import Template
 from typing import TYPE_CHECKING
 
 from discover.export.identifiers import one_line, safe_names
@@ -127,3 +131,10 @@ def lay_out(
 def geometric_middle(low: float, high: float) -> float:
     """The middle of a range in the logarithm where both ends are positive, else the mean."""
     return math.sqrt(low) * math.sqrt(high) if low > 0 and high > 0 else (low + high) / 2
+
+
+@cache
+def template(name: str) -> Template:
+    """A file of `templates`, where a line `@include NAME` stands for the text of another one."""
+    text = (files("discover.export") / "templates" / name).read_text("utf-8")
+    return Template(re.sub(r"^@include (.+)\n", lambda found: template(found[1]).template, text, flags=re.MULTILINE))

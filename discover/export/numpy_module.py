@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from string import Template
-
 from discover.export.identifiers import PYTHON, listed
-from discover.export.layout import Layout, lay_out
+from discover.export.layout import Layout, lay_out, template
 from discover.law.document import LawDocument
 
 ROWS = """\
@@ -21,40 +19,7 @@ def _rows(group):
     return np.reshape([GROUPS.index(str(name)) for name in names.ravel()], names.shape).astype(np.int64)"""
 """The places of groups by their names, as a function of a module that exports several."""
 
-_MODULE = Template('''\
-$heading
-
-import numpy as np
-
-GROUPS = $groups
-TARGETS = $targets
-
-# Constant -> value, [group][target].
-CONSTANTS = {
-$constants
-}
-
-
-def predict($arguments, *, group=None):
-    """Predicted values.
-
-    Features are numbers or arrays that broadcast together. `group` is one of GROUPS, or an array of them
-    with one name per row; it may be left out if there is a single group. With several TARGETS the values
-    have one more axis at the end, in their order.
-    """
-$features
-    rows = _rows(group)
-    shape = np.broadcast_shapes($shapes, rows.shape)
-    values = []
-    for column in range(len(TARGETS)):
-$lookups
-        value = $text
-        values.append(np.broadcast_to(value, shape))
-    return np.stack(values, axis=-1) if len(TARGETS) > 1 else np.array(values[0])[()]
-
-
-$rows
-''')
+_MODULE = template("law.py.tmpl")
 
 
 def numpy_module(document: LawDocument) -> str:

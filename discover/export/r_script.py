@@ -2,52 +2,13 @@
 
 from __future__ import annotations
 
-from string import Template
-
 from discover.export.forecast_code import OWN_NAMES, filled, laid_out
 from discover.export.identifiers import R, listed, quoted
-from discover.export.layout import Layout, lay_out, real_literal
+from discover.export.layout import Layout, lay_out, real_literal, template
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
 
-ROWS = """\
-  if (is.null(group)) {
-    if (length(law_groups) > 1) stop("name a group: one of ", paste(law_groups, collapse = ", "))
-    group <- law_groups
-  }
-  rows <- match(as.character(group), law_groups)
-  if (anyNA(rows)) stop("unknown group: ", group[is.na(rows)][1])"""
-"""The rows of matrices of constants for a vector of groups."""
-
-VALUES = """\
-  if (length(law_targets) == 1) return(columns[[1]])
-  values <- do.call(cbind, columns)
-  colnames(values) <- law_targets
-  values"""
-"""What is returned of a list with the values of every target."""
-
-_SCRIPT = Template("""\
-$heading
-
-law_groups <- c($groups)
-law_targets <- c($targets)
-
-# Constant -> value, one row per group, one column per target.
-law_constants <- list(
-$constants
-)
-
-# Predicted values. Features are vectors of equal length (or of length 1); `group` is one name or one per
-# row. With several targets the result is a matrix with one column per target.
-predict_law <- function($arguments, group = NULL) {
-$rows
-  columns <- lapply(seq_along(law_targets), function(column) {
-$lookups
-    $text
-  })
-$values
-}
-""")
+_SCRIPT = template("law.R.tmpl")
 
 _RESERVED = R | {"column", "columns", "law_groups", "law_targets", "law_constants", "predict_law", "values"}
 
@@ -65,8 +26,6 @@ def r_script(document: LawDocument) -> str:
             f"    {layout.names[name]} <- law_constants[[{quoted(name)}]][rows, column]" for name in layout.constants
         ),
         text=layout.text,
-        rows=ROWS,
-        values=VALUES,
     )
 
 
@@ -81,48 +40,7 @@ def matrices(layout: Layout) -> list[str]:
     return entries
 
 
-_FORECAST = Template("""\
-$heading
-
-law_groups <- c($groups)
-law_targets <- c($targets)
-law_weights <- c($weights)
-
-# Of every law: constant -> value, one row per group, one column per target.
-law_constants <- list(
-$constants
-)
-
-# The average of the laws. Features are vectors of equal length (or of length 1); `group` is one name or one per
-# row. With several targets the result is a matrix with one column per target.
-predict_law <- function($arguments, group = NULL) {
-$rows
-  points <- data.frame($points, rows)
-  columns <- lapply(seq_along(law_targets), function(column) {
-    said <- cbind(
-$calls
-    )
-    pmin(pmax(apply(said, 1, law_average, logs = $logs), $low), $high)
-  })
-$values
-}
-
-# Weighted mean of values, or of their logarithms; one far from the median counts as less far.
-law_average <- function(said, logs) {
-  moved <- if (logs) log(ifelse(said > 0, said, NA)) else said
-  known <- which(is.finite(moved))
-  if (length(known) == 0) return(if (logs) law_average(said, FALSE) else NaN)
-  known <- known[order(moved[known])]
-  value <- moved[known]
-  share <- law_weights[known] / sum(law_weights[known])
-  ends <- sapply(c($quantiles), function(q) value[which(c(cumsum(share)[-length(share)], 1) >= q - 1e-12)[1]])
-  reach <- $reach * (ends[3] - ends[1]) / 2
-  mean <- sum(share * pmin(pmax(value, ends[2] - reach), ends[2] + reach))
-  if (logs) exp(mean) else mean
-}
-
-$functions
-""")
+_FORECAST = template("forecast.R.tmpl")
 
 
 def r_forecast(document: LawDocument) -> str:
@@ -147,5 +65,5 @@ def r_forecast(document: LawDocument) -> str:
         groups=listed(document.groups, "r"),
         targets=listed(document.targets, "r"), constants=",\n".join(constants),
         arguments=", ".join(arguments), points=", ".join(arguments), calls=",\n".join(calls),
-        functions="\n".join(functions), rows=ROWS, values=VALUES,
+        functions="\n".join(functions),
     )  # fmt: skip

@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-from string import Template
-
 from discover.export.identifiers import PYTHON, quoted
-from discover.export.layout import exact_literal, lay_out
+from discover.export.layout import exact_literal, lay_out, template
 from discover.export.numpy_module import tuple_text
 from discover.expressions import OPERATORS
 from discover.law.document import LawDocument
 
-_SCRIPT = Template('''\
-$heading
-
-from sympy import $functions
-
-GROUPS = $groups
-TARGETS = $targets
-
-$symbols
-
-FORMULA = $text
-
-# (group, target) -> constant -> value; text, so that no digit is lost.
-VALUES = {
-$values
-}
-
-
-def law(group=GROUPS[0], target=TARGETS[0]):
-    """The formula of a group and target with its constants as floats of 17 digits."""
-    constants = {Symbol(name, real=True): Float(value, 17) for name, value in VALUES[group, target].items()}
-    return FORMULA.subs(constants)
-
-
-LAWS = {key: law(*key) for key in VALUES}
-
-if __name__ == "__main__":
-    for key, expression in LAWS.items():
-        print(*key, expression, sep=": ")
-''')
+_SCRIPT = template("law_sympy.py.tmpl")
 
 _FUNCTIONS = sorted({row.spellings["sympy"] for row in OPERATORS.values() if row.spellings and row.written})
 _RESERVED = PYTHON | {"Symbol", "Float", "Integer", "FORMULA", "VALUES", "LAWS", "GROUPS", "TARGETS", "law", "key"}

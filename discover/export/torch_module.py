@@ -2,69 +2,13 @@
 
 from __future__ import annotations
 
-from string import Template
-
 from discover.export.identifiers import PYTHON
-from discover.export.layout import Layout, lay_out
+from discover.export.layout import Layout, lay_out, template
 from discover.export.numpy_module import filled, lines
 from discover.expressions import Call, Constant, Expr, Number, call
 from discover.law.document import LawDocument
 
-_MODULE = Template('''\
-$heading
-
-import torch
-from torch import nn
-
-GROUPS = $groups
-TARGETS = $targets
-
-# Constant -> value, [group][target].
-CONSTANTS = {
-$constants
-}
-
-
-class Law(nn.Module):
-    """The law; its constants are parameters of shape (groups, targets), shared ones (1, targets).
-
-    Args:
-        dtype: type of the constants.
-    """
-
-    def __init__(self, dtype=torch.float64):
-        super().__init__()
-        for name, entry in CONSTANTS.items():
-            self.register_parameter("const_" + name, nn.Parameter(torch.tensor(entry, dtype=dtype)))
-
-    def forward(self, $arguments, group=None):
-        """Predicted values.
-
-        Features are tensors that broadcast together. `group` is one of GROUPS, or an integer tensor of places
-        in GROUPS; it may be left out if there is a single group. With several TARGETS the values have one
-        more axis at the end, in their order.
-        """
-        rows = _rows(group, $first.device)
-        shape = torch.broadcast_shapes($shapes, rows.shape)
-        values = []
-        for column in range(len(TARGETS)):
-$lookups
-            value = $text
-            values.append(value.expand(shape))
-        return torch.stack(values, dim=-1) if len(TARGETS) > 1 else values[0]
-
-
-def _rows(group, device):
-    if group is None:
-        if len(GROUPS) > 1:
-            raise ValueError(f"name a group: one of {GROUPS}")
-        group = 0
-    if isinstance(group, str):
-        if group not in GROUPS:
-            raise ValueError(f"unknown group {group!r}; the groups are {GROUPS}")
-        group = GROUPS.index(group)
-    return torch.as_tensor(group, device=device)
-''')
+_MODULE = template("law_torch.py.tmpl")
 
 
 def torch_module(document: LawDocument) -> str:

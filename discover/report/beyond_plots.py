@@ -28,6 +28,7 @@ from discover.report.axes import (
 )
 from discover.report.content import Content, Rival
 from discover.report.figures import Axis, Figure, Floats, Gallery, Role, Series, gallery
+from discover.report.outlook import asked_columns
 from discover.report.texts import listed
 
 
@@ -99,7 +100,7 @@ def beyond(content: Content) -> Beyond | None:
     return Beyond(
         plots=plots,
         multiple=float(first.multiples[-1]),
-        at={name: float(first.columns[name][-1]) for name in inputs(content.document)} if single else {},
+        at={name: float(first.columns[name][-1]) for name in asked_columns(content)} if single else {},
         value=float(first.value[-1]) if single else None,
         lower=float(first.lower[-1]) if single and first.lower is not None else None,
         upper=float(first.upper[-1]) if single and first.upper is not None else None,

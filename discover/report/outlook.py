@@ -121,7 +121,7 @@ def headline(content: Content) -> str:
     if not math.isfinite(found.value):
         return ""
     document = content.document
-    where = listed([f"{content.size(name, found.at[name])} {content.counted(name)}" for name in _shown(content)])
+    where = listed([f"{content.size(name, found.at[name])} {content.counted(name)}" for name in asked_columns(content)])
     grouped = f" for {document.groups[group]}" if len(document.groups) > 1 else ""
     span = "" if math.isnan(found.low) else f" (90 % interval {found.most})"
     times = {e.column: e.times for e in excesses(document, found.at) if e.times is not None and e.value > e.end}
@@ -130,7 +130,7 @@ def headline(content: Content) -> str:
     return f"At {where}{grouped} the {document.targets[0]} will be {found.number(found.value)}{span}{beyond}."
 
 
-def _shown(content: Content) -> list[str]:
+def asked_columns(content: Content) -> list[str]:
     """Columns that a forecast depends on."""
     used = content.ensemble.inputs if content.ensemble is not None else tuple(content.document.feature_names)
     return [name for name in content.document.feature_names if name in used]
@@ -142,7 +142,7 @@ def forecast_rows(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ..
         return None
     document = content.document
     single = len(units(content)) == 1
-    shown = _shown(content)
+    shown = asked_columns(content)
     rows = []
     for unit in drawn(content, MOST_GROUPS):
         far = farthest(content, unit.group)
@@ -194,7 +194,7 @@ def spending(content: Content) -> Spending | None:
     columns = {name: content.train.features[name][rows] for name in names}
     costs = costs_of(Points(columns, (document.groups[group],) * int(rows.sum())), cost, {}, document)
     start = run_at(content, group, 1.0)
-    fixed = {name: start[name] for name in _shown(content) if name not in names}
+    fixed = {name: start[name] for name in asked_columns(content) if name not in names}
     largest = float(costs.max())
     curves = np.geomspace(float(costs.min()), BUDGETS[-1] * largest, CURVES)
     budgets = sorted({*(f * largest for f in BUDGETS), *curves.tolist()})

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from discover.report.axes import units
+from discover.report.beyond_plots import beyond
 from discover.report.beyond_section import _formulas
 from discover.report.content import gather
 from discover.runs.records import figures_of, law_record
@@ -78,3 +80,14 @@ def test_the_report_says_which_constants_of_a_rival_all_groups_share(run: Path) 
     tied = replace(rival.fit, structure=replace(rival.fit.structure, shared=frozenset((name,))))
     told = [formula.name for formula in _formulas(replace(content, rivals=(rival, replace(rival, fit=tied))))]
     assert told[1] == f"{told[0]}; one {name} for all groups"
+
+
+def test_the_far_point_has_the_columns_of_near_tied_laws_as_well(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discover.report.beyond_plots.drawn", lambda content: units(content)[:1])
+    content = gather(run)
+    assert content.ensemble is not None
+    assert set(content.ensemble.inputs) == {"params", "tokens"}
+    narrow = replace(content.document, formula=content.document.formula.replace("tokens", "params"))
+    found = beyond(replace(content, document=narrow))
+    assert found is not None
+    assert set(found.at) == {"params", "tokens"}

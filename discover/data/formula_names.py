@@ -96,8 +96,11 @@ def places_of(
             f"({listed(list(dict.fromkeys(usable.values())), 12)}); say which is which with --columns NAME=COLUMN"
         )
     unused = [name for name, heading in usable.items() if heading not in (*found.values(), *target)]
-    notes += mistyped((name for name in names if name not in found and name not in meant), unused)
-    return Places(found, tuple(notes))
+    constants = [name for name in names if name not in found and name not in meant]
+    missed = mistyped(constants, unused)
+    told = {note.partition(" ")[0] for note in missed}
+    notes += [*missed, *(_absent(name, formulas) for name in constants if name not in told)]
+    return Places(found, tuple(filter(None, notes)))
 
 
 def _check_mapping(names: Sequence[str], usable: Mapping[str, str], mapping: Mapping[str, str]) -> None:
@@ -112,6 +115,17 @@ def _check_mapping(names: Sequence[str], usable: Mapping[str, str], mapping: Map
 
 def _renamed(name: str, heading: str) -> str:
     return f"{name} of the formula is the column {heading!r}"
+
+
+def _absent(name: str, formulas: Sequence[str]) -> str:
+    """A note on a constant that stands where the field writes a column that the table lacks; "" for others."""
+    quantity = recognise(name) if len(name) > 1 or name in _COLUMN_LETTERS else None
+    if quantity is None or name in _USUAL_CONSTANTS or not surely_column(name, formulas):
+        return ""
+    return (
+        f"{name} of the formula is fitted as a constant, for no column is known to hold the {quantity.meaning}; if one "
+        f"does, write --columns {name}=COLUMN"
+    )
 
 
 def surely_column(name: str, formulas: Sequence[str]) -> bool:

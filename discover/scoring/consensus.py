@@ -34,9 +34,19 @@ def _alike(a: Floats, b: Floats, least: Floats) -> bool:
 
 
 def distances(forecasts: Sequence[Floats], centre: Floats) -> Floats:
-    """Mean squared distance of every forecast from one of them, in variances of the forecasts, targets alike."""
+    """The largest distance of every forecast from one of them at any step beyond the data.
+
+    The distance of a step is the mean square, targets alike, in variances of the forecasts up to this step. So neither
+    the widest step rules how close the nearer ones must be, nor a step where all forecasts have levelled off.
+
+    Args:
+        forecasts: arrays of one shape (steps, points, T).
+        centre: one of them.
+    """
     stacked = np.stack(forecasts)
-    scale = stacked.std(axis=tuple(range(stacked.ndim - 1)))
-    scaled = (stacked - centre) / np.where(scale > 0, scale, 1.0)
-    out: Floats = np.mean(scaled**2, axis=tuple(range(1, stacked.ndim)))
+    out = np.zeros(len(stacked))
+    for step in range(stacked.shape[1]):
+        scale = stacked[:, : step + 1].std(axis=(0, 1, 2))
+        apart = (stacked[:, step] - centre[step]) / np.where(scale > 0, scale, 1.0)
+        out = np.maximum(out, np.mean(apart**2, axis=(1, 2)))
     return out

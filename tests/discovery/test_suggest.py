@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
@@ -40,10 +41,10 @@ def test_candidates_come_as_a_mapping_a_frame_or_a_file(found, tmp_path):
     assert {run.place for run in said[0].runs} <= {0, 1}
 
 
-def test_a_law_alone_needs_a_target_scale_and_uncertainty(found):
-    with pytest.raises(InputError, match="no value for"):
-        discover.suggest(found.law)
-    at = {"params": 1e11, "tokens": 1e12}
-    assert discover.suggest(found.law, target_scale=at, n=1).runs
+def test_a_law_alone_is_asked_beyond_its_largest_sizes_and_needs_uncertainty(found):
+    sizes = pd.read_csv(io.StringIO(table_text())).max()
+    at = {name: 8 * sizes[name] for name in ("params", "tokens")}
+    said = [discover.suggest(found.law, n=1, **to).plain() for to in ({}, {"target_scale": at})]
+    assert said[0] == said[1]
     with pytest.raises(InputError, match="no uncertainty"):
         discover.suggest(replace(found.law.document, forecasts={}))

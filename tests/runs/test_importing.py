@@ -60,6 +60,15 @@ def test_what_may_be_meant_otherwise_is_said() -> None:
     assert "tOKENS_" in case
 
 
+def test_a_name_of_a_quantity_that_the_table_lacks_is_no_silent_constant() -> None:
+    columns = {name: name for name in ("params", "zz")}
+    (note,) = places_of(["E + A*params**(-a) + B*D**(-b)"], columns).notes
+    assert "D of the formula is fitted as a constant, for no column is known to hold the training tokens" in note
+    assert "--columns D=COLUMN" in note
+    for formula in ("E + D*params**(-a)", "E + A*(params/x0)**(-a)", "E + (C + params)**(-a)"):
+        assert places_of([formula], columns).notes == ()
+
+
 def test_a_constant_that_looks_like_an_unused_column_is_pointed_out() -> None:
     columns = {name: name for name in ("params", "tokens")}
     found = places_of(["E + A*params**alpha*tokns"], columns)

@@ -220,7 +220,7 @@ def _check_where(raw: RawTable, where: str | None, targets: Sequence[str], split
     if where is None or not sealed:
         return
     for one in parse_conditions(where):
-        if raw.heading(one.column) in targets:
+        if not raw.is_place(one.column) and raw.heading(one.column) in targets:
             raise InputError(
                 f"--where asks about {one.column!r}, which is the target; "
                 "with sealed rows, no row is chosen by its result"

@@ -95,6 +95,10 @@ class RawTable:
             raise InputError(f"{self.path} has no column {column!r}{hint} (its columns: {known})")
         return self.columns[column]
 
+    def is_place(self, name: str) -> bool:
+        """Whether a name means where rows stand in the file: "line", or "row" for files without lines."""
+        return name == self.unit and name not in self.columns
+
     def heading(self, name: str) -> str:
         """The heading that a user means: the name itself, or the only one that ends in it or spells it otherwise.
 
@@ -375,7 +379,7 @@ def _table(path: Path, content: Content, conditions: Sequence[Condition], result
         row = "row sums" if len(sums) == 1 else "rows sum"
         table = _without(table, sums, f"{len(sums)} {row} up the others and {_is(sums)} left out: {names}")
         columns = table.columns
-    asked = [(table.heading(one.column), one) for one in conditions]
+    asked = [("" if table.is_place(one.column) else table.heading(one.column), one) for one in conditions]
     out = unfinished(columns, except_for=[heading for heading, _ in asked])
     if out:
         states = ", ".join(f"{count} {state}" for state, count in Counter(out.values()).items())
@@ -383,13 +387,13 @@ def _table(path: Path, content: Content, conditions: Sequence[Condition], result
         text = f"{len(out)} of {len(table)} {run} did not finish and {_is(out)} left out: {states}"
         table = _without(table, out, text)
     for heading, one in asked:
-        read, cells = table.written(heading), table.cells(heading)
-        numbers = [None if found is None else found.value for found in read]
-        gone = [row for row in range(len(table)) if not one.holds(cells[row], numbers[row])]
+        cells = table.cells(heading) if heading else list(table.lines)
+        read = [None if found is None else found.value for found in table.written(heading)] if heading else table.lines
+        gone = [row for row in range(len(table)) if not one.holds(cells[row], read[row])]
         if gone:
             row = "row" if len(table) == 1 else "rows"
             text = f"{len(gone)} of {len(table)} {row} {_is(gone)} left out by --where: "
-            text += f"{heading} is not {one.sign} {one.value}"
+            text += f"{heading or table.unit} is not {one.sign} {one.value}"
             table = _without(table, gone, text.replace("is not ==", "is not").replace("is not !=", "is"))
     return _with_errors(table)
 

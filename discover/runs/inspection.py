@@ -21,6 +21,7 @@ from discover.data.table import Table
 from discover.data.tasks import Task
 from discover.files import write_whole
 from discover.fitting import Effort, FitResult, Recipe, Structure, fit
+from discover.plain_data import quoted
 from discover.proposers.library import Library
 from discover.scoring import Problem, problem_of
 
@@ -34,6 +35,7 @@ TRIED = 24  # laws
 LEADERS = 8  # laws that are fitted again without the early rows
 ROWS_EACH = 3  # rows for every constant of those
 MOST_ROWS = 400
+MOST_NAMED = 5  # rows far off that are named one by one
 CHEAP = Effort(draws=8, agree=1, tolerance=1e-7, iterations=40)
 ROBUST = Recipe("huber", "log", 1e-3)
 
@@ -57,7 +59,14 @@ class Located:
         """One line: what is the matter, where, and what to do."""
         many = "s" if len(self.places) > 1 else ""
         where = f" ({self.unit}{many} {listed(self.places)})" if self.places else ""
-        return f"{self.finding.text}{where}; {self.finding.advice}"
+        return f"{self.finding.text}{where}; {self.finding.advice}{self._without}"
+
+    @property
+    def _without(self) -> str:
+        """How to leave the rows out, where these are few runs that may be wrong."""
+        if self.finding.kind != "far_off" or len(self.places) > MOST_NAMED:
+            return ""
+        return "; without: --where " + quoted(" and ".join(f"{self.unit} != {place}" for place in self.places))
 
     def keys(self) -> dict[str, Any]:
         """The finding as the keys of a JSON object."""

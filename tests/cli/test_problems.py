@@ -26,6 +26,10 @@ def test_problems_are_told_with_the_lines_of_the_file(discover, runs_csv) -> Non
     assert "(line 32)" in told[0]
     assert "far off all laws" in told[1]
     assert "(line 10)" in told[1]
+    assert told[1].endswith("without: --where 'line != 10'")
+    without = discover("run", "runs.csv", "--target", "loss", *FEW[:-1], "--where", "line != 10", "--json")
+    assert "1 of 31 rows is left out by --where: line is 10 (line 10)" in without.err
+    assert [one["kind"] for one in without.json["problems"]] == ["duplicate"]
     problems = outcome.json["problems"]
     assert [(one["kind"], one["rows"], one["unit"]) for one in problems] == [
         ("duplicate", [32], "line"),

@@ -59,7 +59,8 @@ their count, their lines and what stood there.
 
 A column of states is known by its words: `finished`, `COMPLETED`, `done`, `success`, `ok` and the like are kept, all
 others are left out and counted, also words that are not known. `--where "status == running"` asks for others. Conditions
-compare columns with `==`, `!=`, `<`, `<=`, `>`, `>=`, joined by `and`. With sealed rows, none may ask about the target.
+compare columns with `==`, `!=`, `<`, `<=`, `>`, `>=`, joined by `and`. `line` means the line of the file (`row` in
+files without lines): `--where "line != 11"` leaves out one run. With sealed rows, none may ask about the target.
 
 ## Trackers
 

@@ -70,7 +70,7 @@ def _widths(columns: Sequence[Column], width: int) -> list[int]:
 
 
 def _texts(column: Column) -> list[str]:
-    return [str(column.header), *map(str, column.cells)]
+    return [line for text in (column.header, *column.cells) for line in str(text).splitlines()]
 
 
 def _least(column: Column) -> int:

@@ -49,3 +49,8 @@ def test_a_table_that_is_too_wide_is_parted_and_each_part_names_its_rows() -> No
 def test_a_name_longer_than_the_terminal_is_still_shown_whole() -> None:
     text = shown(table(("law", "error"), [("x" * 50, "1")]), 30)
     assert "".join(text.split()).count("x") == 50
+
+
+def test_a_text_of_two_lines_is_as_wide_as_the_longer_one() -> None:
+    made = table(("law", "error"), [("loss_chain_sigmoid, shared\n  exponents", "0.1")])
+    assert shown(made, 120).splitlines()[0].rstrip() == f"law{' ' * 26}error"

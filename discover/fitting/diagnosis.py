@@ -14,7 +14,7 @@ from discover.data.table import Table
 from discover.fitting.linearise import Component, linearise
 from discover.fitting.program import compile_program, log_formula
 from discover.fitting.result import FitResult
-from discover.plain_data import counted
+from discover.plain_data import counted, lettered
 
 Floats = NDArray[np.float64]
 
@@ -298,7 +298,8 @@ def _dependence(residuals: Floats, column: Floats) -> str:
         return ""
     most = max(ranges_of(column, RANGES), key=lambda rows: abs(float(cut[rows].mean())))
     side = "above" if cut[most].mean() > 0 else "below"
-    return f"rows with {column[most].min():.3g} to {column[most].max():.3g} lie {side} the law on average"
+    ends = dict.fromkeys(lettered(end, 3) or f"{end:.3g}" for end in (column[most].min(), column[most].max()))
+    return f"rows with {' to '.join(ends)} lie {side} the law on average"
 
 
 def freedom(result: FitResult, table: Table) -> int:

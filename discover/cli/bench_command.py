@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discover.cli import llm_run
+from discover.cli.long_commands import count_interrupts, on_cluster
 from discover.cli.options import spread
-from discover.cli.run_commands import ClusterName, count_interrupts, on_cluster
+from discover.cli.run_commands import ClusterName
 from discover.errors import ClusterLostError, DiscoverError, InterruptedRunError
 from discover.plain_data import duration_s
 

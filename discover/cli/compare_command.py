@@ -8,6 +8,7 @@ import typer
 
 from discover.cli import run_commands as options_of
 from discover.cli import table_options as own
+from discover.cli.long_commands import on_cluster
 from discover.cli.options import spread
 from discover.errors import InputError
 from discover.plain_data import duration_s
@@ -80,7 +81,7 @@ def compare(
     problems = inspect(task)
     if not quiet:
         tell_problems([one.text for one in problems])
-    with options_of.on_cluster(cluster, quiet) as client:
+    with on_cluster(cluster, quiet) as client:
         processes = workers or usual_workers(client)
         plan = search_beside(seconds, evaluations, seed, processes)
         found = comparison.compare(task, discover=plan, workers=processes, on_event=tell, client=client)

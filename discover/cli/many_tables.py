@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from discover.cli import table_options as own
-from discover.cli.run_commands import count_interrupts
+from discover.cli.long_commands import count_interrupts
 from discover.errors import ClusterLostError, DiscoverError, InputError, InterruptedRunError
 from discover.plain_data import counted, number, plain, quoted, table
 

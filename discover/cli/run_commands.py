@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discover.cli import llm_run
+from discover.cli import llm_run, many_tables
 from discover.cli import table_options as own
 from discover.cli.completion import tasks_and_tables
+from discover.cli.long_commands import count_interrupts, on_cluster
 from discover.cli.options import names, spread
 from discover.errors import ClusterLostError, DiscoverError, InputError, InterruptedRunError
-from discover.plain_data import counted, duration_s, quoted
+from discover.plain_data import duration_s, quoted
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -165,7 +164,6 @@ def run(
     discover run runs.csv --target loss --holdout 0.2, or
     discover run ablations/ --target loss --out runs/ablations
     """
-    from discover.cli import many_tables
     from discover.cli.output import tell_notes
     from discover.cli.progress import Shown
     from discover.discovery import conduct, processors, usual_budget, usual_workers
@@ -318,50 +316,6 @@ def idle(spend: Budget, there: int, noun: str) -> tuple[str, ...]:
         more.append(f"--islands {there}")
     course = ", and finds other laws" if wider.used_islands < there else ""
     return (f"this search keeps {busy} of {there} {noun} busy; {' '.join(more)} uses all{course}",)
-
-
-@contextmanager
-def on_cluster(address: str | None, quiet: bool) -> Iterator[Client | None]:
-    """A client of the cluster that was named, of which the user is told; none for the processes of this machine."""
-    if address is None:
-        yield None
-        return
-    from discover.cli.output import note
-    from discover.search.cluster import check_versions, connected, told_of_loss
-
-    with connected(address) as client:
-        with told_of_loss(client):
-            if not quiet:
-                shown = "dashboard" in client.scheduler_info(n_workers=0)["services"]
-                dashboard = f"its dashboard is at {client.dashboard_link}" if shown else "it has no dashboard"
-                note(f"cluster {client.scheduler.address}: {dashboard}")
-                if not client.nthreads():
-                    note("waiting for its first worker")
-            client.wait_for_workers(1)
-            for text in () if quiet else check_versions(client):
-                note(text)
-            if not quiet:
-                threads = client.nthreads()
-                note(f"{counted(len(threads), 'worker')} with {counted(sum(threads.values()), 'thread')}")
-        yield client
-
-
-def count_interrupts() -> list[int]:
-    """From now on interrupts are noted in the returned list, and SIGTERM is one of them.
-
-    A cluster that ends a job sends SIGTERM first: the run then ends with the result so far, as with Ctrl-C.
-    """
-    import signal
-
-    noted: list[int] = []
-
-    def interrupt(number: int, _frame: object) -> None:
-        noted.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGINT, interrupt)
-    return noted
 
 
 def _print_result(result: Result | None, json: bool) -> None:

@@ -45,6 +45,7 @@ def compare(
     seed: options_of.Seed = 0,
     workers: options_of.Workers = None,
     cluster: options_of.ClusterName = None,
+    all_rows: options_of.AllRows = False,
     everything: Everything = False,
     quiet: options_of.Quiet = False,
     json: options_of.Json = False,
@@ -62,7 +63,8 @@ def compare(
     from discover.discovery import search_beside, usual_workers
     from discover.report.ranking import Ranking
     from discover.runs import comparison
-    from discover.runs.inspection import inspect
+    from discover.runs.inspection import inspect, left_out
+    from discover.scoring import problem_of
 
     options = about.read()
     if discover is not None and evaluations is not None:
@@ -78,13 +80,15 @@ def compare(
     if not quiet:
         tell_notes(task.notes)
     compile_kernel()
-    problems = inspect(task)
+    problem = problem_of(task)
+    problems = inspect(task, problem)
+    problem = problem.without(() if all_rows else left_out(problems))
     if not quiet:
         tell_problems([one.text for one in problems])
     with on_cluster(cluster, quiet) as client:
         processes = workers or usual_workers(client)
         plan = search_beside(seconds, evaluations, seed, processes)
-        found = comparison.compare(task, discover=plan, workers=processes, on_event=tell, client=client)
+        found = comparison.compare(task, problem, discover=plan, workers=processes, on_event=tell, client=client)
     for text in found.problem.notes:
         tell(f"note: {text}")
     ranking = Ranking(found, problems, seed)

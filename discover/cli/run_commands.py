@@ -117,6 +117,14 @@ Blind = Annotated[
     bool,
     typer.Option("--no-sealed", help="Keep the sealed rows closed at the end.", rich_help_panel=_OUTPUT),
 ]
+AllRows = Annotated[
+    bool,
+    typer.Option(
+        "--all-rows",
+        help="Leave out no run, however far off all laws it is, between others that are not.",
+        rich_help_panel="Table",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT)]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
@@ -149,6 +157,7 @@ def run(
     quiet: Quiet = False,
     json: Json = False,
     about: own.TableOptions = own.TableOptions(),
+    all_rows: AllRows = False,
     islands: Islands = None,
     cluster: ClusterName = None,
     proposers: Proposers = "auto",
@@ -201,13 +210,15 @@ def run(
             left_out += idle(spend, processors(), "processors")
         if source is not None:
             session = begin(source, seed, spend, out, not no_sealed, model, team)
-            _conduct(session, quiet, json, asked_model.llm_url, left_out, fresh=True, client=client)
+            _conduct(session, quiet, json, asked_model.llm_url, left_out, fresh=True, all_rows=all_rows, client=client)
             return
         if not quiet:
             tell_notes(left_out)
 
         def one(session: Session, fresh: bool) -> Result:
-            return conduct(session, Shown(quiet), inspected=fresh, model_url=asked_model.llm_url, client=client)
+            return conduct(
+                session, Shown(quiet), inspected=fresh, all_rows=all_rows, model_url=asked_model.llm_url, client=client
+            )
 
         asked = many_tables.Asked(options, seed, spend, not no_sealed, model, team)
         many_tables.run_all(many or (), asked, out, one, quiet, json, at or ())
@@ -281,6 +292,7 @@ def _conduct(
     llm_url: str | None = None,
     notes: tuple[str, ...] = (),
     fresh: bool = False,
+    all_rows: bool = False,
     client: Client | None = None,
 ) -> None:
     from discover.cli.progress import Shown
@@ -290,7 +302,9 @@ def _conduct(
     interrupts = count_interrupts()
     again = f"discover resume {quoted(session.folder.path)}"
     try:
-        result = conduct(session, Shown(quiet, notes), inspected=fresh, model_url=llm_url, client=client)
+        result = conduct(
+            session, Shown(quiet, notes), inspected=fresh, all_rows=all_rows, model_url=llm_url, client=client
+        )
     except ClusterLostError as problem:
         raise ClusterLostError(f"{problem}; go on with: {again} --cluster ADDRESS") from problem
     except (KeyboardInterrupt, InputError) as problem:

@@ -46,6 +46,7 @@ class Finding:
         advice: what to do.
         rows: rows of the train table that it is about, from 0; empty if it is about columns.
         columns: columns that it is about.
+        apart: hardly any other row lies between these and the rest, as with mistakes; heavy tails have such rows.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Finding:
     advice: str
     rows: tuple[int, ...] = ()
     columns: tuple[str, ...] = ()
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -312,6 +314,7 @@ def check_residuals(table: Table, residuals: Sequence[Floats], data_axes: Sequen
             text,
             "check these runs; if they are right, published laws lack something there",
             tuple(rows.tolist()),
+            apart=any(np.sum(_outliers(r, table, OUTLIER / 2) & ~off) <= len(rows) for r in residuals),
         )
     ]
 
@@ -354,12 +357,12 @@ def _warm_up(axis: str, rows: Ints) -> Finding:
     return Finding("warm_up", text, "leave out the first part of these runs", tuple(rows.tolist()), (axis,))
 
 
-def _outliers(residuals: Floats, table: Table) -> NDArray[np.bool_]:
+def _outliers(residuals: Floats, table: Table, deviations: float = OUTLIER) -> NDArray[np.bool_]:
     off = np.zeros(len(table), dtype=bool)
     for t in range(table.n_targets):
         r = residuals[:, t]
         away = np.abs(r - np.median(r))
-        limit = OUTLIER * 1.4826 * float(np.median(away))
+        limit = deviations * 1.4826 * float(np.median(away))
         off |= away > max(limit, VISIBLE * float(table.targets[:, t].std()))
     return off
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from discover.fitting.compilation import ensure_compiled
 from discover.proposers.base import Adviser, Told
 from discover.proposers.candidate import NO_LAW, Origin
-from discover.runs.inspection import Located, inspect, save
+from discover.runs.inspection import Located, inspect, left_out, save
 from discover.runs.models import OpenModel, keys_hidden, open_model
 from discover.runs.outcome import conclude
 from discover.runs.result import Result
@@ -126,6 +126,7 @@ def conduct(
     watcher: Watcher | None = None,
     *,
     inspected: bool = True,
+    all_rows: bool = False,
     model_url: str | None = None,
     advisers: Sequence[Adviser] = (),
     client: Client | None = None,
@@ -136,6 +137,7 @@ def conduct(
         session: a new run, or one that was interrupted.
         watcher: is told of what happens.
         inspected: the table is inspected first, and its problems noted in the folder.
+        all_rows: none is left out, however far off all laws it is.
         model_url: address of the language model with everything that the run's configuration leaves out.
         advisers: proposers from outside, besides the language model.
         client: of a Dask cluster that does the work.
@@ -146,12 +148,13 @@ def conduct(
     """
     watcher = watcher or Watcher()
     with keys_hidden(session.config.llm, os.environ) as environ:
+        ensure_compiled()
+        problems = inspect(session.task, session.problem) if inspected else []
+        session = session.without(() if all_rows else left_out(problems))
         model = open_model(session, model_url, environ)
         course = Course(session, model, client)
         watcher.opened(course)
-        ensure_compiled()
         if inspected:
-            problems = inspect(session.task, session.problem)
             save(session.folder.path, problems)
             watcher.problems(problems)
 

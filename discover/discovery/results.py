@@ -84,8 +84,8 @@ class RunResult:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was guessed of the table, and what was left out."""
-        return self.found.notes
+        """What was guessed of the table, what was left out, and what may be wrong with it."""
+        return (*self.found.notes, *(problem.text for problem in self.found.problems))
 
     def predict(self, data: Any = None, /, *, group: Any = None, interval: float | None = None, **columns: Any) -> Any:
         """Forecasts, with the ends of an interval if one is asked for, see `FittedLaw.predict`."""

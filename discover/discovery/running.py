@@ -21,7 +21,7 @@ from discover.law.storage import read
 from discover.llm.config import ModelConfig
 from discover.plain_data import duration_s
 from discover.runs.folder import new_folder
-from discover.runs.inspection import inspect
+from discover.runs.inspection import inspect, left_out
 from discover.runs.models import model_of
 from discover.runs.session import Budget, begin, reopen
 from discover.search.team import AUTO, chosen
@@ -50,6 +50,7 @@ def run(
     llm: str | Mapping[str, Any] | ModelConfig | None = None,
     out: str | os.PathLike[str] | None = None,
     open_sealed: bool = True,
+    all_rows: bool = False,
     on_step: Callable[[Course], None] | None = None,
     **options: Unpack[TableOptions],
 ) -> RunResult:
@@ -77,6 +78,8 @@ def run(
         out: the run folder, new or empty. By default a temporary one, which is removed when Python ends;
             `RunResult.save` keeps it.
         open_sealed: judge the law on the sealed rows at the end.
+        all_rows: leave out no row. Otherwise rows that are far off all published laws are, where larger runs are not;
+            `RunResult.notes` has their lines.
         on_step: called with the `Course` of the search after every law. An error that it raises ends the run; a
             KeyboardInterrupt ends the search, and the result is what was found until then. Without it, a notebook
             shows how far the search has come.
@@ -101,7 +104,7 @@ def run(
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
-    conduct(session, _watcher(on_step), client=client)
+    conduct(session, _watcher(on_step), all_rows=all_rows, client=client)
     return RunResult(folder.path)
 
 
@@ -136,6 +139,7 @@ def compare(
     seed: int = 0,
     workers: int | None = None,
     client: Client | None = None,
+    all_rows: bool = False,
     **options: Unpack[TableOptions],
 ) -> Ranking:
     """Ranks published laws by how well they forecast the larger scales of a table; it never opens sealed rows.
@@ -144,7 +148,7 @@ def compare(
         table, target: as of `run`.
         budget, evaluations: how long to search for further laws; with neither, published laws only.
         seed: of the search, and of the resamples for intervals.
-        workers, client: as of `run`.
+        workers, client, all_rows: as of `run`.
         options: of a table, see `TableOptions`.
 
     Raises:
@@ -152,6 +156,7 @@ def compare(
     """
     from discover.report.ranking import Ranking
     from discover.runs import comparison
+    from discover.scoring import problem_of
 
     processes = workers or usual_workers(client)
     plan = search_beside(_seconds(budget), evaluations, seed, processes)
@@ -159,8 +164,11 @@ def compare(
     with named_plainly(folder):
         task = source_of_table(table, target, options, folder).load(folder)
         check_varies(task.train(), str(task.table))
-    found = comparison.compare(task, discover=plan, workers=processes, client=client)
-    return Ranking(found, inspect(task, found.problem), seed)
+    problem = problem_of(task)
+    problems = inspect(task, problem)
+    problem = problem.without(() if all_rows else left_out(problems))
+    found = comparison.compare(task, problem, discover=plan, workers=processes, client=client)
+    return Ranking(found, problems, seed)
 
 
 def suggest(

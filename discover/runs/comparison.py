@@ -123,6 +123,7 @@ class Comparison:
 
 def compare(
     task: Task,
+    problem: Problem | None = None,
     *,
     discover: SearchConfig | None = None,
     workers: int = 1,
@@ -134,6 +135,7 @@ def compare(
 
     Args:
         task: the task.
+        problem: what of it laws are judged on; by default all train rows.
         discover: how to search for further laws; None for published laws only.
         workers: processes.
         seconds: after which no further recipes of published laws are tried.
@@ -147,7 +149,7 @@ def compare(
     from discover.scoring import problem_of
 
     begin = time.monotonic()
-    problem = problem_of(task)
+    problem = problem or problem_of(task)
     folds = problem.folds
     if not folds:
         raise InputError(

@@ -149,6 +149,7 @@ class RunConfig(Strict):
         started: when the run began, ISO 8601.
         source: where the task came from.
         train: its train rows.
+        left_out: places among these, from 0, of rows that the search leaves out.
         sealed: SHA-256 of the cells of its sealed rows; "" without any, or in runs of older versions.
         versions: software that began the run.
     """
@@ -167,6 +168,7 @@ class RunConfig(Strict):
     started: str = ""
     source: TaskSource
     train: TrainFacts
+    left_out: tuple[int, ...] = ()
     sealed: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 

@@ -21,7 +21,6 @@ from discover.data.table import Table
 from discover.data.tasks import Task
 from discover.files import write_whole
 from discover.fitting import Effort, FitResult, Recipe, Structure, fit
-from discover.plain_data import quoted
 from discover.proposers.library import Library
 from discover.scoring import Problem, problem_of
 
@@ -35,7 +34,6 @@ TRIED = 24  # laws
 LEADERS = 8  # laws that are fitted again without the early rows
 ROWS_EACH = 3  # rows for every constant of those
 MOST_ROWS = 400
-MOST_NAMED = 5  # rows far off that are named one by one
 CHEAP = Effort(draws=8, agree=1, tolerance=1e-7, iterations=40)
 ROBUST = Recipe("huber", "log", 1e-3)
 
@@ -48,25 +46,29 @@ class Located:
         finding: what was found.
         unit: what is counted, "line" or "row".
         places: numbers of the rows in the file.
+        left_out: those of the finding's rows that a search leaves out.
     """
 
     finding: Finding
     unit: str
     places: tuple[int, ...]
+    left_out: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:
         """One line: what is the matter, where, and what to do."""
         many = "s" if len(self.places) > 1 else ""
         where = f" ({self.unit}{many} {listed(self.places)})" if self.places else ""
-        return f"{self.finding.text}{where}; {self.finding.advice}{self._without}"
+        return f"{self.finding.text}{where}; {self._fate}{self.finding.advice}"
 
     @property
-    def _without(self) -> str:
-        """How to leave the rows out, where these are few runs that may be wrong."""
-        if self.finding.kind != "far_off" or len(self.places) > MOST_NAMED:
+    def _fate(self) -> str:
+        """What becomes of rows far off."""
+        if not self.left_out:
             return ""
-        return "; without: --where " + quoted(" and ".join(f"{self.unit} != {place}" for place in self.places))
+        kept = len(self.places) - len(self.left_out)
+        which = "it" if len(self.places) == 1 else f"all but the {kept} largest" if kept else "them"
+        return f"run and compare leave {which} out, unless --all-rows is given; "
 
     def keys(self) -> dict[str, Any]:
         """The finding as the keys of a JSON object."""
@@ -94,7 +96,38 @@ def inspect(task: Task, problem: Problem | None = None) -> list[Located]:
     found += _against_laws(known, _growing(task))
     lines = known.table.lines
     assert lines is not None  # the rows of a task stand in a file
-    return [Located(one, known.table.unit, tuple(sorted(int(lines[row]) for row in one.rows))) for one in found]
+    return [
+        Located(
+            one,
+            known.table.unit,
+            tuple(sorted(int(lines[row]) for row in one.rows)),
+            _between(known, one.rows) if one.apart else (),
+        )
+        for one in found
+    ]
+
+
+def left_out(found: Sequence[Located]) -> tuple[int, ...]:
+    """The train rows that a search leaves out, of the problems of a table; in order."""
+    return tuple(sorted(row for one in found for row in one.left_out))
+
+
+def _between(problem: Problem, rows: Sequence[int]) -> tuple[int, ...]:
+    """Those of some rows that have larger runs of their group along every axis among the other rows.
+
+    A run between others that no law comes near is a failed one, or has a wrong cell. What the largest runs do, however
+    odd, may be what is to come.
+    """
+    others = np.ones(len(problem.table), bool)
+    others[list(rows)] = False
+    group = problem.table.group
+    inside = np.ones(len(rows), bool)
+    for axis in problem.axes:
+        size = problem.coordinate(axis)
+        largest = np.full(problem.table.n_groups, -np.inf)
+        np.maximum.at(largest, group[others], size[others])
+        inside &= size[list(rows)] < largest[group[list(rows)]]
+    return tuple(row for row, yes in zip(rows, inside, strict=True) if yes)
 
 
 def save(folder: Path, found: Sequence[Located]) -> None:

@@ -81,6 +81,14 @@ class Session:
         """The rows that constants are fitted to."""
         return self.problem.table
 
+    def without(self, rows: Sequence[int]) -> Session:
+        """The same run, which leaves out some train rows; noted in its folder."""
+        if not rows:
+            return self
+        config = self.config.model_copy(update={"left_out": tuple(rows)})
+        self.folder.write_config(config)
+        return replace(self, config=config, problem=self.problem.without(rows))
+
     @property
     def finished(self) -> bool:
         """Whether the search has used what it was given, and the law and the result were written."""
@@ -179,7 +187,7 @@ def reopen(path: Path, workers: int | None = None) -> Session:
             f"{task.table}: the train rows have changed since {path} began ({config.train.rows} rows then, "
             f"{found.rows} now); start a new run"
         )
-    return Session(folder, config, task, problem_of(task, train))
+    return Session(folder, config, task, problem_of(task, train).without(config.left_out))
 
 
 class Stopwatch:

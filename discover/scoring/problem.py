@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -83,6 +84,14 @@ class Problem:
         height = np.mean([(values - values.min()) / (float(np.ptp(values)) or 1.0) for values in axes], axis=0)
         centred: Floats = height - np.median(height)
         return centred
+
+    def without(self, rows: Sequence[int]) -> Problem:
+        """The same problem without some rows of its table."""
+        if not len(rows):
+            return self
+        kept = np.ones(len(self.table), bool)
+        kept[list(rows)] = False
+        return replace(self, table=self.table.take(kept))
 
     def on_scale(self, values: Floats) -> Floats:
         """Measured or predicted values of the target on the scale on which errors count, shape (..., n_targets).

@@ -1,4 +1,4 @@
-"""The problems of a table are told before the search, kept in the run folder, and nothing is left out for them."""
+"""The problems of a table are told before the search, and kept in the run folder; rows far off are left out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_problems_are_told_with_the_lines_of_the_file(discover, runs_csv) -> Non
     assert "(line 32)" in told[0]
     assert "far off all laws" in told[1]
     assert "(line 10)" in told[1]
-    assert told[1].endswith("without: --where 'line != 10'")
+    assert "run and compare leave it out, unless --all-rows is given" in told[1]
     without = discover("run", "runs.csv", "--target", "loss", *FEW[:-1], "--where", "line != 10", "--json")
     assert "1 of 31 rows is left out by --where: line is 10 (line 10)" in without.err
     assert [one["kind"] for one in without.json["problems"]] == ["duplicate"]
@@ -40,6 +40,38 @@ def test_problems_are_told_with_the_lines_of_the_file(discover, runs_csv) -> Non
     assert "Problems of the table:" in shown.out
     assert "(line 10)" in shown.out
     assert json.loads(Path("r/run.toml").read_text().split("rows = ")[1].split()[0]) == 31
+
+
+def test_a_run_far_off_between_others_does_not_rule_the_law(discover, runs_csv) -> None:
+    asked = ("run", "runs.csv", "--target", "loss", *FEW[:-1])
+    clean = json.loads(discover(*asked, "--where", "line != 10", "--json", "--out", "clean").out)
+    spoilt(runs_csv)
+    runs_csv.write_text("\n".join(runs_csv.read_text().splitlines()[:-1]) + "\n")  # without the copied row
+    found = json.loads(discover(*asked, "--json", "--out", "r").out)
+    assert "left_out = [8]" in Path("r/run.toml").read_text()
+    assert (found["formula"], found["inner_error"]) == (clean["formula"], clean["inner_error"])
+    again = discover("resume", "r", "--json").json
+    assert again["formula"] == found["formula"]
+    kept = json.loads(discover(*asked, "--all-rows", "--json", "--out", "all").out)
+    assert "left_out = []" in Path("all/run.toml").read_text()
+    assert kept["inner_error"] > 10 * found["inner_error"]
+    assert "; 29 rows" in discover("compare", "runs.csv", "--target", "loss").out
+    assert "; 30 rows" in discover("compare", "runs.csv", "--target", "loss", "--all-rows").out
+
+
+def test_one_of_the_largest_runs_is_never_left_out(discover, runs_csv) -> None:
+    text = table_text()
+    assert "1e+09,1e+10," in text
+    runs_csv.write_text("\n".join(far_off(line) for line in text.splitlines()) + "\n")
+    outcome = discover("run", "runs.csv", "--target", "loss", *FEW[:-1], "--json", "--out", "r")
+    (problem,) = outcome.json["problems"]
+    assert problem["kind"] == "far_off"
+    assert "leave" not in problem["text"]
+    assert "left_out = []" in Path("r/run.toml").read_text()
+
+
+def far_off(line: str) -> str:
+    return line.rsplit(",", 1)[0] + ",4.9" if line.startswith("1e+09,1e+10,") else line
 
 
 def test_a_clean_table_has_none(discover, runs_csv) -> None:

@@ -62,6 +62,9 @@ others are left out and counted, also words that are not known. `--where "status
 compare columns with `==`, `!=`, `<`, `<=`, `>`, `>=`, joined by `and`. `line` means the line of the file (`row` in
 files without lines): `--where "line != 11"` leaves out one run. With sealed rows, none may ask about the target.
 
+A run far off every published law that fits best, by ten robust deviations, is told. `run` and `compare` leave it out if
+hardly any other run lies half as far off and larger runs do not: a wrong cell, or a run that failed. `--all-rows` keeps it.
+
 ## Trackers
 
 A tracker is known by these headings:

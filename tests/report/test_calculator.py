@@ -75,9 +75,9 @@ def test_forecasts_are_those_of_python(made: dict[str, Made], name: str, tmp_pat
 
     compare(lambda one: one["value"], expected.value)
     compare(lambda one: one["distance"], distance)
-    for level in (0.5, 0.9):
-        compare(lambda one, level=level: one["lower"][str(level)], expected.lower[level])
-        compare(lambda one, level=level: one["upper"][str(level)], expected.upper[level])
+    for level in (0.5, 0.9):  # of single draws, in which large terms may cancel
+        compare(lambda one, level=level: one["lower"][str(level)], expected.lower[level], 1e-10)
+        compare(lambda one, level=level: one["upper"][str(level)], expected.upper[level], 1e-10)
     for part, share in expected.shares.items():
         compare(lambda one, part=part: one["shares"][part], share, 1e-9)
 

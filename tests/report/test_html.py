@@ -13,6 +13,7 @@ import pytest
 
 import discover
 from discover.data.tasks import load_task
+from discover.errors import InputError
 from discover.forecasts import Ensemble
 from discover.plain_data import number_in
 
@@ -171,11 +172,17 @@ def test_curves_of_several_axes_are_the_law_at_measured_settings_of_the_others(m
         curves = [t for t in drawn[f"fit-0-0-{axis}"]["data"] if other in t["name"]]
         assert 3 <= len(curves) <= 5
         for curve in curves:
-            values = [
-                law({axis: np.array(curve["x"]), "unique_tokens": np.full(len(curve["x"]), u), other: o})
-                for u, o in settings
-            ]
-            assert any(np.allclose(curve["y"], value, rtol=1e-5) for value in values), curve["name"]
+            x = np.array(curve["x"])
+            points = [{axis: x, "unique_tokens": np.full(len(x), u), other: o} for u, o in settings]
+            assert any(is_law(law, point, curve["y"]) for point in points), curve["name"]
+
+
+def is_law(law: discover.FittedLaw, points: dict[str, Any], drawn: list[float]) -> bool:
+    """Whether a curve is that of the law at these settings; nowhere all of them, if it has no value at some."""
+    try:
+        return bool(np.allclose(drawn, law(points), rtol=1e-5))
+    except InputError:
+        return False
 
 
 def test_parity_holds_every_row_once(made: dict[str, Made]) -> None:

@@ -27,6 +27,7 @@ from discover.search.tasks import Executor, Job, Setting
 Floats = NDArray[np.float64]
 
 BEYOND = slice(1, None)  # of the points that continue the data; the first are measured
+NEAREST = slice(1, 2)  # of them; farther out a part without evidence moves any forecast
 
 
 def closer_look(
@@ -132,7 +133,7 @@ def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
     if fit is None:
         return None
     beyond = points_beyond(problem)
-    forecast = problem.on_scale(predict_beyond(fit, beyond)[BEYOND])
+    forecast = problem.on_scale(predict_beyond(fit, beyond)[NEAREST])
 
     def looked_at(candidates: Iterable[Candidate]) -> Iterator[Told]:
         for candidate in candidates:
@@ -142,7 +143,7 @@ def _simpler(law: Told, setting: Setting, workers: Executor, out_of_time: Callab
             told = replace(law, candidate=candidate, score=score, penalty=setting.penalty(score))
             if score.fit is None or not math.isfinite(told.penalty):
                 continue
-            other = problem.on_scale(predict_beyond(score.fit, beyond)[BEYOND])
+            other = problem.on_scale(predict_beyond(score.fit, beyond)[NEAREST])
             if distances([forecast, other], forecast)[1] <= _tolerance(law, problem.rules.choice):
                 yield told
 

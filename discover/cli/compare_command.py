@@ -63,8 +63,7 @@ def compare(
     from discover.discovery import search_beside, usual_workers
     from discover.report.ranking import Ranking
     from discover.runs import comparison
-    from discover.runs.inspection import inspect, left_out
-    from discover.scoring import problem_of
+    from discover.runs.inspection import judged_on
 
     options = about.read()
     if discover is not None and evaluations is not None:
@@ -80,9 +79,7 @@ def compare(
     if not quiet:
         tell_notes(task.notes)
     compile_kernel()
-    problem = problem_of(task)
-    problems = inspect(task, problem)
-    problem = problem.without(() if all_rows else left_out(problems))
+    problem, problems = judged_on(task, all_rows)
     if not quiet:
         tell_problems([one.text for one in problems])
     with on_cluster(cluster, quiet) as client:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from discover.data.aliases import by_quantity, recognise
+from discover.data.aliases import Quantity, by_quantity, recognise
 from discover.data.names import listed, mistyped, near, to_identifier
 from discover.errors import InputError
 from discover.plain_data import counted, quoted
@@ -97,10 +97,9 @@ def places_of(
         )
     unused = [name for name, heading in usable.items() if heading not in (*found.values(), *target)]
     constants = [name for name in names if name not in found and name not in meant]
-    missed = mistyped(constants, unused)
-    told = {note.partition(" ")[0] for note in missed}
-    notes += [*missed, *(_absent(name, formulas) for name in constants if name not in told)]
-    return Places(found, tuple(filter(None, notes)))
+    for name in constants:
+        notes += mistyped([name], unused) or _absent(name, formulas)
+    return Places(found, tuple(notes))
 
 
 def _check_mapping(names: Sequence[str], usable: Mapping[str, str], mapping: Mapping[str, str]) -> None:
@@ -117,15 +116,20 @@ def _renamed(name: str, heading: str) -> str:
     return f"{name} of the formula is the column {heading!r}"
 
 
-def _absent(name: str, formulas: Sequence[str]) -> str:
-    """A note on a constant that stands where the field writes a column that the table lacks; "" for others."""
-    quantity = recognise(name) if len(name) > 1 or name in _COLUMN_LETTERS else None
+def _absent(name: str, formulas: Sequence[str]) -> list[str]:
+    """A note on a constant that stands where the field writes a column that the table lacks; none for others."""
+    quantity = _quantity_of(name)
     if quantity is None or name in _USUAL_CONSTANTS or not surely_column(name, formulas):
-        return ""
-    return (
+        return []
+    return [
         f"{name} of the formula is fitted as a constant, for no column is known to hold the {quantity.meaning}; if one "
         f"does, write --columns {name}=COLUMN"
-    )
+    ]
+
+
+def _quantity_of(name: str) -> Quantity | None:
+    """What the field means by a name; of single letters only N, D and C mean something."""
+    return recognise(name) if len(name) > 1 or name in _COLUMN_LETTERS else None
 
 
 def surely_column(name: str, formulas: Sequence[str]) -> bool:
@@ -156,11 +160,11 @@ def _by_number(names: Sequence[str], features: Sequence[str] | None) -> dict[str
 
 
 def by_meaning(names: Sequence[str], headings: Collection[str]) -> dict[str, str]:
-    """Names by which the field knows the quantity of exactly one column; of single letters only N, D and C."""
+    """Names by which the field knows the quantity of exactly one column."""
     found: dict[str, str] = {}
     known = by_quantity(headings)
     for name in names:
-        quantity = recognise(name) if len(name) > 1 or name in _COLUMN_LETTERS else None
+        quantity = _quantity_of(name)
         alike = known.get(quantity.name, []) if quantity is not None else []
         if len(alike) == 1 and alike[0] not in found.values():
             found[name] = alike[0]

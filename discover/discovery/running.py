@@ -21,7 +21,7 @@ from discover.law.storage import read
 from discover.llm.config import ModelConfig
 from discover.plain_data import duration_s
 from discover.runs.folder import new_folder
-from discover.runs.inspection import inspect, left_out
+from discover.runs.inspection import judged_on
 from discover.runs.models import model_of
 from discover.runs.session import Budget, begin, reopen
 from discover.search.team import AUTO, chosen
@@ -156,7 +156,6 @@ def compare(
     """
     from discover.report.ranking import Ranking
     from discover.runs import comparison
-    from discover.scoring import problem_of
 
     processes = workers or usual_workers(client)
     plan = search_beside(_seconds(budget), evaluations, seed, processes)
@@ -164,9 +163,7 @@ def compare(
     with named_plainly(folder):
         task = source_of_table(table, target, options, folder).load(folder)
         check_varies(task.train(), str(task.table))
-    problem = problem_of(task)
-    problems = inspect(task, problem)
-    problem = problem.without(() if all_rows else left_out(problems))
+    problem, problems = judged_on(task, all_rows)
     found = comparison.compare(task, problem, discover=plan, workers=processes, client=client)
     return Ranking(found, problems, seed)
 

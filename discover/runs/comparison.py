@@ -123,7 +123,7 @@ class Comparison:
 
 def compare(
     task: Task,
-    problem: Problem | None = None,
+    problem: Problem,
     *,
     discover: SearchConfig | None = None,
     workers: int = 1,
@@ -135,7 +135,7 @@ def compare(
 
     Args:
         task: the task.
-        problem: what of it laws are judged on; by default all train rows.
+        problem: what of it laws are judged on.
         discover: how to search for further laws; None for published laws only.
         workers: processes.
         seconds: after which no further recipes of published laws are tried.
@@ -146,10 +146,7 @@ def compare(
         ClusterLostError: the cluster is gone.
         InputError: the table is not as expected, or too small to hold rows out.
     """
-    from discover.scoring import problem_of
-
     begin = time.monotonic()
-    problem = problem or problem_of(task)
     folds = problem.folds
     if not folds:
         raise InputError(

@@ -149,7 +149,7 @@ class RunConfig(Strict):
         started: when the run began, ISO 8601.
         source: where the task came from.
         train: its train rows.
-        left_out: places among these, from 0, of rows that the search leaves out.
+        left_out: places of the train rows that the search leaves out, from 0, in the table that laws are judged on.
         sealed: SHA-256 of the cells of its sealed rows; "" without any, or in runs of older versions.
         versions: software that began the run.
     """

@@ -107,6 +107,21 @@ def inspect(task: Task, problem: Problem | None = None) -> list[Located]:
     ]
 
 
+def judged_on(task: Task, all_rows: bool = False) -> tuple[Problem, list[Located]]:
+    """The problem of a task without the rows that a search leaves out, and what is the matter with its table.
+
+    Args:
+        task: the task.
+        all_rows: none is left out.
+
+    Raises:
+        InputError: file, column or cell not as expected.
+    """
+    problem = problem_of(task)
+    found = inspect(task, problem)
+    return problem if all_rows else problem.without(left_out(found)), found
+
+
 def left_out(found: Sequence[Located]) -> tuple[int, ...]:
     """The train rows that a search leaves out, of the problems of a table; in order."""
     return tuple(sorted(row for one in found for row in one.left_out))
@@ -118,16 +133,16 @@ def _between(problem: Problem, rows: Sequence[int]) -> tuple[int, ...]:
     A run between others that no law comes near is a failed one, or has a wrong cell. What the largest runs do, however
     odd, may be what is to come.
     """
-    others = np.ones(len(problem.table), bool)
-    others[list(rows)] = False
+    asked = np.array(rows, np.intp)
+    others = np.setdiff1d(np.arange(len(problem.table)), asked)
     group = problem.table.group
-    inside = np.ones(len(rows), bool)
+    inside = np.ones(len(asked), bool)
     for axis in problem.axes:
         size = problem.coordinate(axis)
         largest = np.full(problem.table.n_groups, -np.inf)
         np.maximum.at(largest, group[others], size[others])
-        inside &= size[list(rows)] < largest[group[list(rows)]]
-    return tuple(row for row, yes in zip(rows, inside, strict=True) if yes)
+        inside &= size[asked] < largest[group[asked]]
+    return tuple(asked[inside].tolist())
 
 
 def save(folder: Path, found: Sequence[Located]) -> None:

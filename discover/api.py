@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from discover.data.frames import columns_of, is_frame
+from discover.data.names import listed
 from discover.data.table import Floats, Table, check_errors
 from discover.errors import InputError
 from discover.fitting import NORMAL, THOROUGH, FitFailure, FitResult, Recipe, Structure, recipe_from_text
@@ -48,7 +49,8 @@ def fit(
     The objective is the sum, not the mean, of the loss over rows.
 
     Args:
-        law: id of a law of the library ("chinchilla"), the text of a formula over the table's columns
+        law: id of a law of the library ("chinchilla"), whose variables are the columns of their names or the only
+            ones that the field calls so (`N` for `params`); the text of a formula over the table's columns
             ("E + A*params**(-alpha)"; other names are constants), or a Structure.
         table: a data frame, a mapping of column names to n values, a path (CSV, TSV, JSON lines, Parquet), or
             a Table. Constants come out in the units of the columns.
@@ -155,8 +157,27 @@ def _structure(
         assert isinstance(law, str)
         places = _places(law, table, [target] if isinstance(target, str) else target or ())
         return *intake(law, places), None
-    has_target = not isinstance(table, Table) and found.target in _columns(table)
-    return *intake(found, {}), found.target if has_target else None
+    columns = list(table.features if isinstance(table, Table) else _columns(table))
+    usual = found.target if found.target in columns and not isinstance(table, Table) else None
+    return *intake(found, _places_of_law(found, columns, target or usual)), usual
+
+
+def _places_of_law(law: Law, columns: Sequence[str], target: str | Sequence[str] | None) -> Mapping[str, str]:
+    """Which columns hold the variables of a law, with a warning of those that are called otherwise."""
+    from discover.law.matching import columns_for
+
+    targets = [target] if isinstance(target, str) else target or ()
+    places = columns_for(law, [name for name in columns if name not in targets])
+    absent = [name for name in law.variables if name not in places]
+    if absent:
+        raise InputError(
+            f"the table has no column {absent[0]!r}, which {law.id} needs (its columns: {listed(columns, 12)}); "
+            "give that name to the one that holds it"
+        )
+    for name, column in places.items():
+        if name != column:
+            warnings.warn(f"{name} of {law.id} is the column {column!r}", stacklevel=4)
+    return places
 
 
 def _places(formula: str, table: Any, targets: Sequence[str]) -> Mapping[str, str]:

@@ -237,8 +237,8 @@ def _pooled(raw: RawTable, used: tuple[str, ...]) -> tuple[str, ...]:
 
 def _places(law: Law, raw: RawTable, mapping: dict[str, str]) -> dict[str, str]:
     """Variable of the law -> heading: as the user says, of the same name, or the only numbers of its meaning."""
-    from discover.data.aliases import by_quantity
     from discover.data.names import near
+    from discover.law.matching import columns_for
 
     unknown = [name for name in mapping if name not in law.variables]
     if unknown:
@@ -247,14 +247,12 @@ def _places(law: Law, raw: RawTable, mapping: dict[str, str]) -> dict[str, str]:
             f"(its variables: {', '.join(law.variables)})"
         )
     headings = list(raw.columns)
-    places, known = {}, by_quantity(h for h in headings if raw.is_numeric(h, range(len(raw))))
+    named = {name: name for name in law.variables if name in headings}
+    places = columns_for(law, [h for h in headings if raw.is_numeric(h, range(len(raw)))]) | named | mapping
     for name in law.variables:
-        alike = known.get(name, [])
-        place = mapping.get(name) or (name if name in headings else alike[0] if len(alike) == 1 else None)
-        if place is None:
+        if name not in places:
             raise InputError(
                 f"{raw.path} has no column {name!r}, which {law.id} needs (its columns: {', '.join(headings)}); "
                 f"say which one it is with --columns {name}=COLUMN"
             )
-        places[name] = place
-    return places
+    return {name: places[name] for name in law.variables}

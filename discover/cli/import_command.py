@@ -143,14 +143,22 @@ def _plan(formulas: list[Formula], data: str, options: dict[str, Any], mapping: 
         left: the name before the sign of equality of a formula, which may be the target.
     """
     from discover.data.formula_names import places_of, usable_names
+    from discover.data.names import near
     from discover.runs.config import TABLE_SUFFIXES
 
     texts = _readable(formulas)
     if not data.lower().endswith(TABLE_SUFFIXES):
-        source = own.source_of(data, options)
+        source = own.source_of(data, options | {"features": None})
         task = source.load()
         usable = {task.column(name).heading: name for name in task.features} | {name: name for name in task.features}
-        places = places_of(texts, usable, mapping)
+        given = options["features"] or []
+        unknown = [name for name in given if name not in usable]
+        if unknown:
+            raise InputError(
+                f"--features names {unknown[0]!r}, which is no feature of {data}{near(unknown[0], usable)} "
+                f"({', '.join(task.features)})"
+            )
+        places = places_of(texts, usable, mapping, [usable[name] for name in given])
         return _Plan(source, places.columns, places.notes)
     from discover.data.exports import short_names
     from discover.data.guesses import NO_GROUP, guess_target, heading_of

@@ -95,6 +95,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The same as --llm.")] = None,
     llm: Model = None,
     llm_url: Url = None,
     llm_key_env: KeyVariable = None,
@@ -103,7 +104,10 @@ def check(
     llm_timeout: Timeout = defaults.TIMEOUT_S,
     json: Json = False,
 ) -> None:
-    """Check whether a model can be used: answers, JSON schema, context, speed, and one proposal."""
+    """Check whether a model can be used: answers, JSON schema, context, speed, and one proposal.
+
+    Example: discover llm check ollama/qwen3
+    """
     import asyncio
     from dataclasses import asdict
 
@@ -113,11 +117,14 @@ def check(
     from discover.llm.session import Settings
 
     settings = Settings(context=llm_context, max_tokens=llm_answer_tokens)
+    if model is not None and llm not in (None, model):
+        raise InputError(f"{model} and --llm {llm} are two models; expected one")
+    llm = model or llm
     saved = load_default(os.environ) if llm is None and llm_url is None else None
     if saved is not None:
         llm, llm_url, llm_key_env = saved.model, saved.url or None, llm_key_env or saved.key_env or None
     if llm is None and llm_url is None:
-        raise InputError("name a model with --llm; `discover llm models` shows which there are")
+        raise InputError("name a model; `discover llm models` shows which there are")
     endpoint = find_endpoint(llm or "", llm_url, key_variable=llm_key_env, environ=os.environ, deadline_s=llm_timeout)
     provider = OpenAIProvider(endpoint)
 

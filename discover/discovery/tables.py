@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 
 LISTS = ("target", "features", "extrapolate", "errors")  # options that take one heading or several
+_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(:?)")
+_ARGUMENTS = {"as": "roles", "run": "run_column"}  # those that differ by more than their dashes
 TABLE, TEST_ROWS = "table.json", "test_rows.json"  # of a table in memory, in the run's folder
 
 
@@ -86,14 +89,19 @@ def source_of_table(
 
 @contextmanager
 def named_plainly(folder: Path) -> Iterator[None]:
-    """Errors speak of the table in memory, not of the file that holds it in the run's folder."""
+    """Errors speak of the table in memory, not of its file in the run's folder, and of arguments, not of options."""
     try:
         yield
     except InputError as error:
-        text = str(error)
+        text = _OPTION.sub(lambda found: _argument(found[1]) + (found[2] or "="), str(error))
         for name, plain in ((TABLE, "the table"), (TEST_ROWS, "the table of test rows")):
             text = text.replace(str(folder / name), plain)
         raise InputError(text) from None
+
+
+def _argument(option: str) -> str:
+    """The argument that says what an option of the command line says."""
+    return _ARGUMENTS.get(option, option.replace("-", "_"))
 
 
 def path_of(table: Rows, folder: Callable[[], Path]) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from discover.data.names import to_identifier
 from discover.errors import FormulaError
 from discover.expressions import Expr, Feature, constant_names, read_formula, substitute
 from discover.law.library import get_law, names_law
@@ -37,8 +39,11 @@ def intake(law: str | Law, columns: Mapping[str, str]) -> tuple[Structure, Recip
     """
     renamed = {name: column for name, column in columns.items() if name != column}
     if isinstance(law, Law):
-        bound = law.bind(renamed) if renamed else law
-        return structure_of(bound), recipe_of(bound)
+        plain = {name: to_identifier(column) for name, column in renamed.items()}  # the formula is read again
+        bound = law.bind(plain) if plain else law
+        structure = structure_of(bound)
+        headings = {plain[name]: Feature(column) for name, column in renamed.items() if plain[name] != column}
+        return replace(structure, expr=substitute(structure.expr, headings)), recipe_of(bound)
     tree = read_formula(law, columns)
     taken = [name for name in constant_names(tree) if name in columns.values()]
     if taken:

@@ -57,6 +57,16 @@ def laws_for(
     return sorted(result, key=lambda law: -len(law.variables))
 
 
+def columns_for(law: Law, columns: Collection[str]) -> dict[str, str]:
+    """Variable of a law -> the column of that name, or the only one by whose heading the field means it.
+
+    A variable that no column is known to hold is left out.
+    """
+    known = by_quantity(columns)
+    alone = {name: known[name][0] for name in law.variables if len(known.get(name, ())) == 1}
+    return alone | {name: name for name in law.variables if name in columns}
+
+
 def predicts(law: Law, heading: str | None) -> bool:
     """Whether a law may predict a column of this heading: the quantity that it names, or a result of training."""
     if heading is None or law.target == ANY_TARGET:

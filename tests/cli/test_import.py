@@ -72,6 +72,16 @@ def test_the_front_of_an_engine_is_fitted_and_chosen_from(discover, runs_csv) ->
     assert "x0 of the formula is the column 'params'" not in shown.err
 
 
+def test_columns_that_an_engine_counted_are_features_of_a_task_in_the_order_given(discover, mistaken) -> None:
+    formula = ("import", "2 + x0^-0.3*x1^0.5", "--data", "parallel")
+    assert "with --features" in mistaken(*formula).err
+    found = discover(*formula, "--features", "params,streams", "--out", "law", "--json")
+    assert found.status == 0, found.err
+    assert "params" in found.json["formula"]
+    assert "x0 of the formula is the column 'params'" in found.err
+    assert "--features names 'depth'" in mistaken(*formula, "--features", "params,depth").err
+
+
 @pytest.mark.parametrize(
     ("task", "formula", "groups"),
     [

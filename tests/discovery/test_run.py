@@ -175,6 +175,8 @@ def test_cells_that_are_no_numbers_do_not_hide_the_table(frame):
         ({"x": [], "y": []}, {"target": "y"}, "^the table has no rows"),
         ({"x": [1.0, 2.0], "y": [1.0, 2.0]}, {"target": "z"}, "^the table has no column 'z'"),
         ({"x": [1.0, 2.0], "y": [1.0, 2.0]}, {"target": "y", "test_rows": {"x": [3.0]}}, "^the table of test rows"),
+        ({"x": [1.0, 2.0], "y": [1.0, 2.0]}, {}, "say with target= which one to predict"),
+        ({"x": [1.0, 2.0], "y": [1.0, 2.0]}, {"target": "y", "where": "x > z"}, "^where: 'z'"),
     ],
 )
 def test_a_mistake_is_named_and_leaves_nothing(tmp_path, monkeypatch, table, options, said):

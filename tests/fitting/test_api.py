@@ -39,6 +39,19 @@ def test_a_law_of_the_library_knows_its_target_and_its_loss() -> None:
     np.testing.assert_allclose(result.predict({"params": N, "tokens": D})[:, 0], LOSS, rtol=1e-6)
 
 
+def test_a_law_of_the_library_finds_columns_by_what_they_mean() -> None:
+    renamed = {"Model size": N, "train tokens": D, "loss": LOSS}
+    with pytest.warns(UserWarning, match="(params|tokens) of chinchilla is the column '(Model size|train tokens)'"):
+        result = discover.fit("chinchilla", renamed)
+    np.testing.assert_allclose(result.predict({"Model size": N, "train tokens": D})[:, 0], LOSS, rtol=1e-6)
+
+
+@pytest.mark.parametrize("headings", [("width", "depth"), ("N", "n_params")])
+def test_a_law_of_the_library_without_its_columns_is_told(headings) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=rf"no column 'params', which chinchilla needs.*{', '.join(headings)}"):
+        discover.fit("chinchilla", dict(zip(headings, (N, D), strict=True)) | {"loss": LOSS})
+
+
 def test_a_structure_fitted_to_a_file(tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
     pd.DataFrame(COLUMNS).to_csv(path, index=False)

@@ -176,7 +176,9 @@ def test_the_command_prints_the_report_and_exits_by_it(capsys: pytest.CaptureFix
     printed = capsys.readouterr()
     assert LAW in printed.out
     assert f"asking m at {server.url} for two proposals" in " ".join(printed.err.split())
-    assert main(["llm", "check", "--llm", "m", "--llm-url", "http://127.0.0.1:9/v1", "--json"]) == 1
+    assert main(["llm", "check", "m", "--llm-url", "http://127.0.0.1:9/v1", "--json"]) == 1
     assert '"usable": false' in capsys.readouterr().out
     assert main(["llm", "check", "--llm", "m", "--llm-url", "ftp://nowhere"]) == 1
     assert "http://" in capsys.readouterr().err
+    assert main(["llm", "check", "m", "--llm", "other"]) == 1
+    assert "m and --llm other are two models" in capsys.readouterr().err

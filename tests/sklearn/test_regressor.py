@@ -94,6 +94,14 @@ def test_group_column_of_an_object_array_is_named_by_its_number(table):
     np.testing.assert_allclose(by_number.predict(X), by_name.predict(table[["params", "tokens", "family"]]), rtol=1e-9)
 
 
+def test_a_law_of_the_library_finds_columns_by_what_they_mean(table):
+    web = table[table.family == "web"].rename(columns={"params": "N", "tokens": "D"})
+    with pytest.warns(UserWarning, match="(params|tokens) of chinchilla is the column '[ND]'"):
+        model = ScalingLawRegressor("chinchilla").fit(web[["N", "D"]], web["loss"])
+    assert model.formula_ == "E + A*N**(-alpha) + B*D**(-beta)"
+    assert model.score(web[["N", "D"]], web["loss"]) > 0.999
+
+
 def test_search_with_groups_beats_one_law_for_all(table):
     X, y = table[["params", "tokens", "family"]], table["loss"]
     assert ScalingLawRegressor(group="family", evaluations=48).fit(X, y).score(X, y) > 0.999

@@ -40,9 +40,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for family in (
-    run_commands, compare_command, import_command, bench_command, fit_command, export_command, task_commands,
-    law_commands, llm_commands, engine_commands, allocate_command, suggest_command, predict_command, report_command,
-    board_command,
+    run_commands, compare_command, fit_command, import_command, task_commands, bench_command, predict_command,
+    allocate_command, suggest_command, report_command, board_command, export_command, law_commands, engine_commands,
+    llm_commands,
 ):  # fmt: skip
     family.register(app)
 

@@ -80,12 +80,12 @@ def bench(
 
     The same command continues an interrupted benchmark: it keeps the finished runs in DIR and goes on.
 
-    On a --cluster as many runs go on side by side as keep its threads busy.
+    With --cluster it makes several runs side by side, as many as keep all threads of the cluster busy.
 
-    With --llm every run is made three times: alone, with the model, and with random formulas in place of the model's
-    laws. Caps are of every run.
+    With --llm it makes every run three times: alone, with the model, and with random formulas in place of the model's
+    laws. The caps count for each run.
 
-    Examples: discover bench --seeds 5 --budget 120s --out bench, or discover bench --out bench to continue.
+    Examples: discover bench --seeds 5 --budget 120s --out bench, or discover bench --out bench
     """
     from discover.data.tasks import list_tasks
     from discover.discovery import usual_workers

@@ -31,7 +31,7 @@ LawArgument = Annotated[
     ),
 ]
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="File with a table: CSV, JSON, Excel, Parquet, ...")]
-Target = Annotated[str | None, typer.Option(help="Column to predict; by default the law's own, such as loss.")]
+Target = Annotated[str | None, typer.Option(help="Column to predict; by default that of the law, or guessed.")]
 Group = Annotated[
     str | None,
     typer.Option("--group", "--groups", metavar="COLUMN", help="Column whose values get their own constants."),
@@ -75,7 +75,11 @@ def fit(
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Fit one law to a table; print its constants and every reason to doubt them."""
+    """Fit one law to a table; print its constants and every reason to doubt them.
+
+    Examples: discover fit chinchilla runs.csv --group mix, or
+    discover fit "E + A*params**(-alpha)" runs.csv --target loss --bootstrap 200
+    """
     from discover.cli.kernel_note import compile_kernel
     from discover.cli.law_text import fit_summary
     from discover.cli.output import print_json, print_lines

@@ -66,8 +66,8 @@ def import_law(
     """Fit a law from elsewhere to a table, and keep it as a run folder.
 
     Numbers become constants; signs stay. Whole and simple exponents are tried as given and as constants, and the output
-    says which was kept. If the formula names its constants, its numbers stay. Of a hall of fame every formula is
-    fitted; import chooses the one that a search would choose.
+    says which was kept. If the formula names its constants, its numbers stay. Of a hall of fame it fits every
+    formula and chooses the one that a search would choose.
 
     Examples: discover import "E + A/params**alpha" --data runs.csv --target loss, or
     discover import hall_of_fame.csv --data runs.csv --target loss --features params,tokens

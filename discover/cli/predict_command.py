@@ -29,11 +29,11 @@ At = Annotated[
     typer.Option(metavar="NAME=NUMBER,..", help="A point, such as params=7e10,tokens=1.4e12; may be repeated."),
 ]
 Group = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Group of points that name none; by default all groups.")
+    str | None, typer.Option(metavar="NAME", help="Group of the points that do not name one; by default all groups.")
 ]
 PointsFile = Annotated[
     Path | None,
-    typer.Option("--points", metavar="FILE", help="Table of points: CSV, TSV, JSON lines or Parquet."),
+    typer.Option("--points", metavar="FILE", help="Table of points: CSV, JSON, Excel, Parquet, ..."),
 ]
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Write points and forecasts to this file, as CSV.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -121,8 +121,8 @@ AllRows = Annotated[
     bool,
     typer.Option(
         "--all-rows",
-        help="Leave out no run, however far off all laws it is, between others that are not.",
-        rich_help_panel="Table",
+        help="Keep single runs that lie far off all published laws; by default they are left out and named.",
+        rich_help_panel="Your own table, rarely needed",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)]

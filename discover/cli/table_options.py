@@ -87,7 +87,7 @@ Run = Annotated[
     typer.Option(
         "--run",
         metavar="COLUMN",
-        help="Which training run a row is a point of; whole runs are held out.",
+        help="Column that names the training run of each row; whole runs are held out.",
         rich_help_panel=_RARE,
     ),
 ]

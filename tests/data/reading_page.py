@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - the lines are those of a Markdown page
-"""The page `What we read`, made from the table of notations that the tests write."""
+"""The page `Files and notations`, made from the table of notations that the tests write."""
 
 from __future__ import annotations
 
@@ -13,38 +13,50 @@ from discover.data.files import READERS, SPREADSHEETS
 from .notations import HEADINGS, MISSING, NOTATIONS, STYLES
 
 WIDTH = 120
-HEAD = """# What we read
+HEAD = """# Files and notations
 
-This page is made by `scripts/reading_page` from the table of notations that the tests write in random tables and read
-back.
+`discover` reads tables from the files that people have, with numbers in the notations that people use. This page lists
+both. `scripts/reading_page` makes it from the notations that the tests write in random tables and read back.
 
 ## Files
 
-{files}, and text files with `.gz` behind the suffix. Text is UTF-8, UTF-16, or what charset-normalizer makes of it,
-which is said. Of a spreadsheet the first sheet with rows is read; `--sheet NAME` takes another. JSON may hold a list of
-objects, an object with a list per column, or one of the shapes that pandas writes. Pickles are refused, since opening one
-can run any program: save the table with `frame.to_csv("runs.csv")`. Of a text in Markdown or LaTeX the first table
-counts; its markup, such as `\\textbf` and `\\multicolumn`, is looked through.
+{files}, and text files with `.gz` behind the suffix.
 
-Commas, semicolons, tabs or bars part the cells of a text file, whichever makes lines of equal length; in `.txt` and
-`.dat` also blanks. A first line `sep=;` says it. Lines that begin with `#`, `%` or `//` are comments, told with their
-numbers; the last one before the rows is the heading line where there is no other (`# N,D,loss`). Lines that only draw a
-table (`+-----+-----+`, as of reStructuredText and databases) are looked through. A title above the headings is left out. Several heading lines, as pandas and spreadsheets write them, are joined: `loss` above `mean` is
-`loss.mean`, which `--target loss` finds, and `(M)` below `params` is `params (M)`. Rows at the end that a column of names
-calls `Mean`, `Total`, `Std` or the like are left out and told. Where a first column names blocks of rows in their first rows
-alone, as merged cells do, the blank cells below mean the same name, which is said.
+- **Text** is UTF-8 or UTF-16. For any other encoding `discover` takes what charset-normalizer finds, and says so.
+- **Spreadsheets**: the first sheet with rows; `--sheet NAME` takes another.
+- **JSON** holds a list of objects, an object with a list per column, or one of the shapes that pandas writes.
+- **Markdown and LaTeX**: the first table of the text. `discover` ignores its markup, such as `\\textbf` and
+  `\\multicolumn`.
+- **Pickles** are refused, because opening one can run any program. Save the table with `frame.to_csv("runs.csv")`.
+
+`discover` finds the layout of a text file by itself:
+
+- **Delimiter**: comma, semicolon, tab or bar, whichever makes lines of equal length; in `.txt` and `.dat` also blanks.
+  A first line `sep=;` names it.
+- **Comments** are lines that begin with `#`, `%` or `//`; a note gives their numbers. If there is no other heading line,
+  the last comment before the rows is it (`# N,D,loss`).
+- **Ignored**: a title above the headings, and lines that only draw a table (`+-----+-----+`).
+- **Several heading lines**, as pandas and spreadsheets write them, become one. `loss` above `mean` is `loss.mean`, which
+  `--target loss` finds; `(M)` below `params` is `params (M)`.
+- **Sums at the end**: rows that a column of names calls `Mean`, `Total`, `Std` or the like are left out, with a note.
+- **Merged cells**: if a first column names blocks of rows in their first rows alone, the blank cells below mean the
+  same name; a note says so.
 
 ## Numbers
 
-The decimal sign is found for each file from all of its cells: `5,34` and `19.000.000` prove a comma, `5.34` and
-`19,000,000` a point. A cell such as `2.600` then has one meaning. Where no cell decides, the table is refused and a cell
-named, but for two customs: where commas part the cells, a point is the decimal sign, except in counts such as tokens; and a
-loss is never in the thousands, which tells of other columns, but not of counts. Either is said of each column. Notes show how a number of each column was read.
+`discover` finds the decimal sign of each file from all of its cells: `5,34` and `19.000.000` prove a comma, `5.34` and
+`19,000,000` a point. A cell such as `2.600` then has one meaning. If no cell decides, `discover` refuses the table and
+names a cell. Two customs are exceptions, and a note names every column that they decide:
+
+- Where commas separate the cells, a point is the decimal sign, except in counts such as tokens.
+- A loss is never in the thousands. This decides for other columns, too, but not for counts.
+
+Notes show how `discover` read a number of each column.
 """
 
 TAIL = """
-Two units in one column, or `25.1%` beside `25.1`, are an error that names both cells. What stands behind ± becomes a
-column of its own, `loss_error`, for `--errors`.
+Two units in one column, or `25.1%` beside `25.1`, are an error that names both cells. A number behind ± goes into a
+column of its own, `loss_error`, which `--errors` can name.
 
 ## Units in headings
 
@@ -52,57 +64,46 @@ column of its own, `loss_error`, for `--errors`.
 
 ## Cells without a value
 
-{missing}, every other error of a spreadsheet, and words for a run that gave no result: {failed}. Such rows are left out with
-their count, their lines and what stood there.
+`discover` leaves out runs without a value in a column that it uses. It says how many, on which lines, and what stood
+there. These cells have no value: {missing}, every other error of a spreadsheet, and words for a run that gave no result: {failed}.
+
+- In the group column of a plain table `none`, `null` and `-` are names.
+- By guess, no column that is blank in more than half of the rows is a feature or a group.
+- `discover` looks for missing targets in sealed rows only when it opens them.
+- Any other text in place of a number is an error that names the cell.
 
 ## Runs that did not finish
 
-A column of states is known by its words: `finished`, `COMPLETED`, `done`, `success`, `ok` and the like are kept, all
-others are left out and counted, also words that are not known. `--where "status == running"` asks for others. Conditions
-compare columns with `==`, `!=`, `<`, `<=`, `>`, `>=`, joined by `and`. `line` means the line of the file (`row` in
-files without lines): `--where "line != 11"` leaves out one run. With sealed rows, none may ask about the target.
+`discover` knows a column of states by its words. It keeps `finished`, `COMPLETED`, `done`, `success`, `ok` and the like. It leaves out
+and counts all others, also words that it does not know. `--where "status == running"` asks for others.
 
-A run far off every published law that fits best, by ten robust deviations, is told. `run` and `compare` leave it out if
-hardly any other run lies half as far off and larger runs do not: a wrong cell, or a run that failed. `--all-rows` keeps it.
+Conditions compare columns with `==`, `!=`, `<`, `<=`, `>`, `>=`, joined by `and`. `line` means the line of the file (`row` in
+files without lines): `--where "line != 11"` leaves out one run. If rows are sealed, no condition may use the target.
 
-## Trackers
+## Experiment trackers
 
-A tracker is known by these headings:
+`discover` reads exports of experiment trackers as they are: settings called `config.model.n_params`, `params.n_params`
+or `summary/eval.loss`, JSON or Python dictionaries in cells, nested objects in JSON lines. `--target loss` finds the
+only column that ends in `loss`. Columns that the tracker keeps for itself (names, tags, run times) are left out with a
+note. These headings tell which tracker wrote the file:
 
 - Weights & Biases, runs: `State`, `Created`, `Runtime`, `config.`, `summary.`, `_step`
 - Weights & Biases, line charts: `RUN - METRIC`, `__MIN`, `__MAX`. They give rows of run and step;
   `--target "RUN - METRIC"` takes one run.
 - Optuna, studies: `number`, `state`, `value`, `params_`
 - MLflow, `search_runs`: `metrics.`, `params.`, `tags.`, `artifact_uri`
-- Neptune, Comet, ClearML, Aim: `sys/`, `experimentKey`, `hyperparams`, `hparams.`, or four headings of books such as
-  owner and creation time
+- Neptune, Comet, ClearML, Aim: `sys/`, `experimentKey`, `hyperparams`, `hparams.`, or four headings of a tracker's own
+  records, such as owner and creation time
 - TensorBoard, scalars: `Wall time,Step,Value`
 - lists of logged values: `tag`, `step`, `value`. They give one column per tag.
 
-## Columns that are no features
-
-By guess no column is a feature that names a result (`mmlu`, `bits per byte`, `pass@1`, `throughput`, `gpu_hours`), an
-uncertainty, weight or count (`sigma`, `ci_low`, `n_seeds`), a number or time of a run; nor one that is another times a
-factor, or its logarithm, or a product or ratio of others (`flops` beside `params` and `tokens`), or from which the target
-can be computed (`ppl` of `loss`, or 3.5 minus it, whatever it is called). A setting or shape that all rows of one size
-share (a `d_model` or `lr` for each `params`) is none, since its effect is that of the size; nor is a setting that all rows
-of one number of tokens share, as along a schedule. Steps count as data where no column of tokens, examples or compute does; a
-learning rate that follows a schedule along them is none. Each is said. `--features` takes any of them in.
-
-A text column is no group where each of its names has a single value of a scale (`pythia-70m` beside `params`), where
-three names or more stand one to one for a size (`ViT-B`, `ViT-L`, `ViT-H` beside `width`), or where names are missing; `--group` takes it. In a table of curves the column that names the run is the group.
-
-A column of yes and no, in words or as True and False, is a group as one of names is; one of 0 and 1 is a number. Either is
-said. In tables without another result a cost is the result, such as `latency` or `TTFT`.
-
-Words around a quantity are looked through: `Anzahl Tokens`, `non-zero params`, `images seen`, `A100 GPU hours`. Beside
-`pass@k` a column `k` counts attempts.
+Which columns become features, and which one the group: [Tables](tables.md#what-discover-guesses).
 
 ## Libraries
 
-Spreadsheets are read by calamine, Parquet and Arrow by pyarrow (extra `parquet`), encodings told by charset-normalizer.
-clevercsv needs 37 s to find the delimiter of a table of 20,000 rows, and knows no comments; pandas and polars are told the
-decimal sign and the header line. So these are decided here.
+calamine reads spreadsheets, pyarrow (extra `parquet`) Parquet and Arrow; charset-normalizer finds encodings. `discover`
+finds delimiters, comments and heading lines itself: clevercsv needs 37 s for the delimiter of a table of 20,000 rows and
+knows no comments, and pandas and polars must be told the decimal sign and the heading line.
 """
 
 
@@ -128,6 +129,6 @@ def text() -> str:
 def _wrapped(paragraph: str) -> str:
     """The paragraph without long lines; tables and lists are as they were."""
     lines = paragraph.splitlines()
-    if paragraph.startswith(("|", "-")) or all(len(line) <= WIDTH for line in lines):
+    if paragraph.startswith(("|", "- ")) or all(len(line) <= WIDTH for line in lines):
         return paragraph
     return textwrap.fill(" ".join(lines), WIDTH, break_long_words=False, break_on_hyphens=False)

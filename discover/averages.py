@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.rules import RULES
-
-Floats = NDArray[np.float64]
 
 HALF = (0.16, 0.5, 0.84)
 

@@ -27,6 +27,7 @@ from discover.expressions.tree import (
     power,
     sub,
     substitute,
+    terms,
     walk,
 )
 from discover.expressions.typesetting import to_mathml, to_typst
@@ -35,6 +36,6 @@ __all__ = [
     "FUNCTIONS", "OPERATORS", "Call", "Constant", "Dialect", "Expr", "Feature", "Number", "Operator", "add", "call",
     "complexity", "constant_names", "constant_uses", "constants_in", "differentiate", "div", "evaluate",
     "evaluate_all", "factors", "feature_names", "features_in", "from_sympy", "mul", "neg", "parse", "plain_notation",
-    "power", "read_formula", "reduce_constants", "reduction", "simplify", "skeleton", "sub", "substitute", "to_latex",
-    "to_mathml", "to_sympy", "to_text", "to_typst", "walk",
+    "power", "read_formula", "reduce_constants", "reduction", "simplify", "skeleton", "sub", "substitute", "terms",
+    "to_latex", "to_mathml", "to_sympy", "to_text", "to_typst", "walk",
 ]  # fmt: skip

@@ -52,15 +52,11 @@ def complexity(expr: Expr) -> int:
 def _complexity(expr: Call) -> int:
     total = sum(complexity(arg) for arg in expr.args)
     if expr.op in ("add", "mul"):
-        signs = sum(1 for arg in expr.args if _is_minus_one(arg))
+        signs = expr.args.count(MINUS_ONE)
         return total - signs + (len(expr.args) - 1 - signs) * OPERATORS[expr.op].complexity
-    if expr.op == "pow" and _is_minus_one(expr.args[1]):
+    if expr.op == "pow" and expr.args[1] == MINUS_ONE:
         return total - 1
     return total + OPERATORS[expr.op].complexity
-
-
-def _is_minus_one(node: Expr) -> bool:
-    return isinstance(node, Number) and node.value == -1.0
 
 
 def simplify(expr: Expr) -> Expr:
@@ -79,7 +75,8 @@ def _simplify(node: Expr) -> Expr:
         return node
     if "simplified" not in node.memo:
         args = tuple(_simplify(arg) for arg in node.args)
-        simpler = _RULES.get(node.op, _other)(node.op, args)
+        rule = _RULES.get(node.op)
+        simpler = _other(node.op, args) if rule is None else rule(args)
         node.memo["simplified"] = None if simpler == node else simpler  # not the node itself: that is a cycle
     known: Expr | None = node.memo["simplified"]
     return node if known is None else known
@@ -116,7 +113,7 @@ def _even(exponent: Expr) -> bool:
     return isinstance(exponent, Number) and exponent.value % 2 == 0
 
 
-def _sum(_op: str, args: tuple[Expr, ...]) -> Expr:
+def _sum(args: tuple[Expr, ...]) -> Expr:
     flat = add(*args)
     if not (isinstance(flat, Call) and flat.op == "add"):
         return flat
@@ -136,7 +133,7 @@ def _split(term: Expr) -> tuple[float, Expr]:
     return 1.0, term
 
 
-def _product(_op: str, args: tuple[Expr, ...]) -> Expr:
+def _product(args: tuple[Expr, ...]) -> Expr:
     flat = mul(*args)
     if not (isinstance(flat, Call) and flat.op == "mul"):
         return flat
@@ -155,7 +152,7 @@ def _product(_op: str, args: tuple[Expr, ...]) -> Expr:
     return mul(Number(scale), *sorted(factors, key=order))
 
 
-def _power(_op: str, args: tuple[Expr, ...]) -> Expr:
+def _power(args: tuple[Expr, ...]) -> Expr:
     base, exponent = args
     if isinstance(base, Call) and base.op == "exp":
         return call("exp", mul(base.args[0], exponent))

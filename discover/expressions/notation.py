@@ -11,21 +11,15 @@ import re
 from discover.errors import FormulaError
 
 LONGEST = 20_000
-_GREEK = (
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
-    "omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",
-)  # fmt: skip
-_GREEK_LETTERS = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK, strict=True)) | {
-    "ϵ": "epsilon",
-    "ϕ": "phi",
-    "Δ": "Delta",
-    "Σ": "Sigma",
-    "Ω": "Omega",
-    "Γ": "Gamma",
-    "Λ": "Lambda",
-    "Θ": "Theta",
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
+    "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "omicron": "ο", "pi": "π", "rho": "ρ",
+    "sigma": "σ", "tau": "τ", "upsilon": "υ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+}  # fmt: skip
+_GREEK_LETTERS = {sign: name for name, sign in GREEK.items()} | {
+    "ϵ": "epsilon", "ϕ": "phi", "Δ": "Delta", "Σ": "Sigma", "Ω": "Omega", "Γ": "Gamma", "Λ": "Lambda", "Θ": "Theta",
     "Φ": "Phi",
-}
+}  # fmt: skip
 _SIGNS = {
     "·": "*", "⋅": "*", "∙": "*", "×": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/",
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "ˆ": "^",
@@ -142,7 +136,7 @@ class _Latex:
             return ["sqrt", "(", *self.group(name), ")"]
         if name in _COMMANDS:
             return [_COMMANDS[name].strip()]
-        if name.lower() in _GREEK or name.removeprefix("var") in _GREEK:
+        if name.lower() in GREEK or name.removeprefix("var") in GREEK:
             suffix = re.compile(r"_\w+").match(self.text, self.at)
             self.at = suffix.end() if suffix else self.at
             return [name.removeprefix("var") + (suffix[0] if suffix else "")]

@@ -60,14 +60,6 @@ def _power_partials(args: tuple[Expr, ...]) -> tuple[Expr, ...]:
     return by_base, by_exponent
 
 
-def _one(args: tuple[Expr, ...]) -> Expr:
-    return args[0]
-
-
-def _log(x: Any) -> Any:
-    return np.log(x)
-
-
 def _names(common: str, **special: str) -> dict[str, str]:
     languages = ("text", "python", "sympy", "jax", "torch", "c", "r", "julia", "javascript", "excel", "latex")
     modules = {"python": "np.", "jax": "jnp.", "torch": "torch.", "javascript": "Math."}
@@ -86,11 +78,11 @@ OPERATORS: dict[str, Operator] = {
                  "everywhere", 1, "product: a*b, quotient: a/b"),
         Operator("pow", 2, np.power, _power_partials,
                  "base > 0 unless the exponent is a whole number", 1, "power: a**b"),
-        Operator("exp", 1, np.exp, lambda a: (call("exp", _one(a)),),
+        Operator("exp", 1, np.exp, lambda a: (call("exp", a[0]),),
                  "everywhere; overflows above 709", 1, "exponential function", _names("exp")),
-        Operator("log", 1, _log, lambda a: (power(_one(a), Number(-1.0)),),
+        Operator("log", 1, np.log, lambda a: (power(a[0], Number(-1.0)),),
                  "argument > 0", 1, "natural logarithm", _names("log", excel="LN", latex="\\ln")),
-        Operator("abs", 1, np.abs, lambda a: (call("sign", _one(a)),),
+        Operator("abs", 1, np.abs, lambda a: (call("sign", a[0]),),
                  "everywhere", 1, "absolute value",
                  _names("abs", sympy="Abs", c="fabs", latex="abs")),
         Operator("min", 2, np.minimum, lambda a: (call("step", add(a[1], neg(a[0]))),
@@ -103,14 +95,14 @@ OPERATORS: dict[str, Operator] = {
                  "everywhere", 1, "the larger of two: Max(a, b)",
                  _names("max", text="Max", python="np.maximum", sympy="Max", jax="jnp.maximum",
                         torch="torch.maximum", c="fmax", r="pmax")),
-        Operator("tanh", 1, np.tanh, lambda a: (add(Number(1.0), neg(power(call("tanh", _one(a)),
+        Operator("tanh", 1, np.tanh, lambda a: (add(Number(1.0), neg(power(call("tanh", a[0]),
                                                                            Number(2.0)))),),
                  "everywhere", 1, "hyperbolic tangent", _names("tanh")),
-        Operator("sin", 1, np.sin, lambda a: (call("cos", _one(a)),),
+        Operator("sin", 1, np.sin, lambda a: (call("cos", a[0]),),
                  "everywhere", 1, "sine", _names("sin"), searchable=False),
-        Operator("cos", 1, np.cos, lambda a: (neg(call("sin", _one(a))),),
+        Operator("cos", 1, np.cos, lambda a: (neg(call("sin", a[0])),),
                  "everywhere", 1, "cosine", _names("cos"), searchable=False),
-        Operator("atan", 1, np.arctan, lambda a: (power(add(Number(1.0), power(_one(a), Number(2.0))),
+        Operator("atan", 1, np.arctan, lambda a: (power(add(Number(1.0), power(a[0], Number(2.0))),
                                                         Number(-1.0)),),
                  "everywhere", 1, "arc tangent",
                  _names("atan", python="np.arctan", jax="jnp.arctan", latex="\\arctan"), searchable=False),

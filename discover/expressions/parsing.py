@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from discover.errors import FormulaError
 from discover.expressions.descent import Descent, Lexicon, Token
-from discover.expressions.notation import plain_notation
+from discover.expressions.notation import LONGEST, plain_notation
 from discover.expressions.operators import OPERATORS
 from discover.expressions.printing import BASES
 from discover.expressions.tree import (
@@ -32,7 +32,6 @@ from discover.expressions.tree import (
     power,
 )
 
-MAX_LENGTH = 20_000
 MAX_DEPTH = 50
 MAX_TOKENS = 4_000
 ROUNDED = 2e-5  # by how much the factor of a logarithm of another base, written with four digits, may be off
@@ -118,8 +117,8 @@ def parse(text: str, features: Collection[str] = ()) -> Expr:
     """
     if not isinstance(text, str):
         raise FormulaError(f"a formula is text, not {type(text).__name__}")
-    if len(text) > MAX_LENGTH:
-        raise FormulaError(f"the formula has {len(text):,} characters; at most {MAX_LENGTH:,} are read")
+    if len(text) > LONGEST:
+        raise FormulaError(f"the formula has {len(text):,} characters; at most {LONGEST:,} are read")
     return _Parser(text, frozenset(features)).whole()
 
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from discover.expressions.notation import GREEK
 from discover.expressions.operators import OPERATORS
 from discover.expressions.tree import Call, Expr, Number, mul, neg, power
 
@@ -105,7 +106,7 @@ class Printer:
     def _sum(self, node: Call) -> str:
         text = self.wrap(node.args[0], PRODUCT)
         for arg in node.args[1:]:
-            if _negative(arg):
+            if negative(arg):
                 text += " - " + self.wrap(neg(arg), PRODUCT)
             else:
                 text += " + " + self.wrap(arg, PRODUCT)
@@ -122,7 +123,7 @@ class Printer:
             if place is not None and i in (0, place):
                 if i == place:
                     text = f"{text}*{self._of_base(node, place)}" if text else self._of_base(node, place)
-            elif _reciprocal(arg):
+            elif reciprocal(arg):
                 text = (text or "1") + "/" + self.wrap(power(arg, Number(-1.0)), POWER)
             else:
                 text = f"{text}*{self.wrap(arg, POWER)}" if text else self.wrap(arg, SIGN)
@@ -137,7 +138,7 @@ class Printer:
 
     def _power(self, node: Call) -> tuple[str, int]:
         base, exponent = node.args
-        if _reciprocal(node):
+        if reciprocal(node):
             return "1/" + self.wrap(power(node, Number(-1.0)), POWER), PRODUCT
         if self.dialect.power.endswith("("):
             return f"{self.dialect.power}{self.show(base)[0]}, {self.show(exponent)[0]})", ATOM
@@ -170,14 +171,14 @@ def _is_product(node: Expr) -> bool:
     return isinstance(node, Call) and node.op == "mul"
 
 
-def _negative(node: Expr) -> bool:
-    if isinstance(node, Number):
-        return node.value < 0
-    return _is_product(node) and isinstance(first := node.args[0], Number) and first.value < 0  # type: ignore[union-attr]
+def negative(node: Expr) -> bool:
+    """A number below zero, or a product with one in front, which is printed with a minus."""
+    first = node.args[0] if isinstance(node, Call) and node.op == "mul" else node
+    return isinstance(first, Number) and first.value < 0
 
 
-def _reciprocal(node: Expr) -> bool:
-    """A power with a literal negative whole exponent, which is printed under a fraction bar."""
+def reciprocal(node: Expr) -> bool:
+    """A power with a literal negative whole exponent, which is put under a fraction bar."""
     if not (isinstance(node, Call) and node.op == "pow" and isinstance(node.args[1], Number)):
         return False
     exponent = node.args[1].value
@@ -189,8 +190,7 @@ def to_latex(expr: Expr, digits: int = 6) -> str:
     return _Latex(digits).show(expr)[0]
 
 
-_LETTERS = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
-_GREEK = frozenset(_LETTERS.split())
+LETTERS = {name: sign for name, sign in GREEK.items() if sign not in "ιου"}  # which look like Latin ones
 
 
 def name_parts(name: str) -> tuple[str, str]:
@@ -200,7 +200,7 @@ def name_parts(name: str) -> tuple[str, str]:
         return name, ""
     if not tail and len(head) > 1 and head[-1].isdigit():
         stem = head.rstrip("0123456789")
-        if len(stem) == 1 or stem in _GREEK:
+        if len(stem) == 1 or stem in LETTERS:
             head, tail = stem, head[len(stem) :]
     return "lambda" if head == "lam" else head, tail
 
@@ -208,7 +208,7 @@ def name_parts(name: str) -> tuple[str, str]:
 def latex_name(name: str) -> str:
     """A constant or column name in LaTeX: Greek letters, subscripts after the first underscore or digit."""
     head, tail = name_parts(name)
-    if head in _GREEK:
+    if head in LETTERS:
         head = "\\" + head
     elif not head.isalpha() or len(head) > 1:
         return r"\mathrm{" + name.replace("_", r"\_") + "}"
@@ -237,8 +237,8 @@ class _Latex(Printer):
         first = node.args[0]
         if isinstance(first, Number) and first.value < 0:
             return "-" + self.wrap(mul(neg(first), *node.args[1:]), PRODUCT), PRODUCT
-        above = [arg for arg in node.args if not _reciprocal(arg)]
-        below = [power(arg, Number(-1.0)) for arg in node.args if _reciprocal(arg)]
+        above = [arg for arg in node.args if not reciprocal(arg)]
+        below = [power(arg, Number(-1.0)) for arg in node.args if reciprocal(arg)]
         numerator = mul(*above)
         place = _based_logarithm(node)
         if not below and place is not None:
@@ -253,7 +253,7 @@ class _Latex(Printer):
 
     def _power(self, node: Call) -> tuple[str, int]:
         base, exponent = node.args
-        if _reciprocal(node):
+        if reciprocal(node):
             return rf"\frac{{1}}{{{self.show(power(node, Number(-1.0)))[0]}}}", PRODUCT
         return f"{self.wrap(base, ATOM)}^{{{self.show(exponent)[0]}}}", POWER
 

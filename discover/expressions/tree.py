@@ -243,6 +243,11 @@ def feature_names(expr: Expr) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.name for node in walk(expr) if isinstance(node, Feature)))
 
 
+def terms(expr: Expr) -> tuple[Expr, ...]:
+    """The terms of a sum, or the tree itself."""
+    return expr.args if isinstance(expr, Call) and expr.op == "add" else (expr,)
+
+
 def factors(expr: Expr) -> tuple[Expr, ...]:
     """The factors of a product, or the tree itself."""
     return expr.args if isinstance(expr, Call) and expr.op == "mul" else (expr,)

@@ -9,14 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from discover.expressions.operators import OPERATORS
-from discover.expressions.printing import ATOM, POWER, PRODUCT, SIGN, SUM, formula_number, name_parts
+from discover.expressions.printing import (
+    ATOM,
+    LETTERS,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    formula_number,
+    name_parts,
+    negative,
+    reciprocal,
+)
 from discover.expressions.tree import Call, Expr, Number, mul, neg, power
-
-LETTERS = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
-    "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ",
-    "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ class _Typesetter:
             return [self.show(node)[0]]
         found = [self.wrap(node.args[0], PRODUCT)]
         for arg in node.args[1:]:
-            minus = _negative(arg)
+            minus = negative(arg)
             sign = self.markup.minus if minus else self.markup.plus
             found.append(sign + self.wrap(neg(arg) if minus else arg, PRODUCT))
         return found
@@ -181,8 +186,8 @@ class _Typesetter:
         first = node.args[0]
         if isinstance(first, Number) and first.value < 0:
             return self.markup.sign + self.wrap(mul(neg(first), *node.args[1:]), PRODUCT), SIGN
-        above = [arg for arg in node.args if not _reciprocal(arg)]
-        below = [power(arg, Number(-1.0)) for arg in node.args if _reciprocal(arg)]
+        above = [arg for arg in node.args if not reciprocal(arg)]
+        below = [power(arg, Number(-1.0)) for arg in node.args if reciprocal(arg)]
         if below:
             return self.markup.fraction(self.show(mul(*above))[0], self.show(mul(*below))[0]), PRODUCT
         text = self.wrap(above[0], PRODUCT)
@@ -192,22 +197,9 @@ class _Typesetter:
 
     def power(self, node: Call) -> tuple[str, int]:
         base, exponent = node.args
-        if _reciprocal(node):
+        if reciprocal(node):
             return self.markup.fraction(self.show(Number(1.0))[0], self.show(power(node, Number(-1.0)))[0]), PRODUCT
         return self.markup.superscript(self.wrap(base, ATOM), self.show(exponent)[0]), POWER
-
-
-def _negative(node: Expr) -> bool:
-    first = node.args[0] if isinstance(node, Call) and node.op == "mul" else node
-    return isinstance(first, Number) and first.value < 0
-
-
-def _reciprocal(node: Expr) -> bool:
-    """A power with a literal negative whole exponent, which is put under a fraction bar."""
-    if not (isinstance(node, Call) and node.op == "pow" and isinstance(node.args[1], Number)):
-        return False
-    exponent = node.args[1].value
-    return exponent < 0 and exponent.is_integer()
 
 
 def _begins_with_number(node: Expr) -> bool:

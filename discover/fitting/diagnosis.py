@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Mask
 from discover.data.relations import ranges_of, rounding_of
 from discover.data.table import Table
 from discover.fitting.linearise import Component, linearise
 from discover.fitting.program import compile_program, log_formula
 from discover.fitting.result import FitResult
 from discover.plain_data import counted, lettered
-
-Floats = NDArray[np.float64]
 
 SINGULAR = 1e-9
 """A direction of the scaled Jacobian below this share of the largest is taken as undetermined."""
@@ -150,7 +148,7 @@ def _unit_columns(matrix: Floats) -> tuple[Floats, Floats]:
     return matrix / np.where(norms > 0, norms, 1.0), norms
 
 
-def _reduced(scaled: Floats, searched: NDArray[np.bool_]) -> Floats:
+def _reduced(scaled: Floats, searched: Mask) -> Floats:
     """Columns of the searched constants without what the linear ones can do."""
     kept, fixed = scaled[:, searched], scaled[:, ~searched]
     if not fixed.shape[1] or not kept.shape[1]:

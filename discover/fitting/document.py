@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from discover.arrays import Floats
 from discover.data.orders import parts_of
 from discover.fitting.result import FitResult
 from discover.law.document import ConstantSet, FeatureInfo, LawDocument, current_versions
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from discover.data.cards import Column
     from discover.data.table import Table
 
@@ -26,7 +24,7 @@ def from_fit(
     task: str,
     columns: Sequence[Column] = (),
     group_column: str | None = None,
-    errors: NDArray[np.float64] | None = None,
+    errors: Floats | None = None,
     inner_error: float | None = None,
     seed: int | None = None,
     versions: Mapping[str, str] | None = None,

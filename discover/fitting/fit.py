@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.data.table import Table
 from discover.fitting import kernel
 from discover.fitting.compilation import ensure_compiled
@@ -22,8 +22,6 @@ from discover.fitting.starts import draw
 from discover.fitting.zeros import kept_finite
 from discover.law.structure import Domain, Recipe, Structure
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Start = Mapping[str, Floats | float]
 _KINDS = {"squared": 0, "huber": 1, "soft_l1": 2}
 

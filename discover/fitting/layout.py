@@ -11,15 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.data.table import Table
 from discover.expressions import Expr, Feature, evaluate
 from discover.fitting.program import guarded_log
 from discover.fitting.starts import sample_rows
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 MOST_KEPT = 1 << 21  # values of columns that are kept with a table, 16 MB
 

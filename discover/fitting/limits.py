@@ -12,13 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.data.table import Table
 from discover.expressions import Call, Expr, call, constants_in, evaluate_all, factors, features_in, mul, walk
 from discover.fitting.result import FitResult
-
-Floats = NDArray[np.float64]
 
 NEAR = 1e-2  # what a limit may miss of the values of a part, in their standard deviations
 FORMS = ("linear", "log", "exp")

@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints, Mask
 from discover.data.table import Table
 from discover.expressions import Expr, differentiate, evaluate, evaluate_all
 from discover.fitting.program import guarded_log
 from discover.fitting.result import FitResult
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 ALL_GROUPS = -1
 
 
@@ -42,7 +40,7 @@ class Component:
     jacobian: Floats
     residuals: Floats
     factors: Floats
-    free: NDArray[np.bool_]
+    free: Mask
 
     @property
     def names(self) -> tuple[str, ...]:

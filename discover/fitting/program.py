@@ -18,6 +18,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.expressions import (
     Call,
     Constant,
@@ -45,7 +46,7 @@ VECTOR = 1 << 20  # operands at or above this are vectors, below it scalars
 _SMALLEST = 1e-300
 
 
-def guarded_log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def guarded_log(x: Floats) -> Floats:
     """The logarithm with 0 taken as 1e-300: then 0**a = exp(a*log(0)) is 0 and its derivative finite.
 
     A formula that takes the logarithm of 0 itself is caught when the fitted law is evaluated.
@@ -74,10 +75,10 @@ class Program:
     shared: tuple[str, ...]
     columns: tuple[Expr, ...]
     code: NDArray[np.int32]
-    bounds: NDArray[np.int64]
-    scalars: NDArray[np.float64]
+    bounds: Ints
+    scalars: Floats
     n_vectors: int
-    outputs: NDArray[np.int64]
+    outputs: Ints
 
     @property
     def constants(self) -> tuple[str, ...]:

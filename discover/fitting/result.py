@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.data.table import Table
 from discover.law.structure import Recipe, Structure, values_of
-
-Floats = NDArray[np.float64]
 
 
 class Outcome(Enum):
@@ -118,7 +116,7 @@ class FitResult:
         """Constants by name, each of shape (n_groups, n_targets), in the form that another fit starts from."""
         return {name: self.constants[:, :, i] for i, name in enumerate(self.structure.constants)}
 
-    def predict(self, features: Mapping[str, Floats], group: NDArray[np.int64] | None = None) -> Floats:
+    def predict(self, features: Mapping[str, Floats], group: Ints | None = None) -> Floats:
         """Values of the law, shape (n, n_targets).
 
         Args:

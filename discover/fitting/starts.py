@@ -13,12 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.expressions import OPERATORS, Call, Constant, Expr, Feature, Number, constant_names
 from discover.law.structure import Structure
 
-Floats = NDArray[np.float64]
 _ROWS = 24  # rows on which sizes are measured
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.data.table import Table
 from discover.errors import InputError
 from discover.expressions import Number, substitute
@@ -22,9 +22,6 @@ from discover.fitting.fit import Effort, fit
 from discover.fitting.linearise import ALL_GROUPS, Component, linearise
 from discover.fitting.result import FitFailure, FitResult
 from discover.law.structure import Recipe, Structure
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 RESAMPLE = Effort(draws=16, agree=2, tolerance=1e-10, iterations=200)
 

@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from discover.proposers.candidate import Candidate, Floats
+from discover.arrays import Floats
+from discover.proposers.candidate import Candidate
 from discover.scoring import Score
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,12 +31,18 @@ from discover.expressions import (
     sub,
     substitute,
 )
+from discover.expressions.tree import ONE
 from discover.proposers.surgery import Names
 from discover.scoring import Problem
 
-ONE = Number(1.0)
 TWO = Number(2.0)
 Term = Callable[["Maker", Expr], Expr]
+T = TypeVar("T")
+
+
+def pick(options: Sequence[T], rng: np.random.Generator) -> T:
+    """One of them at random."""
+    return options[int(rng.integers(len(options)))]
 
 
 @dataclass
@@ -50,8 +57,8 @@ class Maker:
         """A fresh constant."""
         return self.names.fresh()
 
-    def pick(self, options: Sequence[str]) -> str:
-        return options[int(self.rng.integers(len(options)))]
+    def pick(self, options: Sequence[T]) -> T:
+        return pick(options, self.rng)
 
     def chance(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)
@@ -112,7 +119,7 @@ class Maker:
         if smaller:
             u = Feature(self.pick(smaller))
             options += 2 * [lambda: repeat_exp(self, x, u), lambda: repeat_harmonic(self, x, u)]
-        return options[int(self.rng.integers(len(options)))]()
+        return self.pick(options)()
 
     def centre(self, column: str) -> Expr:
         """Where a bowl in one column lies: a constant, moved by the logarithms of other columns."""
@@ -160,7 +167,7 @@ def _centre(m: Maker, x: Expr) -> Expr:
 
 
 def _fixed_power(m: Maker, x: Expr) -> Expr:
-    exponent = (-1.0, -0.5, -1.0 / 3.0, -0.25)[int(m.rng.integers(4))]
+    exponent = m.pick((-1.0, -0.5, -1.0 / 3.0, -0.25))
     return mul(m.c(), power(x, Number(exponent)))
 
 

@@ -9,21 +9,19 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.data.relations import ranges_of
-from discover.expressions import Expr, factors, to_text
+from discover.expressions import Expr, factors, terms, to_text
 from discover.llm.prompt import Column, Elite, Pattern, TaskCard
 from discover.proposers.base import Told
 from discover.proposers.heldout import HeldOut
-from discover.proposers.surgery import terms
 from discover.scoring import Problem
 
 if TYPE_CHECKING:
     from discover.data.task_files import Knowledge
     from discover.data.tasks import Task
 
-Floats = NDArray[np.float64]
 
 FEW_LEVELS = 24  # up to so many different values are called levels
 BINS = 4  # ranges of a column in which residuals are averaged

@@ -8,13 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from discover.arrays import Floats
 from discover.expressions import skeleton
 from discover.fitting import Recipe, Structure
 
-Floats = NDArray[np.float64]
 LIBRARY = "library"
 
 

@@ -27,10 +27,12 @@ from discover.expressions import (
     power,
     skeleton,
     sub,
+    terms,
 )
+from discover.expressions.tree import ONE
 from discover.law import laws_for
-from discover.proposers.blocks import ONE, TWO, Maker
-from discover.proposers.surgery import Names, terms
+from discover.proposers.blocks import TWO, Maker
+from discover.proposers.surgery import Names
 from discover.scoring import Problem
 
 MOST = 16  # laws of the sizes

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from discover.data.table import Ints
+from discover.arrays import Floats, Ints
 from discover.errors import FormulaError
 from discover.expressions import Call, Expr, evaluate, features_in
 from discover.fitting import FitResult
-from discover.proposers.candidate import Candidate, Floats
+from discover.proposers.candidate import Candidate
 from discover.proposers.limits import Values, rewritten
 from discover.proposers.surgery import Names, places, replaced, without
 from discover.scoring import Problem

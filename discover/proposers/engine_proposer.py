@@ -19,16 +19,17 @@ from typing import Any
 import numpy as np
 
 from discover.errors import FormulaError
-from discover.expressions import Expr, complexity, constant_names, evaluate, features_in, reduce_constants
+from discover.expressions import Expr, complexity, constant_names, evaluate, features_in, reduce_constants, terms
 from discover.fitting import Structure
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
+from discover.proposers.blocks import pick
 from discover.proposers.candidate import Candidate, Origin
 from discover.proposers.equations import read_equation
 from discover.proposers.grammar import MAX_COMPLEXITY, recipes
 from discover.proposers.literals import law_of, named
 from discover.proposers.logbook import Answer, Logbook, Question, Ready, Row
-from discover.proposers.surgery import places, terms, without
+from discover.proposers.surgery import places, without
 from discover.proposers.untangling import untangle
 from discover.proposers.views import LABELS, TEMPLATE, View, make_view, scaled_equation
 from discover.proposers.worker import Reply, Worker
@@ -358,6 +359,5 @@ class EngineProposer:
     def _variants(self, told: Told) -> list[Candidate]:
         """A law that the archive took, under another recipe."""
         candidate = told.candidate
-        options = [r for r in recipes(self.problem) if r != candidate.recipe]
-        other = options[int(self._rng.integers(len(options)))]
+        other = pick([r for r in recipes(self.problem) if r != candidate.recipe], self._rng)
         return [replace(candidate, recipe=other, parents=(told.index,), inherited=told.values)]

@@ -19,15 +19,12 @@ from discover.errors import FormulaError
 from discover.expressions import Expr, Number, add, call, evaluate, mul, power, sub, walk
 from discover.expressions.descent import Descent, Lexicon, Token
 from discover.expressions.parsing import FUNCTIONS, SPELLINGS
+from discover.expressions.tree import ONE
 
 MAX_LENGTH = 4_000
 MAX_TOKENS = 600
 MAX_DEPTH = 40
 MAX_NODES = 120  # of a tree, before and after it is untangled
-
-ONE = Number(1.0)
-HALF = Number(0.5)
-TWO = Number(2.0)
 
 _TOKEN = re.compile(
     r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEf][+-]?[0-9]+)?)"
@@ -42,7 +39,7 @@ _NOT_NUMBERS = frozenset(("nan", "inf", "infinity", "nan32", "inf32", "nan16", "
 # What the formula language does not read by itself.
 _ONE_ARGUMENT: dict[str, Callable[[Expr], Expr]] = {
     "logabs": lambda x: call("log", call("abs", x)),
-    "sqrtabs": lambda x: power(call("abs", x), HALF),
+    "sqrtabs": lambda x: power(call("abs", x), Number(0.5)),
 }
 
 _TWO_ARGUMENTS: dict[str, Callable[[Expr, Expr], Expr]] = {
@@ -51,7 +48,7 @@ _TWO_ARGUMENTS: dict[str, Callable[[Expr, Expr], Expr]] = {
     "plus": add,
     "sub": sub,
     "mult": mul,
-    "aq": lambda x, y: mul(x, power(add(ONE, power(y, TWO)), Number(-0.5))),
+    "aq": lambda x, y: mul(x, power(add(ONE, power(y, Number(2.0))), Number(-0.5))),
 }
 
 _GUARDS = ("safe_", "custom_")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.errors import FormulaError
 from discover.expressions import (
     Call,
@@ -29,12 +30,14 @@ from discover.expressions import (
     power,
     reduce_constants,
     substitute,
+    terms,
 )
+from discover.expressions.tree import ONE
 from discover.fitting import Recipe, Structure
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Told
-from discover.proposers.blocks import ONE, Maker
-from discover.proposers.candidate import Candidate, Floats, Origin
+from discover.proposers.blocks import Maker, pick
+from discover.proposers.candidate import Candidate, Origin
 from discover.proposers.completed import first_formulas
 from discover.proposers.surgery import (
     Names,
@@ -42,7 +45,6 @@ from discover.proposers.surgery import (
     exponents,
     places,
     replaced,
-    terms,
     under_new_names,
     well_named,
     without,
@@ -141,21 +143,18 @@ class Grammar:
         return budget is not None and len(constants_in(expr)) > budget + 1
 
     def _recipe(self, rng: np.random.Generator) -> Recipe:
-        options = recipes(self.problem)
-        return options[int(rng.integers(len(options)))] if positive(self.problem) else Recipe()
+        return pick(recipes(self.problem), rng) if positive(self.problem) else Recipe()
 
     def _with_recipe(self, parent: Told, rng: np.random.Generator) -> Candidate:
         old = parent.candidate.recipe
-        options = [r for r in recipes(self.problem) if r != old]
-        new = options[int(rng.integers(len(options)))]
+        new = pick([r for r in recipes(self.problem) if r != old], rng)
         return Candidate(parent.candidate.structure, new, f"{self.name}:change_recipe", (parent.index,), parent.values)
 
     def _with_sharing(self, parent: Told, rng: np.random.Generator) -> Candidate | None:
         structure = parent.candidate.structure
         if self.problem.table.n_groups < 2 or not structure.constants:
             return None
-        name = structure.constants[int(rng.integers(len(structure.constants)))]
-        shared = structure.shared ^ {name}
+        shared = structure.shared ^ {pick(structure.constants, rng)}
         if shared >= set(structure.constants):
             return None
         found = renamed(self.problem, structure.expr, frozenset(shared))
@@ -309,7 +308,7 @@ def drop(m: Maker, parents: list[Expr]) -> Expr | None:
     paths = [path for path, _ in places(parents[0]) if path]
     if not paths:
         return None
-    path = paths[int(m.rng.integers(len(paths)))]
+    path = m.pick(paths)
     return without(parents[0], path)
 
 
@@ -323,7 +322,7 @@ def replace_term(m: Maker, parents: list[Expr]) -> Expr | None:
     spots = _term_places(parents[0])
     if not spots:
         return None
-    path, node = spots[int(m.rng.integers(len(spots)))]
+    path, node = m.pick(spots)
     columns = [n.name for _, n in places(node) if isinstance(n, Feature)]
     if not columns:
         return None
@@ -344,7 +343,7 @@ def effective_size(m: Maker, parents: list[Expr]) -> Expr | None:
     spots = [p for p, n in places(parents[0]) if isinstance(n, Feature) and m.problem.kinds[n.name] == "scale"]
     if not spots:
         return None
-    path = spots[int(m.rng.integers(len(spots)))]
+    path = m.pick(spots)
     column = at(parents[0], path)
     assert isinstance(column, Feature)
     return replaced(parents[0], path, m.effective(column.name))
@@ -369,7 +368,7 @@ def coefficient_of_column(m: Maker, parents: list[Expr]) -> Expr | None:
     columns = list(m.problem.kinds)
     if not spots or not columns:
         return None
-    path, node = spots[int(m.rng.integers(len(spots)))]
+    path, node = m.pick(spots)
     column = m.pick(columns)
     kind = m.problem.kinds[column]
     if kind == "scale" and m.chance(0.5):
@@ -384,7 +383,7 @@ def bend(m: Maker, parents: list[Expr]) -> Expr | None:
     spots = [(p, n) for p, n in _term_places(parents[0]) if features_in(n)]
     if not spots:
         return None
-    path, node = spots[int(m.rng.integers(len(spots)))]
+    path, node = m.pick(spots)
     column = m.pick([x.name for _, x in places(node) if isinstance(x, Feature)])
     x = Feature(column)
     if m.problem.kinds[column] == "scale":
@@ -404,7 +403,7 @@ def fix_constant(m: Maker, parents: list[Expr]) -> Expr | None:
     if not names:
         return None
     values = (1.0, 0.5, 1.0 / 3.0, 0.25, 2.0)
-    return substitute(parents[0], {m.pick(names): Number(values[int(m.rng.integers(len(values)))])})
+    return substitute(parents[0], {m.pick(names): Number(m.pick(values))})
 
 
 def tie_constants(m: Maker, parents: list[Expr]) -> Expr | None:
@@ -421,7 +420,7 @@ def free_number(m: Maker, parents: list[Expr]) -> Expr | None:
     spots = [p for p, n in places(parents[0]) if isinstance(n, Number) and n.value != -1.0]
     if not spots:
         return None
-    return replaced(parents[0], spots[int(m.rng.integers(len(spots)))], m.c())
+    return replaced(parents[0], m.pick(spots), m.c())
 
 
 def swap_column(m: Maker, parents: list[Expr]) -> Expr | None:
@@ -429,7 +428,7 @@ def swap_column(m: Maker, parents: list[Expr]) -> Expr | None:
     spots = [(p, n) for p, n in places(parents[0]) if isinstance(n, Feature)]
     if not spots:
         return None
-    path, node = spots[int(m.rng.integers(len(spots)))]
+    path, node = m.pick(spots)
     assert isinstance(node, Feature)
     same = [c for c in m.problem.of_kind(m.problem.kinds[node.name]) if c != node.name]
     return replaced(parents[0], path, Feature(m.pick(same))) if same else None
@@ -440,7 +439,7 @@ def ratio_column(m: Maker, parents: list[Expr]) -> Expr | None:
     spots = [(p, n) for p, n in places(parents[0]) if isinstance(n, Feature) and m.problem.kinds[n.name] == "scale"]
     if not spots or len(m.scales) < 2:
         return None
-    path, node = spots[int(m.rng.integers(len(spots)))]
+    path, node = m.pick(spots)
     assert isinstance(node, Feature)
     z = Feature(m.pick([c for c in m.scales if c != node.name]))
     return replaced(parents[0], path, mul(node, power(z, Number(-1.0 if m.chance(0.7) else 1.0))))
@@ -451,11 +450,11 @@ def crossover(m: Maker, parents: list[Expr]) -> Expr | None:
     donor = [t for t in terms(parents[1]) if features_in(t)]
     if not donor:
         return None
-    term = donor[int(m.rng.integers(len(donor)))]
+    term = m.pick(donor)
     if m.chance(0.5):
         return add(parents[0], term)
     spots = _term_places(parents[0])
-    return replaced(parents[0], spots[int(m.rng.integers(len(spots)))][0], term)
+    return replaced(parents[0], m.pick(spots)[0], term)
 
 
 def _placeholder(_m: Maker, _parents: list[Expr]) -> Expr | None:

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.fitting import FitFailure, fit
 from discover.proposers.base import Told
 from discover.scoring import Problem
 from discover.scoring.score import FOLD_EFFORT
-
-Floats = NDArray[np.float64]
 
 ROWS = 2_000  # of a longer table that laws are judged on here
 KEPT = 16  # laws whose residuals are remembered

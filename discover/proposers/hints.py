@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.errors import InputError
 from discover.expressions import Expr, constant_names, evaluate, feature_names, reduction
 from discover.fitting import Domain, Recipe, Structure
 from discover.law.structure import recipe_from_text
-from discover.proposers.candidate import Floats
 from discover.proposers.grammar import positive
 from discover.scoring import Problem
 

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.data.table import Table
 from discover.errors import FormulaError
 from discover.expressions import (
@@ -25,12 +26,13 @@ from discover.expressions import (
     power,
     sub,
     substitute,
+    terms,
 )
 from discover.fitting import FitResult, Limit, limits, signed_domains
 from discover.fitting.limits import powers
-from discover.proposers.candidate import Candidate, Floats
+from discover.proposers.candidate import Candidate
 from discover.proposers.grammar import renamed
-from discover.proposers.surgery import Names, Path, at, places, replaced, terms, under_new_names
+from discover.proposers.surgery import Names, Path, at, places, replaced, under_new_names
 from discover.scoring import Problem
 
 DOUBTFUL = 2.0  # standard errors

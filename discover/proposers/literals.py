@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Set
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.errors import FormulaError
 from discover.expressions import (
     Call,
@@ -26,8 +26,6 @@ from discover.expressions import (
 from discover.fitting import Structure, signed_domains
 from discover.proposers.equations import check_size
 from discover.proposers.surgery import under_new_names, well_named
-
-Floats = NDArray[np.float64]
 
 MOST_RESTORED = 8  # constants whose starting values are worked out again after merging
 FAR = 1e3  # residuals beyond count as this

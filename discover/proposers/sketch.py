@@ -11,13 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.scoring import Problem
 from discover.scoring.sweeps import best_rows, excess_of, sizes_of
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 ROWS = 4_000  # of a longer table that are looked at
 COLUMNS = 10  # that are described, those of scale first

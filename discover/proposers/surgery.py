@@ -14,6 +14,7 @@ from discover.expressions import (
     constant_names,
     feature_names,
     substitute,
+    terms,
 )
 
 Path = tuple[int, ...]
@@ -60,11 +61,6 @@ def without(expr: Expr, path: Path) -> Expr | None:
         return None
     rest = [arg for i, arg in enumerate(parent.args) if i != path[-1]]
     return replaced(expr, path[:-1], call(parent.op, *rest))
-
-
-def terms(expr: Expr) -> tuple[Expr, ...]:
-    """The terms of a sum."""
-    return expr.args if isinstance(expr, Call) and expr.op == "add" else (expr,)
 
 
 def exponents(expr: Expr) -> list[str]:

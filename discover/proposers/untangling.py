@@ -11,9 +11,9 @@ from collections.abc import Callable, Set
 
 from discover.errors import FormulaError
 from discover.expressions import Call, Expr, Feature, Number, add, call, features_in, mul, power, simplify
+from discover.expressions.tree import ONE
 
 ROUNDS = 8
-ONE = Number(1.0)
 
 
 def untangle(expr: Expr, positive: Set[str] = frozenset()) -> Expr:

@@ -21,16 +21,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.errors import FormulaError
-from discover.expressions import Call, Constant, Expr, Feature, Number, add, call, features_in, mul, sub
+from discover.expressions import Call, Constant, Expr, Feature, Number, add, call, features_in, mul, sub, terms
 from discover.fitting import FitResult, Recipe
 from discover.proposers.base import Told
-from discover.proposers.surgery import terms
 from discover.scoring import Problem
 
-Floats = NDArray[np.float64]
 LEAST_ROWS = 5
 PLAIN = Recipe()
 MOST_GROUPS = 60  # of a template, which has parameters for each; of more groups, so many of the larger ones are drawn
@@ -64,7 +62,7 @@ class View:
     y: Floats
     law: Callable[[Expr], Expr]
     values: Mapping[str, Floats]
-    codes: NDArray[np.int64]
+    codes: Ints
     known: Mapping[str, float] = field(default_factory=dict)
     recipe: Recipe = PLAIN
     parents: tuple[int, ...] = ()
@@ -79,7 +77,7 @@ class _Target:
     label: str
     values: Floats
     law: Callable[[Expr], Expr]
-    rows: NDArray[np.int64]
+    rows: Ints
     known: Mapping[str, float] = field(default_factory=dict)
     extra: Mapping[str, Floats] = field(default_factory=dict)
     recipe: Recipe = PLAIN

@@ -13,15 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints, Mask
 from discover.data.table import Table
 from discover.fitting import FitResult
 from discover.scoring.problem import Problem
 from discover.scoring.units import natural
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 STEPS = 4  # to the multiple of the largest scale
 ROWS_PER_GROUP = 12
@@ -44,7 +41,7 @@ class Beyond:
     """
 
     features: dict[str, Floats]
-    group: NDArray[np.int64]
+    group: Ints
     axis: tuple[str, ...]
     settings: bool = False
 
@@ -64,7 +61,7 @@ def points_beyond(problem: Problem, multiple: float | None = None) -> Beyond:
         return _between_and_outside(problem)
     near = problem.rules.guards.multiple
     multiple = near if multiple is None else multiple
-    blocks: list[tuple[str, NDArray[np.int64], dict[str, Floats]]] = []
+    blocks: list[tuple[str, Ints, dict[str, Floats]]] = []
     for axis in (*problem.axes, *((ALL,) if len(problem.axes) > 1 else ())):
         moved = problem.axes if axis == ALL else (axis,)
         rows = _top_rows(problem, moved)
@@ -167,7 +164,7 @@ def settings_mixed(problem: Problem) -> Beyond | None:
     return Beyond(_possible(problem, columns), table.group[rows], (ALL,) * len(rows))
 
 
-def _drawn(table: Table, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _drawn(table: Table, most: int, rng: np.random.Generator) -> Ints:
     """So many rows of every group, drawn with repetition; every call draws as many, in the order of the groups."""
     return np.concatenate([rng.choice(own, most) for own in table.members if len(own)])
 
@@ -200,13 +197,13 @@ def _between_and_outside(problem: Problem) -> Beyond:
     return Beyond(columns, table.group[rows], ("",) * len(rows))
 
 
-def _partner(members: NDArray[np.int64], row: int) -> int:
+def _partner(members: Ints, row: int) -> int:
     """Another row of a row's group, a fixed stride away, so that neighbours in the table are not paired."""
     place = int(np.searchsorted(members, row))
     return int(members[(place + max(1, (2 * len(members)) // 5)) % len(members)])
 
 
-def _top_rows(problem: Problem, axes: tuple[str, ...]) -> NDArray[np.int64]:
+def _top_rows(problem: Problem, axes: tuple[str, ...]) -> Ints:
     """Rows of the largest scale of each group, spread over the other columns."""
     size = sum((problem.coordinate(axis) for axis in axes), np.zeros(len(problem.table)))
     chosen: list[int] = []
@@ -374,9 +371,9 @@ def _all_settings(beyond: Beyond, above: Mask) -> Mask:
     return out
 
 
-def _starts_beyond(problem: Problem, beyond: Beyond, axis: str, along: list[int]) -> NDArray[np.bool_]:
+def _starts_beyond(problem: Problem, beyond: Beyond, axis: str, along: list[int]) -> Mask:
     """Which steps along an axis begin above the largest measured value of their group, shape (steps - 1, points)."""
     largest = np.full(problem.table.n_groups, -np.inf)
     np.maximum.at(largest, problem.table.group, problem.table.features[axis])
-    starts: NDArray[np.bool_] = beyond.features[axis][:-1, along] > largest[beyond.group[along]]
+    starts: Mask = beyond.features[axis][:-1, along] > largest[beyond.group[along]]
     return starts

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from discover.arrays import Floats
 
 
 def twins(forecasts: Sequence[Floats], sizes: Sequence[int], least: Floats) -> list[int]:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from discover.arrays import Ints, Mask
 
 if TYPE_CHECKING:
     from discover.scoring.problem import Problem
 
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 LEAST_POINTS = 20  # of a run, in the middle of all, where no column tells the runs
 

@@ -19,15 +19,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints, Mask
 from discover.scoring.curves import parts_of_runs
 
 if TYPE_CHECKING:
     from discover.scoring.problem import Problem
 
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 MOST_LEVELS = 24  # of an axis that are tried, evenly spread; more differ by little
 
@@ -198,7 +196,7 @@ def _from_centre(points: Floats) -> Floats:
     return out
 
 
-def _design_points(problem: Problem) -> tuple[Floats, NDArray[np.int64]]:
+def _design_points(problem: Problem) -> tuple[Floats, Ints]:
     """Distinct points of the design in standard coordinates, and the point of every row."""
     columns = np.column_stack([_standard(problem.coordinate(name)) for name in problem.kinds])
     unique, inverse = np.unique(np.round(columns, 9), axis=0, return_inverse=True)

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.data.canonical import in_canonical_order
 from discover.data.orders import Parts, parts_of
 from discover.data.table import Table
@@ -23,7 +23,6 @@ from discover.scoring.sweeps import sweep_notes, sweep_weights, swept_columns
 if TYPE_CHECKING:
     from discover.data.tasks import Task
 
-Floats = NDArray[np.float64]
 Kind = Literal["scale", "logged", "share", "other"]
 Direction = Literal["decreasing", "increasing"]
 

@@ -8,14 +8,12 @@ of a law: held-out errors, the choice and the noise of forecasts all follow it.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.data.table import Table
 from discover.data.task_files import ErrorScale
 from discover.errors import InputError
 from discover.rules import RULES, Scale
-
-Floats = NDArray[np.float64]
 
 
 def on_scale(values: Floats, scale: ErrorScale) -> Floats:

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.data.table import Table
 from discover.expressions import complexity
 from discover.fitting import Effort, FitFailure, FitResult, Recipe, Structure, fit
@@ -34,8 +34,6 @@ from discover.scoring.problem import Problem
 from discover.scoring.stacking import rows_asked
 from discover.scoring.sweeps import sweep_weights
 from discover.scoring.units import unit_bound, unit_groups
-
-Floats = NDArray[np.float64]
 
 SEARCH_EFFORT = Effort(draws=32, agree=2, tolerance=1e-9, iterations=120)
 INHERITED_EFFORT = replace(SEARCH_EFFORT, draws=8)  # from the constants of a parent
@@ -297,12 +295,12 @@ class Scorer:
             return "its terms cancel to the last digits"
         return None
 
-    def _part(self, rows: NDArray[np.int64]) -> Table:
+    def _part(self, rows: Ints) -> Table:
         """Some rows of the table; in a sweep they weigh by the best run of their size among them."""
         part = self.problem.table.take(rows)
         return replace(part, sweep=sweep_weights(self.problem, self.problem.swept, part))
 
-    def _spread(self, n: int) -> NDArray[np.int64]:
+    def _spread(self, n: int) -> Ints:
         """Rows spread evenly over the groups of the table as they are sorted by size."""
         table = self.problem.table
         return table.spread(n, sum((self.problem.coordinate(axis) for axis in self.problem.axes), np.zeros(len(table))))

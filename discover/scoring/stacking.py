@@ -12,16 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.averages import average
 from discover.data.table import Table
 from discover.rules import RULES, Average
 from discover.scoring.folds import Fold
 from discover.scoring.problem import Problem
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 TINY = 1e-300
 ROUNDING = 1e-9  # of the least squared error of one law: errors that cancel to less have cancelled

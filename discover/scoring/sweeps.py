@@ -13,16 +13,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.rules import Sweeps
 
 if TYPE_CHECKING:
     from discover.data.table import Table
     from discover.scoring.problem import Problem
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def swept_columns(problem: Problem) -> tuple[str, ...]:

@@ -13,14 +13,12 @@ in the same unit change together.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Mask
 from discover.data.orders import PURE, meet
 from discover.expressions import differentiate, evaluate_all
 from discover.fitting import FitResult
 from discover.scoring.problem import Problem
-
-Floats = NDArray[np.float64]
 
 ROWS = 240
 HAIR = 1e-9  # next to zero, as a share of the smallest value above it
@@ -84,7 +82,7 @@ def unit_bound(problem: Problem, groups: tuple[tuple[str, ...], ...], fit: FitRe
 
 def _derivatives(
     fit: FitResult, columns: list[str], values: dict[str, Floats | float], n: int
-) -> tuple[NDArray[np.bool_], list[Floats]]:
+) -> tuple[Mask, list[Floats]]:
     """The rows of n that have finite derivatives; there, those to the constants, to the columns, and the forecast.
 
     x**a has at x = 0 no derivative that arithmetic finds (0 log 0), but a limit: the value next to zero stands in.
@@ -97,7 +95,7 @@ def _derivatives(
         beside = {name: _beside_zero(v) if name in fit.structure.features else v for name, v in values.items()}
         limits = [np.broadcast_to(found, n) for found in evaluate_all(wanted, beside)]
         at = np.where(lost, np.array(limits, dtype=np.float64), at)
-    finite: NDArray[np.bool_] = np.all(np.isfinite(at), axis=0)
+    finite: Mask = np.all(np.isfinite(at), axis=0)
     return finite, list(at[:, finite])
 
 

@@ -13,16 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.averages import average, half_width
 from discover.proposers.base import Told
 from discover.scoring import inner_error, points_beyond, predict_beyond
 from discover.scoring.stacking import averages_logs
 from discover.search.island import Step
 from discover.search.tasks import Setting
-
-Floats = NDArray[np.float64]
 
 FIRST_LOOK = 32  # laws
 LOOKS = 2  # every doubling of laws

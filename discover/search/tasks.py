@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.fitting import FitResult
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
@@ -46,7 +46,7 @@ class Setting:
         return is_thinned(len(self.problem.table), SEARCH_ROWS)
 
     @cached_property
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> Floats:
         """Weights of the inner folds."""
         return np.array(fold_weights(self.problem))
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.averages import average
 from discover.fitting import FitResult, covariance
 from discover.proposers.base import Told
@@ -23,8 +23,6 @@ from discover.scoring.consensus import distances, twins
 from discover.scoring.score import parameters
 from discover.scoring.stacking import Stack, averages_logs, departure, rows_asked, stacked
 from discover.search.tasks import Executor, Job, Setting
-
-Floats = NDArray[np.float64]
 
 BEYOND = slice(1, None)  # of the points that continue the data; the first are measured
 NEAREST = slice(1, 2)  # of them; farther out a part without evidence moves any forecast

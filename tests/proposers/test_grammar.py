@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from discover.data.table import Table
 from discover.errors import FormulaError
-from discover.expressions import Call, Constant, Feature, add, complexity, differentiate, evaluate, parse, walk
+from discover.expressions import Call, Constant, Feature, add, complexity, differentiate, evaluate, parse, terms, walk
 from discover.fitting import Recipe, Structure
 from discover.proposers import Candidate, Told, blocks
 from discover.proposers.blocks import Maker
 from discover.proposers.grammar import MAX_COMPLEXITY, MOVES, Grammar, finished, random_law, recipes
-from discover.proposers.surgery import Names, at, exponents, places, replaced, terms, well_named, without
+from discover.proposers.surgery import Names, at, exponents, places, replaced, well_named, without
 from discover.scoring import Problem, Refused, Scorer
 
 KINDS = ("scale", "logged", "share", "other")

@@ -35,8 +35,8 @@ class Folds:
         0.65, "a cut holds out at most this", "the rest must determine the constants", 1.0, "share of the rows"
     )
     left_over: int = _rule(
-        2, "rows that a cut leaves a group besides as many as a floor and a power of every column have constants",
-        "published laws would be refused for want of rows, and an odd one win without having been compared", 0, "rows",
+        2, "a cut leaves a group as many rows as a floor and a power of every column have constants, and so many more",
+        "otherwise published laws are refused for want of rows, and an odd law wins without a comparison", 0, "rows",
     )  # fmt: skip
     decay: float = _rule(
         0.3, "weight of a cut relative to the next nearer one",
@@ -56,15 +56,15 @@ class Guards:
         unit="times the largest scale",
     )  # fmt: skip
     far_multiple: float = _rule(
-        256.0, "the same, with one good setting of the columns that are no axis",
-        "few ask that far, but it tells wild laws from others", 8.0, "times the largest scale",
+        256.0, "the same, for at least one setting of the columns that are no axis",
+        "few people ask that far, but it tells wild laws from others", 8.0, "times the largest scale",
     )  # fmt: skip
     logged: float = _rule(
         0.4, "share of a multiple's logarithm by which a column of logarithms goes on",
         "scores cross their range in a few steps of it", 1.0,
     )  # fmt: skip
     room: float = _rule(
-        0.5, "how far forecasts may leave the range of their group's data, and one more with every step",
+        0.5, "how far forecasts may leave the range of their group's data; with every step one range more",
         "a law that leaves it far behind is wild", 1e9, "ranges of the group",
     )  # fmt: skip
     least_range: float = _rule(
@@ -72,12 +72,12 @@ class Guards:
         "ranges of all groups",
     )  # fmt: skip
     slack: float = _rule(
-        0.01, "steps in the wrong direction, or beyond a bound, smaller than this are not held against a law",
+        0.01, "a law may go in the wrong direction, or beyond a bound, by this much",
         "a flat law ripples", 0.0, "ranges of the target",
     )  # fmt: skip
     few_groups: float = _rule(
-        0.25, "share of the groups in which a good law may say what cannot be",
-        "where a group's rows have not bent yet, they do not determine its constants", 0.0,
+        0.25, "share of the groups in which a law may say the impossible",
+        "rows of a group that have not bent yet do not determine its constants", 0.0,
     )  # fmt: skip
     aside: float = _rule(
         2.0, "factor by which a setting leaves its range", "sweeps at the next size hold other settings", 1.0
@@ -91,12 +91,15 @@ class Guards:
         "terms of 4e13 that cancel fit a fold by luck", math.inf, "standard deviations of the target",
     )  # fmt: skip
     unit_bound: float = _rule(
-        0.005, "share of a change of unit that the constants may leave undone",
-        "a law that holds in one unit only is fitted to the numbers that stand in the table", math.inf,
+        0.005, "share of a change of unit that the constants may fail to absorb",
+        "a law that holds in one unit only is fitted to how the table writes its numbers", math.inf,
     )  # fmt: skip
-    run_off: float = _rule(1e40, "size of a constant that says nothing", "raw counts to a power reach 1e20", math.inf)
+    run_off: float = _rule(
+        1e40, "a constant larger than this says nothing", "raw counts to a power reach only 1e20", math.inf
+    )
     far_off: float = _rule(
-        10.0, "a forecast without a place on the error scale counts as that far off", "it has to count as something",
+        10.0, "a forecast without a place on the error scale, such as a cost below zero, counts as that far off",
+        "it has to count as something",
         unit="ranges of the target",
     )  # fmt: skip
 
@@ -107,16 +110,17 @@ class Sweeps:
 
     least_runs: int = _rule(5, "runs of one size that make a sweep", "fewer show no best value", 1, "runs")
     sure: float = _rule(
-        2.0, "how surely runs get worse with the distance from the best value, on either side",
-        "seeds make no difference", -math.inf, "standard errors",
+        2.0, "how surely runs must get worse with the distance from the best value, on either side",
+        "a column such as the seed, which makes no difference, is no sweep", -math.inf, "standard errors",
     )  # fmt: skip
     far: float = _rule(
-        2.0, "miss of a row at which it has lost half of what it can lose", "most runs of a sweep are set badly",
+        2.0, "a row that misses the best run by this much has lost half of the weight that it can lose",
+        "most runs of a sweep are set badly",
         unit="median misses",
     )  # fmt: skip
-    least_weight: float = _rule(0.3, "weight of the worst rows", "bad runs are forecast, too", 1.0)
+    least_weight: float = _rule(0.3, "weight of the worst rows", "forecasts of bad runs count, too", 1.0)
     best: float = _rule(
-        0.3, "weight of the best run of a size besides its own", "it tells the level that larger runs will reach", 0.0,
+        0.3, "extra weight of the best run of a size", "it tells the level that larger runs will reach", 0.0,
         "weights of its whole size",
     )  # fmt: skip
 
@@ -127,10 +131,10 @@ class Scale:
 
     span: float = _rule(
         10.0, "ratio of large to small values from which on errors count in logarithms",
-        "squares of the value are ruled by the largest rows, or by the group of the largest values", math.inf,
+        "otherwise the largest rows, or the group with the largest values, rule the squared errors", math.inf,
     )  # fmt: skip
     small: float = _rule(0.05, "quantile of a small value; a large one is as far from the top",
-                         "one odd row does not decide", 0.0)  # fmt: skip
+                         "one odd row should not decide", 0.0)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,10 +149,13 @@ class Penalty:
 
     train: float = _rule(1.0, "weight of the fit to all train rows", "one more fold, at distance zero", 0.0)
     description: float = _rule(
-        1.0, "weight of the description length", "chance adds so much to the logarithm of an error", 0.0
+        1.0, "weight of the description length", "fitting by chance lowers the logarithm of an error by about this", 0.0
     )
     novelty: float = _rule(
-        1.0, "what a law costs that nobody published", "the best of thousands owes part of its lead to chance", 0.0
+        1.0,
+        "what a law costs extra if nobody published it",
+        "the best of thousands owes part of its lead to chance",
+        0.0,
     )
     floor: float = _rule(
         1e-6, "errors below this count as equal", "they are rounding", 1e-12, "variances of the target"
@@ -162,10 +169,10 @@ class Penalty:
         0.0, "values",
     )  # fmt: skip
     symbols: float = _rule(
-        8.0, "symbols that a node of a formula is chosen from", "there are more long formulas to be deceived by", 1.0
+        8.0, "a node of a formula is one of so many symbols", "there are more long formulas to be deceived by", 1.0
     )
     published: float = _rule(
-        150.0, "laws that a published one is chosen from", "nobody picked its nodes to fit this table", math.inf
+        150.0, "a published law is one of so many", "nobody picked its nodes to fit this table", math.inf
     )
 
 
@@ -192,11 +199,11 @@ class Average:
     """How much each law counts in the forecast, see `discover.scoring.stacking` and `discover.averages`."""
 
     prior_rows: float = _rule(
-        120.0, "held-out rows that count as much as the penalties do", "few rows should not decide", 1e-9, "rows"
+        120.0, "so many held-out rows count as much as the penalties", "few rows should not decide", 1e-9, "rows"
     )
-    most_trust: float = _rule(3.0, "weight of the penalties at most", "few rows still tell something", math.inf)
+    most_trust: float = _rule(3.0, "largest weight of the penalties", "few rows still tell something", math.inf)
     far_off: float = _rule(
-        3.0, "an error of more counts as that", "how far off does not matter", 1e9,
+        3.0, "a larger error counts as this much", "how far off does not matter", 1e9,
         "logarithms, or standard deviations",
     )  # fmt: skip
     reach: float = _rule(
@@ -204,11 +211,11 @@ class Average:
         "half widths of the middle two thirds",
     )  # fmt: skip
     unbelieved: float = _rule(
-        10.0, "how many times e a law weighs less per share of the groups in which it says what no law may say",
-        "it is not refused for a few groups, whose forecasts it would still spoil", 0.0, "logarithms",
+        10.0, "fall of the logarithm of a weight, times the share of groups in which the law says the impossible",
+        "a few such groups do not refuse the law, but it would spoil their forecasts", 0.0, "logarithms",
     )  # fmt: skip
     least_weight: float = _rule(0.005, "a law that weighs less is left out", "it changes no forecast", 0.0)
-    rows: int = _rule(2000, "rows of a fold by which laws are weighed, at most", "more tell no more", unit="rows")
+    rows: int = _rule(2000, "most rows of a fold by which laws are weighed", "more tell no more", unit="rows")
 
 
 @dataclass(frozen=True)
@@ -217,14 +224,18 @@ class Drift:
 
     growth: float = _rule(
         1.8, "standard deviation at a distance d, over sqrt(d + d**2), if the folds do not show more",
-        "on tables whose larger scales were known the laws were off by about that", 0.0, "noise",
+        "on tables whose larger scales were known, the laws were off by about that", 0.0, "noise",
     )  # fmt: skip
     from_folds: float = _rule(
         0.7, "the same, as a share of what the inner folds show",
-        "laws fitted to a fold know fewer rows, so that they are off by more", 0.0,
+        "laws fitted to a fold know fewer rows, so they are off by more", 0.0,
     )  # fmt: skip
     floor: float = _rule(
-        0.25, "no fold shows less", "one that was met by luck tells nothing", 0.0, "variances of the noise"
+        0.25,
+        "least error that a fold can show",
+        "a fold that a law met by luck tells nothing",
+        0.0,
+        "variances of the noise",
     )
 
 
@@ -234,12 +245,14 @@ class Settling:
 
     moved: float = _rule(
         0.25, "over a doubling of laws the forecast beyond the data moves by no more",
-        "what it is unsure by anyway is then hardly larger", unit="errors to be expected there",
+        "this adds hardly anything to the error to be expected anyway", unit="errors to be expected there",
     )  # fmt: skip
     gained: float = _rule(
-        0.1, "over a doubling of laws the least penalty falls by no more", "a better law may say something else yet"
+        0.1,
+        "over a doubling of laws the least penalty falls by no more",
+        "a much better law may still change the forecast",
     )
-    least: int = _rule(256, "fewer laws do not settle", "the library is still being tried", unit="laws")
+    least: int = _rule(256, "fewer laws do not settle", "the search is still trying the library", unit="laws")
 
 
 @dataclass(frozen=True)

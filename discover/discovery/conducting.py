@@ -17,7 +17,7 @@ from discover.runs.models import OpenModel, keys_hidden, open_model
 from discover.runs.outcome import conclude
 from discover.runs.result import Result
 from discover.runs.session import Budget, Session, pursue
-from discover.scoring import fold_weights, inner_error
+from discover.scoring import inner_error
 from discover.search import SearchConfig, Step
 from discover.search.team import AUTO, chosen
 
@@ -53,7 +53,6 @@ class Course:
     human: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._weights = fold_weights(self.session.problem)
         self._best: Step | None = None
 
     @property
@@ -98,7 +97,7 @@ class Course:
             self.human[law] = min(error, self.human.get(law, math.inf))
 
     def _error(self, told: Told) -> float:
-        return inner_error(told.score, self._weights)
+        return inner_error(told.score, self.session.problem.fold_weights)
 
 
 class Watcher:

@@ -36,9 +36,7 @@ class Judge:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        table = problem.table
-        order = sum((problem.coordinate(axis) for axis in problem.axes), np.zeros(len(table)))
-        rows = np.sort(table.spread(ROWS, order)) if len(table) > ROWS else np.arange(len(table))
+        rows = problem.some_rows(ROWS)
         self._folds = [(rows[f.fit[rows]], rows[f.judge[rows]]) for f in problem.folds if f.nearest]
         self._known: OrderedDict[int, HeldOut | None] = OrderedDict()
 

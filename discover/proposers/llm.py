@@ -36,7 +36,7 @@ from discover.proposers.heldout import Judge
 from discover.proposers.hints import recipe_of
 from discover.proposers.sketch import noise_floor, sketch
 from discover.proposers.validation import RefusedError, structure_of_text
-from discover.scoring import Problem, Refused, fold_weights, inner_error
+from discover.scoring import Problem, Refused, inner_error
 
 LAWS_SHOWN = 6
 FAILURES_SHOWN = 5
@@ -131,7 +131,6 @@ class LanguageModel:
         self._noise = noise_floor(problem)
         self._means = self._best = math.inf
         self._published: tuple[float, str] = (math.inf, "")
-        self._weights = fold_weights(problem)
         self._rng = np.random.default_rng([seed, *self.name.encode()])
         self._step = 0
         self._rested = self._pause = 0
@@ -467,7 +466,7 @@ class LanguageModel:
             self._insights.appendleft(insight)
 
     def _error(self, told: Told) -> float:
-        return inner_error(told.score, self._weights)
+        return inner_error(told.score, self.problem.fold_weights)
 
 
 def _label(place: int) -> str:

@@ -47,8 +47,7 @@ class _Sight:
 
     def __init__(self, problem: Problem) -> None:
         table = problem.table
-        order = sum((problem.coordinate(axis) for axis in problem.axes), np.zeros(len(table)))
-        rows = np.sort(table.spread(ROWS, order)) if len(table) > ROWS else np.arange(len(table))
+        rows = problem.some_rows(ROWS)
         self.problem = problem
         self.group: Ints = table.group[rows]
         self.columns: dict[str, Floats] = {name: values[rows] for name, values in table.features.items()}

@@ -26,7 +26,7 @@ from discover.runs.result import Result, RunnerUp, groups_asked
 from discover.runs.sealed_rows import remembered
 from discover.runs.session import Session, reopen
 from discover.runs.verdict import short_names
-from discover.scoring import fold_weights, inner_error
+from discover.scoring import inner_error
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _fit_of(law: Result | RunnerUp, records: Sequence[Record], session: Session)
         and record["score"]["fit"]
         and not record["score"]["refused"]
     ]
-    weights = fold_weights(session.problem)
+    weights = session.problem.fold_weights
     aim = law.inner_error
     nearest = min(own, key=lambda record: abs(inner_error(figures_of(record), weights) - aim), default=None)
     return None if nearest is None else fit_of(nearest, *labels)

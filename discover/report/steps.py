@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from discover.proposers.candidate import Origin
 from discover.runs.journal import Record
 from discover.runs.records import figures_of
-from discover.scoring import Figures, Problem, fold_weights, inner_error, penalty
+from discover.scoring import Figures, Problem, inner_error, penalty
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,8 @@ def step_facts(problem: Problem, records: Sequence[Record]) -> tuple[StepFacts, 
     Raises:
         InputError: a record is damaged.
     """
-    import numpy as np
 
-    weights = fold_weights(problem)
+    weights = problem.fold_weights
     found = []
     for record in records:
         score = figures_of(record)
@@ -76,7 +75,7 @@ def step_facts(problem: Problem, records: Sequence[Record]) -> tuple[StepFacts, 
                 complexity=score.complexity,
                 n_constants=score.n_constants,
                 inner_error=inner_error(score, weights),
-                penalty=penalty(score, np.array(weights)) if judged else math.inf,
+                penalty=penalty(score, weights) if judged else math.inf,
                 entered=record["status"] != "refused",
             )
         )

@@ -154,7 +154,7 @@ def compare(
             f"{problem.table.n_groups} groups); expected at least two rows of every group to be left to fit on; "
             "add runs, or fit one formula with `discover fit`"
         )
-    weights = np.array([fold.weight for fold in folds])
+    weights = problem.fold_weights
     known, refused = _published(problem, weights, workers, seconds, on_event, client)
     if discover is not None:
         known = [*known, *_discovered(problem, discover, weights, known, on_event, client)]

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.data.formula_names import names_in
 from discover.data.names import listed
 from discover.data.table import Table
@@ -47,7 +48,7 @@ from discover.runs.outcome import conclude
 from discover.runs.records import step_record
 from discover.runs.result import Result
 from discover.runs.session import Budget, Session, begin
-from discover.scoring import Problem, Refused, Scored, Scorer, fold_weights, inner_error, penalty, r_squared
+from discover.scoring import Problem, Refused, Scored, Scorer, inner_error, penalty, r_squared
 from discover.scoring.stacking import Stack
 from discover.search import AddStatus, SearchResult
 from discover.search.verdict import choose, weigh
@@ -210,7 +211,7 @@ def _fitted(
     score = scorer.score(structure, recipe, published=True, effort=NORMAL, keep=True)
     if isinstance(score, Refused) and score.fit is None:
         return f"no fit: {score.reason}"
-    value = penalty(score, scorer.weights)
+    value = penalty(score, scorer.problem.fold_weights)
     candidate = Candidate(structure, recipe, f"{IMPORT}:{formula.complexity or 'formula'}")
     return Told(index, candidate, score, value if math.isfinite(value) else LAST + score.train, added=True)
 
@@ -302,7 +303,7 @@ def _written(
         journal.sync()
     found = SearchResult(ranked[0], tuple(ranked), stack, len(attempts), seconds, IMPORTED)
     keys = conclude(session, found).keys()
-    weights = fold_weights(session.problem)
+    weights = session.problem.fold_weights
     chosen = ranked[0].score
     if isinstance(chosen, Refused):
         keys["warnings"] = [f"a search would have refused this law: {chosen.reason}", *keys["warnings"]]
@@ -312,7 +313,7 @@ def _written(
     return result
 
 
-def _attempt_keys(one: Attempt, chosen: Told, weights: Sequence[float]) -> dict[str, Any]:
+def _attempt_keys(one: Attempt, chosen: Told, weights: Floats) -> dict[str, Any]:
     score = None if one.told is None else one.told.score
     return {
         "text": one.formula.text,

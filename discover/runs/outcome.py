@@ -29,7 +29,7 @@ from discover.runs.result import Result
 from discover.runs.sealed_rows import remember
 from discover.runs.session import INTERRUPTED, Session, note_opening, openings
 from discover.runs.verdict import CLOSE
-from discover.scoring import Problem, Refused, Scorer, fold_weights, inner_error, metrics
+from discover.scoring import Problem, Refused, Scorer, inner_error, metrics
 from discover.scoring.problem import whole_problem
 from discover.scoring.score import FOLD_EFFORT
 from discover.search import SearchResult
@@ -61,7 +61,7 @@ def conclude(
     Raises:
         InputError: a file cannot be written.
     """
-    weights = fold_weights(session.problem)
+    weights = session.problem.fold_weights
     found, train = _on_all_rows(session, found)
     document = law_document(session, found, weights, train)
     document = with_uncertainty(session.problem, document, found.fits, found.stack, seed=session.config.seed)
@@ -118,9 +118,7 @@ def _more(found: SearchResult) -> str:
     return f"a budget of {minutes}m" if found.stopped == BY_TIME else ""
 
 
-def law_document(
-    session: Session, found: SearchResult, weights: Sequence[float], problem: Problem | None = None
-) -> LawDocument:
+def law_document(session: Session, found: SearchResult, weights: Floats, problem: Problem | None = None) -> LawDocument:
     """The best law of a search, with the standard errors of its constants.
 
     Args:
@@ -232,7 +230,7 @@ def evaluate_again(session: Session) -> Result:
 def _human_keys(problem: Problem, laws: Sequence[HumanLaw]) -> list[dict[str, Any]]:
     """Human laws with the inner errors of the refitted ones, or why there is none; not yet judged on sealed rows."""
     # people chose these laws, not a search: neither their number of constants nor their units speak against them
-    scorer, weights = Scorer(replace(problem, constants=None)), fold_weights(problem)
+    scorer, weights = Scorer(replace(problem, constants=None)), problem.fold_weights
     result = []
     for item in laws:
         entry: dict[str, Any] = {"law": item.law, "variant": item.variant, "r2": None, "rmse": None, "mare": None}
@@ -246,7 +244,7 @@ def _human_keys(problem: Problem, laws: Sequence[HumanLaw]) -> list[dict[str, An
     return result
 
 
-def _runners_up(found: SearchResult, weights: Sequence[float]) -> list[dict[str, Any]]:
+def _runners_up(found: SearchResult, weights: Floats) -> list[dict[str, Any]]:
     """The best other laws: each with its best recipe, in the order of their penalty."""
     best: dict[str, Told] = {}
     for told in found.finalists:

@@ -1,7 +1,7 @@
 """Judging laws by how they extrapolate inside the train rows."""
 
 from discover.scoring.beyond import broken_promises, implausible, points_beyond, predict_beyond
-from discover.scoring.folds import Fold, fold_weights, make_folds
+from discover.scoring.folds import Fold, make_folds
 from discover.scoring.metrics import Metrics, metrics, r_squared
 from discover.scoring.problem import Problem, column_kind, problem_of
 from discover.scoring.score import Figures, Refused, Score, Scored, Scorer, fold_logs, inner_error, penalty
@@ -18,7 +18,6 @@ __all__ = [
     "broken_promises",
     "column_kind",
     "fold_logs",
-    "fold_weights",
     "implausible",
     "inner_error",
     "make_folds",

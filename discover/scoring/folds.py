@@ -15,7 +15,7 @@ and an odd one with fewer constants would win without having been compared.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,21 +47,15 @@ class Fold:
     nearest: bool
 
 
-def make_folds(problem: Problem, cuts: int | None = None) -> tuple[Fold, ...]:
-    """Cuts the folds of a problem; `Problem.folds` are those by its own rules.
-
-    Args:
-        problem: train rows and axes.
-        cuts: cut points per family of folds, in place of the rule's.
-    """
+def make_folds(problem: Problem) -> tuple[Fold, ...]:
+    """Cuts the folds of a problem, see `Problem.folds`."""
     rules = problem.rules.folds
-    cuts = rules.cuts if cuts is None else cuts
-    families = [(family, rules.decay, 1.0) for family in _families(problem, cuts) if family]
+    families = [(family, rules.decay, 1.0) for family in _families(problem) if family]
     if not problem.axes:
-        families = [(_edge_family(problem) + _interleaved_family(problem), 1.0, 1.0)]
+        families = [(_parts_of_the_design(problem, edge=True), 1.0, 1.0)]
     elif sum(len(family) for family, _, _ in families) < rules.few_folds:
-        families.append((_interleaved_family(problem), 1.0, 0.5))
-    runs = [(f"whole runs, part {k + 1}", judge) for k, judge in enumerate(parts_of_runs(problem, cuts))]
+        families.append((_parts_of_the_design(problem, edge=False), 1.0, 0.5))
+    runs = [(f"whole runs, part {k + 1}", judge) for k, judge in enumerate(parts_of_runs(problem, rules.cuts))]
     families.append((runs, 1.0, 1.0))
     folds: list[Fold] = []
     seen: set[bytes] = set()
@@ -77,20 +71,14 @@ def make_folds(problem: Problem, cuts: int | None = None) -> tuple[Fold, ...]:
             weight = share * float(weights[i] / weights.sum())
             folds.append(Fold(label, ~judge, judge, weight, nearest=i == 0 or decay == 1.0))
     total = sum(f.weight for f in folds)
-    return tuple(Fold(f.label, f.fit, f.judge, f.weight / total, f.nearest) for f in folds)
-
-
-def fold_weights(problem: Problem) -> tuple[float, ...]:
-    """Weights of the folds of a problem, in their order."""
-    return tuple(fold.weight for fold in problem.folds)
+    return tuple(replace(fold, weight=fold.weight / total) for fold in folds)
 
 
 Family = list[tuple[str, Mask]]
 
 
-def _families(problem: Problem, cuts: int) -> Iterator[Family]:
-    if not problem.axes:
-        return
+def _families(problem: Problem) -> Iterator[Family]:
+    cuts = problem.rules.folds.cuts
     if len(problem.axes) > 1:  # more families of folds, fewer cuts in each
         cuts = max(1, cuts - 1)
     heights = {axis: _heights(problem, axis) for axis in problem.axes}
@@ -168,26 +156,21 @@ def _enough(problem: Problem) -> int:
     return 2 * varying + 1 + problem.rules.folds.left_over
 
 
-def _edge_family(problem: Problem) -> Family:
-    """The quarter of the design's points that is farthest from its centre."""
+def _parts_of_the_design(problem: Problem, edge: bool) -> Family:
+    """Every fifth point of the design, ordered by its distance from the centre, in five parts.
+
+    Args:
+        edge: before them the quarter of the points that is farthest from the centre.
+    """
     points, inverse = _design_points(problem)
     if len(points) < 6:
         return []
     distance = _from_centre(points)
     order = np.argsort(-distance, kind="stable")
-    edge = _judged(problem, np.isin(inverse, order[: max(2, len(points) // 4)]), distance[inverse])
-    return [("edge of the design", edge)] if edge.any() else []
-
-
-def _interleaved_family(problem: Problem) -> Family:
-    """Every fifth point of the design, ordered by its distance from the centre, in five parts."""
-    points, inverse = _design_points(problem)
-    if len(points) < 6:
-        return []
-    distance = _from_centre(points)
-    order = np.argsort(-distance, kind="stable")
-    parts = [_judged(problem, np.isin(inverse, order[k::5]), distance[inverse]) for k in range(5)]
-    return [(f"interleaved part {k + 1}", judge) for k, judge in enumerate(parts) if judge.any()]
+    parts = [("edge of the design", order[: max(2, len(points) // 4)])] if edge else []
+    parts += [(f"interleaved part {k + 1}", order[k::5]) for k in range(5)]
+    judged = [(label, _judged(problem, np.isin(inverse, part), distance[inverse])) for label, part in parts]
+    return [(label, judge) for label, judge in judged if judge.any()]
 
 
 def _from_centre(points: Floats) -> Floats:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from discover.arrays import Floats
+from discover.arrays import Floats, Ints
 from discover.data.canonical import in_canonical_order
 from discover.data.orders import Parts, parts_of
 from discover.data.table import Table
@@ -148,6 +148,21 @@ class Problem:
             rows = targets[own] if len(own) else targets
             low[g], high[g] = rows.min(axis=0), rows.max(axis=0)
         return low, high, np.maximum(high - low, self.rules.guards.least_range * np.ptp(targets, axis=0))
+
+    @cached_property
+    def fold_weights(self) -> Floats:
+        """Weights of the folds in the score, in their order."""
+        return np.array([fold.weight for fold in self.folds])
+
+    @cached_property
+    def size(self) -> Floats:
+        """Where the rows lie along all axes together; 0 without an axis."""
+        return sum((self.coordinate(axis) for axis in self.axes), np.zeros(len(self.table)))
+
+    def some_rows(self, most: int) -> Ints:
+        """All rows of the table in their order, or of a longer one about so many, of every group and size."""
+        n = len(self.table)
+        return np.sort(self.table.spread(most, self.size)) if n > most else np.arange(n)
 
     def coordinate(self, feature: str, values: Floats | None = None) -> Floats:
         """A feature on the axis where equal steps are equal ratios of scale: log10 of a scale, else as it is."""

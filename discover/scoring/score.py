@@ -29,7 +29,6 @@ from discover.scoring.beyond import (
     settings_mixed,
     wrong_direction,
 )
-from discover.scoring.folds import make_folds
 from discover.scoring.problem import Problem
 from discover.scoring.stacking import rows_asked
 from discover.scoring.sweeps import sweep_weights
@@ -121,14 +120,14 @@ def penalty(score: Figures | Refused, weights: Floats, rule: Penalty = RULES.pen
     )
 
 
-def inner_error(score: Figures | Refused, weights: Sequence[float] | Floats) -> float:
+def inner_error(score: Figures | Refused, weights: Floats) -> float:
     """Held-out error of a law: weighted geometric mean over the inner folds, in variances of the target.
 
     More than four variances on a fold count as four; infinite for a law that was refused.
     """
     if isinstance(score, Refused) or not score.folds or len(score.folds) != len(weights):
         return math.inf
-    return math.exp(float(np.asarray(weights) @ fold_logs(score)))
+    return math.exp(float(weights @ fold_logs(score)))
 
 
 def fold_logs(score: Figures) -> Floats:
@@ -189,27 +188,19 @@ def _run_off(fit: FitResult, rules: Guards = RULES.guards) -> str | None:
     return None
 
 
-def is_thinned(n: int, rows: int) -> bool:
-    """Whether a table of n rows is long enough to be scored on about this many rows only."""
-    return n > rows
-
-
 class Scorer:
     """Scores candidates of one problem; pure but for the work done once here.
 
     Args:
-        cuts: cut points per family of folds, in place of the rule's.
         rows: about how many rows to fit and judge on; the folds with their weights and all else are those of the whole
             table, but for the best run of a size, which is the best of these rows. None for all rows.
     """
 
-    def __init__(self, problem: Problem, cuts: int | None = None, rows: int | None = None) -> None:
+    def __init__(self, problem: Problem, rows: int | None = None) -> None:
         self.problem = problem
-        self.folds = problem.folds if cuts is None else make_folds(problem, cuts)
         n = len(problem.table)
-        self.rows = self._spread(rows) if rows is not None and is_thinned(n, rows) else np.arange(n)
+        self.rows = self._spread(rows) if rows is not None and n > rows else np.arange(n)
         self.table = self._part(self.rows) if len(self.rows) < n else problem.table
-        self.weights = np.array([f.weight for f in self.folds])
         self.beyond = points_beyond(problem)
         self.far = (
             points_beyond(problem, problem.rules.guards.far_multiple) if problem.axes else None
@@ -222,12 +213,12 @@ class Scorer:
         self.variance = np.where(variance > 0, variance, 1.0)
         deviation = problem.table.targets.std(axis=0)
         self.deviation = np.where(deviation > 0, deviation, 1.0)
-        self._tables = [(self.table.take(f.fit[self.rows]), self.table.take(f.judge[self.rows])) for f in self.folds]
+        self._tables = [(self.table.take(f.fit[self.rows]), self.table.take(f.judge[self.rows])) for f in problem.folds]
         large = len(self.table) > 3 * SCREEN_ROWS
         self._screen = self._part(self._spread(SCREEN_ROWS)) if large else None
 
     def penalty(self, score: Score) -> float:
-        return penalty(score, self.weights, self.problem.rules.penalty)
+        return penalty(score, self.problem.fold_weights, self.problem.rules.penalty)
 
     def score(
         self,
@@ -302,8 +293,7 @@ class Scorer:
 
     def _spread(self, n: int) -> Ints:
         """Rows spread evenly over the groups of the table as they are sorted by size."""
-        table = self.problem.table
-        return table.spread(n, sum((self.problem.coordinate(axis) for axis in self.problem.axes), np.zeros(len(table))))
+        return self.problem.table.spread(n, self.problem.size)
 
     def _hopeless(self, structure: Structure, gate: float, warm: Sequence[Mapping[str, Floats | float]]) -> bool:
         """On a large table: whether a quick least-squares fit to a few rows is already far off."""
@@ -326,7 +316,7 @@ class Scorer:
         noise = size.train * values / max(1, values - parameters(structure, self.table))
         errors: list[float] = []
         held_out: list[Floats] = []
-        for fold, (inner, outer) in zip(self.folds, self._tables, strict=True):
+        for fold, (inner, outer) in zip(self.problem.folds, self._tables, strict=True):
             part = fit(structure, inner, full.recipe, effort=FOLD_EFFORT, warm=[full.by_name])
             if isinstance(part, FitFailure):
                 return Refused(**vars(size), reason=f"no fit on fold '{fold.label}': {part.text}", fit=full)

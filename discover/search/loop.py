@@ -155,7 +155,7 @@ def search(
     published = {key: law for p in team if isinstance(p, Library) for key, law in p.laws.items()}
     setting = Setting(problem, published, note)
     try:
-        if not len(setting.weights):
+        if not problem.folds:
             raise InputError(
                 f"no rows can be held out to judge laws on (rows: {len(problem.table)}, groups:"
                 f" {problem.table.n_groups}); every group that is held out in part must keep at least two rows"

@@ -134,7 +134,7 @@ class Settling:
         weights = np.exp(best.penalty - np.array([told.penalty for told in leaders]))
         weights /= weights.sum()
         said = average(values, weights, averages_logs(problem.table), problem.rules.average.reach)
-        error = inner_error(best.score, self.setting.weights) + problem.rules.penalty.floor
+        error = inner_error(best.score, problem.fold_weights) + problem.rules.penalty.floor
         error *= problem.on_scale(problem.table.targets).var(axis=0)
         spread = half_width(problem.on_scale(values), weights)
         return _Look(laws, best.penalty, problem.on_scale(said), np.sqrt(error + spread**2))

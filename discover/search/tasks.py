@@ -10,17 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol, TypeVar
 
-import numpy as np
-
-from discover.arrays import Floats
 from discover.fitting import FitResult
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
-from discover.scoring import Problem, Refused, Score, Scorer, fold_weights, penalty
-from discover.scoring.score import FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS, is_thinned
+from discover.scoring import Problem, Refused, Score, Scorer, penalty
+from discover.scoring.score import FOLD_EFFORT, INHERITED_EFFORT, SEARCH_EFFORT, SEARCH_ROWS
 from discover.search.archive import AddStatus
 
 LOST = "could not be scored: the worker processes ended while they tried"
@@ -43,16 +39,11 @@ class Setting:
     @property
     def thin(self) -> bool:
         """Whether only the closer look is at all rows."""
-        return is_thinned(len(self.problem.table), SEARCH_ROWS)
-
-    @cached_property
-    def weights(self) -> Floats:
-        """Weights of the inner folds."""
-        return np.array(fold_weights(self.problem))
+        return len(self.problem.table) > SEARCH_ROWS
 
     def penalty(self, score: Score) -> float:
         """The penalty of a law; infinite for one that was refused."""
-        return penalty(score, self.weights, self.problem.rules.penalty)
+        return penalty(score, self.problem.fold_weights, self.problem.rules.penalty)
 
     def credited(self, candidate: Candidate) -> Candidate:
         """The candidate, or the published law that it is, whoever proposed it: one function has one score."""

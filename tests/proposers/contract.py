@@ -15,6 +15,7 @@ from discover.proposers import Candidate, Told
 from discover.proposers.base import Proposer, Waiting
 from discover.scoring import Problem, Scorer
 from discover.search.archive import Archive
+from tests.scoring.problems import with_cuts
 
 Make = Callable[[Problem], Proposer]
 
@@ -49,7 +50,7 @@ PROBLEMS = {"plain": plain_problem, "grouped": grouped_problem}
 def drive(proposer: Proposer, problem: Problem, batches: int = 3, n: int = 6, seed: int = 0) -> list[Told]:
     """A small search by hand: ask, score, add, tell; waits where there is something to wait for."""
     rng = np.random.default_rng(seed)
-    scorer, archive, told = Scorer(problem, cuts=2), Archive(), list[Told]()
+    scorer, archive, told = Scorer(with_cuts(problem, 2)), Archive(), list[Told]()
     seen: set[str] = set()
     for _ in range(batches):
         fresh = [c for c in _asked(proposer, n, archive, rng) if c.key not in seen and not seen.add(c.key)]  # type: ignore[func-returns-value]

@@ -16,7 +16,7 @@ from discover.report.beyond_plots import beyond
 from discover.report.beyond_section import _formulas
 from discover.report.content import gather
 from discover.runs.records import figures_of, law_record
-from discover.scoring import fold_weights, inner_error
+from discover.scoring import inner_error
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -65,7 +65,7 @@ def test_of_a_run_without_fits_the_journal_has_one_of_the_same_sharing_and_error
     wide["score"]["fit"]["constants"] = [7.0 for _ in own["score"]["fit"]["constants"]]
     with journal.open("a", encoding="utf-8") as file:
         file.write(json.dumps(wide) + "\n")
-    weights = fold_weights(gather(run).session.problem)
+    weights = gather(run).session.problem.fold_weights
     for step in (own, wide):
         changed(run, runners_up=[first | {"inner_error": inner_error(figures_of(step), weights)}])
         assert gather(run).runners_up[0].fit.constants.ravel().tolist() == step["score"]["fit"]["constants"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from discover.data.table import Table
 from discover.expressions import parse
 from discover.fitting import FitResult, Recipe, Structure
 from discover.fitting.result import Diagnostics
+from discover.rules import RULES
 from discover.scoring import Problem
 
 
@@ -29,6 +31,11 @@ def problem_from(
         tuple(f"g{g}" for g in range(int(codes.max()) + 1)),
     )
     return Problem(table, {name: (kinds or {}).get(name, "scale") for name in features}, **more)
+
+
+def with_cuts(problem: Problem, cuts: int) -> Problem:
+    """The same problem with so many cuts of a family of folds."""
+    return replace(problem, rules=RULES.with_value("folds", "cuts", cuts))
 
 
 def law_with(problem: Problem, text: str, **constants: Any) -> FitResult:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discover.scoring import make_folds
-from tests.scoring.problems import problem_from, two_families
+from tests.scoring.problems import problem_from, two_families, with_cuts
 
 
 def levels(n: int, repeats: int = 3) -> np.ndarray:
@@ -160,7 +160,8 @@ def problems(draw: st.DrawFn):
 @settings(max_examples=120, deadline=None)
 @given(problems(), st.integers(1, 5))
 def test_whatever_the_table(problem, cuts: int) -> None:
-    folds = make_folds(problem, cuts)
+    problem = with_cuts(problem, cuts)
+    folds = make_folds(problem)
     group = problem.table.group
     if folds:
         assert sum(f.weight for f in folds) == pytest.approx(1.0)
@@ -172,7 +173,7 @@ def test_whatever_the_table(problem, cuts: int) -> None:
         assert np.array_equal(fold.fit, ~fold.judge)
         for g in np.unique(group[fold.judge]):
             assert np.sum(group[fold.fit] == g) >= 2
-    again = make_folds(problem, cuts)
+    again = make_folds(problem)
     assert [(f.label, f.weight, f.judge.tobytes()) for f in again] == [
         (f.label, f.weight, f.judge.tobytes()) for f in folds
     ]

@@ -20,7 +20,7 @@ from discover.scoring.score import (
     description_length,
     expected_error,
 )
-from tests.scoring.problems import chinchilla, law_with, problem_from, two_families
+from tests.scoring.problems import chinchilla, law_with, problem_from, two_families, with_cuts
 
 TRUE = "E + A*N**(-a) + B*D**(-b)"
 
@@ -32,7 +32,7 @@ def problem() -> Problem:
 
 @pytest.fixture(scope="module")
 def scorer(problem: Problem) -> Scorer:
-    return Scorer(problem, cuts=2)
+    return Scorer(with_cuts(problem, 2))
 
 
 def law(text: str, *columns: str, shared: frozenset[str] = frozenset()) -> Structure:
@@ -42,7 +42,7 @@ def law(text: str, *columns: str, shared: frozenset[str] = frozenset()) -> Struc
 def test_the_true_law_forecasts_best(scorer: Scorer) -> None:
     good, poor = scorer.score(law(TRUE), Recipe()), scorer.score(law("E + A*N**(-a)"), Recipe())
     assert isinstance(good, Scored)
-    assert len(good.folds) == len(scorer.folds)
+    assert len(good.folds) == len(scorer.problem.folds)
     assert max(good.folds) < min(poor.folds)
     assert scorer.penalty(good) < scorer.penalty(poor) - 2
     assert good.fit is not None
@@ -52,16 +52,16 @@ def test_the_true_law_forecasts_best(scorer: Scorer) -> None:
 def test_scores_repeat(scorer: Scorer, problem: Problem) -> None:
     first = scorer.score(law(TRUE), Recipe("huber", "log", 1e-3))
     assert scorer.score(law(TRUE), Recipe("huber", "log", 1e-3)) == first
-    assert Scorer(problem, cuts=2).score(law(TRUE), Recipe("huber", "log", 1e-3)) == first
+    assert Scorer(with_cuts(problem, 2)).score(law(TRUE), Recipe("huber", "log", 1e-3)) == first
 
 
 def test_a_fold_error_is_that_of_a_fit_that_never_saw_the_fold(scorer: Scorer, problem: Problem) -> None:
     """Changing the rows of a fold changes neither its fit nor the forecasts for other rows of it."""
-    fold = scorer.folds[0]
+    fold = scorer.problem.folds[0]
     targets = problem.table.targets.copy()
     targets[fold.judge] += 0.01
     moved = replace(problem, table=replace(problem.table, targets=targets))
-    before, after = scorer.score(law(TRUE), Recipe()), Scorer(moved, cuts=2).score(law(TRUE), Recipe())
+    before, after = scorer.score(law(TRUE), Recipe()), Scorer(with_cuts(moved, 2)).score(law(TRUE), Recipe())
     rows = fold.judge.sum()
     raw = [before.folds[0] * scorer.variance[0], after.folds[0] * moved.table.targets.var()]
     drift = 0.01 * math.sqrt(raw[0])  # (e + 0.01)**2 = e**2 + 0.02 e + 0.0001, and |mean e| <= root of mean e**2
@@ -87,7 +87,7 @@ def test_the_gate_lets_only_near_laws_on_the_folds(scorer: Scorer) -> None:
 
 
 def test_a_long_table_is_screened() -> None:
-    scorer = Scorer(chinchilla(1000, noise=0.003), cuts=1)
+    scorer = Scorer(with_cuts(chinchilla(1000, noise=0.003), 1))
     far = scorer.score(law("E + A*D"), Recipe(), gate=1e-4)
     assert (far.reason, far.fit, far.train) == (FAR, None, math.inf)  # no fit to all rows
     assert isinstance(scorer.score(law(TRUE), Recipe(), gate=1e-2), Scored)
@@ -100,7 +100,7 @@ def test_units_bind_what_nobody_published(scorer: Scorer) -> None:
 
 
 def test_what_cannot_be_fitted_says_so(scorer: Scorer) -> None:
-    assert "fewer rows" in str(Scorer(chinchilla(8), cuts=2).score(law("A + B*N + C*D + E*N*D + F*N**2 + G*D**2"
+    assert "fewer rows" in str(Scorer(with_cuts(chinchilla(8), 2)).score(law("A + B*N + C*D + E*N*D + F*N**2 + G*D**2"
         " + H*N**3 + K*D**3 + P*N**4"), Recipe()).reason)  # fmt: skip
     assert "column" in str(scorer.score(law("E + A*x", "x"), Recipe()).reason)
     below = problem_from({"N": [1.0, 2, 3, 4, 5, 6]}, [-1.0, 1, 2, 3, 4, 5], axes=("N",))
@@ -157,7 +157,7 @@ def test_no_fold_of_few_rows_promises_less_than_the_noise_allows() -> None:
     y = 2 + 10 * x**-0.2 + 0.05 * np.cos(np.arange(12) ** 2.0)
     found = law("E + A*N**(-a)", "N")
     problem = problem_from({"N": x}, y, axes=("N",))
-    fold = Scorer(problem).folds[0]
+    fold = problem.folds[0]
     part = fit(found, problem.table.take(fold.fit))
     assert isinstance(part, FitResult)
     y[fold.judge] = part.predict({"N": x[fold.judge]})[:, 0]  # the held-out rows lie on the law
@@ -178,7 +178,7 @@ def test_emphasis_grows_tenfold_per_unit_from_the_smallest_to_the_largest() -> N
 def test_emphasis_fits_the_large_rows_better() -> None:
     x = np.geomspace(1e3, 1e9, 24)
     problem = problem_from({"N": x}, 2 + 10 * x**-0.2 + 0.5 * x**-0.05, axes=("N",))
-    scorer = Scorer(problem, cuts=1)
+    scorer = Scorer(with_cuts(problem, 1))
 
     def at_the_top(emphasis: float) -> float:
         fit = scorer.score(law("E + A*N**(-a)", "N"), Recipe(emphasis=emphasis)).fit
@@ -229,7 +229,7 @@ def test_several_targets_count_alike() -> None:
     base = chinchilla()
     y = base.table.targets[:, 0]
     problem = problem_from(base.table.features, np.column_stack([y, 1e6 * y]), axes=("N", "D"))
-    both, one = Scorer(problem, cuts=1), Scorer(base, cuts=1)
+    both, one = Scorer(with_cuts(problem, 1)), Scorer(with_cuts(base, 1))
     poor = law("E + A*N**(-a)")
     assert both.score(poor, Recipe()).train == pytest.approx(one.score(poor, Recipe()).train, rel=1e-6)
 

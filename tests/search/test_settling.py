@@ -31,7 +31,7 @@ def powers() -> Problem:
 def law(problem: Problem, penalty: float, floor: float = 2.0, error: float = 1e-4) -> Told:
     """A power law with this floor and this error on every fold."""
     fit = law_with(problem, "E + A*x**(-a)", E=floor, A=1e3, a=0.5)
-    score = Scored(folds=(error,) * len(Setting(problem).weights), fit=fit)
+    score = Scored(folds=(error,) * len(problem.folds), fit=fit)
     return Told(next(NUMBERS), Candidate(fit.structure, Recipe(), "x:y"), score, penalty, True)
 
 

@@ -102,7 +102,7 @@ def test_a_long_table_is_searched_on_some_rows_and_judged_on_all() -> None:
         closer = pool.submit(Job(candidate, closer=True, start=quick.fit)).result()
         told = Told(0, candidate, quick, 0.0, added=True)
         looked = closer_look([told, replace(told, index=1)], setting, pool, lambda: True)
-    assert len(quick.folds) == len(closer.folds) == len(setting.weights)
+    assert len(quick.folds) == len(closer.folds) == len(setting.problem.folds)
     assert closer.train != quick.train == pytest.approx(closer.train, rel=0.2)
     thorough = Scorer(long).score(candidate.structure, Recipe(), effort=NORMAL)
     assert closer.folds == pytest.approx(thorough.folds, rel=1e-3)
@@ -117,7 +117,7 @@ def test_a_closer_look_ranks_anew_and_stops_when_time_is_up(problem: Problem) ->
         looked = closer_look(leaders[::-1], setting, pool, lambda: False)
         assert [t.index for t in looked] == [0, 1]
         assert looked[0].penalty < -10
-        assert all(len(t.score.folds) == len(setting.weights) and math.isfinite(t.penalty) for t in looked)
+        assert all(len(t.score.folds) == len(setting.problem.folds) and math.isfinite(t.penalty) for t in looked)
         kept = closer_look(leaders, setting, pool, lambda: True)
     assert kept == leaders
 

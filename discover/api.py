@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.data.frames import columns_of, is_frame
 from discover.data.names import listed
-from discover.data.table import Floats, Table, check_errors
+from discover.data.table import Table, check_errors
 from discover.errors import InputError
 from discover.fitting import NORMAL, THOROUGH, FitFailure, FitResult, Recipe, Structure, recipe_from_text
 from discover.fitting import fit as fit_structure

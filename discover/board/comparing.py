@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.errors import DiscoverError, InputError
 from discover.export import FittedLaw
 from discover.forecasts import Ensemble
@@ -18,8 +18,6 @@ from discover.forecasts.points import excesses
 from discover.law.document import LawDocument
 from discover.law.storage import read
 from discover.plain_data import number_in
-
-Floats = NDArray[np.float64]
 
 INTERVAL = 0.9
 POINTS = 80

@@ -15,7 +15,7 @@ from discover.plain_data import counted
 if TYPE_CHECKING:
     from rich.table import Table as Printed
 
-    from discover.data.table import Floats
+    from discover.arrays import Floats
     from discover.decisions.next_runs import NextRuns
 
 

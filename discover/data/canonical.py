@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from discover.arrays import Ints
 from discover.data.aliases import QUANTITIES, STEP_NAMES, recognise, squash
-from discover.data.table import Ints, Table
+from discover.data.table import Table
 
 _DIGITS = re.compile(r"([0-9]+)")
 

@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.data.vocabulary import word_list
 from discover.plain_data import number_in
 
@@ -301,7 +301,7 @@ class Signs:
     doubts: Mapping[str, int]
 
 
-def floats_in(cells: Sequence[object]) -> NDArray[np.float64] | None:
+def floats_in(cells: Sequence[object]) -> Floats | None:
     """The values of a column whose cells are all written as programs write numbers, shape (n,); None for any other.
 
     A million cells take a tenth of a second this way, and some seconds one by one.

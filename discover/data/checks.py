@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints, Mask
 from discover.data.names import listed
-from discover.data.table import Floats, Ints, Table
+from discover.data.table import Table
 from discover.errors import InputError
 from discover.plain_data import counted
 
@@ -340,10 +340,10 @@ def check_early(table: Table, axis: str, full: Sequence[Floats], late: Sequence[
     return [_warm_up(axis, rows)] if len(rows) >= 3 else []
 
 
-def late_rows(table: Table, axis: str) -> NDArray[np.bool_]:
+def late_rows(table: Table, axis: str) -> Mask:
     """All rows but those with the smallest values of a feature, mask of shape (n,)."""
     values = table.features[axis]
-    out: NDArray[np.bool_] = values > np.quantile(values, EARLY)
+    out: Mask = values > np.quantile(values, EARLY)
     return out
 
 
@@ -357,7 +357,7 @@ def _warm_up(axis: str, rows: Ints) -> Finding:
     return Finding("warm_up", text, "leave out the first part of these runs", tuple(rows.tolist()), (axis,))
 
 
-def _outliers(residuals: Floats, table: Table, deviations: float = OUTLIER) -> NDArray[np.bool_]:
+def _outliers(residuals: Floats, table: Table, deviations: float = OUTLIER) -> Mask:
     off = np.zeros(len(table), dtype=bool)
     for t in range(table.n_targets):
         r = residuals[:, t]
@@ -367,11 +367,11 @@ def _outliers(residuals: Floats, table: Table, deviations: float = OUTLIER) -> N
     return off
 
 
-def _astray(residuals: Floats, table: Table) -> NDArray[np.bool_]:
+def _astray(residuals: Floats, table: Table) -> Mask:
     """Rows where a law says what is far from anything measured, shape (n,)."""
     low, high = table.targets.min(axis=0), table.targets.max(axis=0)
     fitted, room = table.targets - residuals, high - low
-    out: NDArray[np.bool_] = np.any((fitted < low - room) | (fitted > high + room), axis=1)
+    out: Mask = np.any((fitted < low - room) | (fitted > high + room), axis=1)
     return out
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.data.cells import Sign, Written, floats_in, written
-from discover.data.table import Floats
 
 _SIMPLE = re.compile(r"[+-]?(?:[0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,4})?")
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from discover.arrays import Floats, Ints
 from discover.data.aliases import (
     BOOKKEEPING_NAMES,
     GROUP_NAMES,
@@ -58,7 +59,6 @@ from discover.data.relations import (
 )
 from discover.data.results import is_cost, is_result, is_uncertainty, name_in_letters
 from discover.data.splits import hold_out
-from discover.data.table import Floats, Ints
 from discover.data.task_files import Split
 from discover.data.tomls import build_model
 from discover.errors import InputError

@@ -10,7 +10,7 @@ from itertools import permutations
 
 import numpy as np
 
-from discover.data.table import Floats
+from discover.arrays import Floats
 
 PURE = ("", "1", "count", "ratio")  # units of plain numbers, which need not be of one kind
 ROUNDING = 1e-9

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Mask
 from discover.data.aliases import is_count, squash
 from discover.data.blocks import filled_down
 from discover.data.cells import NAMES, Sign, Written, decimal_signs, is_empty, number, says_failed, text_of
@@ -29,11 +29,9 @@ from discover.data.names import excerpt, listed, near
 from discover.data.results import AGGREGATES, is_small
 from discover.data.states import unfinished
 from discover.data.summaries import summary_rows
-from discover.data.table import Floats
 from discover.errors import InputError
 from discover.plain_data import printable, quoted
 
-Mask = NDArray[np.bool_]
 Range = tuple[str, Callable[[Floats], Mask]]
 """What numbers must be, in words and as a check."""
 

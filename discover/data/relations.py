@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Mask
 from discover.data.aliases import STEP_NAMES, recognise, squash
 from discover.data.exports import path_of
-from discover.data.table import Floats
 
 DECADE = 10.0
 ROUNDED = 0.02  # what the shares of a mixture may lack of one
@@ -60,7 +59,7 @@ def are_shares(columns: Sequence[Floats]) -> bool:
     return bool(whole and np.isfinite(stacked).all() and stacked.min() >= 0)
 
 
-def ranges_of(values: Floats, most: int) -> Iterator[NDArray[np.bool_]]:
+def ranges_of(values: Floats, most: int) -> Iterator[Mask]:
     """Rows by range of a column, at most so many: about equal counts of its levels."""
     levels = np.unique(values)
     if len(levels) < 2:

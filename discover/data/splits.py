@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from discover.data.table import Floats, Ints
+from discover.arrays import Floats, Ints, Mask
 
 MIN_TRAIN_ROWS = 2
 """Fewest rows of a group that must stay for fitting."""
@@ -26,7 +25,7 @@ def scale_ranks(axes: Floats) -> Floats:
     return ranks
 
 
-def hold_out(axes: Floats, group: Ints, fraction: float) -> NDArray[np.bool_]:
+def hold_out(axes: Floats, group: Ints, fraction: float) -> Mask:
     """Mask of the rows with the largest scale, about this fraction of each group, shape (n,).
 
     Rows of equal scale stay together, so the share is the nearest possible one. It is chosen within each

@@ -9,12 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints, Mask
 from discover.errors import InputError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 FEW = 8  # rows of a group that are kept when a long table is thinned
 
@@ -88,7 +85,7 @@ class Table:
         parts = [part for part in (self.sweep, large, self.weights) if part is not None]
         return math.prod(parts[1:], start=parts[0]) if parts else None
 
-    def take(self, rows: Ints | NDArray[np.bool_]) -> Table:
+    def take(self, rows: Ints | Mask) -> Table:
         """The table of these rows (indices or a mask), all groups kept."""
         cut: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from discover.arrays import Ints
 from discover.data.cells import is_plain, marks_in, number, says_failed
 from discover.data.names import listed
 from discover.data.reading import RawTable
 from discover.data.splits import MIN_TRAIN_ROWS
-from discover.data.table import Ints
 from discover.data.task_rows import (
     complete,
     count_test_rows,

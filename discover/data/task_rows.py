@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints, Mask
 from discover.data.names import excerpt
 from discover.data.reading import RawTable, read_table
 from discover.data.splits import hold_out
-from discover.data.table import Floats, Ints
 from discover.data.task_files import Split
 from discover.errors import InputError
 
@@ -76,7 +75,7 @@ def complete(task: Task, raw: RawTable, rows: Sequence[int], headings: Sequence[
     return found
 
 
-def lacks(task: Task, raw: RawTable, heading: str, powered: Collection[str]) -> NDArray[np.bool_]:
+def lacks(task: Task, raw: RawTable, heading: str, powered: Collection[str]) -> Mask:
     """The rows without a value in a column, shape (n,): no name in that of the group, a zero where a law takes
     powers."""
     if task.group is not None and heading == task.column(task.group).heading:

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.data.aliases import STEP_NAMES, recognise, squash
 from discover.data.cards import Card, Column, Domain, Role, load_card
 from discover.data.cells import text_of
 from discover.data.exports import path_of
 from discover.data.names import near
 from discover.data.resources import datasets_folder, tasks_folder
-from discover.data.table import Floats, Table, check_errors
+from discover.data.table import Table, check_errors
 from discover.data.task_files import Bounds, Knowledge, Monotone, Split, TaskFile
 from discover.data.task_notes import check_count, check_groups, differences, left_out, readings
 from discover.data.task_rows import (

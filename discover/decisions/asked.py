@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from discover.arrays import Floats
 from discover.decisions.optimum import STARTS, Infeasible, Solution, follow, minimum, nearby
 from discover.decisions.questions import BUDGET, Plan
-from discover.decisions.smooth import Floats, Variable, natural
+from discover.decisions.smooth import Variable, natural
 from discover.forecasts import Draws
 
 FEWER = 4  # starts for another law than the chosen one, whose optimum is one more

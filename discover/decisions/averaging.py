@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.averages import average
 from discover.decisions.answer import Optimum, Quantity
 from discover.decisions.asked import Asked, Optima
 from discover.decisions.optimum import AT_BOUND, Solution
 from discover.decisions.pooled import LawOptimum, central, fixed_exponents, held_at_limit
-from discover.decisions.smooth import Floats, Variable, natural
+from discover.decisions.smooth import Variable, natural
 from discover.expressions import Expr, evaluate, feature_names
 from discover.forecasts import Ensemble, Forecast
 from discover.forecasts.points import excesses, impossible

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.decisions.asked import Asked, Optima
 from discover.decisions.optimum import Infeasible, Solution, runs_away
 from discover.decisions.questions import BUDGET, MOST_CORNERS, WITHIN
-from discover.decisions.smooth import Floats, Variable, natural
+from discover.decisions.smooth import Variable, natural
 from discover.expressions import evaluate, feature_names
 
 FARTHER = 256.0  # beyond the data than the chosen law: so far laws were asked when one was chosen

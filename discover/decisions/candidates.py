@@ -9,12 +9,12 @@ from itertools import product
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.data.aliases import is_logged, recognise
 from discover.data.names import near
 from discover.data.orders import parts_of
 from discover.data.table import Table
 from discover.decisions.questions import Ends, read_formula
-from discover.decisions.smooth import Floats
 from discover.decisions.suggestion import Points
 from discover.errors import InputError
 from discover.expressions import evaluate

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.data.reading import read_table
-from discover.data.table import Floats
 from discover.decisions.candidates import costs_of, grid, points_ahead, points_named
 from discover.decisions.questions import Ends
 from discover.decisions.suggestion import Points, suggest

@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from discover.decisions.smooth import Floats, Function, Known, Variable
-
-Bools = NDArray[np.bool_]
+from discover.arrays import Floats, Mask
+from discover.decisions.smooth import Function, Known, Variable
 
 DRAWN = 64  # points from which the starts are taken
 STARTS = 10
@@ -77,7 +75,7 @@ class Solution:
     z: Floats
     value: float
     active: tuple[int, ...]
-    pinned: Bools
+    pinned: Mask
     exact: bool
     settled: bool
     lower_elsewhere: bool = False
@@ -285,7 +283,7 @@ def _ahead(problem: Minimisation, known: Known, found: Solution, i: int, side: i
     return float(np.nan_to_num(problem.objective.value(moved, known)[0], nan=np.inf)) if met else np.inf
 
 
-def _kinked(problem: Minimisation, known: Known, z: Floats, active: Sequence[int], free: Bools) -> bool:
+def _kinked(problem: Minimisation, known: Known, z: Floats, active: Sequence[int], free: Mask) -> bool:
     """Whether the objective is steep at the end of a descent: a minimum on a kink, as of Min(a, b), not a plain."""
     if not free.any():
         return True
@@ -298,8 +296,8 @@ def _kinked(problem: Minimisation, known: Known, z: Floats, active: Sequence[int
 
 
 def newton(
-    problem: Minimisation, known: Known, start: Floats, active: Sequence[int], free: Bools
-) -> tuple[Floats, Bools]:
+    problem: Minimisation, known: Known, start: Floats, active: Sequence[int], free: Mask
+) -> tuple[Floats, Mask]:
     """Newton's method on the stationarity conditions, for many sets of constants at once.
 
     Args:
@@ -343,8 +341,8 @@ def newton(
 
 
 def _held(
-    problem: Minimisation, known: Known, z: Floats, active: Sequence[int], free: Bools, multipliers: Floats
-) -> Bools:
+    problem: Minimisation, known: Known, z: Floats, active: Sequence[int], free: Mask, multipliers: Floats
+) -> Mask:
     """Whether every coordinate on a limit would lower the objective only by leaving the box, shape (n,)."""
     if free.all():
         return np.ones(len(z), bool)
@@ -354,12 +352,12 @@ def _held(
     box = problem.box
     at_lower = z - box[:, 0] < box[:, 1] - z
     outwards = np.where(at_lower, slope, -slope)[:, ~free]
-    held: Bools = np.all(outwards >= 0, axis=1)
+    held: Mask = np.all(outwards >= 0, axis=1)
     return held
 
 
 def _local(
-    problem: Minimisation, known: Known, z: Floats, active: Sequence[int], free: Bools, multipliers: Floats
+    problem: Minimisation, known: Known, z: Floats, active: Sequence[int], free: Mask, multipliers: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Gradient of the objective (n, k), Hessian of the Lagrangian (n, k, k), active conditions (n, m), (n, m, k)."""
     n, k = len(z), int(free.sum())
@@ -391,10 +389,10 @@ def _solve(matrix: Floats, right: Floats) -> Floats:
     return out
 
 
-def _curved_up(curve: Floats, slopes: Floats) -> Bools:
+def _curved_up(curve: Floats, slopes: Floats) -> Mask:
     """Whether the Lagrangian rises in every direction that the active conditions leave open, shape (n,)."""
     _, m, k = slopes.shape
-    good: Bools = np.logical_and(np.isfinite(curve).all(axis=(1, 2)), np.isfinite(slopes).all(axis=(1, 2)))
+    good: Mask = np.logical_and(np.isfinite(curve).all(axis=(1, 2)), np.isfinite(slopes).all(axis=(1, 2)))
     if m >= k:
         return good
     curve, slopes = _finite(curve), _finite(slopes)
@@ -406,11 +404,11 @@ def _curved_up(curve: Floats, slopes: Floats) -> Bools:
     return np.logical_and(good, smallest > 0)
 
 
-def _acceptable(problem: Minimisation, known: Known, z: Floats, good: Bools) -> Bools:
+def _acceptable(problem: Minimisation, known: Known, z: Floats, good: Mask) -> Mask:
     """Of these points the ones in the box that meet every condition."""
     box = problem.box
     with np.errstate(invalid="ignore"):
         inside = (z >= box[:, 0] - 1e-9) & (z <= box[:, 1] + 1e-9)
     met = problem.excess(z, known).max(axis=1, initial=0.0) <= 100 * MET
-    out: Bools = np.logical_and.reduce([good, inside.all(axis=1), met])
+    out: Mask = np.logical_and.reduce([good, inside.all(axis=1), met])
     return out

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.averages import average
 from discover.decisions.optimum import Condition, Minimisation, Solution, follow, nearby, newton
 from discover.decisions.questions import BUDGET
-from discover.decisions.smooth import Floats, Function, Known, Variable
+from discover.decisions.smooth import Function, Known, Variable
 
 HALF = 0.5  # of the weight of the laws: what more than that hold at its limit is held there
 VARIED = 6  # sets of constants by which is seen what a law's form fixes

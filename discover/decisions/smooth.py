@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.expressions import Expr, Feature, call, differentiate, evaluate, substitute
 
-Floats = NDArray[np.float64]
 Known = Mapping[str, Any]
 
 

@@ -19,14 +19,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from discover.decisions.smooth import Floats
+from discover.arrays import Floats, Ints
 from discover.errors import InputError
 from discover.forecasts import Ensemble
 from discover.forecasts.ensemble import tamed
-
-Ints = NDArray[np.int64]
 
 WORTH = 0.1  # without a limit of the cost: share of the largest reduction that a run must bring
 MOST_CANDIDATES = 20_000

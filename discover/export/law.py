@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.data.frames import columns_of
 from discover.data.names import near
 from discover.errors import InputError
@@ -21,8 +21,6 @@ from discover.forecasts.points import group_heading, headings, original
 from discover.law.document import LawDocument
 from discover.law.storage import read
 from discover.plain_data import number_in
-
-Floats = NDArray[np.float64]
 
 
 def load(path: str | Path) -> FittedLaw:
@@ -185,7 +183,7 @@ class FittedLaw:
 
     def _points(
         self, data: Any, group: Any, columns: Mapping[str, Any], names: Sequence[str]
-    ) -> tuple[dict[str, Floats], NDArray[np.int64], tuple[int, ...]]:
+    ) -> tuple[dict[str, Floats], Ints, tuple[int, ...]]:
         """The columns of these names, the places of the groups, and their common shape."""
         if data is not None and columns:
             raise InputError("a law takes either a table or columns as keywords, not both")
@@ -240,7 +238,7 @@ class FittedLaw:
             given = ", ".join(f"{name}={value:g}" for name, value in point.items())
             raise InputError(f"the law has no finite value of {self.targets[target]} at {given}")
 
-    def _codes(self, group: Any) -> NDArray[np.int64]:
+    def _codes(self, group: Any) -> Ints:
         groups = self.groups
         if group is None:
             if len(groups) > 1:
@@ -284,7 +282,7 @@ def _one(kind: str, name: str | None, known: tuple[str, ...]) -> str:
     return known[0]
 
 
-def _common_shape(values: Mapping[str, Floats], codes: NDArray[np.int64]) -> tuple[int, ...]:
+def _common_shape(values: Mapping[str, Floats], codes: Ints) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*(v.shape for v in values.values()), codes.shape)
     except ValueError:

@@ -7,15 +7,13 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.expressions import to_mathml
 from discover.expressions.typesetting import mathml_name
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
 from discover.plain_data import lettered, round_numbers, rounded, with_error
-
-Floats = NDArray[np.float64]
 
 MOST_ROWS = 12  # of constants
 BEYOND = 8.0  # times the largest value of the data that the plot goes to

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.rules import RULES
 from discover.rules import Drift as DriftRules
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from discover.data.table import Table
     from discover.scoring import Problem
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 MOST_POINTS = 400  # of a group, by which distances are measured
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.averages import average
 from discover.errors import InputError
 from discover.forecasts.drift import Drift
@@ -23,9 +23,6 @@ from discover.forecasts.points import used_columns, why_needed
 from discover.law.document import LawDocument
 from discover.law.storage import read
 from discover.law.structure import values_of
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 LEVELS = (0.5, 0.9)
 DRAWS = 400

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Mask
 from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit, freedom, no_freedom
 from discover.forecasts.drift import Drift, Reach, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
@@ -18,8 +18,6 @@ from discover.scoring import Fold, Problem, points_beyond
 from discover.scoring.beyond import Beyond, unbelieved_groups
 from discover.scoring.score import FOLD_EFFORT
 from discover.scoring.stacking import Stack, averages_logs, rows_asked
-
-Floats = NDArray[np.float64]
 
 RESAMPLE = Effort(draws=0, agree=1, tolerance=1e-6, iterations=15)  # from the law's own constants
 FEWEST = 100  # draws
@@ -142,10 +140,10 @@ def _believable(problem: Problem, law: FitResult, drawn: Floats) -> Floats:
     return out
 
 
-def _believed(problem: Problem, beyond: Sequence[Beyond], law: FitResult) -> NDArray[np.bool_]:
+def _believed(problem: Problem, beyond: Sequence[Beyond], law: FitResult) -> Mask:
     """In which groups nothing speaks against what a law says beyond the data, shape (groups,)."""
     broken = [unbelieved_groups(problem, points, law) for points in beyond]
-    out: NDArray[np.bool_] = ~np.any(broken, axis=0)
+    out: Mask = ~np.any(broken, axis=0)
     return out
 
 

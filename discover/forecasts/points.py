@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from discover.data.aliases import STEP_NAMES, multiple_of, squash
 from discover.data.exports import ending_in
 from discover.data.formula_names import by_meaning
@@ -15,7 +12,6 @@ from discover.expressions import feature_names
 from discover.law.document import LawDocument
 from discover.plain_data import lettered, number_or_nan
 
-Floats = NDArray[np.float64]
 ROUNDING = 1e-9
 LARGE = 1e6
 

@@ -18,8 +18,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.errors import DiscoverError, InputError
 from discover.expressions import constant_names, parse
 from discover.forecasts.drift import Drift, Reach
@@ -28,8 +28,6 @@ from discover.law.document import ConstantSet, LawDocument
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-Floats = NDArray[np.float64]
 
 
 def with_forecasts(ensemble: Ensemble) -> LawDocument:

@@ -13,13 +13,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.data.names import IDENTIFIER
 from discover.data.orders import Parts
 from discover.errors import FormulaError, InputError
 from discover.expressions import Expr, constant_names, parse
-from discover.law.structure import Floats, values_of
+from discover.law.structure import values_of
 from discover.plain_data import multiple_of
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class LawDocument:
             name: np.array([one.values[name] for one in self.constants]).reshape(shape) for name in self.constant_names
         }
 
-    def values(self, features: Mapping[str, Any], codes: NDArray[np.int64], target: int) -> Any:
+    def values(self, features: Mapping[str, Any], codes: Ints, target: int) -> Any:
         """What the law says of a target at points, see `values_of`."""
         return values_of(self.expr, self.by_name, features, codes, target)
 

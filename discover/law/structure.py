@@ -10,13 +10,11 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Ints
 from discover.data.aliases import by_quantity, is_logged
 from discover.errors import InputError
 from discover.expressions import Call, Constant, Expr, Number, constant_names, evaluate, feature_names, to_text, walk
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Structure:
 
 
 def values_of(
-    expr: Expr, constants: Mapping[str, Floats], features: Mapping[str, Any], codes: NDArray[np.int64], target: int
+    expr: Expr, constants: Mapping[str, Floats], features: Mapping[str, Any], codes: Ints, target: int
 ) -> Any:
     """What a law says of a target at points.
 

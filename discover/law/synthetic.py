@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 
-from discover.data.table import Floats, Table
+from discover.arrays import Floats
+from discover.data.table import Table
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.law.published import Law, Variable

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats, Mask
 from discover.data.table import Table
 from discover.export.layout import inputs
 from discover.report.content import Content
-from discover.report.figures import Axis, Floats, Role, Series
+from discover.report.figures import Axis, Role, Series
 from discover.report.texts import percent, quantity
 from discover.rules import RULES
 
@@ -20,8 +20,6 @@ MOST_UNITS = 60  # groups, targets and axes of which a report has a plot
 MOST_POINTS = 5_000  # rows in one plot: each has a text for the pointer, and a browser has to move them
 POINTS = 48  # of a curve
 FEW = 3  # values along an axis that make a slice
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.export.layout import inputs
 from discover.report.axes import (
     POINTS,
@@ -27,7 +28,7 @@ from discover.report.axes import (
     units,
 )
 from discover.report.content import Content, Rival
-from discover.report.figures import Axis, Figure, Floats, Gallery, Role, Series, gallery
+from discover.report.figures import Axis, Figure, Gallery, Role, Series, gallery
 from discover.report.outlook import asked_columns
 from discover.report.texts import listed
 

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from discover.arrays import Floats
 
-Floats = NDArray[np.float64]
 SIDE_BY_SIDE = 6
 Role = Literal["law", "train", "sealed", "other", "human", "rival", "front", "faint", "rule"]
 

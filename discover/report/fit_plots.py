@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.export.layout import inputs
 from discover.report.axes import (
     FEW,
@@ -28,7 +29,7 @@ from discover.report.axes import (
     units,
 )
 from discover.report.content import Content
-from discover.report.figures import Figure, Floats, Gallery, Series, gallery
+from discover.report.figures import Figure, Gallery, Series, gallery
 from discover.report.texts import listed
 
 SLICES = 5  # curves in one plot

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.errors import UnavailableError
-from discover.report.figures import Axis, Figure, Floats, Series
+from discover.report.figures import Axis, Figure, Series
 from discover.report.palette import COLOURS, colour, faded
 from discover.report.ticks import ticks_of
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from discover.arrays import Floats
 from discover.data.table import Table
 from discover.report.axes import axis_title, feature_axis, few, ordered, rows_of, tables_of, target_axis
 from discover.report.content import Content
-from discover.report.figures import Axis, Figure, Floats, Gallery, Role, Series, gallery
+from discover.report.figures import Axis, Figure, Gallery, Role, Series, gallery
 
 
 def parity_gallery(content: Content) -> Gallery | None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.data.tasks import Task
 from discover.errors import InputError
 from discover.fitting import Bootstrap, FitResult, bootstrap, covariance
@@ -45,7 +45,6 @@ from discover.search.verdict import twins_of
 if TYPE_CHECKING:
     from distributed import Client
 
-Floats = NDArray[np.float64]
 
 MUCH = 50_000  # candidates times rows from which starting other processes pays
 LOOKED = 8  # leaders of a long table that are judged on all of its rows

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.data.aliases import STEP_NAMES, recognise, squash
 from discover.data.checks import Columns, Finding, check_early, check_residuals, check_table, late_rows
 from discover.data.names import listed
@@ -23,8 +23,6 @@ from discover.files import write_whole
 from discover.fitting import Effort, FitResult, Recipe, Structure, fit
 from discover.proposers.library import Library
 from discover.scoring import Problem, problem_of
-
-Floats = NDArray[np.float64]
 
 FILE = "problems.json"
 LAWS = 3  # a row is far off only if it is so for the best of these

@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from discover.arrays import Floats
 from discover.data.table import Table
 from discover.errors import InputError
 from discover.fitting import FitFailure, covariance, diagnose, fit
@@ -35,8 +35,6 @@ from discover.scoring.score import FOLD_EFFORT
 from discover.search import SearchResult
 from discover.search.loop import BY_EVALUATIONS, BY_TIME
 from discover.search.tally import Tally
-
-Floats = NDArray[np.float64]
 
 LLM = "llm"  # name of the proposer that asks a language model
 RUNNERS_UP = 4

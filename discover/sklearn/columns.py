@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from discover.data.names import near, to_identifier
 
-Floats = NDArray[np.float64]
 Column = str | int
 
 

@@ -14,6 +14,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from discover.api import fit as fit_law
+from discover.arrays import Floats
 from discover.data.aliases import is_logged
 from discover.data.relations import scale_axes
 from discover.data.table import Table
@@ -31,7 +32,6 @@ from discover.scoring.stacking import Stack
 from discover.search import SearchConfig, search
 from discover.sklearn.columns import Column, column, identifiers, position, without
 
-Floats = NDArray[np.float64]
 ALL = "all"
 EVALUATIONS = 64
 

@@ -6,15 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import _num_samples
 
+from discover.arrays import Floats, Ints
 from discover.data.splits import MIN_TRAIN_ROWS, scale_ranks
 from discover.sklearn.columns import Column, column, position
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 class ScaleSplit(BaseCrossValidator):  # type: ignore[misc]

@@ -53,8 +53,8 @@ def fit(
         law: id of a law of the library ("chinchilla"), whose variables are the columns of their names or the only
             ones that the field calls so (`N` for `params`); the text of a formula over the table's columns
             ("E + A*params**(-alpha)"; other names are constants), or a Structure.
-        table: a data frame, a mapping of column names to n values, a path (CSV, TSV, JSON lines, Parquet), or
-            a Table. Constants come out in the units of the columns.
+        table: a data frame, a mapping of column names to n values, the path of a table, or a Table.
+            Constants come out in the units of the columns.
         target: the column or columns to predict; may be omitted if the law names one that the table has.
         group: column whose values each get their own constants.
         loss: "squared", "huber" or "soft_l1", with "-log" for the residual of the logarithm, or a Recipe; by

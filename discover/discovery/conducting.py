@@ -37,7 +37,7 @@ class Course:
     Attributes:
         session: the run.
         model: its language model, if it has one.
-        client: of the Dask cluster that does the work, if one does.
+        client: the client of the Dask cluster that does the work, if there is one.
         steps: laws scored.
         seconds: time spent.
         settled: its forecast beyond the data has come to rest, see `discover.search.settling`.

@@ -27,7 +27,7 @@ class RunResult:
     Every function that takes the folder of a run takes this, too: `discover.plot_forecast(result)`.
 
     Args:
-        folder: of a run that has come to its end.
+        folder: folder of a finished run.
 
     Attributes:
         folder: of the run.

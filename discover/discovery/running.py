@@ -58,32 +58,32 @@ def run(
 
     Args:
         table: a data frame, a mapping of column names to values, the path of a table, the path of a task file
-            (`.toml`), or the name of a shipped task. What is not said of a table is guessed; the result's `notes`
-            say how.
+            (`.toml`), or the name of a shipped task. `discover` guesses what you do not say of a table; the `notes`
+            of the result say how.
         target: heading or headings to predict; guessed if one column is headed like a result.
-        seed: of every random draw; same seed and evaluations, same law.
+        seed: seed of every random draw; the same seed and evaluations give the same law.
         budget: time to search, in seconds or as "60s", "5m", "1h"; by default 60 s if `evaluations` is not given.
         evaluations: laws to score; makes the result independent of the machine's speed.
-        until_settled: end as soon as the forecast beyond the data has come to rest; the budget is then the most that
-            is spent, by default 10 min.
-        workers: processes; by default one per processor, at most 8. They do not change what is found.
+        until_settled: end as soon as the forecast beyond the data has come to rest; the budget is then an upper
+            limit, by default 10 min.
+        workers: number of processes; by default one per processor, at most 8. They do not change the law.
         islands: populations that breed apart and exchange their best, each of which keeps one process busy; by
             default one for every 200 of `evaluations`, from 2 to 24, and with a budget of time alone one for every
             process or thread of the cluster.
-        client: of a Dask cluster whose workers score laws in place of processes of this machine.
-        proposers: who proposes laws, such as "library" and "grammar"; by default everyone who can work here.
+        client: the client of a Dask cluster, whose workers score laws in place of processes of this machine.
+        proposers: who proposes laws, such as "library" and "grammar"; by default all that work here.
         llm: a language model that proposes laws, too, such as "ollama/qwen3"; or its settings, the options `--llm-...`
             of `discover run` without their head: `{"model": "openai/gpt-5-mini", "calls": 50}`. A model that
             `discover llm use` named counts for commands only.
         out: the run folder, new or empty. By default a temporary one, which is removed when Python ends;
             `RunResult.save` keeps it.
         open_sealed: judge the law on the sealed rows at the end.
-        all_rows: leave out no row. Otherwise rows that are far off all published laws are, where larger runs are not;
+        all_rows: keep single rows that are far off all published laws. By default the search leaves them out;
             `RunResult.notes` has their lines.
         on_step: called with the `Course` of the search after every law. An error that it raises ends the run; a
-            KeyboardInterrupt ends the search, and the result is what was found until then. Without it, a notebook
-            shows how far the search has come.
-        options: of a table, see `TableOptions`.
+            KeyboardInterrupt ends the search with the best law so far. Without it, a notebook shows how far the
+            search has come.
+        options: options of a table, see `TableOptions`.
 
     Raises:
         InputError: the table, an option or the folder is not as expected, or no law could be fitted.
@@ -115,10 +115,10 @@ def resume(
     client: Client | None = None,
     on_step: Callable[[Course], None] | None = None,
 ) -> RunResult:
-    """Continues an interrupted run, to the same law as if nothing had happened; of a finished run what it found.
+    """Continues an interrupted run, to the same law as if nothing had happened; returns the result of a finished one.
 
     Args:
-        folder: of the run, or its `RunResult`.
+        folder: folder of the run, or its `RunResult`.
         workers, client, on_step: as of `run`.
 
     Raises:
@@ -147,7 +147,7 @@ def compare(
     Args:
         table, target: as of `run`.
         budget, evaluations: how long to search for further laws; with neither, published laws only.
-        seed: of the search, and of the resamples for intervals.
+        seed: seed of the search, and of the resamples for intervals.
         workers, client, all_rows: as of `run`.
         options: of a table, see `TableOptions`.
 
@@ -184,8 +184,8 @@ def suggest(
 
     Args:
         law: a run's folder or result, a law.json, or a loaded law. Only a run knows the target scale and its rows.
-        cost: of a run, as a formula of the features: "6*params*tokens".
-        cost_limit: of all runs together. Without it, the reduction per unit of cost decides.
+        cost: cost of a run, as a formula of the features: "6*params*tokens".
+        cost_limit: upper limit of the cost of all runs together. Without it, the reduction per unit of cost decides.
         n: number of runs, at most.
         candidates: runs that could be done, as a data frame, a mapping of columns or the path of a table, optionally
             with a column `cost`; by default a grid over the range of the data.

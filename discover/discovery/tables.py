@@ -33,7 +33,7 @@ TABLE, TEST_ROWS = "table.json", "test_rows.json"  # of a table in memory, in th
 
 
 class TableOptions(TypedDict, total=False):
-    """What can be said of a table; the rest is guessed.
+    """What you say about a table; `discover` guesses the rest.
 
     Attributes:
         features: headings to predict from.
@@ -45,8 +45,8 @@ class TableOptions(TypedDict, total=False):
         test_rows: a second table, all of whose rows are sealed.
         weights: heading of the rows' weights.
         errors: heading or headings of the targets' standard errors.
-        run_column: heading of the training run that each row is of.
-        sheet: of a spreadsheet.
+        run_column: heading of the column that names the training run of each row.
+        sheet: name of the sheet of a spreadsheet.
         where: conditions on the rows that count, such as "status == finished and params >= 1e8".
         error_scale: what errors are counted in: "value", "log" or "odds".
         roles: feature -> the variable of the law library that it is.

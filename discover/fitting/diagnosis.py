@@ -124,8 +124,7 @@ class _Finding:
 
 
 def _examine(part: Component, linear: frozenset[str]) -> _Finding:
-    weighted = part.jacobian * part.factors[:, None]
-    scaled, norms = _unit_columns(weighted)
+    scaled = _unit_columns(part.weighted)
     searched = np.array([name not in linear for name in part.names], bool)
     reduced = _reduced(scaled, searched)
     sizes, null = _spectrum(scaled)
@@ -133,19 +132,21 @@ def _examine(part: Component, linear: frozenset[str]) -> _Finding:
     length = float(np.linalg.norm(residuals))
     cosines = np.abs(scaled[:, part.free].T @ residuals) / length if length > 0 else np.zeros(1)
     return _Finding(
-        condition=_condition(_spectrum(_unit_columns(reduced)[0])[0]) if reduced.shape[1] else 1.0,
+        condition=_condition(_spectrum(_unit_columns(reduced))[0]) if reduced.shape[1] else 1.0,
         condition_full=_condition(sizes),
         rank=int((sizes > SINGULAR * max(sizes.max(initial=0.0), 1e-300)).sum()),
-        redundant=_redundant_sets(part, null, norms),
+        redundant=_redundant_sets(part, null),
         slope=float(cosines.max(initial=0.0)),
     )
 
 
-def _unit_columns(matrix: Floats) -> tuple[Floats, Floats]:
+def _unit_columns(matrix: Floats) -> Floats:
+    """The columns at length one; one of zeros stays."""
     size = np.abs(matrix).max(axis=0, initial=0.0)
     safe = np.where(size > 0, size, 1.0)
     norms = np.linalg.norm(matrix / safe, axis=0) * safe
-    return matrix / np.where(norms > 0, norms, 1.0), norms
+    scaled: Floats = matrix / np.where(norms > 0, norms, 1.0)
+    return scaled
 
 
 def _reduced(scaled: Floats, searched: Mask) -> Floats:
@@ -176,11 +177,10 @@ def _condition(sizes: Floats) -> float:
     return float(sizes.max() / sizes.min()) if sizes.min() > 0 else np.inf
 
 
-def _redundant_sets(part: Component, null: Floats, norms: Floats) -> tuple[tuple[str, ...], ...]:
+def _redundant_sets(part: Component, null: Floats) -> tuple[tuple[str, ...], ...]:
     """Constants that move along each undetermined direction; a constant without effect stands alone."""
     sets: list[tuple[str, ...]] = []
-    basis = _sparse_basis(null)
-    for direction in basis.T:
+    for direction in _sparse_basis(null).T:
         moved = np.abs(direction) > 1e-3 * np.abs(direction).max()
         sets.append(tuple(dict.fromkeys(n for n, m in zip(part.names, moved, strict=True) if m)))
     return tuple(dict.fromkeys(sets))

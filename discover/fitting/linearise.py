@@ -46,26 +46,28 @@ class Component:
     def names(self) -> tuple[str, ...]:
         return tuple(name for _, name in self.labels)
 
+    @property
+    def weighted(self) -> Floats:
+        """The Jacobian, each row times its factor."""
+        return self.jacobian * self.factors[:, None]
+
+    @property
+    def freedom(self) -> int:
+        """Rows minus constants that are not at a bound."""
+        return len(self.rows) - int(self.free.sum())
+
 
 def linearise(result: FitResult, table: Table) -> tuple[Component, ...]:
     """The components of a fit to the rows of a table, at its constants."""
     structure = result.structure
     slopes = {name: differentiate(structure.expr, name) for name in structure.constants}
-    shared = [name for name in structure.constants if name in structure.shared]
-    present = np.unique(table.group)
-    parts: list[Component] = []
-    for target in range(table.n_targets):
-        groups = [[int(g) for g in present]] if shared else [[int(g)] for g in present]
-        parts += [_component(result, table, slopes, target, members) for members in groups]
-    return tuple(parts)
+    present = np.unique(table.group).tolist()
+    together = [present] if structure.shared.intersection(structure.constants) else [[g] for g in present]
+    return tuple(_component(result, table, slopes, t, groups) for t in range(table.n_targets) for groups in together)
 
 
 def _component(
-    result: FitResult,
-    table: Table,
-    slopes: Mapping[str, Expr],
-    target: int,
-    groups: list[int],
+    result: FitResult, table: Table, slopes: Mapping[str, Expr], target: int, groups: list[int]
 ) -> Component:
     structure = result.structure
     own = [name for name in structure.constants if name not in structure.shared]
@@ -79,7 +81,7 @@ def _component(
     for g in groups:
         inside = np.flatnonzero(codes == g)
         values: dict[str, Floats | float] = {n: v[rows[inside]] for n, v in table.features.items()}
-        values.update(_constants(result, g, target))
+        values.update(result.named(g, target))
         fitted[inside] = evaluate(structure.expr, values)
         found = evaluate_all(slopes.values(), values, {"log": guarded_log})
         for name, slope in zip(slopes, found, strict=True):
@@ -94,10 +96,6 @@ def _component(
         residuals = measured - fitted
     free = np.array([not _at_bound(result, target, groups[0] if g < 0 else g, name) for g, name in labels], bool)
     return Component(target, tuple(labels), rows, jacobian, residuals, _factors(result, table, rows, target), free)
-
-
-def _constants(result: FitResult, group: int, target: int) -> dict[str, float]:
-    return dict(zip(result.structure.constants, result.constants[group, target].tolist(), strict=True))
 
 
 def _factors(result: FitResult, table: Table, rows: Ints, target: int) -> Floats:

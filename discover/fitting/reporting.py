@@ -19,7 +19,6 @@ def report(
     *,
     resamples: Bootstrap | None = None,
     level: float = 0.9,
-    max_groups: int = _GROUPS,
 ) -> str:
     """Describes a fit in lines of text: convergence, constants with errors, reasons for doubt.
 
@@ -27,17 +26,17 @@ def report(
         table: the rows of the fit.
         resamples: adds bootstrap intervals of the constants.
         level: probability of those intervals.
-        max_groups: largest number of groups whose constants are listed.
     """
     if isinstance(result, FitFailure):
         return f"{result.structure.text}\n  no fit: {result.text}"
     diagnosis = diagnose(result, table)
     lines = [f"{', '.join(result.target_names)} = {result.structure.text}", *_facts(result, table, diagnosis)]
     reason = no_freedom(result, table)
-    lines += _constants(result, covariance(result, table), None if reason else resamples, level, max_groups)
+    known = covariance(result, table)
+    lines += _constants(result, known, None if reason else resamples, level)
     if reason and resamples is not None:
         lines.append(f"  no intervals: {reason}")
-    lines += _correlations(covariance(result, table))
+    lines += _correlations(known)
     if diagnosis.concerns:
         lines.append("  warnings")
         lines += [f"    {concern.value}: {what}" for concern, what in diagnosis.concerns]
@@ -82,15 +81,13 @@ def _r2(result: FitResult, table: Table) -> str:
     return ", ".join(f"{v:.6f}" for v in values)
 
 
-def _constants(
-    result: FitResult, known: Covariance, resamples: Bootstrap | None, level: float, max_groups: int
-) -> list[str]:
+def _constants(result: FitResult, known: Covariance, resamples: Bootstrap | None, level: float) -> list[str]:
     lines = []
     ends = resamples.intervals(level) if resamples is not None and len(resamples) else None
     many = len(result.group_names) > 1
     names = result.structure.constants
     width = max((len(n) for n in names), default=1)
-    for g, group in enumerate(result.group_names[:max_groups]):
+    for g, group in enumerate(result.group_names[:_GROUPS]):
         for t, target in enumerate(result.target_names):
             if np.isnan(result.constants[g, t]).all() and names:
                 continue
@@ -104,8 +101,8 @@ def _constants(
                         f"  {level:.0%} {with_interval(float(result.constants[g, t, i]), low, high).split(' ', 1)[1]}"
                     )
                 lines.append(line + (" shared" if name in result.structure.shared else ""))
-    if len(result.group_names) > max_groups:
-        lines.append(f"  ... and {len(result.group_names) - max_groups} further groups")
+    if len(result.group_names) > _GROUPS:
+        lines.append(f"  ... and {len(result.group_names) - _GROUPS} further groups")
     return lines
 
 

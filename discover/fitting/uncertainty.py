@@ -40,7 +40,7 @@ def _loss_slopes(recipe: Recipe, residuals: Floats) -> tuple[Floats, Floats]:
 
 def _variance(part: Component, recipe: Recipe) -> float:
     """Residual variance per unit weight, for robust losses in the sense of Huber (1981, section 7.6)."""
-    freedom = len(part.rows) - int(part.free.sum())
+    freedom = part.freedom
     if freedom <= 0:
         return np.inf
     psi, _ = _loss_slopes(recipe, part.residuals)
@@ -122,7 +122,7 @@ def _inverse_normal(part: Component) -> Floats:
     """(J'WJ)^-1 of the free constants by singular values; NaN rows at bounds, infinite where undetermined."""
     k = len(part.labels)
     out = np.full((k, k), np.nan)
-    jacobian = (part.jacobian * part.factors[:, None])[:, part.free]
+    jacobian = part.weighted[:, part.free]
     norms = np.linalg.norm(jacobian, axis=0)
     scaled = jacobian / np.where(norms > 0, norms, 1.0)
     if scaled.shape[1] == 0:
@@ -265,10 +265,9 @@ def bootstrap(
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         found = list(pool.map(refit, seeds))
     kept = [c for c in found if c is not None]
-    shape = (0, *result.constants.shape)
     return Bootstrap(
         result=result,
-        constants=np.array(kept) if kept else np.empty(shape),
+        constants=np.array(kept).reshape(len(kept), *result.constants.shape),
         failures=n - len(kept),
         noise=plan.noise,
         freedom=plan.freedom,
@@ -278,14 +277,7 @@ def bootstrap(
 class _Resampling:
     """Draws tables: new targets on the same rows, or the same rows with new weights."""
 
-    def __init__(
-        self,
-        result: FitResult,
-        table: Table,
-        unit: Unit,
-        clusters: Ints | None,
-        vary_size: bool = False,
-    ) -> None:
+    def __init__(self, result: FitResult, table: Table, unit: Unit, clusters: Ints | None, vary_size: bool) -> None:
         if unit not in ("residuals", "rows", "groups"):
             raise InputError(f"unknown unit of resampling {unit!r}; expected residuals, rows or groups")
         self.table, self.log = table, result.recipe.space == "log"
@@ -305,9 +297,9 @@ class _Resampling:
         parts = linearise(result, table)
         self.noise = tuple(np.concatenate([_noise(p) for p in parts if p.target == t]) for t in range(table.n_targets))
         self.scaled, self.factors = self._scaled_residuals(parts)
-        self.freedom = float(np.mean([len(p.rows) - int(p.free.sum()) for p in parts]))
+        self.freedom = float(np.mean([p.freedom for p in parts]))
         # All parts together tell of the size of the errors.
-        self.degrees = sum(len(p.rows) - int(p.free.sum()) for p in parts) if vary_size else 0
+        self.degrees = sum(p.freedom for p in parts) if vary_size else 0
 
     def _scaled_residuals(self, parts: Sequence[Component]) -> tuple[Floats, Floats]:
         residuals = np.zeros_like(self.table.targets)
@@ -344,7 +336,7 @@ class _Resampling:
 def _noise(part: Component) -> Floats:
     """Residuals enlarged to the size of the errors: divided by sqrt(1 - leverage), then centred."""
     used = part.factors > 0
-    weighted = (part.jacobian * part.factors[:, None])[used][:, part.free]
+    weighted = part.weighted[used][:, part.free]
     norms = np.linalg.norm(weighted, axis=0)
     left, sizes, _ = np.linalg.svd(weighted / np.where(norms > 0, norms, 1.0), full_matrices=False)
     leverage = (left[:, sizes > 1e-12 * sizes.max(initial=1e-300)] ** 2).sum(axis=1)
@@ -414,31 +406,18 @@ def profile(
 class _ProfileSearch:
     """Finds where the refitted objective crosses its limit."""
 
-    def __init__(
-        self,
-        result: FitResult,
-        table: Table,
-        name: str,
-        part: Component,
-        level: float,
-        seed: int,
-    ) -> None:
+    def __init__(self, result: FitResult, table: Table, name: str, part: Component, level: float, seed: int) -> None:
         from scipy.stats import f
 
         self.result, self.table, self.name, self.seed = result, table, name, seed
-        freedom = max(len(part.rows) - int(part.free.sum()), 1)
+        freedom = max(part.freedom, 1)
         psi, slope = _loss_slopes(result.recipe, part.residuals)
         spread = float(((part.factors * psi) ** 2).sum()) / freedom / max(float(slope.mean()), 1e-12)
-        index = result.structure.constants.index(name)
         self.bounds = result.structure.domain(name)
-        target = part.target
-        names = [c for i, c in enumerate(result.structure.constants) if i != index]
-        groups = np.unique(table.group)
-        self.warm: dict[str, Floats] = {
-            c: result.constants[:, target : target + 1, result.structure.constants.index(c)] for c in names
-        }
-        self.groups = groups
-        best = self.cost(float(result.constants[groups[0], target, index]))
+        fitted = {c: values[:, [part.target]] for c, values in result.by_name.items()}
+        own = fitted.pop(name)
+        self.warm = fitted
+        best = self.cost(float(own[table.group.min(), 0]))
         self.limit = best + spread * float(f.ppf(level, 1, freedom))
 
     def cost(self, value: float) -> float:

@@ -31,7 +31,7 @@ from discover.proposers.literals import law_of, named
 from discover.proposers.logbook import Answer, Logbook, Question, Ready, Row
 from discover.proposers.surgery import places, without
 from discover.proposers.untangling import untangle
-from discover.proposers.views import LABELS, TEMPLATE, View, make_view, scaled_equation
+from discover.proposers.views import LABELS, TEMPLATE, View, make_view
 from discover.proposers.worker import Reply, Worker
 from discover.scoring import Problem
 
@@ -109,7 +109,6 @@ class EngineProposer:
         self._opening = deque(kind for kind in self.opening if kind in kinds)
         self.positive = frozenset(name for name, v in problem.table.features.items() if np.all(v > 0))
         self.queue: deque[Candidate] = deque()
-        self.refused: dict[str, int] = {}
         self._worker: Worker | None = None
         self._rng = np.random.default_rng([circumstances.seed, *self.name.encode()])
         self._question: _Question | None = None
@@ -138,8 +137,10 @@ class EngineProposer:
         Raises:
             FormulaError: none, and why.
         """
-        law = untangle(scaled_equation(row.equation, view, read_equation), self.positive)
-        return self.laws(law, view)
+        equation = read_equation(row.equation, view.meaning)
+        if not features_in(equation):
+            raise FormulaError("the equation does not depend on any column")
+        return self.laws(untangle(view.law(equation), self.positive), view)
 
     # -- the contract ---------------------------------------------------------------------------------------
 
@@ -289,9 +290,7 @@ class EngineProposer:
         for row in sorted(rows, key=lambda r: (r.complexity, r.loss)):
             try:
                 found = self.structures(row, question.view)
-            except FormulaError as problem:
-                reason = str(problem)
-                self.refused[reason] = self.refused.get(reason, 0) + 1
+            except FormulaError:  # of a hundred equations some are no laws of the task
                 continue
             for structure in found:
                 fresh += self._candidates(structure, question.view)

@@ -41,9 +41,10 @@ from discover.proposers.candidate import Candidate, Origin
 from discover.proposers.completed import first_formulas
 from discover.proposers.surgery import (
     Names,
-    at,
+    Path,
     exponents,
     places,
+    places_of,
     replaced,
     under_new_names,
     well_named,
@@ -308,8 +309,7 @@ def drop(m: Maker, parents: list[Expr]) -> Expr | None:
     paths = [path for path, _ in places(parents[0]) if path]
     if not paths:
         return None
-    path = m.pick(paths)
-    return without(parents[0], path)
+    return without(parents[0], m.pick(paths))
 
 
 def add_floor(m: Maker, parents: list[Expr]) -> Expr:
@@ -323,7 +323,7 @@ def replace_term(m: Maker, parents: list[Expr]) -> Expr | None:
     if not spots:
         return None
     path, node = m.pick(spots)
-    columns = [n.name for _, n in places(node) if isinstance(n, Feature)]
+    columns = [column.name for _, column in places_of(node, Feature)]
     if not columns:
         return None
     return replaced(parents[0], path, m.term(m.pick(columns)))
@@ -338,14 +338,16 @@ def _term_places(expr: Expr) -> list[tuple[tuple[int, ...], Expr]]:
     return out or [((), expr)]
 
 
+def _scale_places(m: Maker, expr: Expr) -> list[tuple[Path, Feature]]:
+    return [(path, column) for path, column in places_of(expr, Feature) if m.problem.kinds[column.name] == "scale"]
+
+
 def effective_size(m: Maker, parents: list[Expr]) -> Expr | None:
     """An effective size in place of one use of a scale column."""
-    spots = [p for p, n in places(parents[0]) if isinstance(n, Feature) and m.problem.kinds[n.name] == "scale"]
+    spots = _scale_places(m, parents[0])
     if not spots:
         return None
-    path = m.pick(spots)
-    column = at(parents[0], path)
-    assert isinstance(column, Feature)
+    path, column = m.pick(spots)
     return replaced(parents[0], path, m.effective(column.name))
 
 
@@ -364,7 +366,7 @@ def outer_power(m: Maker, parents: list[Expr]) -> Expr | None:
 
 def coefficient_of_column(m: Maker, parents: list[Expr]) -> Expr | None:
     """Let a constant depend on another column, by a power or a logarithm."""
-    spots = [(p, n) for p, n in places(parents[0]) if isinstance(n, Constant)]
+    spots = places_of(parents[0], Constant)
     columns = list(m.problem.kinds)
     if not spots or not columns:
         return None
@@ -384,9 +386,8 @@ def bend(m: Maker, parents: list[Expr]) -> Expr | None:
     if not spots:
         return None
     path, node = m.pick(spots)
-    column = m.pick([x.name for _, x in places(node) if isinstance(x, Feature)])
-    x = Feature(column)
-    if m.problem.kinds[column] == "scale":
+    x = Feature(m.pick([column.name for _, column in places_of(node, Feature)]))
+    if m.problem.kinds[x.name] == "scale":
         factor = (
             power(add(ONE, mul(m.c(), power(x, m.c()))), Number(-1.0))
             if m.chance(0.5)
@@ -417,7 +418,7 @@ def tie_constants(m: Maker, parents: list[Expr]) -> Expr | None:
 
 def free_number(m: Maker, parents: list[Expr]) -> Expr | None:
     """A fitted constant in place of a number."""
-    spots = [p for p, n in places(parents[0]) if isinstance(n, Number) and n.value != -1.0]
+    spots = [path for path, number in places_of(parents[0], Number) if number.value != -1.0]
     if not spots:
         return None
     return replaced(parents[0], m.pick(spots), m.c())
@@ -425,24 +426,22 @@ def free_number(m: Maker, parents: list[Expr]) -> Expr | None:
 
 def swap_column(m: Maker, parents: list[Expr]) -> Expr | None:
     """Another column of the same kind in one place."""
-    spots = [(p, n) for p, n in places(parents[0]) if isinstance(n, Feature)]
+    spots = places_of(parents[0], Feature)
     if not spots:
         return None
-    path, node = m.pick(spots)
-    assert isinstance(node, Feature)
-    same = [c for c in m.problem.of_kind(m.problem.kinds[node.name]) if c != node.name]
+    path, column = m.pick(spots)
+    same = [name for name in m.problem.of_kind(m.problem.kinds[column.name]) if name != column.name]
     return replaced(parents[0], path, Feature(m.pick(same))) if same else None
 
 
 def ratio_column(m: Maker, parents: list[Expr]) -> Expr | None:
     """The ratio or product of two scale columns in place of one, such as tokens per parameter."""
-    spots = [(p, n) for p, n in places(parents[0]) if isinstance(n, Feature) and m.problem.kinds[n.name] == "scale"]
+    spots = _scale_places(m, parents[0])
     if not spots or len(m.scales) < 2:
         return None
-    path, node = m.pick(spots)
-    assert isinstance(node, Feature)
-    z = Feature(m.pick([c for c in m.scales if c != node.name]))
-    return replaced(parents[0], path, mul(node, power(z, Number(-1.0 if m.chance(0.7) else 1.0))))
+    path, column = m.pick(spots)
+    z = Feature(m.pick([name for name in m.scales if name != column.name]))
+    return replaced(parents[0], path, mul(column, power(z, Number(-1.0 if m.chance(0.7) else 1.0))))
 
 
 def crossover(m: Maker, parents: list[Expr]) -> Expr | None:

@@ -9,6 +9,7 @@ from discover.expressions import (
     Call,
     Constant,
     Expr,
+    Feature,
     Number,
     call,
     constant_names,
@@ -19,6 +20,7 @@ from discover.expressions import (
 
 Path = tuple[int, ...]
 T = TypeVar("T")
+N = TypeVar("N", Number, Feature, Constant, Call)
 
 _EXPONENTS = ("alpha", "beta", "gamma", "delta", "eta", "kappa", "mu", "nu", "xi", "omega")
 _COEFFICIENTS = ("A", "B", "C", "F", "G", "H", "K", "P", "R", "S", "T", "V", "W")
@@ -32,6 +34,11 @@ def places(expr: Expr) -> Iterator[tuple[Path, Expr]]:
         yield path, node
         if isinstance(node, Call):
             stack.extend(((*path, i), arg) for i, arg in reversed(list(enumerate(node.args))))
+
+
+def places_of(expr: Expr, kind: type[N]) -> list[tuple[Path, N]]:
+    """The nodes of one kind with their paths."""
+    return [(path, node) for path, node in places(expr) if isinstance(node, kind)]
 
 
 def at(expr: Expr, path: Path) -> Expr:

@@ -98,7 +98,7 @@ def _parsed(problem: Problem, formula: str) -> Expr:
 
 
 def _why_not(problem: Problem, reduced: Expr) -> RefusedError:
-    """Why `finished` makes no structure of it."""
+    """Why `renamed` makes no structure of it."""
     used = len(constant_names(reduced))
     if not feature_names(reduced):
         return RefusedError("column", f"no column in it; the columns are {', '.join(problem.kinds)}")

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from discover.arrays import Floats, Ints
-from discover.errors import FormulaError
 from discover.expressions import Call, Constant, Expr, Feature, Number, add, call, features_in, mul, sub, terms
 from discover.fitting import FitResult, Recipe
 from discover.proposers.base import Told
@@ -323,15 +322,3 @@ def medians(fit: FitResult, t: int = 0) -> dict[str, float]:
     return {
         name: float(value) for name, value in zip(fit.structure.constants, middle, strict=True) if np.isfinite(value)
     }
-
-
-def scaled_equation(text: str, view: View, read: Callable[[str, Mapping[str, Expr]], Expr]) -> Expr:
-    """The law, with literals, of an equation that was found on a view.
-
-    Raises:
-        FormulaError: the text cannot be read, or its values are not finite.
-    """
-    equation = read(text, view.meaning)
-    if not features_in(equation):
-        raise FormulaError("the equation does not depend on any column")
-    return view.law(equation)

@@ -201,9 +201,9 @@ def problem_of(task: Task, train: Table | None = None) -> Problem:
     return _problem(task, train, MOST_ROWS)
 
 
-def whole_problem(task: Task, train: Table | None = None) -> Problem:
+def whole_problem(task: Task) -> Problem:
     """The problem of a task with all of its train rows, see `problem_of`."""
-    return _problem(task, train, None)
+    return _problem(task, None, None)
 
 
 def _problem(task: Task, train: Table | None, most: int | None) -> Problem:

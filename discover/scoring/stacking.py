@@ -43,10 +43,10 @@ def averages_logs(table: Table) -> bool:
     return bool(np.all(table.targets > 0))
 
 
-def rows_asked(fold: Fold, most: int = RULES.average.rows) -> Ints:
+def rows_asked(fold: Fold) -> Ints:
     """The held-out rows of a fold by which laws are weighed: all, or some spread evenly over them."""
     rows = np.flatnonzero(fold.judge)
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.int64))]
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), RULES.average.rows)).astype(np.int64))]
 
 
 def stacked(

@@ -76,7 +76,7 @@ class Archive:
     def elites(self) -> list[Told]:
         """Elites from best to worst penalty."""
         if self._sorted is None:
-            self._sorted = sorted(self.cells.values(), key=_rank)
+            self._sorted = sorted(self.cells.values(), key=rank)
         return self._sorted
 
     def parents(self) -> list[Told]:
@@ -110,7 +110,7 @@ class Leaders(Generic[One]):
         if key not in held or law.penalty < held[key].penalty:
             held[key] = law
         if len(held) > OF_A_KIND:
-            del held[max(held, key=lambda key: _rank(held[key]))]
+            del held[max(held, key=lambda key: rank(held[key]))]
 
     def keep(self, most: int) -> float:
         """Lets go of all but the best so many, of which are the best so many of several islands together.
@@ -121,16 +121,17 @@ class Leaders(Generic[One]):
         best = self.all
         if len(best) < most:
             return math.inf
-        last = _rank(best[most - 1])
+        last = rank(best[most - 1])
         for kind, held in list(self.kinds.items()):
-            self.kinds[kind] = {key: law for key, law in held.items() if _rank(law) <= last}
+            self.kinds[kind] = {key: law for key, law in held.items() if rank(law) <= last}
         return last[0]
 
     @property
     def all(self) -> list[One]:
         """Of all kinds, best first."""
-        return sorted((law for held in self.kinds.values() for law in held.values()), key=_rank)
+        return sorted((law for held in self.kinds.values() for law in held.values()), key=rank)
 
 
-def _rank(law: Ranked) -> tuple[float, int]:
+def rank(law: Ranked) -> tuple[float, int]:
+    """By which laws are sorted: the better, and of two alike the earlier, comes first."""
     return law.penalty, law.index

@@ -14,14 +14,13 @@ import numpy as np
 
 from discover.proposers.bandit import Bandit
 from discover.proposers.base import Adviser, Proposer, Told, Waiting
-from discover.proposers.candidate import Candidate, Origin
+from discover.proposers.candidate import LIBRARY, Candidate, Origin
 from discover.proposers.grammar import Grammar
 from discover.proposers.library import Library, group_means
 from discover.search.island import Step, fingerprint
 from discover.search.tally import Tallies
 from discover.search.tasks import Setting
 
-LIBRARY = "library"
 ATTEMPTS = 6  # rounds of asking until an epoch has its laws, where no grammar can fill it
 
 Handed = tuple[Proposer | None, Candidate]

@@ -22,6 +22,7 @@ from discover.scoring.beyond import unbelieved_groups
 from discover.scoring.consensus import distances, twins
 from discover.scoring.score import parameters
 from discover.scoring.stacking import Stack, averages_logs, departure, rows_asked, stacked
+from discover.search.archive import rank
 from discover.search.tasks import Executor, Job, Setting
 
 BEYOND = slice(1, None)  # of the points that continue the data; the first are measured
@@ -46,7 +47,7 @@ def closer_look(
         score = ticket.result()
         looked.append(replace(told, score=score, penalty=setting.penalty(score)))
     finalists = [told for told in looked if math.isfinite(told.penalty)] or list(leaders)
-    return sorted(finalists, key=lambda t: (t.penalty, t.index))
+    return sorted(finalists, key=rank)
 
 
 def weigh(finalists: Sequence[Told], problem: Problem) -> Stack:

@@ -38,10 +38,10 @@ def _project(env: Mapping[str, str]) -> Path:
     return Path(depot or Path.home() / ".julia") / "environments" / "pyjuliapkg"
 
 
-def environment(*, install: bool = False, threads: int = 1, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(*, install: bool = False, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Variables for a process that starts PySR. Nothing is downloaded unless `install` says so."""
     env = os.environ if environ is None else environ
-    out = {THREADS: env.get(THREADS, str(threads)), SIGNALS: env.get(SIGNALS, "yes")}
+    out = {THREADS: env.get(THREADS, "1"), SIGNALS: env.get(SIGNALS, "yes")}
     if not install:
         out[OFFLINE] = "yes"
     elif env.get(OFFLINE):

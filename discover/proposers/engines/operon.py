@@ -21,7 +21,7 @@ SAME = 1e-3  # relative difference of errors below which two trees count as one 
 
 
 def main() -> None:
-    """Serves jobs until standard input ends."""
+    """Serves jobs until the search is over."""
     serve(_start)
 
 
@@ -51,7 +51,7 @@ def work(job: Job) -> list[list[Any]]:
     return best_of_lengths([equation for equation in scaled if equation is not None])
 
 
-def best_of_lengths(equations: list[list[Any]], most: int = OF_A_LENGTH) -> list[list[Any]]:
+def best_of_lengths(equations: list[list[Any]]) -> list[list[Any]]:
     """The equations of least error of every length; of those with one error, which are one law, the first.
 
     Args:
@@ -61,7 +61,7 @@ def best_of_lengths(equations: list[list[Any]], most: int = OF_A_LENGTH) -> list
     for _, alike in groupby(sorted(equations), key=itemgetter(0)):
         last, taken = -math.inf, 0
         for equation in alike:
-            if taken < most and equation[1] > last * (1.0 + SAME):
+            if taken < OF_A_LENGTH and equation[1] > last * (1.0 + SAME):
                 out.append(equation)
                 last, taken = equation[1], taken + 1
     return out

@@ -54,8 +54,8 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback(
-    epilog="Example: [bold]discover run data_constrained --budget 60s[/bold] finds the law of a shipped table, "
-    "[bold]discover run runs.csv --target loss[/bold] of yours."
+    epilog="Examples: [bold]discover run data_constrained --budget 60s[/bold] finds the law of a shipped table, "
+    "[bold]discover run runs.csv --target loss[/bold] that of your own."
 )
 def root(
     context: typer.Context,

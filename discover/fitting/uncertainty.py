@@ -75,16 +75,10 @@ class Covariance:
             an absent group, infinite for one that the rows do not determine.
         components: per component (see `discover.fitting.linearise`) its constants' (group, name), with group
             -1 for shared constants, and their covariance matrix.
-        constants: names of the last axis of `errors`.
     """
 
     errors: Floats
     components: tuple[tuple[tuple[tuple[int, str], ...], Floats], ...]
-    constants: tuple[str, ...]
-
-    def named_errors(self, group: int = 0, target: int = 0) -> dict[str, float]:
-        """Standard errors of one group and target by name."""
-        return dict(zip(self.constants, self.errors[group, target].tolist(), strict=True))
 
     def correlations(self, component: int = 0) -> Floats:
         """Correlation matrix of one component, shape (k, k)."""
@@ -115,7 +109,7 @@ def covariance(result: FitResult, table: Table, *, absolute: bool = False) -> Co
         for (group, name), error in zip(part.labels, diagonal, strict=True):
             groups = np.unique(table.group[part.rows]) if group == ALL_GROUPS else [group]
             errors[groups, part.target, structure.constants.index(name)] = error
-    return Covariance(errors, tuple(components), structure.constants)
+    return Covariance(errors, tuple(components))
 
 
 def _inverse_normal(part: Component) -> Floats:

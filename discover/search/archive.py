@@ -13,6 +13,7 @@ from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
 
 OF_A_KIND = 3  # leaders of one shape
+BREEDING = 48  # elites, of all cells
 
 
 class AddStatus(IntEnum):
@@ -54,8 +55,7 @@ def _trait(node: Call) -> str:
 class Archive:
     """Elites by cell. `add` answers with a status; the best of all is `elites()[0]`."""
 
-    def __init__(self, breeding: int = 48) -> None:
-        self.breeding = breeding
+    def __init__(self) -> None:
         self.cells: dict[Cell, Told] = {}
         self._sorted: list[Told] | None = None
 
@@ -81,7 +81,7 @@ class Archive:
 
     def parents(self) -> list[Told]:
         """The elites that breed: the best of all cells."""
-        return self.elites()[: self.breeding]
+        return self.elites()[:BREEDING]
 
 
 class Ranked(Protocol):

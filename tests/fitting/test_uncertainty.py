@@ -151,7 +151,7 @@ def test_a_profile_agrees_with_the_covariance_where_the_law_is_nearly_linear(
     result = fit(law, table)
     assert isinstance(result, FitResult)
     found = profile(result, table, name, level=0.6827)
-    error = covariance(result, table).named_errors()[name]
+    error = covariance(result, table).errors[0, 0, law.constants.index(name)]
     assert found.lower < found.value < found.upper
     assert (found.upper - found.lower) / 2 == pytest.approx(error, rel=0.05)
 

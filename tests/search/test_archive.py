@@ -66,7 +66,7 @@ additions = st.lists(
 
 @given(additions)
 def test_whatever_is_added(entries) -> None:
-    archive, best = Archive(breeding=3), dict[object, float]()
+    archive, best = Archive(), dict[object, float]()
     for i, (penalty, text, complexity) in enumerate(entries):
         one = told(i, penalty, text, complexity)
         cell = cell_of(one.candidate)
@@ -75,7 +75,9 @@ def test_whatever_is_added(entries) -> None:
         best[cell] = min(before, penalty)
     elites = archive.elites()
     assert [t.penalty for t in elites] == sorted(m for m in best.values() if math.isfinite(m))
-    assert archive.parents() == elites[:3]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("discover.search.archive.BREEDING", 3)
+        assert archive.parents() == elites[:3]
 
 
 @given(additions)

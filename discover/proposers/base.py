@@ -33,7 +33,7 @@ class Proposer(Protocol):
     """Suggests candidates; neither fits nor scores nor holds the loop.
 
     `ask` and `tell` are deterministic given the random generator and the order of calls. A proposer that waits
-    for something slow answers `ask` with an empty list meanwhile; the others then fill the batch.
+    for something slow answers `ask` with an empty list meanwhile; the others then fill the epoch.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Waiting(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether the next `ask` has candidates; where it has none, `ask` is called for none in every batch."""
+        """Whether the next `ask` has candidates; where it has none, `ask` is called for none in every epoch."""
         ...
 
     def wait(self) -> bool:
@@ -77,7 +77,7 @@ class Adviser(Proposer, Waiting, Protocol):
     """
 
     def listen(self, elites: Sequence[Told]) -> None:
-        """A batch begins: answers are read, and a question may be asked. The elites are those of all islands."""
+        """An epoch begins: answers are read, and a question may be asked. The elites are those of all islands."""
         ...
 
     def inspired(self, candidate: Candidate) -> bool:

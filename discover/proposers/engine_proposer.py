@@ -1,7 +1,7 @@
 """What the symbolic-regression proposers have in common: views out, fronts in, candidates on.
 
 An engine works beside the loop in a process of its own. At most one view is with it at a time; when a front is
-used up the next view is chosen, of the kind that paid best. An answer comes into use a fixed number of batches
+used up the next view is chosen, of the kind that paid best. An answer comes into use a fixed number of epochs
 after its question, and the search waits there if it must: so the course of the search does not depend on the
 clock. With a budget of time it waits for some seconds only; and engines whose answers depend on the clock anyway are
 used when they are there.
@@ -35,16 +35,16 @@ from discover.proposers.views import LABELS, TEMPLATE, View, make_view
 from discover.proposers.worker import Reply, Worker
 from discover.scoring import Problem
 
-LAG = 12  # batches between question and answer, where the answer has a fixed place
-STALE = 12  # batches without a better law, after which an engine is asked
-STALE_SHARE = 1 / 3  # of all batches so far, that these must at least be
+LAG = 12  # epochs between question and answer, where the answer has a fixed place
+STALE = 12  # epochs without a better law, after which an engine is asked
+STALE_SHARE = 1 / 3  # of all epochs so far, that these must at least be
 BETTER = 0.01  # of the penalty: a law is better by at least one per cent of its error
 MOST_CUTS = 8  # terms that are cut from an equation to bring it within the budget of constants
 MOST_FRUITLESS = 25  # answers in a row without anything new, after which nobody waits for another
 PATIENCE_S = 5.0  # that a search with a budget of time waits for an answer that is due
 NAP_S = 0.5  # that a search with a budget of time waits before it looks at the clock again
 QUEUE = 12  # candidates waiting, above which the engine rests
-SHORT_REST, LONG_REST = 16, 128  # batches between an answer and the next question: where answers pay, where they do not
+SHORT_REST, LONG_REST = 16, 128  # epochs between an answer and the next question: where answers pay, where they do not
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Circumstances:
 class _Question:
     number: int
     view: View
-    batch: int
+    epoch: int
 
 
 class EngineProposer:
@@ -112,7 +112,7 @@ class EngineProposer:
         self._worker: Worker | None = None
         self._rng = np.random.default_rng([circumstances.seed, *self.name.encode()])
         self._question: _Question | None = None
-        self._asked = self._batches = self._told = self._jobs = self._fruitless = 0
+        self._asked = self._epochs = self._told = self._jobs = self._fruitless = 0
         self._owed = self._paid = False
         self._rest, self._rested = SHORT_REST, 0
         self._best, self._improved = math.inf, 0
@@ -161,9 +161,9 @@ class EngineProposer:
 
     def tell(self, results: Sequence[Told]) -> None:
         best = min((told.penalty for told in results), default=math.inf)
-        self._batches += 1
+        self._epochs += 1
         if best < self._best - BETTER:
-            self._improved = self._batches
+            self._improved = self._epochs
         self._best = min(best, self._best)
         self._told += len(results)
         for told in results:
@@ -193,8 +193,8 @@ class EngineProposer:
 
     def _due(self) -> bool:
         """Whether the engine has rested, and the search has found nothing better for a good part of its way."""
-        stale = self._batches - self._improved
-        return self._batches >= self._rested and stale >= max(STALE, STALE_SHARE * self._batches)
+        stale = self._epochs - self._improved
+        return self._epochs >= self._rested and stale >= max(STALE, STALE_SHARE * self._epochs)
 
     def _send(self) -> None:
         """Chooses a view and gives it to the engine, unless an earlier session has the answer."""
@@ -206,7 +206,7 @@ class EngineProposer:
             return
         self._hurry = False
         self._patience_s = PATIENCE_S if self.repeatable else 0.0
-        self._question = _Question(self._jobs, view, self._batches)
+        self._question = _Question(self._jobs, view, self._epochs)
         self._jobs += 1
         self.questions += 1
         if self.logbook.answer(self.name, self._question.number) is None:
@@ -256,7 +256,7 @@ class EngineProposer:
             if old.asked == self._asked:
                 self._use(question, old.rows)
             return
-        due = self._owed or self._batches - question.batch >= LAG
+        due = self._owed or self._epochs - question.epoch >= LAG
         if self._worker is None or not (due or (not self.patient and not self.repeatable)):
             return
         if not self.patient and self._told < self.logbook.replayed:  # it was not used so far in an earlier session
@@ -283,7 +283,7 @@ class EngineProposer:
         self._question, self._owed = None, False
         self.answers += bool(rows)
         self._rest = SHORT_REST if self._paid else min(2 * self._rest, LONG_REST)
-        self._rested, self._paid = self._batches + self._rest, False
+        self._rested, self._paid = self._epochs + self._rest, False
         if self._hurry and len(self.queue) <= QUEUE:
             self._send()  # the engine works while its last answer is read
         fresh: list[Candidate] = []

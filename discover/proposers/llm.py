@@ -1,6 +1,6 @@
 """The language model as a proposer: questions to a `discover.llm` session, its formulas as candidates.
 
-A call is asked at one batch and answered at some later one; the search never waits. What is asked depends on
+A call is asked at one epoch and answered at some later one; the search never waits. What is asked depends on
 draws of its own and on what was heard, what is handed over on the record, so a recorded run repeats itself.
 Its laws are bred like all others; what descends from one is remembered as of its line.
 
@@ -44,7 +44,7 @@ FAMILIES_SHOWN = 6
 INSIGHTS_SHOWN = 4
 RECIPES_TRIED = 2  # of every formula: which loss suits a law is not known beforehand
 WAITING = 4  # candidates that wait, from which on no question is asked
-LONGEST_PAUSE = 32  # batches between answers without a law of use and the next question
+LONGEST_PAUSE = 32  # epochs between answers without a law of use and the next question
 JOBS: tuple[JobKind, ...] = ("fresh", "whole", "edit", "cross", "repair")
 PATTERN_CONSTANTS = ("E", "A", "alpha", "B", "beta", "C", "gamma", "F", "k1", "k2")
 

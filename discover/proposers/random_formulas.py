@@ -19,7 +19,7 @@ class RandomFormulas:
 
     Args:
         problem: train rows and declared knowledge.
-        schedule: how many laws to propose, by batch of the search.
+        schedule: how many laws to propose, by epoch of the search.
         seed: of the draws.
     """
 
@@ -29,7 +29,7 @@ class RandomFormulas:
         self._grammar = Grammar(problem, first=())
         self._schedule = schedule
         self._rng = np.random.default_rng([seed, *self.name.encode()])
-        self._batch = 0
+        self._epoch = 0
         self._queue: deque[Candidate] = deque()
         self._line: set[int] = set()
 
@@ -41,9 +41,9 @@ class RandomFormulas:
         return False
 
     def listen(self, elites: Sequence[Told]) -> None:
-        drawn = self._grammar.ask(self._schedule.get(self._batch, 0), (), self._rng)
+        drawn = self._grammar.ask(self._schedule.get(self._epoch, 0), (), self._rng)
         self._queue += [replace(candidate, origin=f"{self.name}:law") for candidate in drawn]
-        self._batch += 1
+        self._epoch += 1
 
     def ask(self, n: int, elites: Sequence[Told], rng: np.random.Generator) -> list[Candidate]:
         return [self._queue.popleft() for _ in range(min(n, len(self._queue)))]

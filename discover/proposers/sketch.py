@@ -39,27 +39,26 @@ def noise_floor(problem: Problem) -> float | None:
     sight = _Sight(problem)
     if sight.noise is None:
         return None
-    return float(np.mean(sight.noise**2 / np.maximum(sight.targets.var(axis=0), 1e-300)))
+    return float(np.mean(sight.noise**2 / np.maximum(sight.table.targets.var(axis=0), 1e-300)))
 
 
 class _Sight:
     """The rows that are looked at, and the noise between those of equal settings."""
 
     def __init__(self, problem: Problem) -> None:
-        table = problem.table
-        rows = problem.some_rows(ROWS)
         self.problem = problem
-        self.group: Ints = table.group[rows]
-        self.columns: dict[str, Floats] = {name: values[rows] for name, values in table.features.items()}
-        self.targets: Floats = table.targets[rows]
-        self.names = table.target_names
+        self.table = problem.table.take(problem.some_rows(ROWS))
         self.noise, self.noise_said = self._noise()
 
     def settings(self, without: str = "") -> Ints:
         """A number for every row, equal for rows of one group that agree in all columns but one."""
-        rest = [values for name, values in self.columns.items() if name != without]
-        codes: Ints = np.unique(np.column_stack([self.group, *rest]), axis=0, return_inverse=True)[1].ravel()
-        return codes
+        return sizes_of(self.problem, (without,), self.table)
+
+    @property
+    def group_means(self) -> Floats:
+        """Means of the targets of every group, shape (n_groups, T); 0 of a group without rows."""
+        counts = np.maximum(np.bincount(self.table.group, minlength=self.table.n_groups), 1)
+        return np.column_stack([np.bincount(self.table.group, y, len(counts)) / counts for y in self.table.targets.T])
 
     def _noise(self) -> tuple[Floats | None, str]:
         codes = self.settings()
@@ -67,19 +66,18 @@ class _Sight:
         repeated = counts[codes] > 1
         if not repeated.any():
             return None, "No run is repeated, so the noise is not known from the rows."
-        mean = np.column_stack([np.bincount(codes, y) / counts for y in self.targets.T])
+        mean = np.column_stack([np.bincount(codes, y) / counts for y in self.table.targets.T])
         free = int(repeated.sum() - (counts > 1).sum())
-        noise: Floats = np.sqrt(((self.targets - mean[codes])[repeated] ** 2).sum(axis=0) / free)
+        noise: Floats = np.sqrt(((self.table.targets - mean[codes])[repeated] ** 2).sum(axis=0) / free)
         each = ", ".join(_size(v) for v in noise)
         return noise, f"{int((counts > 1).sum())} settings are repeated; runs of one setting differ by {each} (sd)."
 
 
 def _groups(sight: _Sight) -> Iterator[str]:
-    if sight.problem.table.n_groups < 2:
+    if sight.table.n_groups < 2:
         return
-    counts = np.maximum(np.bincount(sight.group, minlength=sight.problem.table.n_groups), 1)
-    means = np.column_stack([np.bincount(sight.group, y, len(counts)) / counts for y in sight.targets.T])
-    share = means[sight.group].var(axis=0).sum() / max(float(sight.targets.var(axis=0).sum()), 1e-300)
+    means = sight.group_means
+    share = means[sight.table.group].var(axis=0).sum() / max(float(sight.table.targets.var(axis=0).sum()), 1e-300)
     low, high = means.mean(axis=1).min(), means.mean(axis=1).max()
     yield f"Group means lie between {_size(low)} and {_size(high)}: {share:.0%} of the variance is between groups."
 
@@ -104,7 +102,7 @@ def _settings(problem: Problem) -> Iterator[str]:
 
 
 def _column(sight: _Sight, name: str) -> Iterator[str]:
-    values = sight.columns[name]
+    values = sight.table.features[name]
     if len(np.unique(values)) < 2:
         return
     curves = list(_sweeps(sight, name))
@@ -143,7 +141,7 @@ class _Curve:
 
 
 def _sweeps(sight: _Sight, name: str) -> Iterator[_Curve]:
-    codes, values = sight.settings(name), sight.columns[name]
+    codes, values = sight.settings(name), sight.table.features[name]
     order = np.argsort(codes, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
         if len(rows) < LEAST:
@@ -155,16 +153,16 @@ def _sweeps(sight: _Sight, name: str) -> Iterator[_Curve]:
         part_of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])[place]
         counts = np.bincount(part_of)
         middle = np.array([float(np.median(x[part])) for part in parts])
-        for t in range(sight.targets.shape[1]):
-            mean = np.bincount(part_of, sight.targets[rows, t]) / counts
+        for t in range(sight.table.targets.shape[1]):
+            mean = np.bincount(part_of, sight.table.targets[rows, t]) / counts
             yield _Curve(middle, mean, float(np.median(counts)), t)
 
 
 def _swept(sight: _Sight, name: str, curves: Sequence[_Curve]) -> str:
-    noise = np.zeros(len(sight.names)) if sight.noise is None else SURE * sight.noise
+    noise = np.zeros(len(sight.table.target_names)) if sight.noise is None else SURE * sight.noise
     shapes = [curve.shape(float(noise[curve.target])) for curve in curves]
     counts = {shape: shapes.count(shape) for shape in sorted(set(shapes), key=lambda s: (-shapes.count(s), s))}
-    target = "the target" if len(sight.names) > 1 else sight.names[0]
+    target = "the target" if len(sight.table.target_names) > 1 else sight.table.target_names[0]
     said = ", ".join(f"{shape} in {n}" for shape, n in itertools.islice(counts.items(), 3))
     text = f"{len(curves)} curves with all else equal; {target} {said}"
     most = [curve for curve, shape in zip(curves, shapes, strict=True) if shape == next(iter(counts))]
@@ -196,11 +194,8 @@ def _slopes(problem: Problem, name: str, curve: _Curve) -> tuple[float, float] |
 
 def _ranged(sight: _Sight, name: str) -> str:
     """The mean of the target, less that of its group, over ranges of the column."""
-    values = sight.columns[name]
-    counts = np.bincount(sight.group)
-    centred = np.column_stack(
-        [y - (np.bincount(sight.group, y) / np.maximum(counts, 1))[sight.group] for y in sight.targets.T]
-    )
+    values = sight.table.features[name]
+    centred = sight.table.targets - sight.group_means[sight.table.group]
     ranks = np.argsort(np.argsort(values)).astype(float)
     strength = [_correlation(ranks, y) for y in centred.T]
     strongest = int(np.argmax(np.abs(strength)))
@@ -210,9 +205,9 @@ def _ranged(sight: _Sight, name: str) -> str:
     means = [float(centred[(values >= part[0]) & (values <= part[-1]), strongest].mean()) for part in cuts]
     where = [f"{_size(part[0])}-{_size(part[-1])}" if len(part) > 1 else _size(part[0]) for part in cuts]
     said = ", ".join(f"{place}: {mean:+.3g}" for place, mean in zip(where, means, strict=True))
-    text = f"never varied alone. {sight.names[strongest]} less its group's mean, by range: {said}"
-    others = [(n, r) for n, r in zip(sight.names, strength, strict=True) if abs(r) > 0.3]
-    if len(sight.names) > 1 and others:
+    text = f"never varied alone. {sight.table.target_names[strongest]} less its group's mean, by range: {said}"
+    others = [(n, r) for n, r in zip(sight.table.target_names, strength, strict=True) if abs(r) > 0.3]
+    if len(sight.table.target_names) > 1 and others:
         text += ". Correlations: " + ", ".join(f"{n} {r:+.2f}" for n, r in others)
     return text
 

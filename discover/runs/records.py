@@ -137,7 +137,7 @@ def known_scores(
 
 
 def batches(records: Sequence[Record]) -> int:
-    """Batches of the search of which these records hold a step."""
+    """Epochs of the search of which these records hold a step."""
     return max((record.get("batch", 0) for record in records if record["kind"] == STEP), default=-1) + 1
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from discover.cli import options
-from discover.cli.allocate_command import Cost, Fix, Json, Source
+from discover.cli.allocate_command import Cost, Fix, Json
 from discover.cli.law_source import read_law
 from discover.plain_data import counted
 
@@ -37,6 +37,7 @@ GridBounds = Annotated[
     list[str] | None,
     typer.Option("--bounds", metavar="NAME=LOW:HIGH,..", help="Range of the grid, if not that of the data."),
 ]
+Source = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, or a law.json.")]
 GroupOfRuns = Annotated[str | None, typer.Option(help="Only this group; by default all groups.")]
 
 

@@ -48,7 +48,7 @@ from discover.runs.outcome import conclude
 from discover.runs.records import step_record
 from discover.runs.result import Result
 from discover.runs.session import Budget, Session, begin
-from discover.scoring import Problem, Refused, Scored, Scorer, inner_error, penalty, r_squared
+from discover.scoring import Problem, Refused, Scored, Scorer, inner_error, r_squared
 from discover.scoring.stacking import Stack
 from discover.search import AddStatus, SearchResult
 from discover.search.verdict import choose, weigh
@@ -211,7 +211,7 @@ def _fitted(
     score = scorer.score(structure, recipe, published=True, effort=NORMAL, keep=True)
     if isinstance(score, Refused) and score.fit is None:
         return f"no fit: {score.reason}"
-    value = penalty(score, scorer.problem.fold_weights)
+    value = scorer.penalty(score)
     candidate = Candidate(structure, recipe, f"{IMPORT}:{formula.complexity or 'formula'}")
     return Told(index, candidate, score, value if math.isfinite(value) else LAST + score.train, added=True)
 

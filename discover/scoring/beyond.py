@@ -9,7 +9,7 @@ need only be finite. At measured scales, with settings exchanged between rows, i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,21 +61,16 @@ def points_beyond(problem: Problem, multiple: float | None = None) -> Beyond:
         return _between_and_outside(problem)
     near = problem.rules.guards.multiple
     multiple = near if multiple is None else multiple
-    blocks: list[tuple[str, Ints, dict[str, Floats]]] = []
+    parts: list[Beyond] = []
     for axis in (*problem.axes, *((ALL,) if len(problem.axes) > 1 else ())):
         moved = problem.axes if axis == ALL else (axis,)
         rows = _top_rows(problem, moved)
-        columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in problem.table.features.items()}
+        columns = _at_every_step(problem.table, rows)
         for name in moved:
             columns[name] = _continued(problem, name, problem.table.features[name][rows], multiple)
-        blocks.append((axis, problem.table.group[rows], _possible(problem, columns)))
-    names = list(problem.table.features)
-    return Beyond(
-        {name: np.concatenate([columns[name] for _, _, columns in blocks], axis=1) for name in names},
-        np.concatenate([group for _, group, _ in blocks]),
-        tuple(axis for axis, group, _ in blocks for _ in group),
-        settings=multiple > near and bool(set(problem.of_kind("scale")) - set(problem.axes)),
-    )
+        parts.append(_moved(problem, rows, columns, axis))
+    settings = multiple > near and bool(set(problem.of_kind("scale")) - set(problem.axes))
+    return replace(_together(parts), settings=settings)
 
 
 def points_along(problem: Problem) -> Beyond | None:
@@ -92,28 +87,37 @@ def points_along(problem: Problem) -> Beyond | None:
         return None
     rows = _top_rows(problem, problem.axes) if problem.axes else table.spread(SETTINGS)
     fraction = np.linspace(0.0, 1.0, STEPS + 1)[:, None]
-    blocks = []
+    parts: list[Beyond] = []
     for name in named:
         values, start = table.features[name], table.features[name][rows]
-        columns = {other: np.tile(column[rows], (STEPS + 1, 1)) for other, column in table.features.items()}
+        columns = _at_every_step(table, rows)
         if problem.kinds[name] == "scale":
             end = _aside(values, np.full(1, values.max()), np.full(1, problem.rules.guards.aside))
             columns[name] = start * (end / start) ** fraction
         else:
             columns[name] = start + fraction * (values.max() - start)
-        blocks.append(_possible(problem, columns))
-    return Beyond(
-        {name: np.concatenate([columns[name] for columns in blocks], axis=1) for name in table.features},
-        np.tile(table.group[rows], len(named)),
-        tuple(name for name in named for _ in rows),
-    )
+        parts.append(_moved(problem, rows, columns, name))
+    return _together(parts)
 
 
-def _possible(problem: Problem, columns: dict[str, Floats]) -> dict[str, Floats]:
-    """The columns, but parts do not exceed their wholes."""
+def _at_every_step(table: Table, rows: Ints) -> dict[str, Floats]:
+    """Columns of rows that stay where they are, shape (steps, m)."""
+    return {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in table.features.items()}
+
+
+def _moved(problem: Problem, rows: Ints, columns: dict[str, Floats], axis: str = ALL) -> Beyond:
+    """Rows with other columns, whose parts do not exceed their wholes."""
     for part, whole in problem.parts:
         columns[part] = np.minimum(columns[part], columns[whole])
-    return columns
+    return Beyond(columns, problem.table.group[rows], (axis,) * len(rows))
+
+
+def _together(parts: Sequence[Beyond]) -> Beyond:
+    return Beyond(
+        {name: np.concatenate([part.features[name] for part in parts], axis=1) for name in parts[0].features},
+        np.concatenate([part.group for part in parts]),
+        tuple(axis for part in parts for axis in part.axis),
+    )
 
 
 def settings_beyond(problem: Problem) -> Beyond | None:
@@ -133,7 +137,7 @@ def settings_beyond(problem: Problem) -> Beyond | None:
     rng = np.random.default_rng(0)
     most = max(2, SETTINGS // table.n_groups)
     rows = _drawn(table, most, rng)
-    columns = {name: np.tile(values[rows], (STEPS + 1, 1)) for name, values in table.features.items()}
+    columns = _at_every_step(table, rows)
     for axis in problem.axes:
         columns[axis] = _continued(problem, axis, table.features[axis][rows], problem.rules.guards.multiple)
     for name in settings:
@@ -141,7 +145,7 @@ def settings_beyond(problem: Problem) -> Beyond | None:
         others = values[_drawn(table, most, rng)]
         moved = _aside(values, others, np.power(problem.rules.guards.aside, rng.integers(-1, 2, len(rows))))
         columns[name] = np.tile(moved, (STEPS + 1, 1))
-    return Beyond(_possible(problem, columns), table.group[rows], (ALL,) * len(rows))
+    return _moved(problem, rows, columns)
 
 
 def settings_mixed(problem: Problem) -> Beyond | None:
@@ -161,7 +165,7 @@ def settings_mixed(problem: Problem) -> Beyond | None:
     rows = _drawn(table, most, rng)
     columns = {name: values[rows][None, :] for name, values in table.features.items()}
     columns.update({name: table.features[name][_drawn(table, most, rng)][None, :] for name in settings})
-    return Beyond(_possible(problem, columns), table.group[rows], (ALL,) * len(rows))
+    return _moved(problem, rows, columns)
 
 
 def _drawn(table: Table, most: int, rng: np.random.Generator) -> Ints:

@@ -51,7 +51,6 @@ def rows_asked(fold: Fold) -> Ints:
 
 def stacked(
     problem: Problem,
-    folds: Sequence[Fold],
     forecasts: Sequence[Sequence[Floats]],
     penalties: Sequence[float],
     unbelieved: Floats | float = 0.0,
@@ -63,8 +62,7 @@ def stacked(
     those that have. At last a law that says in some groups what no law may say loses by the share of these.
 
     Args:
-        problem: the train rows.
-        folds: the inner folds.
+        problem: the train rows and their folds.
         forecasts: per law and fold the values at `rows_asked`, shape (rows, T); NaN where there are none.
         penalties: of the laws, lower is better.
         unbelieved: of the laws, the shares of groups in which what they say beyond the data cannot be.
@@ -73,19 +71,19 @@ def stacked(
     prior = np.exp(-(np.asarray(penalties) - min(penalties)))
     prior /= prior.sum()
     products, values = [], 0.0
-    for i, fold in enumerate(folds):
+    for i, fold in enumerate(problem.folds):
         rows = rows_asked(fold)
         counts = np.ones(len(rows)) if problem.table.sweep is None else problem.table.sweep[rows]
         errors = _errors(problem, rows, [law[i] for law in forecasts], prior)
         products.append(np.einsum("irt,jrt,r->ij", errors, errors, counts) / (counts.sum() * errors.shape[2]))
         values += float(counts.sum() ** 2 / np.sum(counts**2))
     trust = min(rules.most_trust, rules.prior_rows / max(1.0, values))
-    weights = _lightest(np.array(products), np.array([fold.weight for fold in folds]), prior, trust)
+    weights = _lightest(np.array(products), problem.fold_weights, prior, trust)
     weights = weights * np.exp(-rules.unbelieved * (np.asarray(unbelieved) - np.min(unbelieved)))
     weights /= weights.sum()
     logs = averages_logs(problem.table)
     held_out = tuple(
-        average(np.stack([law[i] for law in forecasts]), weights, logs, rules.reach) for i in range(len(folds))
+        average(np.stack([law[i] for law in forecasts]), weights, logs, rules.reach) for i in range(len(products))
     )
     return Stack(weights, held_out)
 

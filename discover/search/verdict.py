@@ -55,13 +55,11 @@ def weigh(finalists: Sequence[Told], problem: Problem) -> Stack:
 
     A finalist that time did not suffice to look at closely is weighed by its penalty alone.
     """
-    folds = problem.folds
-    sizes = [(len(rows_asked(fold)), problem.table.n_targets) for fold in folds]
-    unasked = [np.full(size, np.nan) for size in sizes]
+    unasked = [np.full((len(rows_asked(fold)), problem.table.n_targets), np.nan) for fold in problem.folds]
     forecasts = [(isinstance(told.score, Scored) and told.score.held_out) or unasked for told in finalists]
     beyond = points_beyond(problem)
     unbelieved = np.array([unbelieved_groups(problem, beyond, fit).mean() for fit in fits_of(finalists)])
-    return stacked(problem, folds, forecasts, [told.penalty for told in finalists], unbelieved)
+    return stacked(problem, forecasts, [told.penalty for told in finalists], unbelieved)
 
 
 def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:

@@ -27,7 +27,7 @@ def forecasts(problem: Problem, factors: list[float]) -> list[list[np.ndarray]]:
 
 
 def weights_of(problem: Problem, factors: list[float], penalties: list[float]) -> np.ndarray:
-    return stacked(problem, make_folds(problem), forecasts(problem, factors), penalties).weights
+    return stacked(problem, forecasts(problem, factors), penalties).weights
 
 
 def test_laws_that_err_on_both_sides_share_the_average() -> None:
@@ -44,7 +44,7 @@ def test_with_few_rows_the_merits_decide_with_many_the_forecasts() -> None:
 
 def test_the_average_of_held_out_forecasts_is_kept() -> None:
     data = problem()
-    found = stacked(data, make_folds(data), forecasts(data, [1.1, 1 / 1.1]), [0.0, 0.0])
+    found = stacked(data, forecasts(data, [1.1, 1 / 1.1]), [0.0, 0.0])
     for fold, said in zip(make_folds(data), found.held_out, strict=True):
         np.testing.assert_allclose(said, data.table.targets[rows_asked(fold)], rtol=0.01)
 
@@ -53,15 +53,14 @@ def test_a_fold_that_was_not_forecast_speaks_neither_for_nor_against_a_law() -> 
     data = problem()
     laws = forecasts(data, [1.1, 1.1])
     laws[1] = [np.full_like(values, np.nan) for values in laws[1]]
-    assert stacked(data, make_folds(data), laws, [0.0, 0.0]).weights == pytest.approx([0.5, 0.5])
+    assert stacked(data, laws, [0.0, 0.0]).weights == pytest.approx([0.5, 0.5])
 
 
 def test_a_law_loses_by_the_share_of_groups_in_which_it_says_what_cannot_be() -> None:
     data = problem()
     laws = forecasts(data, [1.1, 1 / 1.1])
     even, uneven, nowhere = (
-        stacked(data, make_folds(data), laws, [0.0, 0.0], np.array(shares)).weights
-        for shares in ([0.0, 0.0], [0.0, 0.2], [0.3, 0.3])
+        stacked(data, laws, [0.0, 0.0], np.array(shares)).weights for shares in ([0.0, 0.0], [0.0, 0.2], [0.3, 0.3])
     )
     lost = np.exp(-0.2 * RULES.average.unbelieved)
     assert uneven[1] / uneven[0] == pytest.approx(lost * even[1] / even[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
 from typing import Any
@@ -19,6 +19,7 @@ from discover.expressions import evaluate, feature_names
 
 FARTHER = 256.0  # beyond the data than the chosen law: so far laws were asked when one was chosen
 WIDTHS = 4.5  # of the data, by which values of chosen laws may leave them
+NEAR_END = math.log(10.0)  # of the search, within which a descent along a budget has run to it
 
 
 def doubted(
@@ -95,9 +96,22 @@ def failure(asked: Asked, path: Optima, budgets: Sequence[float], group: str | N
             # The budget ends what costs something: there the law only flattens.
             paid = feature_names(asked.plan.cost)
             away = [(v, sign) for v, sign in away if sign < 0 or v.name not in paid]
+            away = away or ([] if found.settled else _starved(found, asked.variables, paid))
         if away:
             return _why_unbounded(asked, away, place)
     return None
+
+
+def _starved(found: Solution, variables: Sequence[Variable], paid: Collection[str]) -> list[tuple[Variable, int]]:
+    """Features on which next to nothing is spent, to buy ever more of others.
+
+    The law may be level there: to move one of them alone breaks the budget or leaves it unspent, and tells nothing.
+    """
+    return [
+        (v, -1)
+        for v, z in zip(variables, found.z.tolist(), strict=True)
+        if v.log and v.name in paid and not v.bounded[0] and z - v.box[0] <= NEAR_END
+    ]
 
 
 def _why_infeasible(asked: Asked, found: Infeasible, known: Mapping[str, Any], place: str) -> str:
@@ -119,12 +133,14 @@ def _why_unbounded(asked: Asked, away: Sequence[tuple[Variable, int]], place: st
     if not any(v.name in feature_names(plan.objective) for v in asked.variables):
         columns = " and ".join(v.name for v in asked.variables)
         return f"{plan.minimised} does not depend on {columns}{place}, so that no value is better than another"
-    moves = " and ".join(f"{v.name} {'grows' if sign > 0 else 'shrinks'}" for v, sign in away)
+    moves = " and ".join(f"{v.name} {'grows' if sign > 0 else 'shrinks'}" for v, sign in away) + _buys(asked, away)
     first = away[0][0].name
+    seen = asked.draws.document.domain.get(first)
+    span = "" if seen is None else f" (in the data {seen[0]:g} to {seen[1]:g})"
     largest = plan.minimised.removeprefix("-")
     rising = largest in plan.targets and largest != plan.minimised
     tends = f"{largest} keeps rising" if rising else f"{plan.minimised} keeps falling"
-    spend = "" if WITHIN in plan.sides else "; or say what may be spent: --cost FORMULA --budget LIMIT"
+    spend = "" if _is_limited(asked) else "; or say what may be spent: --cost FORMULA --budget LIMIT"
     lacking = [
         f"{what} does not contain {', '.join(absent)}"
         for what, tree in (("the cost", plan.cost), (plan.minimised, plan.objective))
@@ -134,5 +150,22 @@ def _why_unbounded(asked: Asked, away: Sequence[tuple[Variable, int]], place: st
         f"the optimum has no bound{place}: {tends} as {moves}"
         f"{''.join(f'; {text}' for text in lacking)}. "
         f"Give {'it' if len(away) == 1 else 'one of them'} a value or a range: --fix {first}=VALUE or "
-        f"--bounds {first}=LOW:HIGH{spend}"
+        f"--bounds {first}=LOW:HIGH{span}{spend}"
     )
+
+
+def _buys(asked: Asked, away: Sequence[tuple[Variable, int]]) -> str:
+    """What the budget goes to instead of features that shrink; "" where they cost nothing, or nothing is limited."""
+    if asked.plan.cost is None or not _is_limited(asked):
+        return ""
+    paid = feature_names(asked.plan.cost)
+    if not any(v.name in paid and sign < 0 for v, sign in away):
+        return ""
+    gone = {v.name for v, _ in away}
+    others = [v.name for v in asked.variables if v.name in paid and v.name not in gone]
+    return f" and the budget goes to {' and '.join(others)} instead" if others else ""
+
+
+def _is_limited(asked: Asked) -> bool:
+    """Whether a budget limits the cost."""
+    return any(condition.text == WITHIN for condition in asked.plan.problem.conditions)

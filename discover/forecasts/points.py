@@ -80,8 +80,8 @@ def group_heading(document: LawDocument, columns: Collection[str]) -> str | None
 
 
 def meant(document: LawDocument, name: str) -> tuple[str, float]:
-    """The feature that a name means, and what divides a value that is given under that name: a million for `N` where
-    the column is `params (M)`. A name that means none stays.
+    """The feature that a name means, and what divides a value that is given under that name: a million for `N` and
+    for `params` where the column is `params (M)`. A name that means none stays.
     """
     if name in document.feature_names:
         return name, 1.0
@@ -90,12 +90,19 @@ def meant(document: LawDocument, name: str) -> tuple[str, float]:
     sources = {feature.source or feature.name: feature.name for feature in document.features}
     alike = [heading for heading in (*sources, *sources.values()) if squash(heading) == squash(name)]
     found = {sources.get(heading, heading) for heading in alike or ending_in(name, sources)}
-    if name in sources or len(found) == 1:
-        return sources.get(name) or found.pop(), 1.0
+    if name in sources:
+        return sources[name], 1.0
+    if len(found) == 1:
+        return found.pop(), _times(alike[0], name) if alike else 1.0
     known = by_meaning([name], sources).get(name)
     if known is None:
         return name, 1.0
     return sources[known], document.multiple(sources[known]) / 10.0 ** multiple_of(name)
+
+
+def _times(heading: str, name: str) -> float:
+    """How many of what a name counts make one of what a heading counts, by what the two say."""
+    return 10.0 ** (multiple_of(heading) - multiple_of(name))
 
 
 def reader(document: LawDocument, name: str) -> tuple[str, Callable[[str], float]]:

@@ -14,10 +14,15 @@ from discover import allocate, load
 from discover.errors import InputError
 from discover.expressions import evaluate
 from discover.forecasts import Ensemble
-from discover.law.document import LawDocument
+from discover.law.document import FeatureInfo, LawDocument
 from discover.law.storage import write
 
 from .laws import CHINCHILLA, FLOPS, PUBLISHED, SEEN, document, ensemble
+
+# Below its width g a bit and a parameter are worth the same, so that the law is level along a budget of their product.
+BITS = "E + A*(params*(1 - exp(-bits/g)))**(-a) + B*tokens**(-b)"
+BITS_CONSTANTS = {"E": 1.66, "A": 340.0, "B": 470.0, "a": 0.329, "b": 0.285, "g": 2.3}
+BITS_SEEN = {"params": (6e7, 1.7e9), "tokens": (5e9, 5e10), "bits": (3.0, 16.0)}
 
 
 def closed_form(c: dict[str, float], budget: float) -> tuple[float, float]:
@@ -285,6 +290,26 @@ SATURATING = document(
 )
 
 
+def test_who_gave_a_budget_is_not_told_to_give_one() -> None:
+    with pytest.raises(InputError, match="no bound") as met:
+        allocate(document("E + A*params**(-a)", PUBLISHED), cost=FLOPS, budget=1e20)
+    assert "--budget" not in str(met.value)
+
+
+def test_a_name_without_the_unit_of_its_column_counts_each() -> None:
+    """The same runs counted one by one, or in millions under a heading that says so, have the same optimum."""
+    millions = replace(
+        document(CHINCHILLA.replace("params", "params_M"), {**PUBLISHED, "A": PUBLISHED["A"] * 1e6 ** -PUBLISHED["a"]},
+                 {"params_M": (1e1, 1e3), "tokens": SEEN["tokens"]}),
+        features=(FeatureInfo("params_M", unit="10^6 parameters", source="params (M)"), FeatureInfo("tokens")),
+    )  # fmt: skip
+    params, tokens = closed_form(PUBLISHED, 1e24)
+    for cost in (FLOPS, "6e6*params_M*tokens", "6*N*tokens"):
+        (best,) = allocate(millions, cost=cost, budget=1e24).optima
+        assert best.features["params_M"].value == pytest.approx(params / 1e6, rel=1e-6)
+        assert best.features["tokens"].value == pytest.approx(tokens, rel=1e-6)
+
+
 def test_an_accuracy_is_made_large_unless_told_otherwise() -> None:
     found = allocate(SATURATING, cost="flops", budget=1e21)
     assert found.minimised == "-accuracy"
@@ -341,7 +366,12 @@ REPEATED = document(
         (
             document("E + A*params**(-a)", PUBLISHED),
             {"cost": FLOPS, "budget": 1e20},
-            ("tokens shrinks", "loss does not contain tokens"),
+            ("tokens shrinks and the budget goes to params instead", "loss does not contain tokens"),
+        ),
+        (
+            document(BITS, BITS_CONSTANTS, BITS_SEEN),
+            {"cost": "params*tokens*bits", "budget": 1e22},
+            ("bits shrinks and the budget goes to params and tokens", "--bounds bits=LOW:HIGH (in the data 3 to 16)"),
         ),
         (
             document(),

@@ -6,7 +6,7 @@ Nothing is changed or left out here. All checks look at train rows only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -18,11 +18,13 @@ from discover.errors import InputError
 from discover.plain_data import counted
 
 Kind = Literal[
-    "duplicate", "contradiction", "non_positive", "constant", "collinear", "few_rows", "narrow", "few_levels",
-    "warm_up", "far_off", "schedule",
+    "duplicate", "contradiction", "against_known", "non_positive", "constant", "collinear", "few_rows", "narrow",
+    "few_levels", "warm_up", "far_off", "schedule",
 ]  # fmt: skip
 
 CONTRADICTION = 0.25  # of the group's standard deviation: equal settings whose targets differ by more
+MOST_AGAINST = 0.05  # share of rows, and one of the fewest: if more stand against what is known, that is in doubt
+MOST_COMPARED = 2000  # rows, each with every other; of more, a single one matters little
 TOGETHER = 0.01  # smallest eigenvalue of the correlations below which columns count as moving together
 LEAST_POWER = 0.005  # what is smaller is rounding
 MEMBER = 0.2  # share of the largest weight from which a column takes part in such a relation
@@ -66,6 +68,7 @@ class Columns:
         logged: features whose values are decimal logarithms.
         axes: features along which the law must reach further.
         steps: those of them that count the steps of a run.
+        monotone: features along which the target is known to fall or rise over the rows, with the direction.
         target_scale: feature -> value at which the law will be used.
     """
 
@@ -73,6 +76,7 @@ class Columns:
     logged: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    monotone: Mapping[str, str] = field(default_factory=dict)
     target_scale: Mapping[str, float] | None = None
 
 
@@ -80,6 +84,7 @@ def check_table(table: Table, columns: Columns) -> list[Finding]:
     """The problems that can be seen without a law, in the order in which they should be mended."""
     return [
         *_repeated(table),
+        *_against_known(table, columns),
         *_non_positive(table, columns),
         *_constant(table),
         *_collinear(table, columns),
@@ -136,6 +141,65 @@ def _repeated(table: Table) -> Iterator[Finding]:
         text = f"{len(against)} rows have equal features but {what} that differ by up to {largest:.3g}"
         advice = "check them, or add the column that tells them apart to the features"
         yield Finding("contradiction", text, advice, tuple(sorted(against)))
+
+
+def _against_known(table: Table, columns: Columns) -> Iterator[Finding]:
+    """Rows that stand against what is known of the directions, where all others keep to it: failed runs mostly."""
+    if not columns.monotone or len(table) > MOST_COMPARED:
+        return
+    rows, left = _blamed(_worse_for_more(table, columns.monotone))
+    # Noise has pairs of every size, and noise and a wrong assumption both have many.
+    if not rows or len(rows) > max(1, MOST_AGAINST * len(table)) or left > CONTRADICTION / 2:
+        return
+    known = " nor ".join(
+        f"{turns} with {listed(names)}"
+        for way, turns in (("decreasing", "rises"), ("increasing", "falls"))
+        if (names := [name for name, direction in columns.monotone.items() if direction == way])
+    )
+    stands, it, they_are = ("row stands", "it", "it is") if len(rows) == 1 else ("rows stand", "them", "they are")
+    text = f"{len(rows)} {stands} against the assumption that {'/'.join(table.target_names)} never {known}"
+    advice = (
+        f'if a run failed there, leave {it} out: --where "{table.unit} != NUMBER"; if {they_are} right, take the '
+        "assumption out of the task file that `discover task new` writes"
+    )
+    yield Finding("against_known", text, advice, tuple(sorted(rows)))
+
+
+def _blamed(worse: Floats) -> tuple[list[int], float]:
+    """The fewest rows, about, without which no row is far worse than one that it should not be, and what is left.
+
+    Of a single pair the larger run is meant: long runs fail more.
+    """
+    left, rows = worse.copy(), list[int]()
+    while left.max(initial=0.0) > CONTRADICTION:
+        broken = left > CONTRADICTION
+        row = int(np.argmax(broken.sum(axis=0) + 1.01 * broken.sum(axis=1)))
+        left[row], left[:, row] = 0.0, 0.0
+        rows.append(row)
+    return rows, float(left.max(initial=0.0))
+
+
+def _worse_for_more(table: Table, monotone: Mapping[str, str]) -> Floats:
+    """How far the target of row i lies on the wrong side of that of row j, which has less of what moves it one way.
+
+    All else is equal. Shape (n, n), in standard deviations of the group's target, of the worst target; 0 for other
+    pairs.
+    """
+    usual = np.array(
+        [table.targets[own].std(axis=0) if len(own) else np.ones(table.n_targets) for own in table.members]
+    )
+    usual = np.where(usual > 0, usual, np.inf)[table.group]
+    out = np.zeros((len(table), len(table)))
+    for direction, sign in (("decreasing", 1.0), ("increasing", -1.0)):
+        more = table.group[:, None] == table.group[None, :]
+        equal = more.copy()
+        for name, values in table.features.items():
+            alike = values[:, None] == values[None, :]
+            equal &= alike
+            more &= values[:, None] >= values[None, :] if monotone.get(name) == direction else alike
+        gaps = sign * (table.targets[:, None, :] - table.targets[None, :, :]) / usual[:, None, :]
+        out = np.where(more & ~equal, np.maximum(out, gaps.max(axis=2)), out)
+    return out
 
 
 def _few_rows(table: Table) -> Iterator[Finding]:

@@ -90,8 +90,7 @@ def inspect(task: Task, problem: Problem | None = None) -> list[Located]:
         InputError: file, column or cell not as expected.
     """
     known = problem_of(task) if problem is None else problem
-    found = check_table(known.table, _columns(known, task))
-    found += _against_laws(known, _growing(task))
+    found = _each_once([*check_table(known.table, _columns(known, task)), *_against_laws(known, _growing(task))])
     lines = known.table.lines
     assert lines is not None  # the rows of a task stand in a file
     return [
@@ -103,6 +102,12 @@ def inspect(task: Task, problem: Problem | None = None) -> list[Located]:
         )
         for one in found
     ]
+
+
+def _each_once(found: Sequence[Finding]) -> list[Finding]:
+    """The findings without those on rows against an assumption that are all far off laws, too, which says more."""
+    off = {row for one in found if one.kind == "far_off" for row in one.rows}
+    return [one for one in found if one.kind != "against_known" or not off.issuperset(one.rows)]
 
 
 def judged_on(task: Task, all_rows: bool = False) -> tuple[Problem, list[Located]]:
@@ -164,7 +169,9 @@ def saved(folder: Path) -> list[dict[str, Any]]:
 
 def _columns(problem: Problem, task: Task) -> Columns:
     steps = tuple(name for name in problem.axes if squash(task.column(name).heading) in STEP_NAMES)
-    return Columns(problem.of_kind("scale"), problem.of_kind("logged"), problem.axes, steps, problem.target_scale)
+    monotone = {name: way for name, way in problem.monotone.items() if name not in problem.eventually}
+    scales, logged = problem.of_kind("scale"), problem.of_kind("logged")
+    return Columns(scales, logged, problem.axes, steps, monotone, problem.target_scale)
 
 
 def _growing(task: Task) -> list[str]:

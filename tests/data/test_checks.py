@@ -49,6 +49,39 @@ def test_repeated_runs_that_nearly_agree_are_no_problem() -> None:
     assert check_table(replace(table, targets=targets), SCALES) == []
 
 
+KNOWN = replace(SCALES, monotone={"params": "decreasing", "tokens": "decreasing"})
+
+
+@pytest.mark.parametrize(("row", "off"), [(24, 0.8), (0, -1.6), (12, 0.8)])
+def test_a_failed_run_is_told_where_it_stands_against_what_is_known(row: int, off: float) -> None:
+    """Also the largest: that no other run lies beyond it makes no law a judge of it, but smaller runs are."""
+    table = grid()
+    targets = table.targets.copy()
+    targets[row] += off
+    table = replace(table, targets=targets)
+    assert [(one.kind, one.rows) for one in check_table(table, KNOWN)] == [("against_known", (row,))]
+    assert check_table(table, SCALES) == []
+
+
+def test_directions_are_each_compared_with_all_else_equal() -> None:
+    table = grid()
+    other = replace(table, targets=-table.targets)
+    rising = replace(SCALES, monotone={"params": "increasing", "tokens": "increasing"})
+    assert check_table(other, rising) == []
+    # Where loss falls with tokens and rises with params, a larger run with more tokens tells nothing.
+    mixed = replace(SCALES, monotone={"params": "increasing", "tokens": "decreasing"})
+    both = table.features["params"] ** 0.1 / table.features["tokens"] ** 0.1
+    assert check_table(replace(table, targets=both[:, None]), mixed) == []
+
+
+def test_noise_and_a_wrong_assumption_are_no_failed_runs() -> None:
+    table = grid()
+    noise = np.random.default_rng(0).normal(0, 0.3 * table.targets.std(), (25, 1))
+    assert check_table(replace(table, targets=table.targets + noise), KNOWN) == []
+    rising = replace(KNOWN, monotone={"params": "increasing", "tokens": "increasing"})
+    assert check_table(table, rising) == []
+
+
 def test_equal_rows_of_different_groups_are_no_duplicates() -> None:
     assert check_table(grid(groups=2), SCALES) == []
 

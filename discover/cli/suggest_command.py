@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
     from discover.arrays import Floats
     from discover.decisions.next_runs import NextRuns
+    from discover.law.document import LawDocument
 
+HARDLY = 0.9  # share of the standard deviation of a forecast; runs that leave more are hardly worth doing
 
 CandidatesFile = Annotated[
     Path | None,
@@ -65,6 +68,7 @@ def suggest(
     from discover.discovery import suggest as choose
 
     document, _ = read_law(source)
+    held = options.numbers(",".join(fix or ()), "--fix", document)
     found = choose(
         source if source.exists() else document,
         cost=cost,
@@ -73,16 +77,36 @@ def suggest(
         candidates=candidates,
         target_scale=options.numbers(target_scale, "--target-scale", document),
         bounds=options.bounds(document, bounds),
-        fix=options.numbers(",".join(fix or ()), "--fix", document),
+        fix=held,
         group=group,
     )
     if json:
         print_json(found.plain())
         return
-    print_lines(_lines(found, document.group_column))
+    print_lines(_lines(found, document.group_column, cost_limit))
+    if not candidates and not bounds and (ahead := _ahead(found, document, held)):
+        print_lines(["", ahead + ("." if cost_limit else ", with --cost and --cost-limit for what all may cost.")])
 
 
-def _lines(found: NextRuns, group_column: str | None) -> list[str | Printed]:
+def _ahead(found: NextRuns, document: LawDocument, held: Collection[str]) -> str:
+    """What to ask where runs within the data hardly narrow the forecast; "" where they do. Some columns are held."""
+    from discover.plain_data import number
+
+    if all(found.runs[-1].sd[target] < HARDLY * before for target, before in found.before.items()):
+        return ""
+    wanted = {name: float(values.max()) for name, values in found.target_scale.features.items()}
+    ends = {name: document.domain[name] for name in wanted if name in document.domain}
+    wider = ",".join(
+        f"{name}={number(low)}:{number((high * wanted[name]) ** 0.5)}"
+        for name, (low, high) in ends.items()
+        if name not in held and 0 < low < high < wanted[name] * (1 - 1e-9)
+    )
+    if not wider:
+        return ""
+    return f"Runs within the range of the data hardly narrow this forecast. Larger runs tell more: --bounds {wider}"
+
+
+def _lines(found: NextRuns, group_column: str | None, limit: float | None) -> list[str | Printed]:
     """The answer for people."""
     from discover.cli.allocation_text import span
     from discover.plain_data import number, table
@@ -105,7 +129,7 @@ def _lines(found: NextRuns, group_column: str | None) -> list[str | Printed]:
     changes = ", ".join(f"{t} {number(found.before[t], 3)} -> {number(last[t], 3)}" for t in targets)
     return [
         f"the {counted(len(rows), 'run')} of {counted(found.candidates, 'candidate')} that would narrow the "
-        "forecast most",
+        f"forecast most{' for their cost' if priced and limit is None else ''}",
         f"target scale: {', '.join(spans)} ({counted(len(found.target_scale), 'point')})",
         "",
         table(head, rows),

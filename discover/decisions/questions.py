@@ -167,7 +167,7 @@ def read_formula(
     """The formula of an option, all its names features.
 
     Raises:
-        InputError: not a formula, or a name that is neither a feature nor otherwise known.
+        InputError: not a formula, a name that is neither a feature nor otherwise known, or a target in a cost.
     """
     known = {*names, *meaning}
     try:
@@ -179,10 +179,15 @@ def read_formula(
     except FormulaError as problem:
         raise InputError(f"{option} is {text!r}: {problem}") from None
     for node in walk(tree):
+        if isinstance(node, Constant) and node.name in document.targets:
+            raise InputError(
+                f"{option} has {node.name!r}, which the law predicts, but a cost is known before a run; "
+                f'`discover allocate` minimises such a formula: --minimise "{text}"'
+            )
         if isinstance(node, Constant):
             raise InputError(
                 f"{option} has the name {node.name!r}, which is no column of the law{near(node.name, known)} "
-                f"(known: {', '.join(sorted(known))}); give other names a value with --fix {node.name}=VALUE"
+                f"(known: {', '.join(sorted(known))}); write it with these, or give it a value: --fix {node.name}=VALUE"
             )
     return tree
 

@@ -141,6 +141,19 @@ def test_the_next_runs_of_a_grid_within_a_limit(discover, run_of) -> None:
     assert "sd of loss after" in shown.out
 
 
+def test_larger_runs_are_named_where_those_within_the_data_hardly_help(discover, run_of) -> None:
+    asked = ("suggest", run_of("runs.csv"), "--cost", FLOPS, "--cost-limit", "1e24", "--n", "1")
+    within = discover(*asked[:4], "--fix", "params=1e7,tokens=1e9", *asked[-2:])
+    assert "for their cost" in within.out
+    assert "--bounds" not in within.out  # what is held at a value has no range
+    shown = discover(*asked[:4], "--fix", "tokens=1e9", *asked[-2:])
+    assert "hardly narrow" in shown.out
+    bounds = shown.out.split("--bounds ")[1].split(", with")[0]
+    assert bounds.startswith("params=")
+    narrow, wide = (discover(*asked, *more, "--json").json for more in ((), ("--bounds", bounds)))
+    assert wide["runs"][0]["sd_after"]["loss"] < narrow["runs"][0]["sd_after"]["loss"]
+
+
 def test_the_next_runs_of_a_table_of_candidates(discover, run_of, tmp_path: Path) -> None:
     (tmp_path / "grid.csv").write_text(
         "params,tokens,cost\n1e8,1e10,2\n1e9,3e11,900\n3e9,1e11,1000\n1e7,1e9,1\n3e8,3e10,20\n"

@@ -387,6 +387,7 @@ REPEATED = document(
         (document(), {"budget": 1e20}, ("--budget needs a cost",)),
         (document(), {"cost": "params - tokens", "budget": 1e20}, ("--cost params - tokens", "not above zero")),
         (document(), {"minimise": "cost"}, ("--minimise cost needs --cost",)),
+        (document(), {"cost": "loss*params", "budget": 1e20}, ("the law predicts", '--minimise "loss*params"')),
         (document(), {"cost": "6*parms*tokens", "budget": 1e20}, ("--cost", "'parms'", "did you mean 'params'")),
         (document(), {"cost": "6*(params", "budget": 1e20}, ("--cost", "')'")),
         (document(), {"minimise": "less", "cost": FLOPS}, ("--minimise", "'less'", "loss")),

@@ -131,12 +131,17 @@ def follows(values: Floats, others: Floats, *, ordered: bool = True) -> bool:
 
 
 def product_of(own: Floats, logs: Mapping[str, Floats]) -> str:
-    """The product or ratio of two or three other columns that a column is, up to a factor, as text; "" for none.
+    """The product or ratio of two or three other columns, or the square of one, that a column is, up to a factor.
+
+    As text; "" for none.
 
     Args:
         own: natural logarithms of the column, shape (n,); NaN where there is none.
         logs: name -> those of the columns that may be its factors.
     """
+    for name, values in logs.items():  # compute is one, where tokens go with parameters
+        if _differ_by_a_constant(own, 2 * values, [name], logs):
+            return f"{name} * {name}"
     for n in (2, 3):
         for names in combinations(logs, n):
             for signs in product((1.0, -1.0), repeat=n):

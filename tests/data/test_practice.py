@@ -56,6 +56,14 @@ def test_products_of_other_columns_are_no_features(tmp_path: Path) -> None:
     assert not any(law.id.startswith(("chinchilla", "kaplan")) for law in laws_for(task.features))
 
 
+def test_compute_of_runs_at_fixed_tokens_per_parameter_is_no_feature(tmp_path: Path) -> None:
+    rows = [(n, 20 * n, f"{120 * n * n:.4g}", y) for n, y in {n: y for n, _, y in RUNS}.items()]
+    task = guessed(write(tmp_path / "a.csv", ["N", "D", "C", "loss"], rows))
+    assert task.features == ("N",)
+    assert noted(task, "'D' is left out: it is 'N' again, up to a factor")
+    assert noted(task, "'C' is left out: it goes as N * N; --features takes it in")
+
+
 def test_compute_beside_sizes_alone_is_a_feature(tmp_path: Path) -> None:
     rows = [(n, 6 * n * d, y) for n, d, y in RUNS]
     assert guessed(write(tmp_path / "a.csv", ["params", "flops", "loss"], rows)).features == ("params", "flops")

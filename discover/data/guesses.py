@@ -31,6 +31,8 @@ ATTEMPT_NAMES = frozenset(
 NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
 
+LETTERS = frozenset("NDCUL")  # of papers: parameters, tokens, compute, unique tokens, loss
+
 
 def task_from_table(
     path: str | Path,
@@ -170,7 +172,13 @@ def guess_target(raw: RawTable) -> str:
 
 def _single_letter(raw: RawTable) -> list[str]:
     """`L` where only letters of papers stand beside it, as in a table with the columns N, D and L."""
-    return ["L"] if "L" in raw.columns and set(raw.columns) <= set("NDCUL") and len(raw.columns) > 1 else []
+    return ["L"] if "L" in raw.columns and set(raw.columns) <= LETTERS and len(raw.columns) > 1 else []
+
+
+def _of_letters(task: Task) -> bool:
+    """Whether the target is the loss `L` of papers, predicted from their letters."""
+    headings = {task.column(name).heading for name in (*task.target, *task.features)}
+    return [task.column(name).heading for name in task.target] == ["L"] and headings <= LETTERS
 
 
 def _is_second(heading: str, others: Sequence[str]) -> bool:
@@ -234,7 +242,7 @@ def _tuple(names: str | Sequence[str] | None) -> tuple[str, ...]:
 def _knowledge(task: Task, notes: list[str]) -> tuple[Knowledge, ...]:
     """What can be said of a loss without further knowledge of the experiment."""
     items: list[Knowledge] = []
-    if all(words(task.column(name).heading) & FALLING_WORDS for name in task.target):
+    if all(words(task.column(name).heading) & FALLING_WORDS for name in task.target) or _of_letters(task):
         items += [Monotone(feature=name, direction="decreasing") for name in _falling(task)]
     ceiling = _ceiling(task)
     lowest = task.train().targets.min()

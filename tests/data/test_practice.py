@@ -64,6 +64,12 @@ def test_compute_of_runs_at_fixed_tokens_per_parameter_is_no_feature(tmp_path: P
     assert noted(task, "'C' is left out: it goes as N * N; --features takes it in")
 
 
+def test_the_letter_of_a_loss_beside_those_of_sizes_is_known_to_fall(tmp_path: Path) -> None:
+    task = guessed(write(tmp_path / "a.csv", ["N", "D", "L"], RUNS))
+    assert noted(task, "assuming that L does not rise with N, D")
+    assert not noted(guessed(write(tmp_path / "b.csv", ["width", "D", "L"], RUNS), "L"), "does not rise")
+
+
 def test_compute_beside_sizes_alone_is_a_feature(tmp_path: Path) -> None:
     rows = [(n, 6 * n * d, y) for n, d, y in RUNS]
     assert guessed(write(tmp_path / "a.csv", ["params", "flops", "loss"], rows)).features == ("params", "flops")

@@ -220,7 +220,7 @@ class _Latex(Printer):
         super().__init__(Dialect("latex", name=latex_name, number=lambda v: _latex_number(v, digits)))
 
     def print(self, node: Expr) -> tuple[str, int]:
-        if isinstance(node, Number) and "frac" in (text := self.dialect.number(node.value)):
+        if isinstance(node, Number) and "\\" in (text := self.dialect.number(node.value)):  # a fraction, or m x 10^n
             return text, SIGN if node.value < 0 else PRODUCT
         if isinstance(node, Call) and node.op not in ("add", "mul", "pow"):
             inside = r",\, ".join(self.show(arg)[0] for arg in node.args)

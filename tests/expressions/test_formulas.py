@@ -288,7 +288,13 @@ def test_other_laws_have_other_skeletons(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "latex"),
-    [("E + A*x**(-alpha)", r"E + A \, x^{-\alpha}"), ("A/x", r"\frac{A}{x}"), ("-a*x", r"-a \, x")],
+    [
+        ("E + A*x**(-alpha)", r"E + A \, x^{-\alpha}"),
+        ("A/x", r"\frac{A}{x}"),
+        ("-a*x", r"-a \, x"),
+        ("A*1e9**a", r"A \, \left(1 \times 10^{9}\right)^{a}"),
+        ("1e9*x", r"1 \times 10^{9} \, x"),
+    ],
 )
 def test_latex_of_usual_forms(text: str, latex: str) -> None:
     assert to_latex(parse(text, FEATURES)) == latex

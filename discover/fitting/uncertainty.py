@@ -44,16 +44,21 @@ def _variance(part: Component, recipe: Recipe) -> float:
     if freedom <= 0:
         return np.inf
     psi, _ = _loss_slopes(recipe, part.residuals)
+    mean, expected = _curvature(part, recipe)
+    if mean == 0.0:
+        return np.inf
+    correction = 1.0 + part.free.sum() / len(part.rows) * (1.0 - mean) / mean
+    return float(((part.factors * psi) ** 2).sum() / freedom * (correction / expected) ** 2)
+
+
+def _curvature(part: Component, recipe: Recipe) -> tuple[float, float]:
+    """Mean of psi' over a window of residuals wide enough to tell it, and what this says of the loss itself."""
     # A loss that turns linear within a small part of the scatter is nearly that of absolute values: few residuals or
     # none lie where it is curved, and how many to expect there is told by the residuals within a wider window.
     width = max(recipe.scale, _bandwidth(part.residuals)) if recipe.loss != "squared" else recipe.scale
     _, slope = _loss_slopes(replace(recipe, scale=width), part.residuals)
     mean = float(slope.mean())
-    if mean == 0.0:
-        return np.inf
-    correction = 1.0 + part.free.sum() / len(part.rows) * (1.0 - mean) / mean
-    expected = mean * recipe.scale / width
-    return float(((part.factors * psi) ** 2).sum() / freedom * (correction / expected) ** 2)
+    return mean, mean * recipe.scale / width
 
 
 def _bandwidth(residuals: Floats) -> float:
@@ -366,7 +371,8 @@ def profile(
     """The interval of one constant that the rows do not refute, with all other constants refitted.
 
     At its ends the objective has risen by the F quantile times the residual variance (Bates and Watts 1988, Nonlinear
-    Regression Analysis, section 6.1). An end is infinite if the objective never rises that far.
+    Regression Analysis, section 6.1), which a robust loss multiplies by its mean curvature. An end is infinite if the
+    objective never rises that far.
 
     Args:
         name: the constant; if groups share it, all groups are refitted.
@@ -405,8 +411,8 @@ class _ProfileSearch:
 
         self.result, self.table, self.name, self.seed = result, table, name, seed
         freedom = max(part.freedom, 1)
-        psi, slope = _loss_slopes(result.recipe, part.residuals)
-        spread = float(((part.factors * psi) ** 2).sum()) / freedom / max(float(slope.mean()), 1e-12)
+        _, expected = _curvature(part, result.recipe)
+        spread = _variance(part, result.recipe) * expected if expected > 0 else np.inf
         self.bounds = result.structure.domain(name)
         fitted = {c: values[:, [part.target]] for c, values in result.by_name.items()}
         own = fitted.pop(name)

@@ -82,6 +82,23 @@ def test_a_loss_that_is_nearly_that_of_absolute_values_has_its_errors(loss: str,
     assert np.quantile(errors, 0.95) < 2 * typical.max()
 
 
+@pytest.mark.parametrize("loss", ["huber", "soft_l1"])
+def test_a_profile_of_a_loss_that_is_nearly_that_of_absolute_values_is_as_wide_as_its_errors(
+    loss: str, table_of: Rows
+) -> None:
+    structure, recipe = Structure(parse("E + A*x", ["x"])), Recipe(loss, "value", 1e-3)  # type: ignore[arg-type]
+    x = np.linspace(-1, 1, 60)
+    ratios = []
+    for seed in range(8):
+        table = table_of({"x": x}, 1 + x + 0.05 * np.random.default_rng(seed).standard_normal(60))
+        result = fit(structure, table, recipe)
+        assert isinstance(result, FitResult)
+        found = profile(result, table, "A", level=0.6827)
+        error = covariance(result, table).errors[0, 0, structure.constants.index("A")]
+        ratios.append((found.upper - found.lower) / 2 / error)
+    assert 0.75 < np.median(ratios) < 1.35
+
+
 def test_the_bootstrap_repeats_whatever_the_number_of_workers(noisy: tuple[FitResult, Table]) -> None:
     result, table = noisy
     one = bootstrap(result, table, 12, seed=7, workers=1)

@@ -185,7 +185,7 @@ def _between_and_outside(problem: Problem) -> Beyond:
     """Rows (row 0), points half way to another row of the group, and points a step away from the centre."""
     table = problem.table
     names = list(table.features)
-    rows = np.array([row for own in table.members for row in own[:PER_GROUP]])
+    rows = np.concatenate([_evenly(own, PER_GROUP) for own in table.members])
     partner = np.array([_partner(table.members[table.group[row]], row) for row in rows], dtype=np.int64)
     columns = {}
     for name in names:
@@ -217,9 +217,13 @@ def _top_rows(problem: Problem, axes: tuple[str, ...]) -> Ints:
             continue
         order = rows[np.argsort(size[rows], kind="stable")]
         top = order[-max(per_group, len(rows) // 4) :]
-        spread = np.unique(np.linspace(0, len(top) - 1, min(len(top), per_group)).astype(int))
-        chosen += list(top[spread])
+        chosen += list(_evenly(top, per_group))
     return np.array(chosen, dtype=np.int64)
+
+
+def _evenly(rows: Ints, most: int) -> Ints:
+    """So many rows at the most, spread evenly over these, which may be sorted by anything."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int))]
 
 
 def _continued(problem: Problem, axis: str, start: Floats, multiple: float) -> Floats:

@@ -35,6 +35,14 @@ def verdict(problem: Problem, text: str, **constants: float) -> str | None:
     return implausible(problem, beyond, predict_beyond(law_with(problem, text, **constants), beyond))
 
 
+def test_points_of_a_design_without_an_axis_come_from_all_of_a_sorted_table() -> None:
+    x = np.sort(np.random.default_rng(0).uniform(0, 1, 500))
+    problem = problem_from({"p": x, "q": 1 - x}, x**2, {"p": "share", "q": "share"})
+    measured = points_beyond(problem).features["p"][0]
+    assert measured.min() == x.min()
+    assert measured.max() == x.max()
+
+
 def test_rows_are_continued_to_a_multiple_of_the_largest_scale() -> None:
     problem = line()
     beyond = points_beyond(problem)

@@ -8,6 +8,7 @@ from discover.arrays import Floats
 from discover.rules import RULES
 
 HALF = (0.16, 0.5, 0.84)
+TINY = 1e-37  # of a variance; the least that single precision divides by
 
 
 def average(values: Floats, weights: Floats, logs: bool, reach: float = RULES.average.reach) -> Floats:
@@ -34,6 +35,49 @@ def average(values: Floats, weights: Floats, logs: bool, reach: float = RULES.av
     if logs and np.isnan(out).any():
         return np.where(np.isnan(out), average(values, weights, False, reach), out)
     return out
+
+
+def disagreement(values: Floats, weights: Floats, logs: bool) -> Floats:
+    """The weighted variance of what laws say, or of its logarithms; arguments as of `average`."""
+    with np.errstate(all="ignore"):
+        said = np.log(np.where(values > 0, values, np.nan)) if logs else values
+        known = np.isfinite(said)
+        shares = np.where(known, weights.reshape(-1, *[1] * (values.ndim - 1)), 0.0)
+        shares = shares / np.sum(shares, axis=0)
+        said = np.where(known, said, 0.0)
+        out: Floats = np.sum(shares * (said - np.sum(shares * said, axis=0)) ** 2, axis=0)
+    return out
+
+
+def restrained(
+    value: Floats,
+    edge: Floats,
+    inside: Floats,
+    times: Floats,
+    variance: Floats,
+    logs: bool,
+    yielding: float = RULES.average.yielding,
+) -> Floats:
+    """Forecasts beyond the data, which are no steeper there than within them unless the laws agree that they are.
+
+    Of the change that this asks for, a share of v / (v + change**2) is made, where v is `yielding` times the variance
+    of what the laws say.
+
+    Args:
+        value: the mean of the laws at the points; this and the others of shape (points,).
+        edge: their mean where the data end on the way to the points.
+        inside: their mean farther within, see `discover.scoring.reach.Reach.inward`.
+        times: how often the way from inside to edge fits into that from edge to the points.
+        variance: see `disagreement`.
+        logs: slopes are those of the logarithms; what is not positive has none, and stays.
+    """
+    with np.errstate(all="ignore"):
+        said, at, back = (np.log(v) if logs else v for v in (value, edge, inside))
+        room = times * np.abs(at - back)
+        change = np.clip(said, at - room, at + room) - said
+        moved = said + change / (1.0 + change**2 / (yielding * variance + TINY))
+        out = np.exp(moved) if logs else moved
+    return np.where(np.isfinite(out) & (change != 0.0), out, value)
 
 
 def half_width(values: Floats, weights: Floats) -> Floats:

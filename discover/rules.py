@@ -210,6 +210,14 @@ class Average:
         2.0, "a law farther from the median counts as that far", "one that diverges should not rule the mean", 1e9,
         "half widths of the middle two thirds",
     )  # fmt: skip
+    upper_part: float = _rule(
+        0.5, "beyond the data the forecast is no steeper than over this part of them, next to their end",
+        "losses flatten; laws of many constants may fall by decades in a step", unit="of the group's range",
+    )  # fmt: skip
+    yielding: float = _rule(
+        4.0, "unless the laws agree: the variance of what they say, times this, against the square of the change",
+        "what the data tell, such as a bend after the first epoch, is not held back", 0.0,
+    )  # fmt: skip
     unbelieved: float = _rule(
         10.0, "fall of the logarithm of a weight, times the share of groups in which the law says the impossible",
         "a few such groups do not refuse the law, but it would spoil their forecasts", 0.0, "logarithms",

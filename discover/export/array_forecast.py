@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from discover.averages import HALF
 from discover.export import jax_module, numpy_module
-from discover.export.forecast_code import INF, OWN_NAMES, forecast_heading, laid_out, places_of
+from discover.export.forecast_code import INF, OWN_NAMES, ends_of, forecast_heading, laid_out, places_of, rules
 from discover.export.identifiers import PYTHON
 from discover.export.layout import lay_out, template
 from discover.export.numpy_module import lines, tuple_text
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
-from discover.rules import RULES
 
 
 def numpy_forecast(document: LawDocument) -> str:
@@ -43,6 +44,7 @@ def _arrays(document: LawDocument, language: str, np: str, quiet: str) -> str:
         functions.append(f"def law_{i + 1}({head}):\n{lines(found)}\n    return {layout.text}")
         laws.append(f"(law_{i + 1}, {places_of(ensemble, layout)})")
     low, high = ensemble.bounds
+    logged, highs, widths = ends_of(ensemble)
     return _ARRAYS.substitute(
         heading=forecast_heading(ensemble, "#"),
         imports="import jax.numpy as jnp\nimport numpy as np" if jax else "import numpy as np",
@@ -62,6 +64,13 @@ def _arrays(document: LawDocument, language: str, np: str, quiet: str) -> str:
         logs=f", logs={ensemble.logs}",
         slack="1e-6" if jax else "1e-12",
         quantiles=HALF,
-        reach=RULES.average.reach,
+        **rules(),
+        logged=logged,
+        highs=_table(highs),
+        widths=_table(widths),
         rows=jax_module.ROWS if jax else numpy_module.ROWS,
     )
+
+
+def _table(numbers: Sequence[Sequence[float]]) -> str:
+    return str([list(row) for row in numbers]).replace("inf", "np.inf")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from discover.data.names import to_identifier
-from discover.export.forecast_code import INF, filled, laid_out
+from discover.export.forecast_code import INF, ends_of, filled, laid_out
 from discover.export.identifiers import C, quoted
 from discover.export.layout import Layout, lay_out, real_literal, template
 from discover.forecasts import Ensemble
@@ -58,7 +60,23 @@ def c_forecast(document: LawDocument) -> str:
     """Source of a header with a function PREFIX_forecast; its names begin with the task's name."""
     ensemble = Ensemble.from_document(document)
     prefix = to_identifier(document.task or "law").lower().strip("_") or "law"
-    reserved = C | {prefix, "said", "mean"}
+    own = {
+        "said",
+        "mean",
+        "at",
+        "edge",
+        "inside",
+        "steps",
+        "way",
+        "place",
+        "part",
+        "variance",
+        "here",
+        "back",
+        "more",
+        "i",
+    }
+    reserved = C | {prefix, "group", "target"} | own
     layouts, arguments = laid_out(
         ensemble, lambda one: lay_out(one, "c", reserved, power="pow(", number=real_literal), reserved
     )
@@ -66,8 +84,9 @@ def c_forecast(document: LawDocument) -> str:
     for i, layout in enumerate(layouts):
         name = f"{prefix}_law_{i + 1}"
         functions.append(_law(layout, name))
-        given = [arguments[ensemble.inputs.index(one)] for one in layout.inputs]
-        calls.append(f"        {name}({', '.join(['group', 'target', *given])})")
+        given = [f"at[{ensemble.inputs.index(one)}]" for one in layout.inputs]
+        calls.append(f"    said[{i}] = {name}({', '.join(['group', 'target', *given])});")
+    logged, highs, widths = ends_of(ensemble)
     low, high = ensemble.bounds
     bounded = "mean" if low == -INF else f"fmax(mean, {low!r})"
     return _FORECAST.substitute(
@@ -76,9 +95,18 @@ def c_forecast(document: LawDocument) -> str:
         groups=string_lines(document.groups),
         targets=string_lines(document.targets),
         functions="\n".join(functions),
-        arguments=", ".join(f"double {name}" for name in arguments), calls=",\n".join(calls),
+        arguments=", ".join(f"double {name}" for name in arguments), calls="\n".join(calls),
+        n_features=len(arguments), given=", ".join(arguments), logged=", ".join(str(int(one)) for one in logged),
+        ends=",\n".join(map(_ends, highs, widths)),
         bounded=bounded if high == INF else f"fmin({bounded}, {high!r})",
     )  # fmt: skip
+
+
+def _ends(highs: Sequence[float], widths: Sequence[float]) -> str:
+    """Where the data of a group end."""
+    pairs = (f"{{{real_literal(high) if high < INF else 'INFINITY'}, {real_literal(width)}}}"
+             for high, width in zip(highs, widths, strict=True))  # fmt: skip
+    return f"    {{{', '.join(pairs)}}}"
 
 
 def _law(layout: Layout, name: str) -> str:

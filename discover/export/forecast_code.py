@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from discover.averages import HALF
+from discover.averages import HALF, TINY
 from discover.export.identifiers import one_line, safe_names
 from discover.export.layout import Layout
 from discover.forecasts import Ensemble
 from discover.law.document import LawDocument
 from discover.rules import RULES
 
-OWN_NAMES = frozenset(("average", "said", "known", "shares", "order", "passed", "laws", "columns", "names", "law"))
+OWN_NAMES = frozenset((
+    "average", "said", "known", "shares", "order", "passed", "laws", "columns", "names", "law", "inward", "restrained",
+    "disagreement", "edge", "inside", "times", "value",
+))  # fmt: skip
 
 INF = float("inf")
 
@@ -40,8 +43,29 @@ def filled(ensemble: Ensemble, mark: str, infinity: str, false_true: tuple[str, 
         "heading": forecast_heading(ensemble, mark), "weights": ", ".join(map(repr, ensemble.weights.tolist())),
         "logs": false_true[ensemble.logs], "low": f"-{infinity}" if low == -INF else repr(low),
         "high": infinity if high == INF else repr(high), "quantiles": ", ".join(map(str, HALF)),
-        "reach": RULES.average.reach,
+        **rules(),
     }  # fmt: skip
+
+
+def rules() -> dict[str, float]:
+    """By which numbers the mean is taken."""
+    found = RULES.average
+    return {"reach": found.reach, "upper_part": found.upper_part, "yielding": found.yielding, "tiny": TINY}
+
+
+def ends_of(ensemble: Ensemble) -> tuple[list[bool], list[list[float]], list[list[float]]]:
+    """Where the data end, for every input of the laws.
+
+    Returns:
+        Whether it is measured by its logarithm; its largest value of every group, infinite for one that is no axis; the
+        width of its values. The latter two of shape (groups, inputs).
+    """
+    reach, groups = ensemble.drift.reach, len(ensemble.document.groups)
+    axes = [name if name in reach.axes else None for name in ensemble.inputs]
+    logged = [name in reach.logged for name in axes]
+    highs = [[INF if name is None else float(reach.ends[name][g, 1]) for name in axes] for g in range(groups)]
+    widths = [[1.0 if name is None else float(reach.widths(name)[g]) for name in axes] for g in range(groups)]
+    return logged, highs, widths
 
 
 def places_of(ensemble: Ensemble, layout: Layout) -> str:

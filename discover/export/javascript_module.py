@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from discover.export.forecast_code import filled, laid_out
+from discover.export.forecast_code import ends_of, filled, laid_out
 from discover.export.identifiers import JAVASCRIPT, listed
 from discover.export.layout import Layout, exact_literal, lay_out, template
 from discover.expressions import walk
@@ -62,11 +62,17 @@ def javascript_forecast(document: LawDocument) -> str:
     """Source of a module with a function `predict`."""
     ensemble = Ensemble.from_document(document)
     layouts, _ = laid_out(ensemble, javascript_layout, JAVASCRIPT)
+    logged, highs, widths = ends_of(ensemble)
     return _FORECAST.substitute(
         filled(ensemble, "//", "Infinity", ("false", "true")),
         groups=strings(document.groups), targets=strings(document.targets), features=strings(ensemble.inputs),
         step=f"{STEP}\n" if any(map(needs_step, layouts)) else "", laws=",\n".join(map(_law, layouts)),
+        logged=", ".join("true" if one else "false" for one in logged), highs=_rows(highs), widths=_rows(widths),
     )  # fmt: skip
+
+
+def _rows(numbers: Sequence[Sequence[float]]) -> str:
+    return ", ".join("[" + ", ".join(repr(n).replace("inf", "Infinity") for n in row) + "]" for row in numbers)
 
 
 def _law(layout: Layout) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from discover.export.forecast_code import OWN_NAMES, filled, laid_out
+from collections.abc import Sequence
+
+from discover.export.forecast_code import INF, OWN_NAMES, ends_of, filled, laid_out
 from discover.export.identifiers import JULIA, listed, quoted
 from discover.export.layout import Layout, exact_literal, lay_out, real_literal, template
 from discover.forecasts import Ensemble
@@ -50,7 +52,10 @@ _FORECAST = template("forecast.jl.tmpl")
 def julia_forecast(document: LawDocument) -> str:
     """Source of a module that exports `predict`."""
     ensemble = Ensemble.from_document(document)
-    own = {"GROUPS", "TARGETS", "CONSTANTS", "WEIGHTS", "place", "point", "ScalingForecast", "only", "average", "clamp"}
+    own = {
+        "GROUPS", "TARGETS", "CONSTANTS", "WEIGHTS", "LOGGED", "HIGHS", "WIDTHS", "place", "point", "ScalingForecast",
+        "only", "clamp", "at", "back", "defined",
+    }  # fmt: skip
     reserved = JULIA | OWN_NAMES | own
 
     layouts, arguments = laid_out(
@@ -64,9 +69,16 @@ def julia_forecast(document: LawDocument) -> str:
         head = ", ".join([*layout.arguments, "rows", "column"])
         functions.append(f"function law_{i + 1}({head})\n" + "\n".join([*found, f"    return {layout.text}"]) + "\nend")
         given = [arguments[ensemble.inputs.index(one)] for one in layout.inputs]
-        calls.append(f"law_{i + 1}({', '.join([*given, 'rows', 'column'])})")
+        calls.append(f"defined({', '.join([f'law_{i + 1}', *given, 'rows', 'column'])})")
+    logged, highs, widths = ends_of(ensemble)
     return _FORECAST.substitute(
         filled(ensemble, "#", "Inf", ("false", "true")), groups=listed(document.groups),
+        logged=", ".join("true" if one else "false" for one in logged), highs=_table(highs), widths=_table(widths),
         targets=listed(document.targets), constants="\n".join(constants),
         functions="\n\n".join(functions), arguments=", ".join(arguments), calls=", ".join(calls),
     )  # fmt: skip
+
+
+def _table(numbers: Sequence[Sequence[float]]) -> str:
+    rows = "; ".join(" ".join(real_literal(n) if n < INF else "Inf" for n in row) for row in numbers)
+    return f"reshape(Float64[{rows}], {len(numbers)}, {len(numbers[0])})"

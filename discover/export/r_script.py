@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from discover.export.forecast_code import OWN_NAMES, filled, laid_out
+from collections.abc import Sequence
+
+from discover.export.forecast_code import INF, OWN_NAMES, ends_of, filled, laid_out
 from discover.export.identifiers import R, listed, quoted
 from discover.export.layout import Layout, lay_out, real_literal, template
 from discover.forecasts import Ensemble
@@ -46,7 +48,10 @@ _FORECAST = template("forecast.R.tmpl")
 def r_forecast(document: LawDocument) -> str:
     """Source of a script that defines `predict_law`."""
     ensemble = Ensemble.from_document(document)
-    own = {"column", "law_groups", "law_targets", "law_constants", "law_weights", "predict_law", "values", "points"}
+    own = {
+        "column", "law_groups", "law_targets", "law_constants", "law_weights", "law_logged", "law_highs", "law_widths",
+        "predict_law", "values", "points", "ends",
+    }  # fmt: skip
     reserved = R | OWN_NAMES | own
     layouts, arguments = laid_out(
         ensemble, lambda one: lay_out(one, "r", reserved, power="^", number=real_literal), reserved
@@ -59,11 +64,18 @@ def r_forecast(document: LawDocument) -> str:
         head = ", ".join([*layout.arguments, "rows", "column"])
         functions.append(f"law_{i + 1} <- function({head}) {{\n" + "\n".join([*found, f"  {layout.text}"]) + "\n}\n")
         given = [f"points[[{ensemble.inputs.index(one) + 1}]]" for one in layout.inputs]
-        calls.append(f"      law_{i + 1}({', '.join([*given, 'points$rows', 'column'])})")
+        calls.append(f"  law_{i + 1}({', '.join([*given, 'points$rows', 'column'])})")
+    logged, highs, widths = ends_of(ensemble)
     return _FORECAST.substitute(
         filled(ensemble, "#", "Inf", ("FALSE", "TRUE")),
+        logged=", ".join("TRUE" if one else "FALSE" for one in logged), highs=_table(highs), widths=_table(widths),
         groups=listed(document.groups, "r"),
         targets=listed(document.targets, "r"), constants=",\n".join(constants),
         arguments=", ".join(arguments), points=", ".join(arguments), calls=",\n".join(calls),
         functions="\n".join(functions),
     )  # fmt: skip
+
+
+def _table(numbers: Sequence[Sequence[float]]) -> str:
+    flat = ", ".join(real_literal(n) if n < INF else "Inf" for row in numbers for n in row)
+    return f"matrix(c({flat}), {len(numbers)}, byrow = TRUE)"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from discover.arrays import Floats, Ints
-from discover.averages import average
+from discover.averages import average, disagreement, restrained
 from discover.errors import InputError
 from discover.forecasts.drift import Drift
 from discover.forecasts.points import used_columns, why_needed
@@ -262,8 +262,25 @@ class Ensemble:
         return self._central(*self._points(features, groups, target))
 
     def _central(self, columns: Mapping[str, Floats], codes: Ints, target: int) -> Floats:
-        said = np.stack([law.best(columns, codes, target) for law in self.laws])
-        return self._bounded(average(said, self.weights, self.logs) if len(said) > 1 else said[0])
+        said = self._said(columns, codes, target)
+        value = self._mean(said)
+        edge, inside, times = self.drift.reach.inward({name: columns[name] for name in self.inputs}, codes)
+        beyond = np.flatnonzero(times)
+        if len(said) > 1 and len(beyond):
+            at, back = (
+                self._mean(self._said({name: v[beyond] for name, v in place.items()}, codes[beyond], target))
+                for place in (edge, inside)
+            )
+            variance = disagreement(said[:, beyond], self.weights, self.logs)
+            value[beyond] = restrained(value[beyond], at, back, times[beyond], variance, self.logs)
+        return self._bounded(value)
+
+    def _said(self, columns: Mapping[str, Floats], codes: Ints, target: int) -> Floats:
+        """What every law says with its best constants, shape (laws, points)."""
+        return np.stack([law.best(columns, codes, target) for law in self.laws])
+
+    def _mean(self, said: Floats) -> Floats:
+        return average(said, self.weights, self.logs) if len(said) > 1 else said[0]
 
     def _points(
         self, features: Mapping[str, Any], groups: Sequence[str] | None, target: str | None

@@ -9,13 +9,14 @@ import numpy as np
 
 from discover.arrays import Floats, Mask
 from discover.fitting import Effort, FitFailure, FitResult, bootstrap, fit, freedom, no_freedom
-from discover.forecasts.drift import Drift, Reach, growth_of
+from discover.forecasts.drift import Drift, growth_of
 from discover.forecasts.ensemble import DRAWS, Draws, Ensemble, Noise
 from discover.forecasts.storing import runner_up, with_forecasts
 from discover.law.document import LawDocument
 from discover.rules import RULES, Average
 from discover.scoring import Fold, Problem, points_beyond
 from discover.scoring.beyond import Beyond, unbelieved_groups
+from discover.scoring.reach import Reach
 from discover.scoring.score import FOLD_EFFORT
 from discover.scoring.stacking import Stack, averages_logs, rows_asked
 

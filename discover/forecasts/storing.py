@@ -22,9 +22,10 @@ import numpy as np
 from discover.arrays import Floats
 from discover.errors import DiscoverError, InputError
 from discover.expressions import constant_names, parse
-from discover.forecasts.drift import Drift, Reach
+from discover.forecasts.drift import Drift
 from discover.forecasts.ensemble import Draws, Ensemble, Noise
 from discover.law.document import ConstantSet, LawDocument
+from discover.scoring.reach import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Collection

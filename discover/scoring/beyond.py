@@ -223,7 +223,8 @@ def _top_rows(problem: Problem, axes: tuple[str, ...]) -> Ints:
 
 def _evenly(rows: Ints, most: int) -> Ints:
     """So many rows at the most, spread evenly over these, which may be sorted by anything."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int))]
+    out: Ints = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int))]
+    return out
 
 
 def _continued(problem: Problem, axis: str, start: Floats, multiple: float) -> Floats:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 
 from discover.arrays import Floats
-from discover.averages import average
+from discover.averages import average, disagreement, restrained
 from discover.fitting import FitResult, covariance
 from discover.proposers.base import Told
 from discover.proposers.candidate import Candidate
@@ -18,8 +18,9 @@ from discover.proposers.dead_parts import laws_without_dead_parts
 from discover.proposers.limits import laws_without, simpler_laws
 from discover.rules import Choice
 from discover.scoring import Problem, Scored, points_beyond, predict_beyond
-from discover.scoring.beyond import unbelieved_groups
+from discover.scoring.beyond import Beyond, unbelieved_groups
 from discover.scoring.consensus import distances, twins
+from discover.scoring.reach import Reach
 from discover.scoring.score import parameters
 from discover.scoring.stacking import Stack, averages_logs, departure, rows_asked, stacked
 from discover.search.archive import rank
@@ -76,14 +77,34 @@ def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:
     if not leader.candidate.structure.features or not problem.axes:
         return 0
     beyond = points_beyond(problem)
-    said = np.stack([predict_beyond(fit, beyond)[BEYOND] for fit in fits_of(finalists)])
-    expected = average(said, weights, averages_logs(problem.table), problem.rules.average.reach)
+    fits = fits_of(finalists)
+    said = np.stack([predict_beyond(fit, beyond)[BEYOND] for fit in fits])
+    expected = _forecast(fits, weights, beyond, problem)
     tied = [i for i, told in enumerate(finalists) if told.penalty <= leader.penalty + problem.rules.choice.tie]
     nearest = min(tied, key=lambda i: departure(said[i], expected, problem))
     placed = problem.on_scale(said)
     alike = distances(list(placed[tied]), placed[nearest]) <= _tolerance(leader, problem.rules.choice)
     same = [i for i, close in zip(tied, alike, strict=True) if close] or [nearest]
     return min(same, key=lambda i: (finalists[i].score.complexity, finalists[i].penalty, i))
+
+
+def _forecast(fits: Sequence[FitResult], weights: Floats, beyond: Beyond, problem: Problem) -> Floats:
+    """What a run forecasts of the points beyond, no steeper than within the data, shape (steps, m, T)."""
+    logs, rules = averages_logs(problem.table), problem.rules.average
+    columns = {name: values[BEYOND] for name, values in beyond.features.items()}
+    shape = next(iter(columns.values())).shape
+    flat = {name: values.ravel() for name, values in columns.items()}
+    group = np.tile(beyond.group, shape[0])
+    read = {name: flat[name] for name in flat if any(name in fit.structure.features for fit in fits)}
+    edge, inside, times = Reach.of(problem).inward(read, group)
+
+    def said(columns: Mapping[str, Floats]) -> Floats:
+        return np.stack([fit.predict({**flat, **columns}, group) for fit in fits])
+
+    here = said(flat)
+    value, at, back = (average(one, weights, logs, rules.reach) for one in (here, said(edge), said(inside)))
+    variance = disagreement(here, weights, logs)
+    return restrained(value, at, back, times[:, None], variance, logs, rules.yielding).reshape(*shape, -1)
 
 
 def fits_of(laws: Sequence[Told]) -> list[FitResult]:

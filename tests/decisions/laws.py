@@ -8,8 +8,9 @@ import numpy as np
 
 from discover.expressions import constant_names, parse
 from discover.forecasts import Draws, Ensemble, Noise
-from discover.forecasts.drift import Drift, Reach
+from discover.forecasts.drift import Drift
 from discover.law.document import ConstantSet, FeatureInfo, LawDocument
+from discover.scoring.reach import Reach
 
 CHINCHILLA = "E + A*params**(-a) + B*tokens**(-b)"
 PUBLISHED = {"E": 1.69, "A": 406.4, "B": 410.7, "a": 0.34, "b": 0.28}

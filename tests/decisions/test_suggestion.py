@@ -13,8 +13,9 @@ from discover.decisions import Points, suggest
 from discover.decisions.candidates import costs_of, grid, points_ahead, points_named
 from discover.errors import InputError
 from discover.forecasts import Draws, Ensemble, Noise
-from discover.forecasts.drift import Drift, Reach
+from discover.forecasts.drift import Drift
 from discover.scoring import Problem
+from discover.scoring.reach import Reach
 
 from .laws import FLOPS, document, ensemble
 

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from discover.errors import InputError
 from discover.export import TARGETS, export, file_name
 from discover.expressions import constant_names, parse
 from discover.forecasts import Draws, Ensemble, Noise, with_forecasts
-from discover.forecasts.drift import Drift, Reach
+from discover.forecasts.drift import Drift
 from discover.forecasts.storing import runner_up
 from discover.law.document import LawDocument
+from discover.scoring.reach import Reach
 
 from .laws import CASES, N_POINTS
 
@@ -49,11 +51,20 @@ def forecast_of(name: str) -> LawDocument:
         Draws(one, float(weight), {n: np.ones((2, *shape)) for n in one.constant_names})
         for one, weight in zip(documents, weights, strict=True)
     )
-    ends = {column: np.tile(np.array(span, float), (shape[0], 1)) for column, span in CASES[name].features.items()}
     scale = np.ones(shape)
     positive = bool(np.all(CASES[name].expected() > 0))
-    noise, drift = Noise(scale, (positive,) * shape[1]), Drift(Reach.box(ends), scale, 1.0)
+    noise, drift = Noise(scale, (positive,) * shape[1]), Drift(reach_of(name, shape[0]), scale, 1.0)
     return with_forecasts(Ensemble(laws, noise, drift, BOUNDS.get(name, (-np.inf, np.inf)), logs=positive))
+
+
+def reach_of(name: str, groups: int) -> Reach:
+    """Data that end in the middle of the points, by group a little farther; columns above 0 count by logarithm."""
+    logged = frozenset(column for column, (low, _) in CASES[name].features.items() if low > 0)
+    ends = {}
+    for column, span in CASES[name].features.items():
+        low, high = np.log10(span) if column in logged else span
+        ends[column] = np.array([[low, low + (high - low) * (0.3 + 0.1 * g)] for g in range(groups)])
+    return Reach.box(ends, logged)
 
 
 def expected(document: LawDocument, name: str) -> np.ndarray:
@@ -79,6 +90,22 @@ def run(command: list[str], folder: Path) -> None:
 
 def inputs(document: LawDocument) -> tuple[str, ...]:
     return Ensemble.from_document(document).inputs
+
+
+def test_forecasts_beyond_the_data_are_restrained_in_most_cases() -> None:
+    moved = []
+    for name in OTHERS:
+        document = forecast_of(name)
+        ensemble, (columns, groups) = Ensemble.from_document(document), CASES[name].points()
+        wide = replace(
+            ensemble,
+            drift=replace(
+                ensemble.drift, reach=Reach.box({c: np.full((len(document.groups), 2), 1e300) for c in columns})
+            ),
+        )
+        free = [wide.central(columns, list(groups), target=target) for target in document.targets]
+        moved.append(np.mean(~np.isclose(np.stack(free, axis=-1), expected(document, name), rtol=1e-6)))
+    assert sum(share > 0.1 for share in moved) >= 4, moved
 
 
 @pytest.fixture(params=OTHERS)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from discover.data.table import Table
-from discover.forecasts.drift import Reach, growth_of
+from discover.forecasts.drift import growth_of
 from discover.rules import RULES
 from discover.scoring import Problem
+from discover.scoring.reach import Reach
 
 ZERO = np.zeros(1, dtype=np.int64)
 
@@ -66,3 +67,21 @@ def test_growth_follows_bad_folds_and_not_good_ones() -> None:
     assert growth_of([160.0, 400.0], away, [0.5, 0.5]) == pytest.approx(2 * bad, rel=0.05)
     assert growth_of([], [], []) == RULES.drift.growth
     assert growth_of([50.0], [np.zeros(3)], [1.0]) == RULES.drift.growth  # folds within the data tell nothing of beyond
+
+
+def test_a_point_beyond_is_moved_to_the_end_of_the_data_and_farther_within() -> None:
+    points = {"params": np.array([1e9, 1e7, 1e12]), "tokens": np.array([1e9, 1e10, 1e11]), "lr": np.ones(3)}
+    edge, inside, times = Reach.of(problem()).inward(points, np.zeros(3, dtype=np.int64))
+    np.testing.assert_allclose(edge["params"], [1e8, 1e7, 1e8])
+    np.testing.assert_allclose(inside["params"], [1e7, 1e7, 1e7])  # at most half of two decades
+    np.testing.assert_allclose(edge["tokens"], [1e9, 1e10, 1e10])
+    np.testing.assert_allclose(inside["tokens"], [1e9, 1e10, 10**9.75])  # in proportion
+    np.testing.assert_allclose(times, [1.0, 0.0, 4.0])
+    assert edge["lr"] is points["lr"]
+
+
+def test_a_group_with_one_value_of_an_axis_has_the_width_of_all() -> None:
+    reach = Reach.box({"x": np.array([[2.0, 2.0], [0.0, 4.0]])})
+    _, inside, times = reach.inward({"x": np.array([5.0])}, ZERO)
+    assert inside["x"][0] == pytest.approx(0.0)
+    assert times[0] == pytest.approx(1.5)

@@ -68,6 +68,19 @@ def test_the_forecast_is_the_weighted_mean_of_the_laws() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_beyond_the_data_the_forecast_is_no_steeper_than_within_unless_the_laws_agree() -> None:
+    ensemble = ensemble_of(line(), "a + b*x", "a + b*x + k*exp(9*(x - 1))")  # the data end at 1
+    at = {"x": np.array([0.2, 0.9, 1.5, 3.0])}
+    laws = np.stack([law.best({"x": at["x"]}, np.zeros(4, dtype=np.int64), 0) for law in ensemble.laws])
+    free, held = ensemble.weights @ laws, ensemble.central(at)
+    np.testing.assert_allclose(held[:2], free[:2], rtol=1e-6)
+    slope = np.diff(ensemble.central({"x": np.array([0.5, 1.0])}))[0] / 0.5
+    assert abs(free[3] - free[1]) > 10 * slope
+    assert abs(held[3] - ensemble.central({"x": [1.0]})[0]) < 1.3 * 2.0 * abs(slope)
+    alone = ensemble_of(line(), "a + b*x + k*exp(9*(x - 1))")
+    assert alone.central(at) == pytest.approx(alone.laws[0].best(at, np.zeros(4, dtype=np.int64), 0))
+
+
 def test_a_rival_without_bounds_gives_an_end_without_bounds() -> None:
     found = ensemble_of(line(), "a + b*x", "a + b*x + c*exp(x**4)").intervals({"x": [7.0]})
     ends = [found.lower[0.9][0], found.lower[0.5][0], found.value[0], found.upper[0.5][0], found.upper[0.9][0]]

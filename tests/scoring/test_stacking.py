@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from discover.averages import average
+from discover.averages import average, disagreement, restrained
 from discover.rules import RULES
 from discover.scoring import Problem, make_folds
 from discover.scoring.stacking import averages_logs, departure, rows_asked, stacked
@@ -109,3 +109,40 @@ def test_an_average_lies_among_its_laws(values: np.ndarray, weights: np.ndarray)
         found = average(values, weights / weights.sum(), logs)
         assert (found >= values.min(axis=0) * (1 - 1e-9)).all()
         assert (found <= values.max(axis=0) * (1 + 1e-9)).all()
+
+
+# Beyond the data, from 4 inside to 2 at their end, the way there once; from 2 to 4 it grows.
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (0.5, 1.0),  # half as much again, not a quarter
+        (1.2, 1.2),  # flatter than before
+        (2.0, 2.0),
+        (8.0, 4.0),  # nor back up steeper than it came
+    ],
+)
+def test_a_forecast_that_laws_disagree_on_is_no_steeper_than_within_the_data(said: float, expected: float) -> None:
+    value, edge, inside = np.array([said]), np.array([2.0]), np.array([4.0])
+    found = restrained(value, edge, inside, np.ones(1), np.array([1e9]), logs=True)
+    assert found == pytest.approx([expected])
+    assert restrained(value, edge, inside, np.ones(1), np.zeros(1), logs=True) == pytest.approx([said])  # they agree
+    some = restrained(value, edge, inside, np.ones(1), np.array([0.1]), logs=True)[0]
+    assert min(said, expected) <= some <= max(said, expected)
+    twice = restrained(value, edge, inside, np.full(1, 2.0), np.array([1e9]), logs=True)
+    assert twice == pytest.approx([said])  # a way twice as long
+
+
+def test_what_has_no_logarithm_and_what_diverges_is_not_restrained() -> None:
+    value = np.array([-1.0, np.nan, 3.0, np.inf])
+    edge, inside = np.array([2.0, 2.0, -1.0, 2.0]), np.full(4, 4.0)
+    found = restrained(value, edge, inside, np.ones(4), np.ones(4), logs=True)
+    np.testing.assert_array_equal(found[:3], value[:3])
+    far = np.full(1, 1e9)
+    assert restrained(value[:1], edge[:1], inside[:1], np.ones(1), far, logs=False) == pytest.approx([0.0], abs=1e-6)
+
+
+def test_laws_disagree_by_their_weighted_variance() -> None:
+    values = np.array([[1.0, 5.0], [4.0, 5.0], [np.inf, np.nan]])
+    weights = np.array([0.2, 0.6, 0.2])
+    assert disagreement(values, weights, logs=False) == pytest.approx([9 * 0.25 * 0.75, 0.0])
+    assert disagreement(values, weights, logs=True) == pytest.approx([np.log(4) ** 2 * 0.25 * 0.75, 0.0])

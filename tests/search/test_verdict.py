@@ -58,6 +58,14 @@ def test_the_law_nearest_the_average_is_chosen(problem: Problem) -> None:
     assert choose(laws, np.array([0.98, 0.01, 0.01]), problem) == 0
 
 
+def test_the_average_that_the_choice_is_near_does_not_steepen_beyond_the_data(problem: Problem) -> None:
+    """Two laws fall to nothing after the data, and outweigh the one that goes on as before."""
+    falling = "E + A*x**(-a) - B*(x/1e9)**4"
+    laws = [law(problem, i, -5.0 + i / 10, 12, falling, E=2.0, A=1e3, a=0.5, B=b) for i, b in enumerate((1e-3, 1.1e-3))]
+    laws += [power(problem, 2, -4.8)]
+    assert choose(laws, np.array([0.4, 0.3, 0.3]), problem) == 2
+
+
 def test_where_nothing_is_extrapolated_the_leader_is_chosen(problem: Problem) -> None:
     apart = law(problem, 0, -5.0, 5, "E + A*log(x)", E=5.0, A=-0.2)
     laws = [apart, power(problem, 1, -4.9), power(problem, 2, -4.8)]

@@ -108,8 +108,29 @@ class Ensemble {
   // The forecast itself: the average of the laws, or the chosen law where the data name no average.
   middle(law, columns, group, target) {
     if (!this.data.mean) return law;
-    const said = this.laws.map((_, i) => this.value(i, 0, columns, group, target));
-    return this.bounded(average(said, this.laws.map(one => one.weight), this.data.mean === "log"));
+    const logs = this.data.mean === "log", weights = this.laws.map(one => one.weight);
+    const say = at => this.laws.map((_, i) => this.value(i, 0, at, group, target));
+    const said = say(columns), value = average(said, weights, logs), { edge, inside, times } = this.inward(columns, group);
+    if (said.length < 2 || times === 0) return this.bounded(value);
+    const [at, back] = [edge, inside].map(place => average(say(place), weights, logs));
+    return this.bounded(restrained(value, at, back, times, disagreement(said, weights, logs), logs));
+  }
+
+  // A point beyond its group's data where they end, and farther within; how often that way fits into the one beyond.
+  inward(columns, group) {
+    const { ends, logged, axes } = this.data.drift, steps = {};
+    let way = 0;
+    for (const name of axes.filter(axis => this.laws.some(law => law.inputs.includes(axis)))) {
+      const [low, high] = ends[name][group];
+      const width = high - low || Math.max(...ends[name].map(e => e[1])) - Math.min(...ends[name].map(e => e[0])) || 1;
+      steps[name] = Math.max((logged.includes(name) ? Math.log10(columns[name]) : columns[name]) - high, 0) || 0;
+      way = Math.max(way, steps[name] / width);
+    }
+    const part = UPPER_PART / Math.max(way, UPPER_PART);
+    const moved = times => ({ ...columns, ...Object.fromEntries(Object.entries(steps).map(([name, step]) => [
+      name, logged.includes(name) ? columns[name] * 10 ** (-times * step) : columns[name] - times * step,
+    ])) });
+    return { edge: moved(1), inside: moved(1 + part), times: way > 0 ? 1 / part : 0 };
   }
 
   shares(perLaw, value, drift, noise, target) {
@@ -133,12 +154,32 @@ class Ensemble {
 
 const HUGE = 1e300, TAIL = 4;
 
-const HALF = [0.16, 0.5, 0.84], REACH = 2;
+const HALF = [0.16, 0.5, 0.84], REACH = 2, UPPER_PART = 0.5, YIELDING = 4, TINY = 1e-37;
+
+// What laws say, or its logarithm, where that is a number.
+const saidBy = (values, weights, logs) => values
+  .map((value, i) => ({ said: logs ? Math.log(value > 0 ? value : NaN) : value, weight: weights[i] }))
+  .filter(one => Number.isFinite(one.said));
+
+// The weighted variance of what laws say, or of its logarithms.
+function disagreement(values, weights, logs) {
+  const known = saidBy(values, weights, logs), total = known.reduce((sum, one) => sum + one.weight, 0);
+  const mean = known.reduce((sum, one) => sum + one.weight / total * one.said, 0);
+  return known.reduce((sum, one) => sum + one.weight / total * (one.said - mean) ** 2, 0);
+}
+
+// A forecast beyond the data, no steeper than within them unless the laws agree that it is.
+function restrained(value, edge, inside, times, variance, logs) {
+  const [now, at, back] = logs ? [value, edge, inside].map(Math.log) : [value, edge, inside];
+  const room = times * Math.abs(at - back);
+  const change = Math.min(Math.max(now, at - room), at + room) - now;
+  const moved = now + change / (1 + change ** 2 / (YIELDING * variance + TINY)), out = logs ? Math.exp(moved) : moved;
+  return Number.isFinite(out) && change !== 0 ? out : value;
+}
 
 // The weighted mean of what several laws say, which no single wild one rules.
 function average(values, weights, logs) {
-  const known = values.map((value, i) => ({ said: logs ? Math.log(value > 0 ? value : NaN) : value, weight: weights[i] }))
-    .filter(one => Number.isFinite(one.said)).sort((a, b) => a.said - b.said);
+  const known = saidBy(values, weights, logs).sort((a, b) => a.said - b.said);
   const total = known.reduce((sum, one) => sum + one.weight, 0);
   let passed = 0;
   const shares = known.map(one => (passed += one.weight) / total);

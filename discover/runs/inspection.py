@@ -31,6 +31,7 @@ DESCRIBED = 0.5  # of the target's standard deviation: nine tenths of the residu
 TRIED = 24  # laws
 LEADERS = 8  # laws that are fitted again without the early rows
 ROWS_EACH = 3  # rows for every constant of those
+JUDGED_BY = 2  # rows for every constant of the laws by which a row is left out
 MOST_ROWS = 400
 CHEAP = Effort(draws=8, agree=1, tolerance=1e-7, iterations=40)
 ROBUST = Recipe("huber", "log", 1e-3)
@@ -189,21 +190,28 @@ def _against_laws(problem: Problem, growing: Sequence[str]) -> list[Finding]:
     table = replace(problem.table, sweep=None)  # a mistake is one whether the run was set well or not
     full = _residuals(problem, _laws(problem), table)
     # One law alone may be the wrong one.
-    best = [residuals for _, residuals in full if _describes(residuals, table)][:LAWS]
+    best = [(law, residuals) for law, residuals in full if _describes(residuals, table)][:LAWS]
     best = best if len(best) >= FEWEST_LAWS else []
-    found = check_residuals(table, best, growing)
+    found = check_residuals(table, [residuals for _, residuals in best], growing)
+    if any(_needs(law, table, JUDGED_BY) > len(table) for law, _ in best):
+        found = [replace(one, apart=False) for one in found]  # it is told, but too few rows judge it
     leaders = [law for law, _ in full[:LEADERS]]
     for axis in growing if not any(one.kind == "warm_up" for one in found) else ():
         kept = late_rows(table, axis)
         if len(np.unique(table.features[axis][kept])) < 2 or set(table.group[kept]) != set(table.group):
             continue
         # A law of many constants comes near few rows whatever they hold.
-        few = [law for law in leaders if ROWS_EACH * len(law.constants) * table.n_groups <= kept.sum()]
+        few = [law for law in leaders if _needs(law, table, ROWS_EACH) <= kept.sum()]
         late = _residuals(problem, few, table.take(kept))
         early = check_early(table, axis, [r for _, r in full], [r for _, r in late])
         if early:
             return early
     return found
+
+
+def _needs(law: Structure, table: Table, each: int) -> int:
+    """So many rows for every constant of a law."""
+    return each * len(law.constants) * table.n_groups
 
 
 def _describes(residuals: Floats, table: Table) -> bool:

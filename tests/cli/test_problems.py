@@ -59,6 +59,18 @@ def test_a_run_far_off_between_others_does_not_rule_the_law(discover, runs_csv) 
     assert "; 30 rows" in discover("compare", "runs.csv", "--target", "loss", "--all-rows").out
 
 
+def test_few_runs_are_told_of_one_that_is_far_off_and_keep_it(discover) -> None:
+    lines = ["params,tokens,loss"]
+    for i, (params, tokens) in enumerate((n, d) for n in (4e7, 1.2e8, 4e8, 1e9) for d in (1e9, 5e9, 2.5e10)):
+        loss = 1.69 + 406.4 / params**0.34 + 410.7 / tokens**0.28
+        lines.append(f"{params:g},{tokens:g},{loss * (1.25 if i == 4 else 1.0 + 0.002 * (-1) ** i):.4f}")
+    Path("few.csv").write_text("\n".join(lines) + "\n")
+    told = discover("run", "few.csv", "--target", "loss", *FEW[:-1], "--json", "--out", "r").json
+    problems = [one for one in told["problems"] if one["kind"] == "far_off"]
+    assert [one["rows"] for one in problems] == [[6]]
+    assert "leave" not in problems[0]["text"]
+
+
 def test_one_of_the_largest_runs_is_never_left_out(discover, runs_csv) -> None:
     text = table_text()
     assert "1e+09,1e+10," in text

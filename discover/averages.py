@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from discover.arrays import Floats
+from discover.arrays import Floats, Mask
 from discover.rules import RULES
 
 HALF = (0.16, 0.5, 0.84)
@@ -24,9 +24,7 @@ def average(values: Floats, weights: Floats, logs: bool, reach: float = RULES.av
             that of the values.
     """
     with np.errstate(all="ignore"):
-        said = np.log(np.where(values > 0, values, np.nan)) if logs else values
-        known = np.isfinite(said)
-        shares = np.where(known, weights.reshape(-1, *[1] * (values.ndim - 1)), 0.0)
+        said, known, shares = _said(values, weights, logs)
         low, middle, high = _quantiles(np.where(known, said, np.inf), shares)
         room = reach * (high - low) / 2.0
         held = np.where(known, np.clip(said, middle - room, middle + room), 0.0)
@@ -40,9 +38,7 @@ def average(values: Floats, weights: Floats, logs: bool, reach: float = RULES.av
 def disagreement(values: Floats, weights: Floats, logs: bool) -> Floats:
     """The weighted variance of what laws say, or of its logarithms; arguments as of `average`."""
     with np.errstate(all="ignore"):
-        said = np.log(np.where(values > 0, values, np.nan)) if logs else values
-        known = np.isfinite(said)
-        shares = np.where(known, weights.reshape(-1, *[1] * (values.ndim - 1)), 0.0)
+        said, known, shares = _said(values, weights, logs)
         shares = shares / np.sum(shares, axis=0)
         said = np.where(known, said, 0.0)
         out: Floats = np.sum(shares * (said - np.sum(shares * said, axis=0)) ** 2, axis=0)
@@ -85,6 +81,13 @@ def half_width(values: Floats, weights: Floats) -> Floats:
     low, _, high = _quantiles(values, np.broadcast_to(weights.reshape(-1, *[1] * (values.ndim - 1)), values.shape))
     out: Floats = (high - low) / 2.0
     return out
+
+
+def _said(values: Floats, weights: Floats, logs: bool) -> tuple[Floats, Mask, Floats]:
+    """Values or their logarithms, where they are finite, and there the weights, elsewhere 0; all of one shape."""
+    said = np.log(np.where(values > 0, values, np.nan)) if logs else values
+    known = np.isfinite(said)
+    return said, known, np.where(known, weights.reshape(-1, *[1] * (values.ndim - 1)), 0.0)
 
 
 def _quantiles(values: Floats, shares: Floats) -> tuple[Floats, ...]:

@@ -170,13 +170,15 @@ def _blamed(worse: Floats) -> tuple[list[int], float]:
 
     Of a single pair the larger run is meant: long runs fail more.
     """
-    left, rows = worse.copy(), list[int]()
-    while left.max(initial=0.0) > CONTRADICTION:
-        broken = left > CONTRADICTION
-        row = int(np.argmax(broken.sum(axis=0) + 1.01 * broken.sum(axis=1)))
-        left[row], left[:, row] = 0.0, 0.0
+    broken, kept, rows = worse > CONTRADICTION, np.ones(len(worse), bool), list[int]()
+    above, below = broken.sum(axis=1), broken.sum(axis=0)  # pairs in which a row is the worse, or the better
+    while above.any():
+        row = int(np.argmax(below + 1.01 * above))
+        above -= broken[:, row]
+        below -= broken[row]
+        broken[row], broken[:, row], above[row], below[row], kept[row] = False, False, 0, 0, False
         rows.append(row)
-    return rows, float(left.max(initial=0.0))
+    return rows, float(worse[np.ix_(kept, kept)].max(initial=0.0))
 
 
 def _worse_for_more(table: Table, monotone: Mapping[str, str]) -> Floats:

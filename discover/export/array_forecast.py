@@ -73,4 +73,4 @@ def _arrays(document: LawDocument, language: str, np: str, quiet: str) -> str:
 
 
 def _table(numbers: Sequence[Sequence[float]]) -> str:
-    return str([list(row) for row in numbers]).replace("inf", "np.inf")
+    return str(numbers).replace("inf", "np.inf")

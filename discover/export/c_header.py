@@ -61,22 +61,10 @@ def c_forecast(document: LawDocument) -> str:
     ensemble = Ensemble.from_document(document)
     prefix = to_identifier(document.task or "law").lower().strip("_") or "law"
     own = {
-        "said",
-        "mean",
-        "at",
-        "edge",
-        "inside",
-        "steps",
-        "way",
-        "place",
-        "part",
-        "variance",
-        "here",
-        "back",
-        "more",
-        "i",
-    }
-    reserved = C | {prefix, "group", "target"} | own
+        "group", "target", "said", "mean", "at", "edge", "inside", "steps", "way", "part", "variance", "here", "back",
+        "more", "i",
+    }  # fmt: skip
+    reserved = C | {prefix} | own
     layouts, arguments = laid_out(
         ensemble, lambda one: lay_out(one, "c", reserved, power="pow(", number=real_literal), reserved
     )

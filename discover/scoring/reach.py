@@ -75,31 +75,32 @@ class Reach:
         """Points beyond their group's data along the axes, moved back to where the data end, and farther.
 
         Args:
-            features: the points, shape (points,) each.
-            codes: their groups.
+            features: the points, shape (..., points) each.
+            codes: their groups, shape (points,).
             part: how far into the data they are moved at most, in widths of the data.
 
         Returns:
             The points where the data end; those as far within as the given ones are beyond, or by `part`; and how often
-            that way fits into the one beyond the data, shape (points,), 0 where a point is not beyond.
+            that way fits into the one beyond the data, of the points' shape, 0 where a point is not beyond.
         """
-        steps = {name: np.zeros(len(codes)) for name in self.axes if name in features}
-        way = np.zeros(len(codes))
-        for name in steps:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                x = np.log10(features[name]) if name in self.logged else features[name]
-            steps[name] = np.fmax(x - self.ends[name][codes, 1], 0.0)
+        steps, way = {}, np.zeros(len(codes))
+        for name in [axis for axis in self.axes if axis in features]:
+            steps[name] = np.fmax(self._coordinate(name, features) - self.ends[name][codes, 1], 0.0)
             way = np.maximum(way, steps[name] / self.widths(name)[codes])
         share = part / np.maximum(way, part)
 
-        def moved(times: Floats) -> dict[str, Floats]:
+        def moved(times: Floats | float) -> dict[str, Floats]:
             back = {
                 name: features[name] * 10.0 ** (-times * step) if name in self.logged else features[name] - times * step
                 for name, step in steps.items()
             }
             return {**features, **back}
 
-        return moved(np.ones(len(codes))), moved(1.0 + share), np.where(way > 0.0, 1.0 / share, 0.0)
+        return moved(1.0), moved(1.0 + share), np.where(way > 0.0, 1.0 / share, 0.0)
+
+    def _coordinate(self, name: str, features: Mapping[str, Floats]) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log10(features[name]) if name in self.logged else features[name]
 
     def widths(self, name: str) -> Floats:
         """The width of a column in every group; of all groups where the one has a single value."""
@@ -113,8 +114,7 @@ class Reach:
         for name, ends in self.ends.items():
             if name not in features:  # no law reads it
                 continue
-            with np.errstate(divide="ignore", invalid="ignore"):
-                x = np.log10(features[name]) if name in self.logged else features[name]
+            x = self._coordinate(name, features)
             low, high = ends[g]
             width = self.widths(name)[g]
             if not self.axes:

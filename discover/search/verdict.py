@@ -79,7 +79,7 @@ def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:
     beyond = points_beyond(problem)
     fits = fits_of(finalists)
     said = np.stack([predict_beyond(fit, beyond)[BEYOND] for fit in fits])
-    expected = _forecast(fits, weights, beyond, problem)
+    expected = _forecast(fits, said, weights, beyond, problem)
     tied = [i for i, told in enumerate(finalists) if told.penalty <= leader.penalty + problem.rules.choice.tie]
     nearest = min(tied, key=lambda i: departure(said[i], expected, problem))
     placed = problem.on_scale(said)
@@ -88,23 +88,19 @@ def choose(finalists: Sequence[Told], weights: Floats, problem: Problem) -> int:
     return min(same, key=lambda i: (finalists[i].score.complexity, finalists[i].penalty, i))
 
 
-def _forecast(fits: Sequence[FitResult], weights: Floats, beyond: Beyond, problem: Problem) -> Floats:
-    """What a run forecasts of the points beyond, no steeper than within the data, shape (steps, m, T)."""
+def _forecast(fits: Sequence[FitResult], said: Floats, weights: Floats, beyond: Beyond, problem: Problem) -> Floats:
+    """What a run forecasts of the points beyond, where the laws say this, no steeper than within the data."""
     logs, rules = averages_logs(problem.table), problem.rules.average
-    columns = {name: values[BEYOND] for name, values in beyond.features.items()}
-    shape = next(iter(columns.values())).shape
-    flat = {name: values.ravel() for name, values in columns.items()}
-    group = np.tile(beyond.group, shape[0])
-    read = {name: flat[name] for name in flat if any(name in fit.structure.features for fit in fits)}
-    edge, inside, times = Reach.of(problem).inward(read, group)
+    ahead = {name: values[BEYOND] for name, values in beyond.features.items()}
+    read = {name for fit in fits for name in fit.structure.features}
+    edge, inside, times = Reach.of(problem).inward({name: ahead[name] for name in read}, beyond.group)
 
-    def said(columns: Mapping[str, Floats]) -> Floats:
-        return np.stack([fit.predict({**flat, **columns}, group) for fit in fits])
+    def mean_at(columns: Mapping[str, Floats]) -> Floats:
+        place = replace(beyond, features={**ahead, **columns})
+        return average(np.stack([predict_beyond(fit, place) for fit in fits]), weights, logs, rules.reach)
 
-    here = said(flat)
-    value, at, back = (average(one, weights, logs, rules.reach) for one in (here, said(edge), said(inside)))
-    variance = disagreement(here, weights, logs)
-    return restrained(value, at, back, times[:, None], variance, logs, rules.yielding).reshape(*shape, -1)
+    value, variance = average(said, weights, logs, rules.reach), disagreement(said, weights, logs)
+    return restrained(value, mean_at(edge), mean_at(inside), times[..., None], variance, logs, rules.yielding)
 
 
 def fits_of(laws: Sequence[Told]) -> list[FitResult]:

@@ -51,6 +51,12 @@ class Ensemble {
     return Float64Array.from({ length: this.data.laws[i].draws }, (_, row) => this.value(i, row + 1, columns, group, target));
   }
 
+  // The width of a column in a group; of all groups where the one has a single value.
+  width(name, group) {
+    const ends = this.data.drift.ends[name], [low, high] = ends[group];
+    return high - low || Math.max(...ends.map(e => e[1])) - Math.min(...ends.map(e => e[0])) || 1;
+  }
+
   // How far a point lies beyond its group's data, in widths of the data.
   distance(columns, group) {
     const { ends, logged, axes, front } = this.data.drift;
@@ -60,7 +66,7 @@ class Ensemble {
       if (columns[name] === undefined) continue;
       const x = logged.includes(name) ? Math.log10(columns[name]) : columns[name];
       const [low, high] = ends[name][group];
-      const width = high - low || Math.max(...ends[name].map(e => e[1])) - Math.min(...ends[name].map(e => e[0])) || 1;
+      const width = this.width(name, group);
       if (!axes.length) {
         const place = names.indexOf(name);
         front[group].forEach((point, k) => { gaps[k] += ((x - point[place]) / width) ** 2; });
@@ -121,10 +127,9 @@ class Ensemble {
     const { ends, logged, axes } = this.data.drift, steps = {};
     let way = 0;
     for (const name of axes.filter(axis => this.laws.some(law => law.inputs.includes(axis)))) {
-      const [low, high] = ends[name][group];
-      const width = high - low || Math.max(...ends[name].map(e => e[1])) - Math.min(...ends[name].map(e => e[0])) || 1;
+      const high = ends[name][group][1];
       steps[name] = Math.max((logged.includes(name) ? Math.log10(columns[name]) : columns[name]) - high, 0) || 0;
-      way = Math.max(way, steps[name] / width);
+      way = Math.max(way, steps[name] / this.width(name, group));
     }
     const part = UPPER_PART / Math.max(way, UPPER_PART);
     const moved = times => ({ ...columns, ...Object.fromEntries(Object.entries(steps).map(([name, step]) => [

@@ -152,6 +152,7 @@ def _structure(
     if isinstance(law, Structure):
         return law, Recipe(), None
     from discover.law.intake import intake, named_law
+    from discover.law.matching import over_columns
 
     found = named_law(law) if isinstance(law, str) else law
     if found is None:
@@ -160,15 +161,17 @@ def _structure(
         return *intake(law, places), None
     columns = list(table.features if isinstance(table, Table) else _columns(table))
     usual = found.target if found.target in columns and not isinstance(table, Table) else None
-    return *intake(found, _places_of_law(found, columns, target or usual)), usual
+    predicted = target or usual
+    names = [name for name in columns if name not in ([predicted] if isinstance(predicted, str) else predicted or ())]
+    found = over_columns(found, names)
+    return *intake(found, _places_of_law(found, names)), usual
 
 
-def _places_of_law(law: Law, columns: Sequence[str], target: str | Sequence[str] | None) -> Mapping[str, str]:
+def _places_of_law(law: Law, columns: Sequence[str]) -> Mapping[str, str]:
     """Which columns hold the variables of a law, with a warning of those that are called otherwise."""
     from discover.law.matching import columns_for
 
-    targets = [target] if isinstance(target, str) else target or ()
-    places = columns_for(law, [name for name in columns if name not in targets])
+    places = columns_for(law, columns)
     absent = [name for name in law.variables if name not in places]
     if absent:
         raise InputError(

@@ -180,6 +180,7 @@ def _job(
     from discover.data.reading import read_table
     from discover.expressions import plain_notation
     from discover.law.intake import intake, named_law
+    from discover.law.matching import over_columns
 
     raw = read_table(data, sheet, where).with_columns([target] if target else [])
     headings = list(raw.columns)
@@ -192,6 +193,7 @@ def _job(
         places = places_of([plain_notation(text)], usable_names(headings), mapping, None, predicted)
         variables, remarks = places.columns, places.notes
     else:
+        law = law if mapping else over_columns(law, _numeric(raw))
         variables = _places(law, raw, mapping)
     task = task_from_table(
         data,
@@ -239,6 +241,11 @@ def _pooled(raw: RawTable, used: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
+def _numeric(raw: RawTable) -> list[str]:
+    """Headings of columns of numbers."""
+    return [heading for heading in raw.columns if raw.is_numeric(heading, range(len(raw)))]
+
+
 def _places(law: Law, raw: RawTable, mapping: dict[str, str]) -> dict[str, str]:
     """Variable of the law -> heading: as the user says, of the same name, or the only numbers of its meaning."""
     from discover.data.names import near
@@ -252,7 +259,7 @@ def _places(law: Law, raw: RawTable, mapping: dict[str, str]) -> dict[str, str]:
         )
     headings = list(raw.columns)
     named = {name: name for name in law.variables if name in headings}
-    places = columns_for(law, [h for h in headings if raw.is_numeric(h, range(len(raw)))]) | named | mapping
+    places = columns_for(law, _numeric(raw)) | named | mapping
     for name in law.variables:
         if name not in places:
             raise InputError(

@@ -37,10 +37,19 @@ class Quantity:
     headings: str
 
 
+    @property
+    def tells_length(self) -> bool:
+        """Whether it tells how long a run was trained, as the data that it had at hand do not."""
+        return self.kind == "compute" or (self.kind == "data" and self.name != "unique_tokens")
+
+
 QUANTITIES: tuple[Quantity, ...] = tuple(Quantity(**row) for row in vocabulary()["quantity"])
 
 STEP_NAMES = word_list("steps")
 """Headings of progress within a run: kept only when nothing else is left to predict from."""
+
+EPOCH_NAMES = word_list("epochs")
+"""Headings of passes over the data."""
 
 BOOKKEEPING_NAMES = word_list("bookkeeping")
 """Headings that number runs instead of describing them."""
@@ -195,6 +204,16 @@ def by_quantity(headings: Iterable[str], largest: Mapping[str, float] | None = N
     if "active_params" in found:
         found.setdefault("params", found["active_params"])
     return found
+
+
+def counts_steps(heading: str, beside: Iterable[str]) -> bool:
+    """Whether a column says how far a run has come; passes over a stated amount of data say how much it was given.
+
+    Args:
+        beside: headings of the other columns.
+    """
+    word = squash(path_of(heading)[-1])
+    return word in STEP_NAMES and not (word in EPOCH_NAMES and "unique_tokens" in by_quantity(beside))
 
 
 def multiple_of(heading: str) -> int:

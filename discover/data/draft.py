@@ -239,9 +239,8 @@ class Draft:
 
     def _with_steps(self, found: list[str], reasons: dict[str, list[str]]) -> list[str]:
         """The columns with that of steps, where no other tells how long a run was trained, and without schedules."""
-        kinds = {quantity.kind for heading in found if (quantity := recognise(heading)) is not None}
         steps = self._steps(reasons.get(STEPS, []))
-        if not steps or kinds & {"data", "compute"}:
+        if not steps or any(quantity.tells_length for heading in found if (quantity := recognise(heading)) is not None):
             return found
         rows = self.open_rows()
         curves = is_curve(self.column_of(steps, rows), self._group_codes(rows).tolist(), CURVE)
@@ -273,11 +272,11 @@ class Draft:
         return max(fine, key=lambda heading: len(np.unique(self.values(heading))), default="")
 
     def _without_products(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
-        """The columns without those that are products of others, such as compute beside parameters and tokens."""
+        """The columns without those that are products or ratios of others, such as compute beside parameters and tokens."""
         kept = {heading: self._log_of(heading) for heading in found}
         for heading in sorted(found, key=lambda heading: recognise(heading) is not None):
             quantity = recognise(heading)
-            if heading in self.asked | set(axes or ()) or (quantity is not None and quantity.kind != "compute"):
+            if heading in self.asked | set(axes or ()) or not _may_be_product(quantity):
                 continue
             others = {other: logs for other, logs in kept.items() if other != heading and recognise(other) is not None}
             said = product_of(kept[heading], others)
@@ -422,6 +421,11 @@ class Draft:
         parts = [heading for heading in self.features if recognise(heading) is None]
         parts = [heading for heading in parts if 0.0 < self.values(heading).max(initial=0.0) <= 1.0]
         return parts if are_shares([self.values(heading) for heading in parts]) else []
+
+
+def _may_be_product(quantity: Quantity | None) -> bool:
+    """Whether a column may be worked out from sizes: one of unknown meaning, compute, tokens per parameter."""
+    return quantity is None or quantity.kind == "compute" or quantity.name == "tokens_per_param"
 
 
 def _may_follow(quantity: Quantity | None, axis: str) -> bool:

@@ -23,23 +23,28 @@ def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
 
     Those whose headings name a main scale of training; else those that name a lesser one; else those of unknown
     meaning that are positive, span a decade and exceed one, as shares do not; else those of shares. Steps count as data
-    where no other column tells how long a run was trained.
+    where no other column tells how long a run was trained. Beside compute, parameters without tokens (or tokens without
+    parameters) are no axis: at one compute some size is best, and larger ones do worse.
 
     Args:
         columns: heading -> values, shape (n,).
     """
-    kinds = {quantity.kind for heading in columns if (quantity := recognise(heading)) is not None}
-    timed = bool(kinds & {"data", "compute"})
+    known = [quantity for heading in columns if (quantity := recognise(heading)) is not None]
+    timed = any(quantity.tells_length for quantity in known)
     by_rank: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: []}
     for heading, values in columns.items():
         quantity = recognise(heading, values.max(initial=0.0))
         if quantity is not None and quantity.rank:
             by_rank[quantity.rank].append(heading)
-        elif quantity is None and not timed and kinds and squash(path_of(heading)[-1]) in STEP_NAMES:
+        elif quantity is None and not timed and known and squash(path_of(heading)[-1]) in STEP_NAMES:
             by_rank[1].append(heading)
         elif quantity is None and span(values[values != 0]) >= DECADE:  # zero-shot runs have no examples
             by_rank[3 if values.max() > 1.0 else 4].append(heading)
-    return tuple(next((found for found in by_rank.values() if found), ()))
+    found = next((found for found in by_rank.values() if found), [])
+    kind = {heading: getattr(recognise(heading, columns[heading].max(initial=0.0)), "kind", "") for heading in found}
+    if "compute" in kind.values() and len({"size", "data"} & set(kind.values())) == 1:
+        found = [heading for heading in found if kind[heading] not in ("size", "data")]
+    return tuple(found)
 
 
 def span(values: Floats) -> float:

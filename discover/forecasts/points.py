@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from discover.data.aliases import STEP_NAMES, multiple_of, squash
+from discover.data.aliases import counts_steps, multiple_of, squash
 from discover.data.exports import ending_in
 from discover.data.formula_names import by_meaning
 from discover.expressions import feature_names
@@ -25,14 +25,14 @@ class Excess:
         value: of the point.
         end: the nearest value of the data.
         times: factor between the two, above 1, for columns of positive sizes; None for others.
-        heading: of the column in the law's own table.
+        steps: whether the column says how far a run has come.
     """
 
     column: str
     value: float
     end: float
     times: float | None
-    heading: str = ""
+    steps: bool = False
 
     @property
     def text(self) -> str:
@@ -46,7 +46,7 @@ class Excess:
     @property
     def course(self) -> str:
         """What a column that counts steps cannot tell; "" for other columns."""
-        if self.value <= self.end or squash(self.heading) not in STEP_NAMES:
+        if self.value <= self.end or not self.steps:
             return ""
         return (
             f"{self.column} counts the steps of a run: what its schedule does beyond {shown(self.end)}, such as a "
@@ -137,7 +137,7 @@ def excesses(document: LawDocument, point: Mapping[str, float]) -> list[Excess]:
     """The columns by which a point lies outside of the rows that the law was fitted to."""
     found = []
     positive = positive_columns(document)
-    sources = {feature.name: feature.source for feature in document.features}
+    sources = {feature.name: feature.source or feature.name for feature in document.features}
     for name, value in point.items():
         if name not in document.domain:
             continue
@@ -146,7 +146,8 @@ def excesses(document: LawDocument, point: Mapping[str, float]) -> list[Excess]:
         if abs(value - end) <= ROUNDING * max(abs(low), abs(high)):
             continue
         times = max(value / end, end / value) if name in positive and value > 0 else None
-        found.append(Excess(name, float(value), end, times, sources.get(name) or name))
+        steps = counts_steps(sources[name], sources.values())
+        found.append(Excess(name, float(value), end, times, steps))
     return found
 
 

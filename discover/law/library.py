@@ -20,7 +20,7 @@ from typing import Any
 from discover.errors import InputError
 from discover.expressions import constant_names, feature_names
 from discover.expressions.parsing import FUNCTIONS
-from discover.law.published import GENERIC, Law, glossary
+from discover.law.published import FOLLOWS, GENERIC, IDENTIFIER, Law, glossary
 
 _ID = re.compile(r"(?P<law>[a-z0-9_]+)(\([^()]+\))?")
 _BOUND_ID = re.compile(r"(?P<law>[a-z0-9_]+)\((?P<columns>[^()]+)\)")
@@ -172,5 +172,6 @@ def get_law(law_id: str) -> Law:
 
 
 def known_variables() -> frozenset[str]:
-    """Names of all variables that some law has."""
-    return frozenset(name for law in _library().values() for name in law.variables) - set(GENERIC)
+    """Names of all variables that some law has, or that tell one, see `FOLLOWS`."""
+    telling = {name for texts in FOLLOWS.values() for text in texts for name in IDENTIFIER.findall(text)}
+    return frozenset(name for law in _library().values() for name in law.variables) - set(GENERIC) | telling

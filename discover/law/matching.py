@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import permutations
 
-from discover.data.aliases import STEP_NAMES, by_quantity, is_logged, recognise, squash, words
+from discover.data.aliases import EPOCH_NAMES, STEP_NAMES, by_quantity, is_logged, recognise, squash, words
 from discover.data.results import OUTCOME_WORDS
 from discover.errors import InputError
 from discover.expressions import skeleton
 from discover.law.library import known_variables, load_library
-from discover.law.published import GENERIC, Law, glossary
+from discover.law.published import FOLLOWS, GENERIC, IDENTIFIER, Law, glossary
 
 ANY_TARGET = "any"
 RESULTS = frozenset(("loss", "error", "accuracy", "score", "reward"))
@@ -32,7 +32,8 @@ def laws_for(
     """Laws that can be fitted to a table with these feature columns.
 
     A law applies if the table has all its variables, under their own names or under others by which the field knows
-    them (`n_params` or `N` for `params`), as long as it is clear which column is meant. Generic laws are bound to
+    them (`n_params` or `N` for `params`), as long as it is clear which column is meant; of parameters, tokens, compute
+    and tokens per parameter also those that follow from two others. Generic laws are bound to
     every column of their kind: those over `x` to sizes, data, compute, counts and to names that the glossary does not
     know, those over `z` to logarithms (role "log_scale", or an unknown name that begins with ``log_``). Where no law
     speaks of all sizes of the table together, surfaces over as many sizes are bound to them, in every order.
@@ -62,9 +63,15 @@ def columns_for(law: Law, columns: Collection[str]) -> dict[str, str]:
 
     A variable that no column is known to hold is left out.
     """
-    known = by_quantity(columns)
-    alone = {name: known[name][0] for name in law.variables if len(known.get(name, ())) == 1}
-    return alone | {name: name for name in law.variables if name in columns}
+    places = _places(list(columns), {}, {})
+    return {name: places[name] for name in law.variables if name in places}
+
+
+def over_columns(law: Law, columns: Collection[str]) -> Law:
+    """The law with what columns tell of its variables in place of those that none holds, see `FOLLOWS`."""
+    places = _places(list(columns), {}, {})
+    found = {name: text for name in law.variables if name not in places and (text := _following(law, name, places))}
+    return law.bind(found) if found else law
 
 
 def predicts(law: Law, heading: str | None) -> bool:
@@ -148,6 +155,7 @@ def _places(columns: list[str], largest: Mapping[str, float], roles: Mapping[str
             alike.setdefault(name, []).append(column)
     steps = [column for column in columns if squash(column) in STEP_NAMES - {"epoch"}]
     alike.setdefault("steps", []).extend(steps)
+    alike["epochs"] = [column for column in columns if squash(column) in EPOCH_NAMES]
     alone = {name: found[0] for name, found in alike.items() if len(found) == 1}
     return alone | {name: name for name in columns} | told
 
@@ -155,13 +163,23 @@ def _places(columns: list[str], largest: Mapping[str, float], roles: Mapping[str
 def _applied(law: Law, columns: list[str], places: Mapping[str, str]) -> list[Law]:
     generic = law.generic
     if generic is None:
-        if not set(law.variables) <= set(places):
+        found = {name: places.get(name) or _over(places, _following(law, name, places)) for name in law.variables}
+        if not all(found.values()):
             return []
-        found = {name: places[name] for name in law.variables}
         other = any(name != column for name, column in found.items())
         return [law.bind(found)] if other and len(set(found.values())) == len(found) else [] if other else [law]
     kind = GENERIC[generic]
     return [law.bind({generic: name}) for name in columns if _kind(name) == kind]
+
+
+def _following(law: Law, name: str, places: Collection[str]) -> str:
+    """A variable that no column holds, from those that tell it; "" for none, or where the law has no other variable."""
+    texts = FOLLOWS.get(name, ()) if len(law.variables) > 1 else ()
+    return next((text for text in texts if all(word in places for word in IDENTIFIER.findall(text))), "")
+
+
+def _over(places: Mapping[str, str], text: str) -> str:
+    return IDENTIFIER.sub(lambda match: places[match[0]], text)
 
 
 def _surfaces(columns: Sequence[str], found: Sequence[Law], target: str | None, heading: str | None) -> Iterator[Law]:

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any, ClassVar, Literal
 
 from discover.errors import InputError
-from discover.expressions import Expr, parse
+from discover.expressions import Expr, parse, simplify, to_text
 
 Domain = Literal["real", "positive", "nonnegative", "negative", "nonpositive"]
 Role = Literal[
@@ -24,6 +24,17 @@ Confidence = Literal["code", "text", "second-hand", "variant"]
 GENERIC = {"x": "scale", "z": "log_scale"}
 """Variables of laws that hold for any column of a kind: name -> role."""
 
+FOLLOWS = {
+    "tokens": ("params*tokens_per_param", "unique_tokens*epochs", "compute/6/params", "batch_size*steps"),
+    "examples": ("unique_examples*epochs", "batch_size*steps"),
+    "params": ("tokens/tokens_per_param", "12*depth*width*width", "compute/6/tokens"),
+    "compute": ("6*params*tokens",),
+    "tokens_per_param": ("tokens/params",),
+}
+"""What sizes of a run tell of another; compute is that of dense transformers (Kaplan et al. 2020, arXiv 2001.08361,
+section 2.1). A batch counts sequences as a rule: what follows from it are tokens up to a factor."""
+
+ANY_SIZE = (1.0, 1e30)
 _STRICT = {"extra": "forbid"}
 _LIMITS: dict[str, tuple[float, float]] = {
     "real": (-math.inf, math.inf),
@@ -32,7 +43,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "negative": (-math.inf, 0.0),
     "nonpositive": (-math.inf, 0.0),
 }
-_IDENTIFIER = re.compile(r"(?<![0-9.A-Za-z_])[A-Za-z_][A-Za-z0-9_]*")
+IDENTIFIER = re.compile(r"(?<![0-9.A-Za-z_])[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -182,10 +193,11 @@ class Law:
         return next((name for name in self.variables if name in GENERIC), None)
 
     def bind(self, names: Mapping[str, str]) -> Law:
-        """The same law over renamed variables, such as ``{"x": "params"}``.
+        """The same law over renamed variables, such as ``{"x": "params"}``, or over what columns tell of them.
 
         A renamed variable takes meaning, unit and role from the glossary if the new name is known there. A
-        constant whose name the new column takes gets an underscore.
+        constant whose name the new column takes gets an underscore. ``{"tokens": "params*tokens_per_param"}`` puts
+        a product or a ratio of columns in the place of a variable, see `FOLLOWS`.
 
         Raises:
             InputError: a name is not a variable of the law, or two variables would share a name.
@@ -196,14 +208,22 @@ class Law:
         renamed = {name: names.get(name, name) for name in self.variables}
         if len(set(renamed.values())) < len(renamed):
             raise InputError(f"law {self.id}: two variables would share a name in {dict(names)}")
-        renamed |= _free_names(self.constants, set(renamed.values()))
+        variables: dict[str, Variable] = {}
+        for name, variable in self.variables.items():
+            if IDENTIFIER.fullmatch(renamed[name]):
+                variables[renamed[name]] = _described(variable, name, renamed[name])
+        for text in renamed.values():
+            for column in IDENTIFIER.findall(text):
+                variables.setdefault(column, _read(column))
+        renamed |= _free_names(self.constants, set(variables))
+        formula = IDENTIFIER.sub(lambda match: _factor(renamed.get(match[0], match[0])), self.formula)
+        if not all(map(IDENTIFIER.fullmatch, renamed.values())):
+            formula = to_text(simplify(parse(formula, tuple(variables))))  # unique_tokens*epochs/unique_tokens
         return replace(
             self,
             id=f"{self.id}({','.join(renamed[name] for name in self.variables)})",
-            formula=_IDENTIFIER.sub(lambda match: renamed.get(match[0], match[0]), self.formula),
-            variables={
-                renamed[name]: _described(variable, name, renamed[name]) for name, variable in self.variables.items()
-            },
+            formula=formula,
+            variables=variables,
             constants={renamed[name]: spec for name, spec in self.constants.items()},
             shared=tuple(renamed[name] for name in self.shared),
             published=tuple(
@@ -230,6 +250,17 @@ def _described(variable: Variable, old: str, new: str) -> Variable:
     if known is None or old == new:
         return variable
     return replace(variable, **known)
+
+
+def _factor(text: str) -> str:
+    """A name as it is; a product or a ratio in parentheses."""
+    return text if IDENTIFIER.fullmatch(text) else f"({text})"
+
+
+def _read(column: str) -> Variable:
+    """A column that a law reads only within a product or a ratio."""
+    known = glossary().get(column, {"meaning": column, "unit": "1", "role": "other"})
+    return Variable(**known, range=ANY_SIZE)
 
 
 @lru_cache(maxsize=1)

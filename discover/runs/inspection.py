@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from discover.arrays import Floats
-from discover.data.aliases import STEP_NAMES, recognise, squash
+from discover.data.aliases import STEP_NAMES, counts_steps, recognise, squash
 from discover.data.checks import Columns, Finding, check_early, check_residuals, check_table, late_rows
 from discover.data.names import listed
 from discover.data.table import Table
@@ -169,7 +169,8 @@ def saved(folder: Path) -> list[dict[str, Any]]:
 
 
 def _columns(problem: Problem, task: Task) -> Columns:
-    steps = tuple(name for name in problem.axes if squash(task.column(name).heading) in STEP_NAMES)
+    headings = [task.column(name).heading for name in task.features]
+    steps = tuple(name for name in problem.axes if counts_steps(task.column(name).heading, headings))
     monotone = {name: way for name, way in problem.monotone.items() if name not in problem.eventually}
     scales, logged = problem.of_kind("scale"), problem.of_kind("logged")
     return Columns(scales, logged, problem.axes, steps, monotone, problem.target_scale)

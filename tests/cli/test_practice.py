@@ -230,3 +230,40 @@ def test_a_point_without_a_group_is_forecast_for_all_groups(mistaken) -> None:
     points = mistaken("predict", "law.json", "--at", "params=1e10", "--json").json["points"]
     assert [point["group"] for point in points] == ["a", "b"]
     assert points[1]["forecasts"][0]["value"] - points[0]["forecasts"][0]["value"] == pytest.approx(0.5, abs=0.01)
+
+
+def loss(params: float, tokens: float, passes: float = 1.0) -> float:
+    """Loss after so many passes over as many tokens, by the additive law with repeats that fade."""
+    worth = tokens * (1.0 + 15.4 * (1.0 - math.exp((1.0 - passes) / 15.4)))
+    return 1.69 + 406.4 / params**0.34 + 410.7 / worth**0.28
+
+
+SIZES = (2e7, 6e7, 1.5e8, 4e8, 1e9)
+RATIO = [((n, r), loss(n, r * n)) for n in SIZES for r in (5.0, 20.0, 80.0, 320.0)]
+CURVES = [(((c / 120) ** 0.5 * m, c), loss((c / 120) ** 0.5 * m, (c / 120) ** 0.5 * 20 / m))
+          for c in (1e18, 3e18, 1e19, 3e19, 1e20) for m in (0.25, 0.5, 1.0, 2.0, 4.0)]  # fmt: skip
+PASSES = [((n, u, e), loss(n, u, e)) for n in SIZES[:4] for u in (1e8, 4e8, 1.6e9) for e in (1.0, 2.0, 4.0, 16.0)]
+STEPS = [((n, b, s), loss(n, 1024 * b * s)) for n in SIZES[:4] for b in (64.0, 256.0, 1024.0) for s in (2e3, 8e3, 3e4)]
+
+
+@pytest.mark.parametrize(
+    ("headings", "rows", "at", "truth"),
+    [
+        ("params,tokens_per_param", RATIO, "params=1e10,tokens_per_param=20", loss(1e10, 2e11)),
+        ("model_params,train_flops", CURVES, "model_params=3e9,train_flops=1e21", loss(3e9, 1e21 / 18e9)),
+        ("params,unique_tokens,epochs", PASSES, "params=2e9,unique_tokens=6e9,epochs=8", loss(2e9, 6e9, 8.0)),
+        ("params,batch_size,steps", STEPS, "params=2e9,batch_size=1024,steps=100000", loss(2e9, 1024**2 * 1e5)),
+    ],
+)
+def test_laws_of_parameters_and_tokens_hold_where_tokens_follow_from_other_columns(
+    discover, headings: str, rows, at: str, truth: float
+) -> None:
+    lines = [
+        ",".join(f"{value:.6g}" for value in (*sizes, y * (1 + 0.002 * (-1) ** i))) for i, (sizes, y) in enumerate(rows)
+    ]
+    Path("runs.csv").write_text("\n".join([f"{headings},loss", *lines]) + "\n")
+    done = discover("run", "runs.csv", "--evaluations", "150", "--seed", "0", *PLAIN, "--out", "r")
+    assert done.status == 0, done.err
+    assert "is left out" not in done.err
+    (point,) = discover("predict", "r", "--at", at, "--json").json["points"]
+    assert point["forecasts"][0]["value"] == pytest.approx(truth, rel=0.01)

@@ -52,7 +52,7 @@ def guessed(path: Path, target: str = "") -> Task:
         ("Größe in Mio. Parametern", "params", 6),
         ("Millions of parameters", "params", 6),
         # a rate, a part of the model, and what others are made of are none of them
-        ("tokens per param", None, 0),
+        ("tokens per param", "tokens_per_param", 0),
         ("tokens/s", None, 0),
         ("embedding params", None, 0),
         ("teacher params", None, 0),

@@ -56,6 +56,22 @@ def test_products_of_other_columns_are_no_features(tmp_path: Path) -> None:
     assert not any(law.id.startswith(("chinchilla", "kaplan")) for law in laws_for(task.features))
 
 
+def test_beside_compute_a_size_is_swept_and_no_axis(tmp_path: Path) -> None:
+    """Curves of equal compute: at one compute some size is best, and larger ones do worse."""
+    rows = [(f"{m * (c / 120) ** 0.5:.4g}", c, 3 + m) for c in (1e18, 1e19, 1e20) for m in (0.5, 1.0, 2.0, 4.0)]
+    assert guessed(write(tmp_path / "a.csv", ["N", "C", "loss"], rows)).extrapolate == ("C",)
+    assert guessed(write(tmp_path / "b.csv", ["D", "flops", "loss"], rows)).extrapolate == ("flops",)
+
+
+def test_passes_over_stated_data_are_a_scale(tmp_path: Path) -> None:
+    sizes = [(n, u, e) for n in (1e7, 1e8, 1e9) for u in (1e9, 4e9) for e in (1, 2, 4, 8)]
+    rows = [(*size, 3 + i % 5) for i, size in enumerate(sizes)]
+    task = guessed(write(tmp_path / "a.csv", ["params", "unique_tokens", "epochs", "loss"], rows))
+    assert task.features == task.extrapolate == ("params", "unique_tokens", "epochs")
+    task = guessed(write(tmp_path / "b.csv", ["params", "tokens", "epochs", "loss"], rows))
+    assert "epochs" not in task.features  # the tokens seen tell how long a run was
+
+
 def test_compute_of_runs_at_fixed_tokens_per_parameter_is_no_feature(tmp_path: Path) -> None:
     rows = [(n, 20 * n, f"{120 * n * n:.4g}", y) for n, y in {n: y for n, _, y in RUNS}.items()]
     task = guessed(write(tmp_path / "a.csv", ["N", "D", "C", "loss"], rows))

@@ -193,6 +193,33 @@ def test_laws_for_knows_columns_by_their_other_names() -> None:
     assert "chinchilla" in {law.id for law in laws_for(["n_params", "params", "tokens"])}
 
 
+def test_sizes_that_no_column_holds_follow_from_others() -> None:
+    def ids(*columns: str) -> set[str]:
+        return {law.id for law in laws_for(columns, "loss")}
+
+    assert {"chinchilla(N,N*tpp)", "kaplan_params_tokens(N,N*tpp)"} <= ids("N", "tpp")
+    assert "chinchilla(N,C/6/N)" in ids("N", "C")
+    assert "chinchilla(C/6/tokens,tokens)" in ids("C", "tokens")
+    assert "data_constrained(params,unique_tokens*epochs,unique_tokens)" in ids("params", "unique_tokens", "epochs")
+    assert "chinchilla(params,batch_size*steps)" in ids("params", "batch_size", "steps")
+    assert "overtraining_loss(6*N*D,D/N)" in ids("N", "D")
+    assert "kaplan_compute(6*N*D)" not in ids("N", "D")  # a law of one size alone is none of two
+    assert not any(name.startswith("chinchilla(") for name in ids("N", "my_ratio") if "*" in name)
+
+
+def test_laws_over_products_are_those_over_what_the_products_are() -> None:
+    told = {"params": 2e8, "unique_tokens": 1e9, "epochs": 4.0}
+    bound = get_law("data_constrained(params,unique_tokens*epochs,unique_tokens)")
+    assert set(bound.variables) == set(told)
+    assert "epochs/" not in bound.formula  # unique_tokens*epochs/unique_tokens are the epochs
+    check_law(bound)
+    whole = get_law("data_constrained")
+    constants = dict(whole.published[0].constants)
+    assert evaluate(bound.expr, told | constants) == pytest.approx(
+        evaluate(whole.expr, told | {"tokens": 4e9} | constants), rel=1e-12
+    )
+
+
 def test_laws_for_binds_by_kind_of_column() -> None:
     ids = {law.id for law in laws_for(["log_flops", "lr", "my_scale", "p1"])}
     assert {"bnsl_log(log_flops)", "power_law(my_scale)", "sld_easy_question"} <= ids

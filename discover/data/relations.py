@@ -21,10 +21,11 @@ PRODUCT = 0.05  # by how much a product of other columns may be off, such as com
 def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
     """The columns that a law is likely to be extended along.
 
-    Those whose headings name a main scale of training; else those that name a lesser one; else those of unknown
-    meaning that are positive, span a decade and exceed one, as shares do not; else those of shares. Steps count as data
-    where no other column tells how long a run was trained. Beside compute, parameters without tokens (or tokens without
-    parameters) are no axis: at one compute some size is best, and larger ones do worse.
+    Those whose headings name a main scale of training, with width, depth or experts where none tells the size of the
+    model; else those that name a lesser one; else those of unknown meaning that are positive, span a decade and exceed
+    one, as shares do not; else those of shares. Steps count as data where no other column tells how long a run was
+    trained. Beside compute, parameters without tokens (or tokens without parameters) are no axis: at one compute some
+    size is best, and larger ones do worse.
 
     Args:
         columns: heading -> values, shape (n,).
@@ -40,9 +41,12 @@ def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
             by_rank[1].append(heading)
         elif quantity is None and span(values[values != 0]) >= DECADE:  # zero-shot runs have no examples
             by_rank[3 if values.max() > 1.0 else 4].append(heading)
+    kind = {h: getattr(recognise(h, values.max(initial=0.0)), "kind", "") for h, values in columns.items()}
+    if by_rank[1] and not {"size", "compute"} & {kind[heading] for heading in by_rank[1]}:
+        by_rank[1] += [heading for heading in by_rank[2] if kind[heading] == "size"]
     found = next((found for found in by_rank.values() if found), [])
-    kind = {heading: getattr(recognise(heading, columns[heading].max(initial=0.0)), "kind", "") for heading in found}
-    if "compute" in kind.values() and len({"size", "data"} & set(kind.values())) == 1:
+    kinds = {kind[heading] for heading in found}
+    if "compute" in kinds and len({"size", "data"} & kinds) == 1:
         found = [heading for heading in found if kind[heading] not in ("size", "data")]
     return tuple(found)
 

@@ -173,8 +173,13 @@ def _applied(law: Law, columns: list[str], places: Mapping[str, str]) -> list[La
 
 
 def _following(law: Law, name: str, places: Collection[str]) -> str:
-    """A variable that no column holds, from those that tell it; "" for none, or where the law has no other variable."""
-    texts = FOLLOWS.get(name, ()) if len(law.variables) > 1 else ()
+    """A variable that no column holds, from those that tell it, or "".
+
+    A law of one size alone asks for its column, and one that means a special kind of it, such as the compute of
+    reinforcement learning, for that kind.
+    """
+    usual = name == "params" or law.variables[name].meaning == glossary().get(name, {}).get("meaning")
+    texts = FOLLOWS.get(name, ()) if usual and len(law.variables) > 1 else ()
     return next((text for text in texts if all(word in places for word in IDENTIFIER.findall(text))), "")
 
 

@@ -63,6 +63,14 @@ def test_beside_compute_a_size_is_swept_and_no_axis(tmp_path: Path) -> None:
     assert guessed(write(tmp_path / "b.csv", ["D", "flops", "loss"], rows)).extrapolate == ("flops",)
 
 
+def test_depth_is_a_scale_where_nothing_else_tells_the_size(tmp_path: Path) -> None:
+    rows = [(k, d, 3 + k % 5) for k in (6, 12, 24, 48) for d in (1e9, 4e9, 2e10)]
+    assert guessed(write(tmp_path / "a.csv", ["n_layer", "tokens", "loss"], rows)).extrapolate == ("tokens", "n_layer")
+    sized = [(10 ** (7 + i / 4), *row) for i, row in enumerate(rows)]
+    task = guessed(write(tmp_path / "b.csv", ["params", "n_layer", "tokens", "loss"], sized))
+    assert task.extrapolate == ("params", "tokens")
+
+
 def test_passes_over_stated_data_are_a_scale(tmp_path: Path) -> None:
     sizes = [(n, u, e) for n in (1e7, 1e8, 1e9) for u in (1e9, 4e9) for e in (1, 2, 4, 8)]
     rows = [(*size, 3 + i % 5) for i, size in enumerate(sizes)]

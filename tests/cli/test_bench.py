@@ -66,6 +66,7 @@ def test_an_interrupted_benchmark_goes_on_and_gives_its_figures(discover) -> Non
     assert "4 of 4 runs are finished" in shown.err
     assert "clipped to [-1, 1]" in shown.out
     assert_one_error(discover("bench", "--out", "b", "--evaluations", 26), "another budget", "--out")
+    assert_one_error(discover("bench", "--out", "b", "--seeds", 1), "--seeds 1", "has 2", "--out")
 
 
 def test_wrong_requests_are_told_before_anything_runs(discover, mistaken, tmp_path) -> None:

@@ -36,7 +36,6 @@ class Quantity:
     rank: int
     headings: str
 
-
     @property
     def tells_length(self) -> bool:
         """Whether it tells how long a run was trained, as the data that it had at hand do not."""

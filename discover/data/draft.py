@@ -272,7 +272,7 @@ class Draft:
         return max(fine, key=lambda heading: len(np.unique(self.values(heading))), default="")
 
     def _without_products(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
-        """The columns without those that are products or ratios of others, such as compute beside parameters and tokens."""
+        """The columns without products and ratios of others, such as compute beside parameters and tokens."""
         kept = {heading: self._log_of(heading) for heading in found}
         for heading in sorted(found, key=lambda heading: recognise(heading) is not None):
             quantity = recognise(heading)

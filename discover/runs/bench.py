@@ -239,8 +239,10 @@ def _continued(before: BenchConfig, asked: Asked, file: Path) -> BenchConfig:
     if asked.llm is not None and before.llm not in (None, asked.llm):
         raise InputError(f"{file}: the runs there ask another model, or otherwise; choose another folder with --out")
     if asked.seeds is not None and asked.seeds < before.seeds:
-        raise InputError(f"{file}: --seeds {asked.seeds}, but the benchmark there has {before.seeds}; seeds can be added, "
-                         "not taken away; choose another folder with --out")  # fmt: skip
+        raise InputError(
+            f"{file}: --seeds {asked.seeds}, but the benchmark there has {before.seeds}; seeds can be added, not taken "
+            "away; choose another folder with --out"
+        )
     return before.model_copy(
         update={
             "tasks": tuple(dict.fromkeys((*before.tasks, *_named(asked.tasks)))),

@@ -90,6 +90,7 @@ class Draft:
     names: dict[str, str] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
     attempts: tuple[str, ...] = ()
+    progress: tuple[str, ...] = ()
     short: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -240,12 +241,15 @@ class Draft:
     def _with_steps(self, found: list[str], reasons: dict[str, list[str]]) -> list[str]:
         """The columns with that of steps, where no other tells how long a run was trained, and without schedules."""
         steps = self._steps(reasons.get(STEPS, []))
-        if not steps or any(quantity.tells_length for heading in found if (quantity := recognise(heading)) is not None):
+        timed = any(quantity.tells_length for heading in found if (quantity := recognise(heading)) is not None)
+        designed = bool(steps) and self._crosses(steps, found)
+        if not steps or (timed and not designed):
             return found
         rows = self.open_rows()
         curves = is_curve(self.column_of(steps, rows), self._group_codes(rows).tolist(), CURVE)
-        if not curves and not all(map(recognise, found)):
+        if not (curves or designed or all(map(recognise, found))):
             return found
+        self.progress = (steps,) if timed else ()
         reasons[STEPS].remove(steps)
         if not reasons[STEPS]:
             del reasons[STEPS]
@@ -253,6 +257,17 @@ class Draft:
         if scheduled:
             reasons[SCHEDULE] = scheduled
         return [*(heading for heading in found if heading not in scheduled), steps]
+
+    def _crosses(self, steps: str, others: Sequence[str]) -> bool:
+        """Whether most settings of the other columns were trained for the same several numbers of steps or epochs."""
+        rows = self._filled(self.open_rows(), (steps, *others))
+        if not rows:
+            return False
+        settings = np.column_stack([self._group_codes(rows), *(self.column_of(heading, rows) for heading in others)])
+        setting = np.unique(settings, axis=0, return_inverse=True)[1].ravel()
+        levels, level = np.unique(self.column_of(steps, rows), return_inverse=True)
+        pairs = np.unique(np.column_stack([setting, level]), axis=0)
+        return len(levels) > 1 and 2 * len(pairs) >= (setting.max() + 1) * len(levels)
 
     def _log_of(self, heading: str) -> Floats:
         """Logarithms of a column, which may hold them already, on some of the open rows; NaN where it has none."""
@@ -401,7 +416,7 @@ class Draft:
             return
         others = [heading for heading in self.features if heading not in self.shares]
         axes = scale_axes({heading: self.values(heading) for heading in others})
-        self.axes = tuple(dict.fromkeys((*axes, *(heading for heading in self.attempts if heading in others))))
+        self.axes = tuple(dict.fromkeys((*axes, *(h for h in (*self.attempts, *self.progress) if h in others))))
         if self.shares:
             self.notes.append(f"{listed(self.shares)} are the shares of a mixture: together they make one")
         self.notes.append(

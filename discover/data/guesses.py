@@ -28,6 +28,9 @@ ATTEMPT_NAMES = frozenset(
     ("k", "n", "samples", "numsamples", "nsamples", "attempts", "nattempts", "numattempts", "generations", "tries")
 )
 """Headings of how often a task was tried, beside a result such as `pass@k`."""
+SOLVED_WORDS = frozenset(("pass", "coverage"))
+"""Words of the share of tasks that some attempt solves."""
+SAMPLES = "samples"  # what the law library calls attempts
 NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
 
@@ -136,10 +139,10 @@ def heading_of(raw: RawTable, name: str) -> str:
 
 def _attempts(raw: RawTable, targets: Sequence[str]) -> dict[str, str]:
     """The column of attempts of a table of pass@k, as the law library calls it."""
-    if not all(words(target) & {"pass", "coverage"} for target in targets):
+    if not all(words(target) & SOLVED_WORDS for target in targets):
         return {}
     found = [heading for heading in raw.columns if squash(path_of(heading)[-1]) in ATTEMPT_NAMES]
-    return {found[0]: "samples"} if len(found) == 1 else {}
+    return {found[0]: SAMPLES} if len(found) == 1 else {}
 
 
 def headings_of(raw: RawTable, names: str | Sequence[str] | None) -> list[str]:
@@ -244,13 +247,16 @@ def _knowledge(task: Task, notes: list[str]) -> tuple[Knowledge, ...]:
     items: list[Knowledge] = []
     if all(words(task.column(name).heading) & FALLING_WORDS for name in task.target) or _of_letters(task):
         items += [Monotone(feature=name, direction="decreasing") for name in _falling(task)]
+    if all(words(task.column(name).heading) & SOLVED_WORDS for name in task.target):  # more attempts lose nothing
+        items += [Monotone(feature=name, direction="increasing") for name, r in task.roles.items() if r == SAMPLES]
     ceiling = _ceiling(task)
     lowest = task.train().targets.min()
     if lowest > 0 or (ceiling is not None and lowest == 0):  # a share of nothing is a share, a loss of zero is odd
         items.append(Bounds(lower=0, upper=ceiling))
-    if any(isinstance(item, Monotone) for item in items):
-        along = ", ".join(item.feature for item in items if isinstance(item, Monotone))
-        notes.append(f"assuming that {', '.join(task.target)} does not rise with {along}")
+    for direction, verb in (("decreasing", "rise"), ("increasing", "fall")):
+        along = [item.feature for item in items if isinstance(item, Monotone) and item.direction == direction]
+        if along:
+            notes.append(f"assuming that {', '.join(task.target)} does not {verb} with {', '.join(along)}")
     for item in items:
         if isinstance(item, Bounds):
             rest = "" if item.upper is None else f" and up to {item.upper:g}"

@@ -97,11 +97,14 @@ def _levels(document: LawDocument, name: str, ends: Ends, n: int, measured: Floa
     if low == high:
         return np.array([low])
     counts = np.array([]) if measured is None else np.unique(measured)
-    if 0 < len(counts) <= FEW and counts[-1] <= SMALL and np.all(counts == np.round(counts)):
+    whole = len(counts) > 0 and bool(np.all(counts == np.round(counts)))
+    if whole and len(counts) <= FEW and counts[-1] <= SMALL:
         levels = np.unique([low, *counts[(counts > low) & (counts < high)], high])
         kept = np.unique(np.linspace(0, len(levels) - 1, min(n, len(levels))).round().astype(int))
         return np.asarray(levels[kept], np.float64)
     spaced = np.geomspace(low, high, n) if low > 0 else np.linspace(low, high, n)
+    if whole:  # nobody trains with 42.22 sequences in a batch; the ends stay as they were given
+        spaced = np.unique([low, *np.round(spaced[1:-1]).clip(low, high), high])
     return np.asarray(spaced, np.float64)
 
 

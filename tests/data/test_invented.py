@@ -222,6 +222,7 @@ def test_attempts_beside_pass_at_k_are_an_axis_and_two_models_are_groups(tmp_pat
     assert (task.group, task.features, task.extrapolate, task.roles) == ("model", ("k",), ("k",), {"k": "samples"})
     laws = laws_for(task.features, heading="pass@k", roles=task.roles)
     assert "repeated_sampling(k)" in [law.id for law in laws]
+    assert any("pass_k does not fall with k" in note for note in task.notes)
 
 
 def test_curves_of_returns_are_predicted_from_their_steps(tmp_path: Path) -> None:

@@ -76,8 +76,18 @@ def test_passes_over_stated_data_are_a_scale(tmp_path: Path) -> None:
     rows = [(*size, 3 + i % 5) for i, size in enumerate(sizes)]
     task = guessed(write(tmp_path / "a.csv", ["params", "unique_tokens", "epochs", "loss"], rows))
     assert task.features == task.extrapolate == ("params", "unique_tokens", "epochs")
-    task = guessed(write(tmp_path / "b.csv", ["params", "tokens", "epochs", "loss"], rows))
+    seen = [(n, u * e, e, y) for n, u, e, y in rows]
+    task = guessed(write(tmp_path / "b.csv", ["params", "tokens", "epochs", "loss"], seen))
     assert "epochs" not in task.features  # the tokens seen tell how long a run was
+
+
+def test_epochs_that_cross_the_other_settings_are_a_scale(tmp_path: Path) -> None:
+    grid = [(n, e, 3 + k % 4) for k, (n, e) in enumerate((n, e) for n in (500, 4000, 32000) for e in (1, 3, 10))]
+    task = guessed(write(tmp_path / "a.csv", ["train examples", "epochs", "loss"], grid))
+    assert task.features == task.extrapolate == ("train_examples", "epochs")
+    stopped = [(n, 3 + (7 * k + seed) % 11, 3 + k % 4) for k, n in enumerate(range(500, 9000, 500)) for seed in (0, 5)]
+    task = guessed(write(tmp_path / "b.csv", ["train examples", "epochs", "loss"], stopped))
+    assert task.features == ("train_examples",)  # runs that ended when they got no better
 
 
 def test_compute_of_runs_at_fixed_tokens_per_parameter_is_no_feature(tmp_path: Path) -> None:

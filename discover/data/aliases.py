@@ -99,7 +99,7 @@ _FILLERS = (
     "n|nb|num|nr|number|count|of|the|total|overall|all|in|nombre|numero|de|des|d|anzahl|zahl|der|an|gesamt|grosse|size|"
     "model|modell|train|training|trainings|trained|trainable|entrainement|pre|seen|used|consumed|processed|pass|dense|"
     "(?:non|excl|excluding|without)(?:embeddings?|embed|emb|vocab|zero)|fine|tuning|finetune|finetuning|sft|student|"
-    "distill|distillation|dataset"
+    "distill|distillation|dataset|base|backbone"
 )
 _QUALIFIERS = {
     "active": "active_params",

@@ -23,6 +23,7 @@ from discover.data.aliases import (
     is_logged,
     recognise,
     squash,
+    words,
 )
 from discover.data.cells import is_empty, text_of
 from discover.data.draft_groups import guess_group
@@ -69,6 +70,7 @@ MOST_ROWS = 1000  # by which products of columns are found
 CURVE = 20  # rows of the shortest curve of a run
 SHORT_CURVE = 4  # the same, where a column names the runs
 FILLED = 0.9  # share of the rows with a name in a column that is guessed as the group
+OPTIMAL_WORDS = frozenset(("opt", "optimal", "optimum"))
 FEWEST = 3  # rows of each value of a column that is guessed as the group
 
 
@@ -216,12 +218,15 @@ class Draft:
         if not self.is_numeric(heading):
             return None
         last = squash(path_of(heading)[-1])
-        if last in BOOKKEEPING_NAMES or heading.lower().startswith("unnamed"):
+        adapters = last == "rank" and 2 * len(np.unique(self.values(heading))) <= len(self.raw)  # no place in an order
+        if (last in BOOKKEEPING_NAMES and not adapters) or heading.lower().startswith("unnamed"):
             return NUMBERED
         if is_clock(heading):
             return CLOCK
         if heading in self.raw.results or (is_result(heading) and not self._known_cause(heading)):
             return COST if is_cost(heading) else RESULT
+        if words(heading) & OPTIMAL_WORDS and all(words(target) & OPTIMAL_WORDS for target in self.targets):
+            return RESULT  # the best number of tokens is found together with that of parameters
         if self.is_sparse(heading):
             return SPARSE
         values = self.values(heading)

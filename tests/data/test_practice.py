@@ -81,6 +81,19 @@ def test_passes_over_stated_data_are_a_scale(tmp_path: Path) -> None:
     assert "epochs" not in task.features  # the tokens seen tell how long a run was
 
 
+def test_the_rank_of_an_adapter_is_a_setting_and_a_place_in_an_order_is_none(tmp_path: Path) -> None:
+    grid = [(r, n, 3 + k % 4) for k, (r, n) in enumerate((r, n) for r in (4, 16, 64) for n in (1e3, 8e3, 6e4, 5e5))]
+    assert "rank" in guessed(write(tmp_path / "a.csv", ["rank", "examples", "loss"], grid)).features
+    places = [(1 + (5 * k) % 12, n, y) for k, (_, n, y) in enumerate(grid)]
+    assert "rank" not in guessed(write(tmp_path / "b.csv", ["rank", "examples", "loss"], places)).features
+
+
+def test_what_is_best_besides_the_target_is_a_result(tmp_path: Path) -> None:
+    rows = [(c, 0.1 * c**0.5 * (1 + k % 2 / 50), 1.7 * c**0.5) for k, c in enumerate(10.0**p for p in range(17, 23))]
+    task = task_from_table(write(tmp_path / "a.csv", ["compute", "N_opt", "D_opt"], rows), "N_opt")
+    assert task.features == ("compute",)
+
+
 def test_epochs_that_cross_the_other_settings_are_a_scale(tmp_path: Path) -> None:
     grid = [(n, e, 3 + k % 4) for k, (n, e) in enumerate((n, e) for n in (500, 4000, 32000) for e in (1, 3, 10))]
     task = guessed(write(tmp_path / "a.csv", ["train examples", "epochs", "loss"], grid))

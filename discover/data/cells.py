@@ -41,7 +41,7 @@ MULTIPLES = {
     "k": 3, "thousand": 3, "thousands": 3, "tsd": 3,
     "m": 6, "mn": 6, "mln": 6, "mio": 6, "million": 6, "millions": 6, "millionen": 6,
     "b": 9, "bn": 9, "bln": 9, "mrd": 9, "billion": 9, "billions": 9, "milliarden": 9, "milliards": 9,
-    "t": 12, "tn": 12, "trillion": 12, "trillions": 12,
+    "t": 12, "tn": 12, "trillion": 12, "trillions": 12, "mt": 6, "bt": 9,
     "lakh": 5, "lakhs": 5, "lac": 5, "crore": 7, "crores": 7, "cr": 7, "万": 4, "亿": 8,
 }  # fmt: skip
 """Letters and words behind a number or in a heading -> the power of ten that they mean."""
@@ -57,6 +57,7 @@ UNITS = {
     "layers": "layers", "epoch": "epochs", "epochs": "epochs", "expert": "experts", "experts": "experts",
     "-bit": "bits", "us": "µs", "µs": "µs", "ms": "ms", "s": "s", "sec": "s", "secs": "s", "seconds": "s", "min": "min",
     "mins": "min", "minutes": "min", "h": "h", "hrs": "h", "hours": "h", "tokens/s": "tokens/s", "tok/s": "tokens/s",
+    "x": "times", "×": "times",
 }  # fmt: skip
 """Words behind a number -> the unit that they mean."""
 

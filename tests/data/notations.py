@@ -107,9 +107,11 @@ NOTATIONS = (
     Notation("word for thousands to trillions", _multiple(" million", 6), _few, LARGE),
     Notation("German word", _multiple(" Mio.", 6), _few, LARGE),
     Notation("count with its unit", _multiple("M tokens", 6), _few, LARGE),
+    Notation("billions of tokens", _multiple("BT", 9), _few, LARGE),
     Notation("crores", lambda value, style: f"{style.number((value / 10**7).normalize())} crore", _few, LARGE),
     Notation("per cent", lambda value, style: f"{style.number(value * 100)}%", _few, Decimal("0.251")),
     Notation("unit", lambda value, style: f"{style.number(value)} nats"),
+    Notation("multiple", lambda value, style: f"{style.number(value)}x", sample=Decimal("0.25")),
     Notation("uncertainty", lambda value, style: f"{style.number(value)} ± {style.number(Decimal('0.01'))}"),
     Notation("uncertainty, +/-", lambda value, style: f"{style.number(value)} +/- {style.number(Decimal('0.01'))}"),
     Notation(

@@ -27,10 +27,13 @@ from discover.data.exports import ending_in, is_export, objectives, of_study, pa
 from discover.data.files import Content, read_file
 from discover.data.names import excerpt, listed, near
 from discover.data.results import AGGREGATES, is_small
+from discover.data.sizes_in_names import sizes_in_names
 from discover.data.states import unfinished
 from discover.data.summaries import summary_rows
 from discover.errors import InputError
 from discover.plain_data import printable, quoted
+
+SIZES = "params"  # heading of the sizes that stand in names
 
 Range = tuple[str, Callable[[Floats], Mask]]
 """What numbers must be, in words and as a check."""
@@ -393,7 +396,7 @@ def _table(path: Path, content: Content, conditions: Sequence[Condition], result
             text = f"{len(gone)} of {len(table)} {row} {_is(gone)} left out by --where: "
             text += f"{heading or table.unit} is not {one.sign} {one.value}"
             table = _without(table, gone, text.replace("is not ==", "is not").replace("is not !=", "is"))
-    return _with_errors(table)
+    return _with_sizes(_with_errors(table))
 
 
 def _is(things: Collection[object]) -> str:
@@ -413,6 +416,18 @@ def _without(table: RawTable, rows: Collection[int], text: str) -> RawTable:
         _read={},
         _missing={},
     )
+
+
+def _with_sizes(table: RawTable) -> RawTable:
+    """The table with a column of the sizes that stand in names of models alone."""
+    found = None if table.results else sizes_in_names(table.columns)
+    if found is None or SIZES in table.columns:
+        return table
+    heading, sizes = found
+    row = next(row for row, size in enumerate(sizes) if size is not None)
+    remark = f"{SIZES!r} is read from the names in {heading!r}: {text_of(table.cells(heading)[row])} has {sizes[row]:g}"
+    columns = {**table.columns, SIZES: list[object](sizes)}
+    return replace(table, columns=columns, remarks=(*table.remarks, remark), _read={}, _missing={})
 
 
 def _with_errors(table: RawTable) -> RawTable:

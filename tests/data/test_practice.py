@@ -372,3 +372,24 @@ def test_settings_are_no_times(tmp_path: Path) -> None:
     rows = [(n, 2 ** (i % 4), i * 0.7, y) for i, (n, _, y) in enumerate(RUNS)]
     task = guessed(write(tmp_path / "a.csv", ["params", "test_time_compute", "step_time_ms", "loss"], rows))
     assert task.features == ("params", "test_time_compute")
+
+
+def test_sizes_that_stand_in_names_alone_are_read(tmp_path: Path) -> None:
+    models = ("pythia-70m", "pythia-160M", "pythia-1.4b")
+    rows = [(model, d, 3 + k % 4) for k, (model, d) in enumerate((m, d) for m in models for d in (1e9, 4e9, 2e10))]
+    task = guessed(write(tmp_path / "a.csv", ["model", "tokens", "loss"], rows))
+    assert (task.group, set(task.features), set(task.extrapolate)) == (None, {"params", "tokens"}, {"params", "tokens"})
+    assert sorted(set(task.train().features["params"])) == [7e7, 1.6e8, 1.4e9]
+    assert noted(task, "'params' is read from the names in 'model': pythia-70m has 7e+07")
+    for name, heading, names in (
+        ("mixture", "model", ("mix-8x7b", "mix-8x22b", "mix-7b")),
+        ("two", "model", ("pythia-70m-30b", "pythia-1b-300b", "pythia-7b-3b")),
+        ("data", "dataset", ("c4-10B", "c4-20B", "c4-40B")),
+    ):
+        other = [(names[models.index(model)], d, y) for model, d, y in rows]
+        assert "params" not in guessed(write(tmp_path / f"{name}.csv", [heading, "tokens", "loss"], other)).features
+    stepped = [(model, k, d / 1e6, y) for k, (model, d, y) in enumerate(rows)]
+    assert "params" not in guessed(write(tmp_path / "c.csv", ["model", "id", "step", "loss"], stepped)).features
+    told = [(model, 5e7, d, y) for model, d, y in rows]
+    columns = guessed(write(tmp_path / "d.csv", ["model", "params", "tokens", "loss"], told)).train().features
+    assert set(columns.get("params", [5e7])) == {5e7}  # a column of sizes goes before their names

@@ -1,0 +1,47 @@
+"""Sizes of models that stand in their names alone: `pythia-70m`, `pythia-1.4b`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from discover.data.aliases import STEP_NAMES, recognise, squash, words
+from discover.data.cells import is_empty, number, text_of
+from discover.data.exports import path_of
+
+FEWEST = 3  # different sizes
+NAMING_WORDS = frozenset(
+    ("model", "modell", "name", "arch", "architecture", "checkpoint", "ckpt", "variant", "llm", "run")
+)
+"""Words of headings of such names; those of a data set hold the size of the data."""
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])([0-9]+(?:\.[0-9]+)?)[ ]?([KMBkmb])(?![A-Za-z0-9])")
+
+
+def sizes_in_names(columns: Mapping[str, Sequence[object]]) -> tuple[str, list[float | None]] | None:
+    """The column whose names tell sizes, and the number of parameters in each of its cells.
+
+    None where a column tells sizes or compute already, where rows are points along steps, whose runs the names tell
+    apart, where several columns hold such names, or where a name has no size, or two.
+
+    Args:
+        columns: heading -> cells.
+    """
+    for heading, cells in columns.items():
+        quantity = recognise(heading)
+        sized = quantity is not None and quantity.kind in ("size", "compute")
+        if squash(path_of(heading)[-1]) in STEP_NAMES or (sized and any(number(cell) is not None for cell in cells)):
+            return None
+    found = [(heading, sizes) for heading in columns if (sizes := _sizes(heading, columns[heading])) is not None]
+    return found[0] if len(found) == 1 else None
+
+
+def _sizes(heading: str, cells: Sequence[object]) -> list[float | None] | None:
+    if not words(heading) & NAMING_WORDS:
+        return None
+    sizes: list[float | None] = []
+    for cell in cells:
+        told = _SIZE.findall(text_of(cell))
+        if len(told) != 1 and not is_empty(cell):
+            return None
+        sizes.append(number("".join(told[0])) if told else None)
+    return sizes if len(set(sizes) - {None}) >= FEWEST else None

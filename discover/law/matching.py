@@ -175,8 +175,8 @@ def _applied(law: Law, columns: list[str], places: Mapping[str, str]) -> list[La
 def _following(law: Law, name: str, places: Collection[str]) -> str:
     """A variable that no column holds, from those that tell it, or "".
 
-    A law of one size alone asks for its column, and one that means a special kind of it, such as the compute of
-    reinforcement learning, for that kind.
+    A law of one size alone asks for its column, and one that means a special kind of it, such as the tokens after
+    upcycling, for that kind.
     """
     usual = name == "params" or law.variables[name].meaning == glossary().get(name, {}).get("meaning")
     texts = FOLLOWS.get(name, ()) if usual and len(law.variables) > 1 else ()

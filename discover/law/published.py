@@ -28,8 +28,6 @@ FOLLOWS = {
     "tokens": ("params*tokens_per_param", "unique_tokens*epochs", "compute/6/params", "batch_size*steps"),
     "examples": ("unique_examples*epochs", "batch_size*steps"),
     "params": ("tokens/tokens_per_param", "12*depth*width*width", "compute/6/tokens"),
-    "compute": ("6*params*tokens",),
-    "tokens_per_param": ("tokens/params",),
 }
 """What sizes of a run tell of another; compute is that of dense transformers (Kaplan et al. 2020, arXiv 2001.08361,
 section 2.1). A batch counts sequences as a rule: what follows from it are tokens up to a factor."""

@@ -54,6 +54,7 @@ class Pool:
         self.setting, self.workers = setting, workers
         self._bench: Bench | None = None
         self._executor: ProcessPoolExecutor | None = None
+        self._processes = Workers()
 
     def __enter__(self) -> Pool:
         self._threads = one_thread()
@@ -63,11 +64,14 @@ class Pool:
 
     def __exit__(self, *error: object) -> None:
         if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            # Nobody waits for what they are at. The executor's thread must have ended before Python does: at exit the
+            # two race for a pipe, and the loser shows a traceback.
+            self._processes.end()
+            self._executor.shutdown(cancel_futures=True)
         self._threads.restore_original_limits()
 
     def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.workers, Workers(), initializer=_initialise, initargs=(self.setting,))
+        return ProcessPoolExecutor(self.workers, self._processes, initializer=_initialise, initargs=(self.setting,))
 
     @property
     def bench(self) -> Bench:

@@ -56,4 +56,17 @@ class _Process(SpawnProcess):
 class Workers(SpawnContext):
     """The context of worker processes: spawned, so that they inherit neither threads nor state of their parent."""
 
-    Process = _Process
+    def __init__(self) -> None:
+        super().__init__()
+        self._started: list[_Process] = []
+
+    def Process(self, *args: Any, **named: Any) -> _Process:  # type: ignore[override]  # noqa: N802 - the name is Python's
+        process = _Process(*args, **named)
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Ends the processes, whatever they are at."""
+        for process in self._started:
+            if process.is_alive():
+                process.terminate()

@@ -6,15 +6,18 @@ import errno
 import os
 import pickle
 import signal
+import threading
+import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children
 
 import pytest
 
 from discover.expressions import parse
 from discover.fitting import Recipe, Structure
 from discover.proposers.candidate import Candidate
-from discover.scoring import Refused, Score
+from discover.scoring import Refused, Score, Scored
 from discover.search import pool as worker
 from discover.search.pool import TRIES, Pool
 from discover.search.processes import Workers
@@ -109,3 +112,24 @@ def test_a_worker_hears_no_ctrl_c_from_its_birth(capfd: pytest.CaptureFixture[st
     worker.join()
     assert (worker.exitcode, capfd.readouterr().err) == (0, "")
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+class Sleep:
+    """A task that nobody will wait for."""
+
+    def run(self, bench: object) -> None:
+        time.sleep(600)
+
+
+def test_a_pool_that_ends_leaves_no_process_and_no_thread() -> None:
+    before = set(threading.enumerate())
+    begun = time.monotonic()
+    with Pool(Setting(chinchilla()), 2) as pool:
+        assert isinstance(pool.submit(JOB).result(), Scored | Refused)
+        for _ in range(6):
+            pool.submit(Sleep())
+        processes = [process for process in active_children() if type(process).__name__ == "_Process"]
+    assert processes
+    assert not any(process.is_alive() for process in processes)
+    assert set(threading.enumerate()) <= before
+    assert time.monotonic() - begun < 300

@@ -162,6 +162,7 @@ class OpenAIProvider:
         self._not_before = -float("inf")
         self.proven = False
         """An answer came in this dialect."""
+        self.heard = ""
 
     async def complete(self, request: Request) -> Completion:
         """The answer of the endpoint; failures are `Completion.problem`, never exceptions."""
@@ -321,6 +322,7 @@ class _Call:
                     return completion, False
                 self.last = str(problem)
                 self.refusals.append(clip(self.last, 300))
+                self.provider.heard = self.provider.mask(self.last)
                 if self._is_no_model(reply, problem) and base != self.provider.bases[-1]:
                     return completion, True
                 if self._step_down(reply, completion):
@@ -338,6 +340,7 @@ class _Call:
     def _keep_dialect(self, completion: Completion) -> None:
         """Keeps the dialect in which an answer came; after an empty one the next question is put plainly."""
         problem = completion.problem
+        self.provider.heard = ""
         empty = problem is not None and self._may_be_form(problem) and not completion.text
         self.provider.dialect = plainest(self.dialect) if empty else self.dialect
         self.provider.proven = self.provider.proven or bool(completion.text)

@@ -154,6 +154,11 @@ class Completion:
 class Provider(Protocol):
     """Anything that answers: a live endpoint, a recorded run, a test's script."""
 
+    @property
+    def heard(self) -> str:
+        """Why the server refused a call that is asked again; "" after an answer."""
+        ...
+
     async def complete(self, request: Request) -> Completion:
         """The answer; returns a `Completion` with a problem instead of raising, and may be cancelled."""
         ...

@@ -218,6 +218,10 @@ class ReplayProvider:
         self._record = record
         self._otherwise = otherwise
 
+    @property
+    def heard(self) -> str:
+        return "" if self._otherwise is None else self._otherwise.heard
+
     async def complete(self, request: Request) -> Completion:
         """The recorded answer to the question of this number."""
         check_same_question(self._record, request)

@@ -217,7 +217,9 @@ class Session:
         """Ends all calls; those in flight are counted at what they may have cost."""
         outstanding = self._worker.outstanding
         if outstanding and not self._seconds:
-            self._notes["none"] = "no answer came before the search ended: give it more time"
+            heard = self._worker.heard
+            why = f"; the server's last word: {heard}" if heard else ": give it more time"
+            self._notes["none"] = f"no answer came before the search ended{why}"
         if self._in_a_row and self._last is not None and self._stopped is None:
             calls = "the last call" if self._in_a_row == 1 else f"the last {self._in_a_row} calls"
             self._notes["failing"] = f"{calls} failed: {self._last}"

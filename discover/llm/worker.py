@@ -75,6 +75,11 @@ class Worker:
         return tuple(self._requests.values())
 
     @property
+    def heard(self) -> str:
+        """Why the server refused a call that is asked again; "" after an answer."""
+        return self._provider.heard
+
+    @property
     def has_slot(self) -> bool:
         """Another question may be asked; depends on polls only, never on the clock."""
         return not self._closed and len(self._requests) < self._slots

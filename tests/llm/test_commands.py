@@ -90,6 +90,15 @@ def test_a_lasting_refusal_in_the_body_is_told_and_changes_no_law(table: Path) -
     assert "wait" in checked.stdout
 
 
+def test_a_search_that_ends_before_any_answer_tells_what_the_server_said(table: Path) -> None:
+    with serve(ScriptedServer([], Step(LIMITED))) as server:
+        done = run(table, "out", "--llm", "m", "--llm-url", server.url)
+    assert done.returncode == 0, done.stderr
+    shown = " ".join((done.stdout + done.stderr).split())
+    assert "no answer came before the search ended; the server's last word:" in shown
+    assert shown.count(UPSTREAM) == 1
+
+
 def test_an_answer_that_ended_in_an_error_is_a_failed_call_not_an_empty_answer(table: Path) -> None:
     broken = {"choices": [{"index": 0, "finish_reason": "error", "error": {"code": 502, "message": "Upstream idle"},
                            "message": {"role": "assistant", "content": ""}}]}  # fmt: skip

@@ -30,6 +30,8 @@ SETTINGS = Settings(slots=3, max_tokens=128)
 class ScriptedProvider:
     """Answers from a function of the request; keeps the questions. Negative delays never end."""
 
+    heard = ""
+
     def __init__(self, answer: Callable[[Request], Completion] | None = None, delay_s: float = 0.0) -> None:
         self.asked: list[Request] = []
         self._answer = answer or (lambda request: Completion(f"answer {request.number}", usage=Usage(10, 5)))
@@ -86,6 +88,8 @@ def test_closing_does_not_wait_for_a_provider_that_blocks() -> None:
     release = threading.Event()
 
     class Blocking:
+        heard = ""
+
         async def complete(self, request: Request) -> Completion:
             release.wait(600)
             return Completion("late")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from discover.data.aliases import is_clock, recognise, squash, words
-from discover.data.cells import number, text_of
+from discover.data.cells import text_of
 from discover.data.conditions import parse_conditions
 from discover.data.draft import Draft
 from discover.data.draft_keys import keys_of
@@ -34,6 +34,7 @@ SAMPLES = "samples"  # what the law library calls attempts
 NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
 
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 LETTERS = frozenset("NDCUL")  # of papers: parameters, tokens, compute, unique tokens, loss
 
 
@@ -212,11 +213,14 @@ def _why_no_target(raw: RawTable, named: Sequence[str], found: Sequence[str]) ->
             return (
                 f"{heading!r} is named like a result, but {excerpt(text_of(raw.cells(heading)[odd[0]]))!r} is no number"
             )
-    numbers = [heading for heading in raw.columns if number(heading) is not None]
-    if len(numbers) > 2:
+    alike: dict[str, list[str]] = {}
+    for heading in raw.columns:
+        alike.setdefault(_NUMBER.sub("#", heading), []).append(heading)
+    spread = max(alike.values(), key=len)
+    if len(spread) > 2:
         return (
-            f"the headings {listed(numbers, 3)} are numbers, as in a table with a column per value; expected a row for "
-            "each run, with a column for each setting, as frame.melt() of pandas makes it"
+            f"the headings {listed(spread, 3)} differ in a number, as in a table with a column per value; expected a "
+            "row for each run, with a column for each setting, as frame.melt() of pandas makes it"
         )
     return f"no column is named like a result; {ask}"
 

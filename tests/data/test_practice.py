@@ -343,6 +343,7 @@ def test_results_in_a_long_list_of_scores(tmp_path: Path) -> None:
     ("header", "rows", "said"),
     [
         (["params", "0.8B", "2.6B", "9.8B"], [["19M", 3, 2.9, 2.8], ["57M", 2.9, 2.8, 2.7]], "a column per value"),
+        (["params", "D=1e9", "D=4e9", "D=2e10"], [["19M", 3, 2.9, 2.8], ["57M", 2.9, 2.8, 2.7]], "a column per value"),
         (["params", "accuracy"], [["19M", "0.4 or so"], ["57M", "0.5 or so"]], "'0.4 or so' is no number"),
         (["params", "x"], [["19M", 1], ["57M", 2]], "no column is named like a result; say with --target"),
     ],

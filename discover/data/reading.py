@@ -363,7 +363,7 @@ def _table(path: Path, content: Content, conditions: Sequence[Condition], result
         small=[heading for heading in columns if is_small(heading)],
         whole=[heading for heading in columns if is_count(heading)],
     )
-    table = RawTable(
+    whole = RawTable(
         path=path,
         columns=columns,
         lines=content.lines,
@@ -374,6 +374,7 @@ def _table(path: Path, content: Content, conditions: Sequence[Condition], result
         customary=customary,
         results=results,
     )
+    table = _with_sizes(whole)  # before --where, which may ask for them
     sums = summary_rows(columns)
     if sums:
         names = listed(list(dict.fromkeys(map(repr, sums.values()))))

@@ -51,10 +51,13 @@ def laws_for(
     names = list(dict.fromkeys(columns))
     places = _places(names, largest or {}, roles or {})
     result: list[Law] = []
+    whole: list[Law] = []  # laws that tell all their columns apart, as one of batch_size*steps does not
     for law in load_library().values():
         if (target is None or law.target in (target, ANY_TARGET)) and predicts(law, heading):
-            result.extend(_applied(law, names, places))
-    result.extend(_surfaces(names, result, target, heading))
+            applied = _applied(law, names, places)
+            result += applied
+            whole += [bound for bound in applied if len(bound.variables) == len(law.variables)]
+    result.extend(_surfaces(names, whole, target, heading))
     return sorted(result, key=lambda law: -len(law.variables))
 
 
@@ -184,6 +187,9 @@ def _following(law: Law, name: str, places: Collection[str]) -> str:
 
 
 def _over(places: Mapping[str, str], text: str) -> str:
+    """The same over columns; "" where a heading is no name that a formula may hold."""
+    if not all(IDENTIFIER.fullmatch(places[word]) for word in IDENTIFIER.findall(text)):
+        return ""
     return IDENTIFIER.sub(lambda match: places[match[0]], text)
 
 

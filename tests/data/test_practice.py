@@ -382,6 +382,7 @@ def test_sizes_that_stand_in_names_alone_are_read(tmp_path: Path) -> None:
     assert (task.group, set(task.features), set(task.extrapolate)) == (None, {"params", "tokens"}, {"params", "tokens"})
     assert sorted(set(task.train().features["params"])) == [7e7, 1.6e8, 1.4e9]
     assert noted(task, "'params' is read from the names in 'model': pythia-70m has 7e+07")
+    assert len(read_table(tmp_path / "a.csv", where="params > 1e8")) == 6
     for name, heading, names in (
         ("mixture", "model", ("mix-8x7b", "mix-8x22b", "mix-7b")),
         ("two", "model", ("pythia-70m-30b", "pythia-1b-300b", "pythia-7b-3b")),

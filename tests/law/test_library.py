@@ -204,6 +204,10 @@ def test_sizes_that_no_column_holds_follow_from_others() -> None:
     assert "chinchilla(params,batch_size*steps)" in ids("params", "batch_size", "steps")
     assert "chinchilla(12*depth*width*width,tokens)" in ids("depth", "width", "tokens")
     assert not any("*" in name or "/" in name for name in ids("N", "D"))
+    assert not any("*" in name for name in ids("N", "D/N"))  # a formula cannot hold this heading
+    assert "sld_vocab(params,batch_size,steps)" in ids(
+        "params", "batch_size", "steps"
+    )  # a batch has effects of its own
     assert "kaplan_tokens(N*tpp)" not in ids("N", "tpp")  # a law of one size alone is none of two
     assert not any(name.startswith("chinchilla(") for name in ids("N", "my_ratio") if "*" in name)
 

@@ -53,6 +53,7 @@ from discover.data.relations import (
     is_copy,
     is_curve,
     is_line,
+    joint_codes,
     logs_of,
     product_of,
     scale_axes,
@@ -268,11 +269,10 @@ class Draft:
         rows = self._filled(self.open_rows(), (steps, *others))
         if not rows:
             return False
-        settings = np.column_stack([self._group_codes(rows), *(self.column_of(heading, rows) for heading in others)])
-        setting = np.unique(settings, axis=0, return_inverse=True)[1].ravel()
-        levels, level = np.unique(self.column_of(steps, rows), return_inverse=True)
-        pairs = np.unique(np.column_stack([setting, level]), axis=0)
-        return len(levels) > 1 and 2 * len(pairs) >= (setting.max() + 1) * len(levels)
+        setting = joint_codes([self._group_codes(rows), *(self.column_of(heading, rows) for heading in others)])
+        level = joint_codes([self.column_of(steps, rows)])
+        settings, levels, pairs = (1 + codes.max() for codes in (setting, level, joint_codes([setting, level])))
+        return bool(levels > 1 and 2 * pairs >= settings * levels)
 
     def _log_of(self, heading: str) -> Floats:
         """Logarithms of a column, which may hold them already, on some of the open rows; NaN where it has none."""

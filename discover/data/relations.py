@@ -7,7 +7,7 @@ from itertools import combinations, product
 
 import numpy as np
 
-from discover.arrays import Floats, Mask
+from discover.arrays import Floats, Ints, Mask
 from discover.data.aliases import STEP_NAMES, recognise, squash
 from discover.data.exports import path_of
 
@@ -137,6 +137,15 @@ def follows(values: Floats, others: Floats, *, ordered: bool = True) -> bool:
     steps = np.diff(pairs[:, 1])
     fine = not ordered or bool(np.all(steps >= 0) or np.all(steps <= 0))
     return levels > 2 and 2 * levels <= both.sum() and len(pairs) == levels and fine
+
+
+def joint_codes(columns: Sequence[Floats | Ints]) -> Ints:
+    """A number for each combination of values, shape (n,): of a million rows much faster than `np.unique` of rows."""
+    codes: Ints = np.zeros(len(columns[0]), np.int64)
+    for values in columns:
+        levels = np.unique(values, return_inverse=True)[1]
+        codes = np.unique(codes * (1 + levels.max()) + levels, return_inverse=True)[1]
+    return codes
 
 
 def product_of(own: Floats, logs: Mapping[str, Floats]) -> str:

@@ -1,7 +1,8 @@
 """Curves that a tracker writes in another shape than one row per run and step.
 
 A line chart of Weights & Biases has a column per run, `gpt-19M - eval/loss`, with the ends of a band beside it. Lists
-of logged values, as of TensorBoard, have a row per value with its tag.
+of logged values, as of TensorBoard, have a row per value with its tag. Curves read from a figure, as with
+WebPlotDigitizer, have the columns X and Y each.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from discover.data.aliases import CLOCK_NAMES, STEP_NAMES, squash
-from discover.data.cells import text_of, written
+from discover.data.cells import is_empty, text_of, written
 from discover.data.results import is_result
 
 RUN = "run"
+CURVE = "curve"
 MOST_TAGS = 50
 
 _SERIES = re.compile(r"(?P<label>.+) - (?P<metric>.+?)(?P<end>__MIN|__MAX)?")
@@ -138,6 +140,26 @@ def logged_values(columns: Mapping[str, Sequence[object]]) -> Reshaped | None:
         cells[places[key]] = columns[value][row]
     text = f"a list of logged values: it is read with a column for each {tag} ({', '.join(tags[:5])})"
     return Reshaped(out, rows, text, frozenset(tags))
+
+
+def digitised(columns: Mapping[str, Sequence[object]]) -> Reshaped | None:
+    """Curves with columns X and Y below the name of each as one row per point; None for other tables."""
+    parts = [heading.rpartition(".") for heading in columns]
+    labels = list(dict.fromkeys(label for label, _, _ in parts))
+    if [(label, axis) for label, _, axis in parts] != [(label, axis) for label in labels for axis in "XY"]:
+        return None
+    out: Columns = {CURVE: [], "X": [], "Y": []}
+    rows: list[int] = []
+    for label in labels:
+        for row, (x, y) in enumerate(zip(columns[f"{label}.X"], columns[f"{label}.Y"], strict=True)):
+            if is_empty(x) and is_empty(y):
+                continue  # a shorter curve
+            out[CURVE].append(label)
+            out["X"].append(x)
+            out["Y"].append(y)
+            rows.append(row)
+    text = f"curves with the columns X and Y each: a row for each of their points, named in {CURVE!r}"
+    return Reshaped(out, rows, text, frozenset("Y"))
 
 
 def single_curve(columns: Mapping[str, Sequence[object]]) -> frozenset[str]:

@@ -20,7 +20,7 @@ from discover.arrays import Floats, Mask
 from discover.data.aliases import is_count, squash
 from discover.data.blocks import filled_down
 from discover.data.cells import NAMES, Sign, Written, decimal_signs, is_empty, number, says_failed, text_of
-from discover.data.charts import Reshaped, chart_of, logged_values, single_curve
+from discover.data.charts import Reshaped, chart_of, digitised, logged_values, single_curve
 from discover.data.columns import Numbers, numbers_in
 from discover.data.conditions import Condition, parse_conditions
 from discover.data.exports import ending_in, is_export, objectives, of_study, path_of, taken_apart
@@ -322,7 +322,7 @@ def _read(path: Path, sheet: str | None, where: str | None) -> RawTable:
     remarks = [printable(remark) for remark in content.remarks]
     content = replace(content, columns=columns, remarks=remarks)
     conditions = parse_conditions(where) if where is not None else ()
-    reshaped = logged_values(columns)
+    reshaped = logged_values(columns) or digitised(columns)
     chart = None if reshaped else chart_of(columns)
     if chart is not None:
         per_run, wide = (_table(path, _in_shape(content, one), conditions, one.results) for one in chart)

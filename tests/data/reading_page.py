@@ -96,6 +96,7 @@ note. These headings tell which tracker wrote the file:
   records, such as owner and creation time
 - TensorBoard, scalars: `Wall time,Step,Value`
 - lists of logged values: `tag`, `step`, `value`. They give one column per tag.
+- WebPlotDigitizer, several curves: `X` and `Y` below the name of each. They give one row per point.
 
 Which columns become features, and which one the group: [Tables](tables.md#what-discover-guesses).
 

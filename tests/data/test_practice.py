@@ -395,3 +395,17 @@ def test_sizes_that_stand_in_names_alone_are_read(tmp_path: Path) -> None:
     told = [(model, 5e7, d, y) for model, d, y in rows]
     columns = guessed(write(tmp_path / "d.csv", ["model", "params", "tokens", "loss"], told)).train().features
     assert set(columns.get("params", [5e7])) == {5e7}  # a column of sizes goes before their names
+
+
+def test_curves_read_from_a_figure_have_a_row_per_point(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "70M,,1.4B,\nX,Y,X,Y\n1e9,3.1,1e9,2.8\n4e9,2.9,4e9,2.6\n1.6e10,2.8,1.6e10,2.5\n6e10,2.7,,\n"
+    )
+    raw = read_table(tmp_path / "a.csv")
+    assert list(raw.columns) == ["curve", "X", "Y"]
+    assert raw.lines == [3, 4, 5, 6, 3, 4, 5]
+    task = guessed(tmp_path / "a.csv")
+    assert (task.target, set(task.features)) == (("Y",), {"curve", "X"})
+    assert sorted(set(task.train().features["curve"])) == [7e7, 1.4e9]
+    (tmp_path / "b.csv").write_text((tmp_path / "a.csv").read_text().replace("70M", "Adam").replace("1.4B", "Muon"))
+    assert guessed(tmp_path / "b.csv").group == "curve"

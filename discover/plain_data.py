@@ -14,10 +14,10 @@ from discover.errors import InputError
 if TYPE_CHECKING:
     from discover.word_tables import WordTable
 
-COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "万": 1e4, "亿": 1e8}
+COUNTS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "万": 1e4, "亿": 1e8, "mt": 1e6, "bt": 1e9, "x": 1.0, "×": 1.0}
 """What the letter behind a count stands for, as in models of 70M, 7B or 70亿 parameters and data of 1.4T tokens."""
 
-_COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([kmbt万亿])", re.IGNORECASE)
+_COUNT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?([mb]t|[kmbt万亿x×])", re.IGNORECASE)
 
 OPEN = 1e6
 """An end of an interval so many times the value is open: it is of refits that ran away."""

@@ -137,6 +137,7 @@ def _from_text(
     from discover.data.names import near
     from discover.forecasts.points import positive_columns, reader, why_needed
     from discover.forecasts.reading import groups_of
+    from discover.law.matching import told_by
 
     texts = pairs(text, "--at")
     places = {name: reader(document, name) for name in texts}
@@ -146,10 +147,9 @@ def _from_text(
     unknown = [name for name in given if name not in document.feature_names]
     if unknown:
         expected = ", ".join([*document.feature_names, *filter(None, [document.group_column])])
-        raise InputError(
-            f"--at names {unknown[0]!r}, which is no column of the law{near(unknown[0], document.feature_names)} "
-            f"(its columns: {expected})"
-        )
+        told = told_by(unknown[0], document.feature_names)
+        hint = f"; {unknown[0]} is {told}" if told else near(unknown[0], document.feature_names)
+        raise InputError(f"--at names {unknown[0]!r}, which is no column of the law{hint} (its columns: {expected})")
     positive = positive_columns(document)
     point = {name: _number(name, value, name in positive, read[name](value)) for name, value in given.items()}
     missing = [name for name in needed if name not in point]

@@ -219,7 +219,7 @@ class Draft:
         if not self.is_numeric(heading):
             return None
         last = squash(path_of(heading)[-1])
-        adapters = last == "rank" and 2 * len(np.unique(self.values(heading))) <= len(self.raw)  # no place in an order
+        adapters = last == "rank" and _are_ranks_of_adapters(self.values(heading))
         if (last in BOOKKEEPING_NAMES and not adapters) or heading.lower().startswith("unnamed"):
             return NUMBERED
         if is_clock(heading):
@@ -325,6 +325,7 @@ class Draft:
     def _without_followers(self, found: list[str], axes: Sequence[str] | None) -> list[str]:
         """The columns without settings and shapes that each size has one value of, whose effect it takes up."""
         rows, known = self.open_rows(), {heading: recognise(heading) for heading in found}
+        stepped = any(squash(path_of(heading)[-1]) in STEP_NAMES for heading in found)
         for axis in ("params", "tokens"):
             size = next((h for h, quantity in known.items() if quantity is not None and quantity.name == axis), None)
             if size is None:
@@ -334,6 +335,7 @@ class Draft:
                 heading
                 for heading, quantity in known.items()
                 if heading != size and heading not in told and heading in found
+                if not (stepped and quantity is not None and quantity.name == "batch_size")  # together they tell tokens
                 if _may_follow(quantity, axis)
                 if follows(self.column_of(heading, rows), sizes, ordered=axis == "params")
             ]
@@ -430,7 +432,7 @@ class Draft:
             else "no column was recognised as a scale, so laws are judged within the rows; --extrapolate names one"
         )
 
-        logged = [heading for heading in self.axes if is_logged(heading)]
+        logged = [h for h in self.features if is_logged(h) and recognise(h) is not None]
         if len(logged) > 1:
             self.notes.append(
                 f"{listed(logged)} hold logarithms; published laws of several sizes need the sizes themselves"
@@ -441,6 +443,14 @@ class Draft:
         parts = [heading for heading in self.features if recognise(heading) is None]
         parts = [heading for heading in parts if 0.0 < self.values(heading).max(initial=0.0) <= 1.0]
         return parts if are_shares([self.values(heading) for heading in parts]) else []
+
+
+def _are_ranks_of_adapters(values: Floats) -> bool:
+    """Whether values are powers of two, each in several rows: no places in an order, no numbers of processes."""
+    levels = np.unique(values)
+    if len(levels) < 2 or levels[0] < 1 or 2 * len(levels) > len(values):
+        return False
+    return bool(np.all(np.log2(levels) % 1 == 0) and levels[-1] >= 4)
 
 
 def _may_be_product(quantity: Quantity | None) -> bool:

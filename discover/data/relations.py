@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 
@@ -149,7 +149,7 @@ def joint_codes(columns: Sequence[Floats | Ints]) -> Ints:
 
 
 def product_of(own: Floats, logs: Mapping[str, Floats]) -> str:
-    """The product or ratio of two or three other columns, or the square of one, that a column is, up to a factor.
+    """The product or ratio of two or three other columns, one maybe squared, that a column is, up to a factor.
 
     As text; "" for none.
 
@@ -166,6 +166,10 @@ def product_of(own: Floats, logs: Mapping[str, Floats]) -> str:
                 said = np.sum([sign * logs[name] for sign, name in zip(signs, names, strict=True)], axis=0)
                 if signs != (-1.0,) * n and _differ_by_a_constant(own, said, names, logs):
                     return _written_product(names, signs)
+    for name, other in permutations(logs, 2):
+        for sign in (1.0, -1.0):
+            if _differ_by_a_constant(own, 2 * logs[name] + sign * logs[other], [name, other], logs):
+                return _written_product([name, name, other], [1.0, 1.0, sign])
     return ""
 
 

@@ -10,11 +10,28 @@ from discover.data.cells import is_empty, number, text_of
 from discover.data.exports import path_of
 
 FEWEST = 3  # different sizes
-NAMING_WORDS = frozenset(
-    ("model", "modell", "name", "arch", "architecture", "checkpoint", "ckpt", "variant", "llm", "run")
-)
-"""Words of headings of such names; those of a data set hold the size of the data."""
-_SIZE = re.compile(r"(?<![A-Za-z0-9.])([0-9]+(?:\.[0-9]+)?)[ ]?([KMBkmb])(?![A-Za-z0-9])")
+NAMING_WORDS = frozenset(("model", "modell", "arch", "architecture", "checkpoint", "ckpt", "llm"))
+"""Words of headings of such names; a run or a variant is named by whatever tells it from others."""
+OTHER_WORDS = frozenset(
+    (
+        "data",
+        "tok",
+        "tokens",
+        "samples",
+        "images",
+        "ctx",
+        "context",
+        "seq",
+        "len",
+        "vocab",
+        "bpe",
+        "bs",
+        "batch",
+        "rope",
+    )
+) | {"laion", "c", "pile", "web", "openwebtext", "fineweb", "dclm", "redpajama", "slimpajama", "datacomp", "imagenet"}
+"""Words of names whose numbers count something else: `gpt2-c4-10M`, `ViT-B-32 laion-80M`."""
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])([0-9]+(?:\.[0-9]+)?)[ ]?([MBmb])(?![A-Za-z0-9])")
 
 
 def sizes_in_names(columns: Mapping[str, Sequence[object]]) -> tuple[str, list[float | None]] | None:
@@ -41,7 +58,7 @@ def _sizes(heading: str, cells: Sequence[object]) -> list[float | None] | None:
     sizes: list[float | None] = []
     for cell in cells:
         told = _SIZE.findall(text_of(cell))
-        if len(told) != 1 and not is_empty(cell):
+        if not is_empty(cell) and (len(told) != 1 or words(text_of(cell)) & OTHER_WORDS):
             return None
         sizes.append(number("".join(told[0])) if told else None)
     return sizes if len(set(sizes) - {None}) >= FEWEST else None

@@ -33,7 +33,7 @@ from discover.expressions import (
 from discover.expressions import read_formula as read_expression
 from discover.forecasts.points import meant
 from discover.law.document import LawDocument
-from discover.law.published import FOLLOWS, IDENTIFIER
+from discover.law.matching import told_by
 
 COST = "cost"
 BUDGET = "log budget"  # the known value of the budget's condition; no name of a formula has a space
@@ -186,10 +186,10 @@ def read_formula(
                 f'`discover allocate` minimises such a formula: --minimise "{text}"'
             )
         if isinstance(node, Constant):
-            told = next((text for text in FOLLOWS.get(node.name, ()) if known.issuperset(IDENTIFIER.findall(text))), "")
+            told = told_by(node.name, names)
             raise InputError(
                 f"{option} has the name {node.name!r}, which is no column of the law{near(node.name, known)} "
-                f"(known: {', '.join(sorted(known))}); write it with these{f', such as {told},' if told else ','} or "
+                f"(known: {', '.join(sorted(known))}); write it with these{f', as {told},' if told else ','} or "
                 f"give it a value: --fix {node.name}=VALUE"
             )
     return tree

@@ -77,6 +77,14 @@ def over_columns(law: Law, columns: Collection[str]) -> Law:
     return law.bind(found) if found else law
 
 
+def told_by(name: str, columns: Collection[str]) -> str:
+    """A size that is no column, as a formula of columns that tell it up to no factor; "" where none do."""
+    places, quantity = _places(list(columns), {}, {}), recognise(name)
+    texts = FOLLOWS.get(name if quantity is None else _GLOSSARY_NAMES.get(quantity.name, quantity.name), ())
+    exact = [text for text in texts if "steps" not in text]
+    return next((_over(places, t) for t in exact if all(word in places for word in IDENTIFIER.findall(t))), "")
+
+
 def predicts(law: Law, heading: str | None) -> bool:
     """Whether a law may predict a column of this heading: the quantity that it names, or a result of training."""
     if heading is None or law.target == ANY_TARGET:
@@ -156,7 +164,7 @@ def _places(columns: list[str], largest: Mapping[str, float], roles: Mapping[str
         for column in found:
             name = f"log_{quantity}" if is_logged(column) else _GLOSSARY_NAMES.get(quantity, quantity)
             alike.setdefault(name, []).append(column)
-    steps = [column for column in columns if squash(column) in STEP_NAMES - {"epoch"}]
+    steps = [column for column in columns if squash(column) in STEP_NAMES - EPOCH_NAMES]
     alike.setdefault("steps", []).extend(steps)
     alike["epochs"] = [column for column in columns if squash(column) in EPOCH_NAMES]
     alone = {name: found[0] for name, found in alike.items() if len(found) == 1}

@@ -25,12 +25,13 @@ GENERIC = {"x": "scale", "z": "log_scale"}
 """Variables of laws that hold for any column of a kind: name -> role."""
 
 FOLLOWS = {
-    "tokens": ("params*tokens_per_param", "unique_tokens*epochs", "compute/6/params", "batch_size*steps"),
-    "examples": ("unique_examples*epochs", "batch_size*steps"),
+    "tokens": ("params*tokens_per_param", "unique_tokens*epochs", "compute/6/params", "batch_size*steps", "steps"),
+    "examples": ("unique_examples*epochs", "batch_size*steps", "steps"),
     "params": ("tokens/tokens_per_param", "12*depth*width*width", "compute/6/tokens"),
 }
 """What sizes of a run tell of another; compute is that of dense transformers (Kaplan et al. 2020, arXiv 2001.08361,
-section 2.1). A batch counts sequences as a rule: what follows from it are tokens up to a factor."""
+section 2.1). A batch counts sequences as a rule, and is the same for all rows where there is no column of it: what
+follows from steps are tokens up to a factor."""
 
 ANY_SIZE = (1.0, 1e30)
 _STRICT = {"extra": "forbid"}

@@ -81,6 +81,22 @@ def test_passes_over_stated_data_are_a_scale(tmp_path: Path) -> None:
     assert "epochs" not in task.features  # the tokens seen tell how long a run was
 
 
+def test_compute_that_follows_from_a_square_is_no_feature(tmp_path: Path) -> None:
+    rows = [
+        (n, r, 6 * n * n * r, 3 + k % 5) for k, (n, r) in enumerate((n, r) for n in (1e7, 8e7, 6e8) for r in (5, 40))
+    ]
+    task = guessed(write(tmp_path / "a.csv", ["N", "tpp", "train_flops", "loss"], rows))
+    assert (task.features, task.extrapolate) == (("N", "tpp"), ("N",))
+    assert noted(task, "'train_flops' is left out: it goes as N * N * tpp")
+
+
+def test_a_batch_beside_steps_is_kept_though_each_size_has_one(tmp_path: Path) -> None:
+    runs = [(f"r{i}", n, b) for i, (n, b) in enumerate(((1e7, 64), (8e7, 128), (6e8, 256)))]
+    rows = [(*run, s, 3 + s % 7) for run in runs for s in range(100, 2600, 100)]
+    task = guessed(write(tmp_path / "a.csv", ["run", "params", "batch_size", "step", "loss"], rows))
+    assert {"params", "batch_size", "step"} <= set(task.features)
+
+
 def test_the_rank_of_an_adapter_is_a_setting_and_a_place_in_an_order_is_none(tmp_path: Path) -> None:
     grid = [(r, n, 3 + k % 4) for k, (r, n) in enumerate((r, n) for r in (4, 16, 64) for n in (1e3, 8e3, 6e4, 5e5))]
     assert "rank" in guessed(write(tmp_path / "a.csv", ["rank", "examples", "loss"], grid)).features
@@ -385,6 +401,9 @@ def test_sizes_that_stand_in_names_alone_are_read(tmp_path: Path) -> None:
     assert len(read_table(tmp_path / "a.csv", where="params > 1e8")) == 6
     for name, heading, names in (
         ("mixture", "model", ("mix-8x7b", "mix-8x22b", "mix-7b")),
+        ("context", "model", ("rope-4m", "rope-8m", "rope-16m")),
+        ("images", "model", ("ViT-B-32 laion-80M", "ViT-B-32 laion-400M", "ViT-H-14 laion-2B")),
+        ("run", "run_name", ("a-70m", "a-160m", "a-1b")),
         ("two", "model", ("pythia-70m-30b", "pythia-1b-300b", "pythia-7b-3b")),
         ("data", "dataset", ("c4-10B", "c4-20B", "c4-40B")),
     ):

@@ -42,6 +42,9 @@ class Quantity:
         return self.kind == "compute" or (self.kind == "data" and self.name != "unique_tokens")
 
 
+ONE_SAMPLE = (0.01, 1e5)
+"""Tokens for which the FLOP of a single sample would pay."""
+
 QUANTITIES: tuple[Quantity, ...] = tuple(Quantity(**row) for row in vocabulary()["quantity"])
 
 STEP_NAMES = word_list("steps")
@@ -196,13 +199,35 @@ def by_quantity(headings: Iterable[str], largest: Mapping[str, float] | None = N
         largest: heading -> largest value of the column, where it is known.
     """
     found: dict[str, list[str]] = {}
+    headings = list(headings)
     for heading in headings:
         quantity = recognise(heading, (largest or {}).get(heading, 0.0))
         if quantity is not None:
             found.setdefault(quantity.name, []).append(heading)
     if "active_params" in found:
         found.setdefault("params", found["active_params"])
+    costs = of_one_sample({heading: most for heading, most in (largest or {}).items() if heading in headings})
+    if costs:
+        found["flops"] = [heading for heading in found["flops"] if heading not in costs]
     return found
+
+
+def of_one_sample(largest: Mapping[str, float]) -> frozenset[str]:
+    """Headings of compute that pays for a sample, as FLOPs of vision models do, and not for training.
+
+    At six FLOP per parameter and token it would train the models of the table on less than a hundred thousand tokens.
+    Far less than one token is compute in another unit, of which the heading does not tell.
+
+    Args:
+        largest: heading -> largest value of its column.
+    """
+    known = {heading: quantity.name for heading in largest if (quantity := recognise(heading, largest[heading]))}
+    sizes = [most * 10.0 ** multiple_of(h) for h, most in largest.items() if known.get(h) == "params" and most > 0]
+    if not sizes:
+        return frozenset()
+    low, high = ONE_SAMPLE
+    compute = {h: largest[h] * 10.0 ** multiple_of(h) for h, name in known.items() if name == "flops"}
+    return frozenset(h for h, most in compute.items() if low < most / (6 * max(sizes)) < high and not is_logged(h))
 
 
 def counts_steps(heading: str, beside: Iterable[str]) -> bool:

@@ -35,6 +35,7 @@ NO_GROUP = ""
 """Value of `group` that means: one set of constants, whatever text columns there are."""
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+RATIOS = frozenset(("D/N", "D_N"))
 LETTERS = frozenset("NDCUL")  # of papers: parameters, tokens, compute, unique tokens, loss
 
 
@@ -176,13 +177,13 @@ def guess_target(raw: RawTable) -> str:
 
 def _single_letter(raw: RawTable) -> list[str]:
     """`L` where only letters of papers stand beside it, as in a table with the columns N, D and L."""
-    return ["L"] if "L" in raw.columns and set(raw.columns) <= LETTERS and len(raw.columns) > 1 else []
+    return ["L"] if "L" in raw.columns and set(raw.columns) <= LETTERS | RATIOS and len(raw.columns) > 1 else []
 
 
 def _of_letters(task: Task) -> bool:
     """Whether the target is the loss `L` of papers, predicted from their letters."""
     headings = {task.column(name).heading for name in (*task.target, *task.features)}
-    return [task.column(name).heading for name in task.target] == ["L"] and headings <= LETTERS
+    return [task.column(name).heading for name in task.target] == ["L"] and headings <= LETTERS | RATIOS
 
 
 def _is_second(heading: str, others: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from itertools import combinations, permutations, product
 import numpy as np
 
 from discover.arrays import Floats, Ints, Mask
-from discover.data.aliases import STEP_NAMES, recognise, squash
+from discover.data.aliases import STEP_NAMES, of_one_sample, recognise, squash
 from discover.data.exports import path_of
 
 DECADE = 10.0
@@ -21,11 +21,11 @@ PRODUCT = 0.05  # by how much a product of other columns may be off, such as com
 def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
     """The columns that a law is likely to be extended along.
 
-    Those whose headings name a main scale of training, with width, depth or experts where none tells the size of the
-    model; else those that name a lesser one; else those of unknown meaning that are positive, span a decade and exceed
-    one, as shares do not; else those of shares. Steps count as data where no other column tells how long a run was
-    trained. Beside compute, parameters without tokens (or tokens without parameters) are no axis: at one compute some
-    size is best, and larger ones do worse.
+    Those whose headings name a main scale of training, with width, depth or experts where none tells the size of
+    the model, and tokens per parameter where none tells the data; else those that name a lesser one; else those of
+    unknown meaning that are positive, span a decade and exceed one, as shares do not; else those of shares. Steps
+    count as data where no other column tells how long a run was trained. Beside compute, parameters without tokens
+    (or tokens without parameters) are no axis: at one compute some size is best, and larger ones do worse.
 
     Args:
         columns: heading -> values, shape (n,).
@@ -33,8 +33,9 @@ def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
     known = [quantity for heading in columns if (quantity := recognise(heading)) is not None]
     timed = any(quantity.tells_length for quantity in known)
     by_rank: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: []}
+    costs = of_one_sample({heading: values.max(initial=0.0) for heading, values in columns.items()})
     for heading, values in columns.items():
-        quantity = recognise(heading, values.max(initial=0.0))
+        quantity = None if heading in costs else recognise(heading, values.max(initial=0.0))
         if quantity is not None and quantity.rank:
             by_rank[quantity.rank].append(heading)
         elif quantity is None and not timed and known and squash(path_of(heading)[-1]) in STEP_NAMES:
@@ -42,8 +43,9 @@ def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
         elif quantity is None and span(values[values != 0]) >= DECADE:  # zero-shot runs have no examples
             by_rank[3 if values.max() > 1.0 else 4].append(heading)
     kind = {h: getattr(recognise(h, values.max(initial=0.0)), "kind", "") for h, values in columns.items()}
-    if by_rank[1] and not {"size", "compute"} & {kind[heading] for heading in by_rank[1]}:
-        by_rank[1] += [heading for heading in by_rank[2] if kind[heading] == "size"]
+    for missing in ("size", "data"):
+        if by_rank[1] and not {missing, "compute"} & {kind[heading] for heading in by_rank[1]}:
+            by_rank[1] += [heading for heading in by_rank[2] if kind[heading] == missing]
     found = next((found for found in by_rank.values() if found), [])
     kinds = {kind[heading] for heading in found}
     if "compute" in kinds and len({"size", "data"} & kinds) == 1:

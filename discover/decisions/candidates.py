@@ -9,23 +9,25 @@ from itertools import product
 
 import numpy as np
 
-from discover.arrays import Floats
-from discover.data.aliases import is_logged, recognise
+from discover.arrays import Floats, Mask
+from discover.data.aliases import by_quantity, is_logged, recognise
 from discover.data.names import near
 from discover.data.orders import parts_of
 from discover.data.table import Table
 from discover.decisions.questions import Ends, read_formula
 from discover.decisions.suggestion import Points
 from discover.errors import InputError
-from discover.expressions import evaluate
+from discover.expressions import evaluate, parse
 from discover.forecasts import Ensemble
 from discover.law.document import FeatureInfo, LawDocument
+from discover.law.matching import told_by
 from discover.rules import Guards
 from discover.scoring import Problem, points_beyond
 from discover.scoring.beyond import ALL
 
 GRID = 2000  # points of a grid, about
 FINEST = 13  # levels of a column
+AROUND = 2.0  # factor by which a size that two columns tell may leave its range in the data
 FEW, SMALL = 12, 1000.0  # so many whole numbers, none larger, are levels such as bits, layers or streams, not a scale
 
 
@@ -83,8 +85,26 @@ def grid(
                 f"no run of the grid has {part} within {whole}, as all rows of the table have; give other --bounds or "
                 "--fix, or the runs that could be done with --candidates FILE"
             )
+    if not bounds:
+        kept &= _like_measured(flat, measured)
     chosen = np.flatnonzero(kept)
     return Points({name: v[chosen] for name, v in flat.items()}, tuple(groups[int(c)] for c in points[chosen, -1]))
+
+
+def _like_measured(points: Mapping[str, Floats], measured: Mapping[str, Floats]) -> Mask:
+    """Points whose sizes that two columns tell, and tokens per parameter, are about those of the rows.
+
+    A large model at little compute would hardly be trained at all: of curves of equal compute the corners are no runs.
+    """
+    kept = np.ones(len(next(iter(points.values()))), bool)
+    columns = [name for name in points if name in measured]
+    tokens, sizes = told_by("tokens", columns), by_quantity(columns).get("params", [])
+    per_param = f"{tokens}/{sizes[0]}" if tokens and len(sizes) == 1 else ""
+    for text in filter(None, (tokens, per_param, told_by("params", columns))):
+        tree = parse(text, columns)
+        rows, found = (evaluate(tree, {name: values[name] for name in columns}) for values in (measured, points))
+        kept &= (found >= np.min(rows) / AROUND) & (found <= np.max(rows) * AROUND)
+    return kept if kept.any() else ~kept
 
 
 def _levels(document: LawDocument, name: str, ends: Ends, n: int, measured: Floats | None) -> Floats:

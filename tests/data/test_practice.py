@@ -71,6 +71,19 @@ def test_depth_is_a_scale_where_nothing_else_tells_the_size(tmp_path: Path) -> N
     assert task.extrapolate == ("params", "tokens")
 
 
+def test_flops_of_an_image_are_no_compute_of_training(tmp_path: Path) -> None:
+    models = (("ViT-S", 22, 4.6), ("ViT-B", 86, 17.6), ("ViT-L", 304, 61.6), ("ViT-H", 632, 167.4))
+    rows = [(name, n, f, r, 60 + r + k) for k, (name, n, f) in enumerate(models) for r in (1, 2, 3)]
+    task = guessed(write(tmp_path / "a.csv", ["model", "params (M)", "FLOPs (G)", "recipe", "top-1 acc"], rows))
+    assert task.extrapolate == ("params_M",)
+    largest = {name: values.max() for name, values in task.train().features.items()}
+    assert not any("FLOPs_G/6" in law.id for law in laws_for(task.features, largest=largest))
+    paid = [(n, 6 * n * d, y) for n, d, y in RUNS]
+    assert guessed(write(tmp_path / "b.csv", ["params", "FLOPs", "loss"], paid)).extrapolate == ("FLOPs",)
+    units = [(n, c / 1e18, y) for n, c, y in paid]
+    assert guessed(write(tmp_path / "c.csv", ["params", "FLOPs", "loss"], units)).extrapolate == ("FLOPs",)
+
+
 def test_passes_over_stated_data_are_a_scale(tmp_path: Path) -> None:
     sizes = [(n, u, e) for n in (1e7, 1e8, 1e9) for u in (1e9, 4e9) for e in (1, 2, 4, 8)]
     rows = [(*size, 3 + i % 5) for i, size in enumerate(sizes)]
@@ -81,12 +94,19 @@ def test_passes_over_stated_data_are_a_scale(tmp_path: Path) -> None:
     assert "epochs" not in task.features  # the tokens seen tell how long a run was
 
 
+def test_letters_of_papers_beside_their_ratio(tmp_path: Path) -> None:
+    rows = [(n, r, 3 + k % 5) for k, (n, r) in enumerate((n, r) for n in (1e7, 8e7, 6e8) for r in (5, 20, 80))]
+    task = guessed(write(tmp_path / "a.csv", ["N", "D/N", "L"], rows))
+    assert (task.target, task.extrapolate) == (("L",), ("N", "D_N"))
+    assert noted(task, "L does not rise with N, D_N")
+
+
 def test_compute_that_follows_from_a_square_is_no_feature(tmp_path: Path) -> None:
     rows = [
         (n, r, 6 * n * n * r, 3 + k % 5) for k, (n, r) in enumerate((n, r) for n in (1e7, 8e7, 6e8) for r in (5, 40))
     ]
     task = guessed(write(tmp_path / "a.csv", ["N", "tpp", "train_flops", "loss"], rows))
-    assert (task.features, task.extrapolate) == (("N", "tpp"), ("N",))
+    assert (task.features, task.extrapolate) == (("N", "tpp"), ("N", "tpp"))
     assert noted(task, "'train_flops' is left out: it goes as N * N * tpp")
 
 

@@ -131,6 +131,22 @@ def test_a_grid_covers_the_data_and_keeps_what_is_fixed() -> None:
     assert ratios == pytest.approx(np.full(len(ratios), ratios[0]))
 
 
+def test_a_grid_over_compute_keeps_to_runs_that_are_trained_about_as_long() -> None:
+    compute = np.repeat(np.geomspace(1e18, 1e21, 4), 3)
+    params = (compute / 120) ** 0.5 * np.tile([0.5, 1.0, 2.0], 4)
+    columns = {"params": params, "flops": compute}
+    table = Table(columns, np.ones((12, 1)), ("loss",), np.zeros(12, np.int64), ("all",))
+    domain = {name: (float(v.min()), float(v.max())) for name, v in columns.items()}
+    law = document("E + A*params**(-a) + B*(flops/params)**(-b)", dict.fromkeys("EABab", 1.0), domain)
+    runs = grid(ensemble([law]), {}, {}, ("all",), table).features
+    ratio = runs["flops"] / 6 / runs["params"] ** 2
+    assert len(ratio) > 20
+    assert ratio.min() >= 2.5 * (1 - 1e-9)  # half of the least in the rows
+    assert ratio.max() <= 160.0 * (1 + 1e-9)
+    free = grid(ensemble([law]), {"params": (1e7, 1e11)}, {}, ("all",), table).features
+    assert (free["flops"] / 6 / free["params"] ** 2).min() < 0.1  # what a user bounds is asked for
+
+
 def moe_table() -> Table:
     total, bits = np.meshgrid(np.geomspace(1e9, 1e11, 5), [3.0, 4.0, 5.0, 6.0, 8.0, 16.0])
     active = total * np.resize([0.1, 0.3, 0.65], total.shape)

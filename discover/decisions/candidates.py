@@ -20,7 +20,7 @@ from discover.errors import InputError
 from discover.expressions import evaluate, parse
 from discover.forecasts import Ensemble
 from discover.law.document import FeatureInfo, LawDocument
-from discover.law.matching import told_by
+from discover.law.matching import told_in
 from discover.rules import Guards
 from discover.scoring import Problem, points_beyond
 from discover.scoring.beyond import ALL
@@ -98,9 +98,9 @@ def _like_measured(points: Mapping[str, Floats], measured: Mapping[str, Floats])
     """
     kept = np.ones(len(next(iter(points.values()))), bool)
     columns = [name for name in points if name in measured]
-    tokens, sizes = told_by("tokens", columns), by_quantity(columns).get("params", [])
+    tokens, sizes = told_in("tokens", columns), by_quantity(columns).get("params", [])
     per_param = f"{tokens}/{sizes[0]}" if tokens and len(sizes) == 1 else ""
-    for text in filter(None, (tokens, per_param, told_by("params", columns))):
+    for text in filter(None, (tokens, per_param, told_in("params", columns))):
         tree = parse(text, columns)
         rows, found = (evaluate(tree, {name: values[name] for name in columns}) for values in (measured, points))
         kept &= (found >= np.min(rows) / AROUND) & (found <= np.max(rows) * AROUND)

@@ -187,10 +187,10 @@ def read_formula(
             )
         if isinstance(node, Constant):
             told = told_by(node.name, names)
+            hint, such = ("", f", as {told},") if told else (near(node.name, known), ",")
             raise InputError(
-                f"{option} has the name {node.name!r}, which is no column of the law{near(node.name, known)} "
-                f"(known: {', '.join(sorted(known))}); write it with these{f', as {told},' if told else ','} or "
-                f"give it a value: --fix {node.name}=VALUE"
+                f"{option} has the name {node.name!r}, which is no column of the law{hint} (known: "
+                f"{', '.join(sorted(known))}); write it with these{such} or give it a value: --fix {node.name}=VALUE"
             )
     return tree
 

@@ -32,11 +32,11 @@ def laws_for(
     """Laws that can be fitted to a table with these feature columns.
 
     A law applies if the table has all its variables, under their own names or under others by which the field knows
-    them (`n_params` or `N` for `params`), as long as it is clear which column is meant; of parameters, tokens, compute
-    and tokens per parameter also those that follow from two others. Generic laws are bound to
-    every column of their kind: those over `x` to sizes, data, compute, counts and to names that the glossary does not
-    know, those over `z` to logarithms (role "log_scale", or an unknown name that begins with ``log_``). Where no law
-    speaks of all sizes of the table together, surfaces over as many sizes are bound to them, in every order.
+    them (`n_params` or `N` for `params`), as long as it is clear which column is meant. A variable that no column
+    holds may follow from others, see `FOLLOWS`. Generic laws are bound to every column of their kind: those over `x`
+    to sizes, data, compute, counts and to names that the glossary does not know, those over `z` to logarithms (role
+    "log_scale", or an unknown name that begins with ``log_``). Where no law speaks of all sizes of the table together,
+    surfaces over as many sizes are bound to them, in every order.
 
     Args:
         columns: names of the table's features.
@@ -78,11 +78,19 @@ def over_columns(law: Law, columns: Collection[str]) -> Law:
 
 
 def told_by(name: str, columns: Collection[str]) -> str:
-    """A size that is no column, as a formula of columns that tell it up to no factor; "" where none do."""
+    """A size that is no column as a formula of sizes that are, by their names in the field; "" where none tell it.
+
+    Formulas in which sizes stand up to a factor, such as steps for tokens, count for nothing here.
+    """
     places, quantity = _places(list(columns), {}, {}), recognise(name)
+    places = {word: column for word, column in places.items() if word != "steps" and "chinchilla" not in squash(column)}
     texts = FOLLOWS.get(name if quantity is None else _GLOSSARY_NAMES.get(quantity.name, quantity.name), ())
-    exact = [text for text in texts if "steps" not in text]
-    return next((_over(places, t) for t in exact if all(word in places for word in IDENTIFIER.findall(t))), "")
+    return next((text for text in texts if all(word in places for word in IDENTIFIER.findall(text))), "")
+
+
+def told_in(name: str, columns: Collection[str]) -> str:
+    """The same over the columns as they are called, in whatever they count."""
+    return _over(_places(list(columns), {}, {}), told_by(name, columns))
 
 
 def predicts(law: Law, heading: str | None) -> bool:

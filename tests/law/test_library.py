@@ -13,7 +13,7 @@ import pytest
 from discover.errors import InputError
 from discover.expressions import constant_names, evaluate, feature_names, parse, to_text
 from discover.law import Law, check_law, get_law, laws_for, load_laws, load_library, names_law
-from discover.law.matching import told_by
+from discover.law.matching import told_by, told_in
 from discover.law.published import glossary
 from discover.law.synthetic import synthetic_table
 
@@ -211,8 +211,10 @@ def test_sizes_that_no_column_holds_follow_from_others() -> None:
     )  # a batch has effects of its own
     assert "chinchilla(params,steps)" in ids("params", "steps")
     assert not any("batch_size*epochs" in name for name in ids("params", "batch_size", "epochs"))
-    assert told_by("tokens", ["Params_M", "tokens_per_param"]) == "Params_M*tokens_per_param"
-    assert told_by("D", ["N", "flops"]) == "flops/6/N"
+    assert told_by("tokens", ["Params_M", "tpp"]) == "params*tokens_per_param"
+    assert told_in("tokens", ["Params_M", "tpp"]) == "Params_M*tpp"
+    assert told_by("D", ["N", "flops"]) == "compute/6/params"
+    assert told_by("tokens", ["params", "chinchilla_multiple"]) == ""
     assert told_by("tokens", ["params", "batch_size", "steps"]) == told_by("loss", ["params", "flops"]) == ""
     assert "kaplan_tokens(N*tpp)" not in ids("N", "tpp")  # a law of one size alone is none of two
     assert not any(name.startswith("chinchilla(") for name in ids("N", "my_ratio") if "*" in name)

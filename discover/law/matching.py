@@ -71,10 +71,13 @@ def columns_for(law: Law, columns: Collection[str]) -> dict[str, str]:
 
 
 def over_columns(law: Law, columns: Collection[str]) -> Law:
-    """The law with what columns tell of its variables in place of those that none holds, see `FOLLOWS`."""
+    """The law with what columns tell of its variables in place of those that none holds, see `FOLLOWS`.
+
+    It stays as it is where some are still missing.
+    """
     places = _places(list(columns), {}, {})
-    found = {name: text for name in law.variables if name not in places and (text := _following(law, name, places))}
-    return law.bind(found) if found else law
+    told = {name: _following(law, name, places) for name in law.variables if name not in places}
+    return law.bind(told) if told and all(told.values()) else law
 
 
 def told_by(name: str, columns: Collection[str]) -> str:

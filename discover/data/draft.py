@@ -92,8 +92,7 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
-    attempts: tuple[str, ...] = ()
-    progress: tuple[str, ...] = ()
+    further_axes: tuple[str, ...] = ()
     short: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -247,15 +246,17 @@ class Draft:
     def _with_steps(self, found: list[str], reasons: dict[str, list[str]]) -> list[str]:
         """The columns with that of steps, where no other tells how long a run was trained, and without schedules."""
         steps = self._steps(reasons.get(STEPS, []))
+        if not steps:
+            return found
         timed = any(quantity.tells_length for heading in found if (quantity := recognise(heading)) is not None)
-        designed = bool(steps) and self._crosses(steps, found)
-        if not steps or (timed and not designed):
+        designed = self._crosses(steps, found)
+        if timed and not designed:
             return found
         rows = self.open_rows()
         curves = is_curve(self.column_of(steps, rows), self._group_codes(rows).tolist(), CURVE)
         if not (curves or designed or all(map(recognise, found))):
             return found
-        self.progress = (steps,) if timed else ()
+        self.further_axes += (steps,) if timed else ()
         reasons[STEPS].remove(steps)
         if not reasons[STEPS]:
             del reasons[STEPS]
@@ -423,7 +424,7 @@ class Draft:
             return
         others = [heading for heading in self.features if heading not in self.shares]
         axes = scale_axes({heading: self.values(heading) for heading in others})
-        self.axes = tuple(dict.fromkeys((*axes, *(h for h in (*self.attempts, *self.progress) if h in others))))
+        self.axes = tuple(dict.fromkeys((*axes, *(heading for heading in self.further_axes if heading in others))))
         if self.shares:
             self.notes.append(f"{listed(self.shares)} are the shares of a mixture: together they make one")
         self.notes.append(

@@ -100,7 +100,7 @@ def task_from_table(
     run = None if run is None else heading_of(raw, run)
     attempts = _attempts(raw, targets)
     asked = frozenset((*target_scale, *roles, *attempts))
-    draft = Draft(raw, targets, weights, errors, run, attempts=tuple(attempts), asked=asked)
+    draft = Draft(raw, targets, weights, errors, run, further_axes=tuple(attempts), asked=asked)
     draft.choose_split(holdout, test_rows)
     _check_where(raw, where, targets, draft.split)
     draft.choose_group(group)

@@ -33,16 +33,18 @@ def scale_axes(columns: Mapping[str, Floats]) -> tuple[str, ...]:
     known = [quantity for heading in columns if (quantity := recognise(heading)) is not None]
     timed = any(quantity.tells_length for quantity in known)
     by_rank: dict[int, list[str]] = {1: [], 2: [], 3: [], 4: []}
-    costs = of_one_sample({heading: values.max(initial=0.0) for heading, values in columns.items()})
+    largest = {heading: float(values.max(initial=0.0)) for heading, values in columns.items()}
+    costs = of_one_sample(largest)
+    meant = {heading: None if heading in costs else recognise(heading, most) for heading, most in largest.items()}
     for heading, values in columns.items():
-        quantity = None if heading in costs else recognise(heading, values.max(initial=0.0))
+        quantity = meant[heading]
         if quantity is not None and quantity.rank:
             by_rank[quantity.rank].append(heading)
         elif quantity is None and not timed and known and squash(path_of(heading)[-1]) in STEP_NAMES:
             by_rank[1].append(heading)
         elif quantity is None and span(values[values != 0]) >= DECADE:  # zero-shot runs have no examples
-            by_rank[3 if values.max() > 1.0 else 4].append(heading)
-    kind = {h: getattr(recognise(h, values.max(initial=0.0)), "kind", "") for h, values in columns.items()}
+            by_rank[3 if largest[heading] > 1.0 else 4].append(heading)
+    kind = {heading: "" if quantity is None else quantity.kind for heading, quantity in meant.items()}
     for missing in ("size", "data"):
         if by_rank[1] and not {missing, "compute"} & {kind[heading] for heading in by_rank[1]}:
             by_rank[1] += [heading for heading in by_rank[2] if kind[heading] == missing]

@@ -8,28 +8,12 @@ from collections.abc import Mapping, Sequence
 from discover.data.aliases import STEP_NAMES, recognise, squash, words
 from discover.data.cells import is_empty, number, text_of
 from discover.data.exports import path_of
+from discover.data.vocabulary import word_list
 
 FEWEST = 3  # different sizes
-NAMING_WORDS = frozenset(("model", "modell", "arch", "architecture", "checkpoint", "ckpt", "llm"))
+NAMING_WORDS = word_list("named_models")
 """Words of headings of such names; a run or a variant is named by whatever tells it from others."""
-OTHER_WORDS = frozenset(
-    (
-        "data",
-        "tok",
-        "tokens",
-        "samples",
-        "images",
-        "ctx",
-        "context",
-        "seq",
-        "len",
-        "vocab",
-        "bpe",
-        "bs",
-        "batch",
-        "rope",
-    )
-) | {"laion", "c", "pile", "web", "openwebtext", "fineweb", "dclm", "redpajama", "slimpajama", "datacomp", "imagenet"}
+OTHER_WORDS = word_list("other_sizes")
 """Words of names whose numbers count something else: `gpt2-c4-10M`, `ViT-B-32 laion-80M`."""
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])([0-9]+(?:\.[0-9]+)?)[ ]?([MBmb])(?![A-Za-z0-9])")
 
@@ -43,13 +27,15 @@ def sizes_in_names(columns: Mapping[str, Sequence[object]]) -> tuple[str, list[f
     Args:
         columns: heading -> cells.
     """
+    found = [(heading, sizes) for heading in columns if (sizes := _sizes(heading, columns[heading])) is not None]
+    if len(found) != 1:
+        return None
     for heading, cells in columns.items():
         quantity = recognise(heading)
         sized = quantity is not None and quantity.kind in ("size", "compute")
         if squash(path_of(heading)[-1]) in STEP_NAMES or (sized and any(number(cell) is not None for cell in cells)):
             return None
-    found = [(heading, sizes) for heading in columns if (sizes := _sizes(heading, columns[heading])) is not None]
-    return found[0] if len(found) == 1 else None
+    return found[0]
 
 
 def _sizes(heading: str, cells: Sequence[object]) -> list[float | None] | None:

@@ -87,8 +87,7 @@ def told_by(name: str, columns: Collection[str]) -> str:
     """
     places, quantity = _places(list(columns), {}, {}), recognise(name)
     places = {word: column for word, column in places.items() if word != "steps" and "chinchilla" not in squash(column)}
-    texts = FOLLOWS.get(name if quantity is None else _GLOSSARY_NAMES.get(quantity.name, quantity.name), ())
-    return next((text for text in texts if all(word in places for word in IDENTIFIER.findall(text))), "")
+    return _first_told(name if quantity is None else _GLOSSARY_NAMES.get(quantity.name, quantity.name), places)
 
 
 def told_in(name: str, columns: Collection[str]) -> str:
@@ -201,7 +200,11 @@ def _following(law: Law, name: str, places: Collection[str]) -> str:
     upcycling, for that kind.
     """
     usual = name == "params" or law.variables[name].meaning == glossary().get(name, {}).get("meaning")
-    texts = FOLLOWS.get(name, ()) if usual and len(law.variables) > 1 else ()
+    return _first_told(name, places) if usual and len(law.variables) > 1 else ""
+
+
+def _first_told(name: str, places: Collection[str]) -> str:
+    texts = FOLLOWS.get(name, ())
     return next((text for text in texts if all(word in places for word in IDENTIFIER.findall(text))), "")
 
 
